@@ -1,0 +1,69 @@
+// A queue between threads that holds at most a number of bytes: back-pressure in one place.
+// Any number of producers and consumers. An item larger than the limit is let in when the queue is empty, so a single
+// huge row still passes.
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <mutex>
+#include <optional>
+#include <stop_token>
+#include <utility>
+
+namespace nilus {
+
+template <typename T>
+class BoundedQueue {
+ public:
+  explicit BoundedQueue(int64_t max_bytes) : max_bytes_(max_bytes) {}
+
+  // Waits for room. False when the queue was closed or a stop was requested; the item is then dropped.
+  bool Push(T item, int64_t bytes, const std::stop_token& stop) {
+    std::unique_lock lock(mutex_);
+    if (!room_.wait(lock, stop, [&] { return closed_ || items_.empty() || bytes_ + bytes <= max_bytes_; })) return false;
+    if (closed_) return false;
+    bytes_ += bytes;
+    items_.emplace_back(std::move(item), bytes);
+    lock.unlock();
+    filled_.notify_one();
+    return true;
+  }
+
+  // Waits for an item. Nothing when the queue is closed and empty, or a stop was requested.
+  std::optional<T> Pop(const std::stop_token& stop) {
+    std::unique_lock lock(mutex_);
+    if (!filled_.wait(lock, stop, [&] { return closed_ || !items_.empty(); })) return std::nullopt;
+    if (items_.empty()) return std::nullopt;
+    auto [item, bytes] = std::move(items_.front());
+    items_.pop_front();
+    bytes_ -= bytes;
+    lock.unlock();
+    room_.notify_all();
+    return std::optional<T>(std::move(item));
+  }
+
+  // No more items will come; consumers drain what is there.
+  void Close() {
+    std::lock_guard lock(mutex_);
+    closed_ = true;
+    room_.notify_all();
+    filled_.notify_all();
+  }
+
+  int64_t bytes() const {
+    std::lock_guard lock(mutex_);
+    return bytes_;
+  }
+
+ private:
+  const int64_t max_bytes_;
+  mutable std::mutex mutex_;
+  std::condition_variable_any room_;
+  std::condition_variable_any filled_;
+  std::deque<std::pair<T, int64_t>> items_;
+  int64_t bytes_ = 0;
+  bool closed_ = false;
+};
+
+}  // namespace nilus

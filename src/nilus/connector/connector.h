@@ -1,0 +1,53 @@
+// What a connector declares, and the list of all of them. A program fills the registry once at start (src/nilus/cli/
+// connectors.cc is the one place that names every connector); afterwards it is read-only and thread-safe.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "nilus/base/address.h"
+#include "nilus/base/option_spec.h"
+#include "nilus/base/result.h"
+#include "nilus/connector/sink.h"
+#include "nilus/connector/source.h"
+
+namespace nilus {
+
+// What a source or sink is opened with, beside its address.
+struct OpenContext {
+  OptionValues options;        // validated against the connector's declaration
+  int64_t memory_bytes = 64 << 20;   // for the connector's own buffers
+  int64_t duckdb_bytes = 256 << 20;  // DuckDB's share of the process's memory limit
+  int threads = 2;
+  std::stop_token stop;
+};
+
+struct Connector {
+  std::string_view name;                            // "postgresql": `nilus connectors postgresql`
+  std::span<const std::string_view> schemes;        // address schemes it answers to, the canonical one first
+  std::string_view title;                           // "PostgreSQL"
+  std::string_view summary;                         // one sentence
+  std::string_view address_example;                 // "postgresql://user:password@host:5432/db?sslmode=verify-full"
+  std::span<const OptionSpec> address_params;       // ?key=value of the address; others are refused
+  std::span<const OptionSpec> source_options;       // further keys of source.options
+  std::span<const OptionSpec> sink_options;         // further keys of sink.options
+  std::span<const WriteStrategy> strategies;        // empty: no sink
+  int identifier_limit = 0;                         // longest name of the sink, in bytes; 0: none
+  Result<std::unique_ptr<Source>> (*open_source)(const Address&, const OpenContext&) = nullptr;
+  Result<std::unique_ptr<Sink>> (*open_sink)(const Address&, const OpenContext&) = nullptr;
+};
+
+class ConnectorRegistry {
+ public:
+  void Add(const Connector& connector) { connectors_.push_back(&connector); }  // static storage
+  // kUnsupported with the nearest scheme when no connector answers to it.
+  Result<const Connector*> Find(std::string_view scheme) const;
+  std::span<const Connector* const> all() const { return connectors_; }
+
+ private:
+  std::vector<const Connector*> connectors_;
+};
+
+}  // namespace nilus

@@ -1,0 +1,134 @@
+// The writing half of the boundary between connectors and the engine.
+//
+//   Committed → Open(table) → Write, Write, … → Finish → Commit
+//
+// The sink stores rows and the source's position in one atomic step. What it answers to Committed is the only truth on
+// restart. Nothing that was written is visible to readers of the destination before Commit; a Sink destroyed before
+// Commit leaves the destination as it was.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "nilus/base/clock.h"
+#include "nilus/base/result.h"
+#include "nilus/connector/source.h"
+#include "nilus/data/position.h"
+#include "nilus/data/record_batch.h"
+#include "nilus/data/scalar.h"
+
+namespace nilus {
+
+enum class WriteStrategy { kReplace, kAppend, kMerge, kDeleteInsert, kScd2 };
+std::string_view WriteStrategyName(WriteStrategy strategy);  // as in the manifest
+
+struct TableName {
+  std::string schema;
+  std::string name;
+  std::string ToString() const { return schema + "." + name; }
+  friend bool operator==(const TableName&, const TableName&) = default;
+};
+
+// Names the state row of a pipeline: stable across runs, e.g. "workspace/pipeline/node".
+struct PipelineId {
+  std::string value;
+  std::string state_schema;   // the destination schema in which the state lives, beside the rows
+};
+
+// What the sink has durably committed for a pipeline. `version` counts its commits: 1, 2, 3, …
+struct CommittedState {
+  int64_t version = 0;
+  std::string load_id;
+  Position position;
+};
+
+struct PartitionField {       // partition_by; for sinks that have partitions
+  std::string column;
+  std::string transform;      // identity | bucket | truncate | year | month | day | hour
+  std::string name;
+  int64_t parameter = 0;      // bucket count or width
+};
+
+struct WriteRequest {
+  PipelineId pipeline;
+  std::string load_id;
+  TableName table;
+  SchemaPtr schema;                       // normalized names; batches may bring further (variant) columns later
+  WriteStrategy strategy = WriteStrategy::kReplace;
+  std::vector<std::string> primary_key;   // normalized names; merge, scd2
+  std::string incremental_key;            // normalized; empty: none. merge: the highest wins, then the later arrival
+  // No two rows of this load share a key (the source enforces it): the sink need not look for the last version.
+  bool key_is_unique = false;
+  // This load holds every row the source has now (no range, no limit): scd2 closes the versions of keys it lacks.
+  bool is_complete = false;
+  bool full_refresh = false;              // the table is made anew, whatever the strategy
+  WallTime load_time{};                   // scd2: valid_from of new versions. From the engine's clock, once per load
+  std::vector<PartitionField> partition_by;
+  std::vector<std::string> cluster_by;
+  int64_t file_rows = 100'000;            // loader_file_size: rows a file, for sinks that write files
+  std::string file_format;                // loader_file_format; empty: the sink's own choice
+  int64_t memory_bytes = 64 << 20;        // what the writer may hold beside DuckDB's own memory
+  int threads = 1;
+  std::stop_token stop;                   // a blocked Write, Finish or Commit returns kCancelled soon after
+};
+
+// What a writer has made durable but not visible.
+struct Receipt {
+  TableName table;
+  int64_t rows = 0;
+  int64_t files = 0;          // files written, or 0 for sinks without files
+  int64_t bytes = 0;          // written to the sink, as far as it knows
+};
+
+class Writer {
+ public:
+  virtual ~Writer() = default;
+  // Takes rows in arrival order. The schema of a batch may differ from earlier ones by added (nullable) columns and
+  // their order: columns are matched by name; one that is absent is NULL. One thread at a time.
+  virtual Status Write(RecordBatch batch) = 0;
+  // No more rows.
+  virtual Result<Receipt> Finish() = 0;
+};
+
+struct CommitRequest {
+  PipelineId pipeline;
+  std::string load_id;
+  int64_t expected_version = 0;           // Committed()'s version when the run began; 0: there was none
+  Position position;
+  // delete+insert: rows of the destination whose key lies here are removed before this load's rows go in. The column is
+  // the normalized name. Nothing: this load read no interval.
+  std::optional<KeyRange> interval;
+};
+
+struct CommitResult {
+  int64_t version = 0;
+  int64_t rows_inserted = 0;              // as the sink counts them; merge counts updated rows under rows_updated
+  int64_t rows_updated = 0;
+  int64_t rows_deleted = 0;
+};
+
+class Sink {
+ public:
+  virtual ~Sink() = default;
+  // Nothing: this pipeline never committed here. Also settles what a crashed predecessor left half-done.
+  virtual Result<std::optional<CommittedState>> Committed(const PipelineId& pipeline) = 0;
+  // The load with this id was committed (asked after an unknown outcome, possibly over a new connection).
+  virtual Result<bool> WasCommitted(const PipelineId& pipeline, const std::string& load_id) = 0;
+  // The destination table as it is; nothing: it does not exist.
+  virtual Result<std::optional<Schema>> Describe(const TableName& table) = 0;
+  // The statements or files that a load would bring about before any row: for `nilus plan`.
+  virtual Result<std::vector<std::string>> Explain(const WriteRequest& request) = 0;
+  // The first Open of a load takes the pipeline's lock (a second run waits briefly, then gets kConflict saying so).
+  virtual Result<std::unique_ptr<Writer>> Open(const WriteRequest& request) = 0;
+  // Makes all finished writers' rows and the position visible in one step, if the committed version is still
+  // expected_version (else kConflict). Idempotent: a load that is committed already is a success. kUnknownOutcome when
+  // no answer came. Without any writer it only moves the position (`nilus state set`; an empty position forgets it).
+  virtual Result<CommitResult> Commit(const CommitRequest& request) = 0;
+  virtual Result<std::vector<CheckItem>> Check() = 0;
+};
+
+}  // namespace nilus

@@ -1,0 +1,39 @@
+// Column names and types of a table or batch. Immutable once shared.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "nilus/data/type.h"
+
+namespace nilus {
+
+struct Field {
+  std::string name;
+  Type type;
+  bool nullable = true;
+  // Not empty: this is the variant column of the field named here (spec 03): it holds, as text, the values that the
+  // field's own type cannot. Its name is derived from that field's by VariantName once names are final.
+  std::string variant_of;
+
+  friend bool operator==(const Field&, const Field&) = default;
+};
+
+// "<column>__v_<type>"
+std::string VariantName(std::string_view column, std::string_view type_name);
+
+struct Schema {
+  std::vector<Field> fields;
+
+  // Index of the field with exactly this name.
+  std::optional<int> Find(std::string_view name) const;
+  int size() const { return static_cast<int>(fields.size()); }
+  friend bool operator==(const Schema&, const Schema&) = default;
+};
+
+using SchemaPtr = std::shared_ptr<const Schema>;
+
+}  // namespace nilus
