@@ -1,0 +1,57 @@
+# The project's commands. Each installs what it needs (scripts/setup) and works again when run twice.
+.PHONY: all build demo test bench lint fuzz sanitize tsan docs clean
+.DEFAULT_GOAL := build
+
+JOBS ?= $(shell nproc)
+FUZZ_SECONDS ?= 60
+export CCACHE_BASEDIR := $(CURDIR)
+export CCACHE_NOHASHDIR := 1
+
+build:            ## the program, at build/nilus
+	scripts/setup build
+	cmake --preset release >/dev/null
+	cmake --build build --target nilus -j $(JOBS)
+
+demo: build       ## public data through three manifests: files → DuckDB → PostgreSQL → Parquet
+	scripts/setup demo
+	scripts/demo
+
+test:             ## every test: unit, conformance, end to end, faults, docs
+	scripts/setup test
+	cmake --preset test >/dev/null
+	cmake --build build/test -j $(JOBS)
+	ctest --test-dir build/test --output-on-failure -j $(JOBS)
+
+bench: build      ## ratios against raw limits and what people do by hand
+	scripts/setup bench
+	bench/run
+
+lint:             ## formatting, clang-tidy, house rules
+	scripts/setup lint
+	cmake --preset test >/dev/null
+	scripts/lint
+
+fuzz:             ## every fuzzer for FUZZ_SECONDS (60)
+	scripts/setup fuzz
+	cmake --preset fuzz >/dev/null
+	cmake --build build/fuzz -j $(JOBS) --target fuzzers
+	scripts/fuzz build/fuzz $(FUZZ_SECONDS)
+
+sanitize:         ## unit and end-to-end tests under ASan+UBSan, then concurrent parts under TSan
+	scripts/setup test
+	cmake --preset dev >/dev/null
+	cmake --build build/dev -j $(JOBS)
+	scripts/with-sanitizer ctest --test-dir build/dev --output-on-failure -j $(JOBS) -LE slow
+	$(MAKE) tsan
+
+tsan:
+	scripts/setup test
+	cmake --preset tsan >/dev/null
+	cmake --build build/tsan -j $(JOBS)
+	scripts/with-sanitizer ctest --test-dir build/tsan --output-on-failure -j $(JOBS) -L concurrent
+
+docs: build       ## writes the generated option tables into docs/connectors/
+	scripts/generate-docs build/nilus
+
+clean:
+	rm -rf build
