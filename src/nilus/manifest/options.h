@@ -14,7 +14,8 @@ namespace nilus {
 
 enum class IncrementalStrategy { kReplace, kAppend, kMerge, kDeleteInsert, kScd2 };
 enum class ChangeStrategy { kFlatten, kChangelog };                               // cdc only
-enum class ReflectionLevel { kMinimal, kFull, kFullWithPrecision, kNone, kFast };
+// Named apart from the boundary's ReflectionLevel and PartitionField (connector/), which share this namespace.
+enum class SqlReflectionLevel { kMinimal, kFull, kFullWithPrecision, kNone, kFast };
 enum class NullCursor { kError, kInclude, kExclude };                             // rows whose incremental key is NULL
 enum class SchemaContract { kEvolve, kFreeze, kDiscardRow, kDiscardValue };
 enum class LoaderFileFormat { kParquet, kCsv, kJsonLines, kInsertValues };
@@ -56,7 +57,7 @@ struct SourceOptions {
   int64_t page_size = 50000;                // rows per batch
   std::optional<int64_t> sql_limit;         // rows
   std::vector<std::string> sql_exclude_columns;
-  ReflectionLevel sql_reflection_level = ReflectionLevel::kFull;
+  SqlReflectionLevel sql_reflection_level = SqlReflectionLevel::kFull;
   std::optional<int64_t> yield_limit;       // pages
   std::optional<bool> run_in_loop;          // stream: absent means the default of the mode
   std::optional<int64_t> batch_size;        // messages
@@ -72,7 +73,7 @@ struct SourceOptions {
   OptionValues connector;                   // the connector's own options (OptionSpec), validated
 };
 
-struct PartitionField {
+struct PartitionSpec {
   std::string column;
   PartitionTransform transform = PartitionTransform::kIdentity;
   std::string name;                         // of the partition field; empty: the engine names it
@@ -85,7 +86,7 @@ struct SinkOptions {
   IncrementalStrategy incremental_strategy = IncrementalStrategy::kReplace;
   bool incremental_strategy_given = false;  // false: chosen here (replace; with an incremental_key merge or append)
   bool full_refresh = false;
-  std::vector<PartitionField> partition_by;
+  std::vector<PartitionSpec> partition_by;
   std::vector<std::string> cluster_by;
   int64_t loader_file_size = 100000;        // rows per file
   std::optional<LoaderFileFormat> loader_file_format;
