@@ -54,9 +54,9 @@ struct Plan {
     }
   }
 
-  bool IsDue(const char* name) {
+  bool IsDue(const char* name, const char* kind) {
     if (trace_fd >= 0) {
-      std::string line = std::string(name) + "\n";
+      std::string line = std::string(name) + " " + kind + "\n";
       [[maybe_unused]] ssize_t written = write(trace_fd, line.data(), line.size());
     }
     if (kill_per_mille > 0) {
@@ -76,7 +76,7 @@ Plan& ThePlan() {
 
 Status PassFaultPoint(const char* name) {
   Plan& plan = ThePlan();
-  if (!plan.IsDue(name)) return {};
+  if (!plan.IsDue(name, "point")) return {};
   if (plan.action == "kill") kill(getpid(), SIGKILL);
   if (plan.action == "pause") raise(SIGSTOP);
   if (plan.action == "error") return Fail(ErrorKind::kTransient, "fault injected at {}", name);
@@ -86,7 +86,7 @@ Status PassFaultPoint(const char* name) {
 
 Status PassAckFaultPoint(const char* name) {
   Plan& plan = ThePlan();
-  if (!plan.IsDue(name)) return {};
+  if (!plan.IsDue(name, "ack")) return {};
   if (plan.action == "kill") kill(getpid(), SIGKILL);
   if (plan.action == "pause") raise(SIGSTOP);
   if (plan.action == "lost") return Fail(ErrorKind::kUnknownOutcome, "acknowledgement lost at {} (injected)", name);

@@ -7,7 +7,7 @@
 //        kill    the process dies by SIGKILL
 //        lost    the step is done, but its caller sees "unknown outcome" (NILUS_FAULT_ACK points only)
 //        pause   the process stops itself (SIGSTOP) until the test continues it
-//   NILUS_FAULT_TRACE=<file>             append the name of each point passed, a line each: how the suite finds them all
+//   NILUS_FAULT_TRACE=<file>             append "<name> point|ack" for each passage: how the suite finds them all
 //   NILUS_FAULT_RANDOM_KILL=<seed>:<per mille>   die at any passage with that chance
 #pragma once
 

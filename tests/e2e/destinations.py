@@ -1,0 +1,176 @@
+"""Destinations of the fault and kill tests: each can be saved, put back, and read by something that is not Nilus where there is such a thing."""
+import csv
+import shutil
+import sqlite3
+import subprocess
+import json
+import contextlib
+import itertools
+
+from harness import BINARY
+
+
+class PostgresDestination:
+    kind, fault_prefix, table = "postgres", "postgres.sink.", "lake.items"
+    strategies = {"replace", "append", "merge", "delete+insert", "scd2"}
+    needs_recovery = False
+    sink_options = {}
+
+    def __init__(self, folder, postgres):
+        self.server = postgres
+        self.database = postgres.create_database()
+
+    @property
+    def uri(self):
+        return self.database.uri
+
+    def _wait_for_backends(self):
+        """A killed client's server process ends by itself a moment later; a template must have no sessions."""
+        with contextlib.closing(self.server.connect()) as connection, connection.cursor() as cursor:
+            cursor.execute("SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = %s", (self.database.name,))
+
+    def save(self):
+        self._wait_for_backends()
+        return self.server.create_database(template=self.database.name)
+
+    def restore(self, saved):
+        self.server.drop_database(self.database.name)
+        with contextlib.closing(self.server.connect()) as connection, connection.cursor() as cursor:
+            cursor.execute(f"CREATE DATABASE {self.database.name} TEMPLATE {saved.name}")
+
+    def discard(self, saved):
+        self.server.drop_database(saved.name)
+
+    def rows(self, columns):
+        if not self.database.exists(self.table):
+            return []
+        rows = self.database.execute(f"SELECT {', '.join(columns)} FROM {self.table}")
+        return [tuple(None if v is None else str(v) for v in row) for row in rows]
+
+    def leftovers(self):
+        return [name for (name,) in self.database.execute(
+            "SELECT relname FROM pg_class JOIN pg_namespace n ON n.oid = relnamespace WHERE nspname = 'lake' AND relkind = 'r'"
+            " AND relname NOT IN ('items', '_nilus_state', '_nilus_loads')")]
+
+
+class FileDatabase:
+    """What SQLite and DuckDB share: a database that is a file."""
+    needs_recovery = False
+    sink_options = {}
+    strategies = {"replace", "append", "merge", "delete+insert", "scd2"}
+
+    def __init__(self, folder, postgres):
+        self.folder = folder
+        self.path = folder / f"destination.{self.kind}"
+        self._saves = itertools.count(1)
+
+    @property
+    def uri(self):
+        return f"{self.kind}:///{self.path}"
+
+    def _files(self, base):
+        return [p for p in base.parent.iterdir() if p.name.startswith(base.name)]
+
+    def save(self):
+        target = self.folder / f"saved-{next(self._saves)}"
+        target.mkdir()
+        for file in self._files(self.path):
+            shutil.copy(file, target / file.name)
+        return target
+
+    def restore(self, saved):
+        for file in self._files(self.path):
+            file.unlink()
+        for file in saved.iterdir():
+            shutil.copy(file, self.folder / file.name)
+
+    def discard(self, saved):
+        shutil.rmtree(saved)
+
+
+class SqliteDestination(FileDatabase):
+    kind, fault_prefix, table = "sqlite", "sqlite.sink.", "main.items"
+
+    def _tables(self):
+        if not self.path.exists():
+            return []
+        with contextlib.closing(sqlite3.connect(self.path)) as db:
+            return [name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+
+    def rows(self, columns):
+        if "items" not in self._tables():
+            return []
+        with contextlib.closing(sqlite3.connect(self.path)) as db:
+            return [tuple(None if v is None else str(v) for v in row) for row in db.execute(f"SELECT {', '.join(columns)} FROM items")]
+
+    def leftovers(self):
+        return [name for name in self._tables() if name not in ("items", "_nilus_state", "_nilus_loads")]
+
+
+class DuckdbDestination(FileDatabase):
+    kind, fault_prefix, table = "duckdb", "duckdb.sink.", "lake.items"
+
+    def _query(self, sql):
+        done = subprocess.run([BINARY, "query", self.uri, sql, "--format", "jsonl"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
+        assert done.returncode == 0, done.stderr.decode()
+        return [json.loads(line) for line in done.stdout.splitlines()]
+
+    def _tables(self):
+        if not self.path.exists():
+            return []
+        return [row["table_name"] for row in self._query("SELECT table_name FROM information_schema.tables WHERE table_schema = 'lake'")]
+
+    def rows(self, columns):
+        if "items" not in self._tables():
+            return []
+        listed = ", ".join(f"CAST({column} AS VARCHAR) AS {column}" for column in columns)
+        return [tuple(row[column] for column in columns) for row in self._query(f"SELECT {listed} FROM lake.items")]
+
+    def leftovers(self):
+        return [name for name in self._tables() if name not in ("items", "_nilus_state", "_nilus_loads")]
+
+
+class FilesDestination:
+    kind, fault_prefix, table = "files", "files.sink.", "lake.items"
+    strategies = {"replace", "append"}
+    needs_recovery = True  # what a crash left half-published is finished by the next run
+    sink_options = {"loader_file_size": 60}
+
+    def __init__(self, folder, postgres):
+        self.folder = folder
+        self.path = folder / "files"
+        self._saves = itertools.count(1)
+
+    @property
+    def uri(self):
+        return f"file://{self.path}?format=csv"
+
+    def save(self):
+        target = self.folder / f"saved-{next(self._saves)}"
+        if self.path.exists():
+            shutil.copytree(self.path, target)
+        else:
+            target.mkdir()
+        return target
+
+    def restore(self, saved):
+        shutil.rmtree(self.path, ignore_errors=True)
+        shutil.copytree(saved, self.path)
+
+    def discard(self, saved):
+        shutil.rmtree(saved)
+
+    def rows(self, columns):
+        rows = []
+        for file in sorted((self.path / "lake" / "items").glob("*.csv")):
+            with open(file, newline="") as opened:
+                rows += [tuple(row[column] for column in columns) for row in csv.DictReader(opened)]
+        return rows
+
+    def leftovers(self):
+        """Data files that no reader of the table's folder would see."""
+        seen = set((self.path / "lake" / "items").glob("*.csv"))
+        return [str(p) for p in self.path.rglob("*.csv*") if p not in seen]
+
+
+DESTINATIONS = [PostgresDestination, DuckdbDestination, SqliteDestination, FilesDestination]

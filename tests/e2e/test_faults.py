@@ -1,0 +1,157 @@
+"""Cuts every step of a load and its commit, for every sink and strategy, and looks at what is left.
+
+The points come from the program itself: an uninterrupted run with NILUS_FAULT_TRACE lists the ones it passes. Each is then
+made to fail for a moment, to fail for good, to kill the process, or to lose the acknowledgement. Afterwards the destination
+is exactly as before or exactly as after the load, a report of success is true, and one more run brings it to what an
+uninterrupted run gives.
+"""
+import collections
+import sqlite3
+
+import pytest
+
+from destinations import DESTINATIONS
+from harness import was_killed
+
+STRATEGIES = ["replace", "append", "merge", "delete+insert", "scd2"]
+
+
+class Scenario:
+    """A source that changes between two loads, and a destination that has seen the first."""
+
+    def __init__(self, nilus, destination, strategy, folder):
+        self.nilus, self.destination, self.strategy, self.folder = nilus, destination, strategy, folder
+        self.source = folder / "source.db"
+
+    def create_source(self):
+        with sqlite3.connect(self.source) as db:
+            db.execute("CREATE TABLE items (id INTEGER PRIMARY KEY, name TEXT, amount DECIMAL(12,2), updated_at BIGINT)")
+            db.executemany("INSERT INTO items VALUES (?,?,?,?)", [(i, f"item {i}", f"{i}.25", i // 3) for i in range(300)])
+
+    def change_source(self):
+        with sqlite3.connect(self.source) as db:
+            # Rows at the old boundary value too: they must be neither missed nor doubled.
+            db.executemany("INSERT INTO items VALUES (?,?,?,?)", [(i, f"item {i}", f"{i}.25", 99 + (i - 300) // 4) for i in range(300, 400)])
+            if self.strategy != "append":
+                db.execute("UPDATE items SET name = name || ' changed', updated_at = 130 WHERE id % 10 = 0")
+
+    def manifest(self):
+        options = {"source_table": "items", "primary_key": "id"}
+        if self.strategy in ("append", "merge", "delete+insert"):
+            options["incremental_key"] = "updated_at"
+        if self.strategy == "scd2":
+            options.pop("incremental_key", None)
+        return self.nilus.manifest({"address": f"sqlite:///{self.source}", "options": options},
+                                   {"address": self.destination.uri,
+                                    "options": {"dest_table": self.destination.table, "incremental_strategy": self.strategy,
+                                                **self.destination.sink_options}},
+                                   name=f"faults-{self.destination.kind}")
+
+    def rows(self):
+        rows = self.destination.rows(["id", "name", "amount", "updated_at"] + (["_nilus_valid_to"] if self.strategy == "scd2" else []))
+        if self.strategy == "scd2":  # when a version ended differs from run to run, whether it did must not
+            rows = [(*row[:4], row[4] is not None) for row in rows]
+        return sorted(rows, key=repr)
+
+
+@pytest.fixture(params=DESTINATIONS, ids=lambda kind: kind.kind)
+def destination(request, tmp_path, postgres):
+    return request.param(tmp_path, postgres)
+
+
+@pytest.fixture(params=STRATEGIES)
+def scenario(request, destination, nilus, tmp_path):
+    if request.param not in destination.strategies:
+        pytest.skip(f"{destination.kind} has no {request.param}")
+    scenario = Scenario(nilus, destination, request.param, tmp_path)
+    scenario.create_source()
+    return scenario
+
+
+def passages(trace_file):
+    """The distinct points of a run, each with its kind, and how often it was passed."""
+    counts = collections.Counter(line for line in trace_file.read_text().splitlines())
+    return [(*line.split(), count) for line, count in counts.items()]
+
+
+def test_every_point(scenario, tmp_path):
+    nilus, destination = scenario.nilus, scenario.destination
+    manifest = scenario.manifest()
+    nilus.run(manifest)
+    before = scenario.rows()
+    scenario.change_source()
+    saved = destination.save()
+
+    trace = tmp_path / "trace"
+    nilus.run(manifest, env={"NILUS_FAULT_TRACE": trace})
+    after = scenario.rows()
+    assert before != after
+    points = passages(trace)
+    assert len([p for p in points if p[0].startswith(destination.fault_prefix)]) >= 3, points
+    assert any(kind == "ack" for _, kind, _ in points), points
+
+    for name, kind, count in points:
+        actions = ["lost", "kill"] if kind == "ack" else ["error", "fatal", "kill"]
+        for action in actions:
+            for nth in sorted({1, count}):
+                destination.restore(saved)
+                fault = f"{name}:{action}:{nth}"
+                cut = nilus.run(manifest, env={"NILUS_FAULT": fault}, expect=None)
+                if action == "kill":
+                    assert was_killed(cut.code), (fault, cut)
+                left = None if action == "kill" and destination.needs_recovery else scenario.rows()
+                if left is not None:
+                    assert left in (before, after), f"{fault} left something in between\n{cut}"
+                if cut.code == 0:
+                    assert left == after, f"{fault}: success was reported and is not there\n{cut}"
+                if action in ("error", "lost"):
+                    assert cut.code == 0, f"{fault}: a passing fault was not survived\n{cut}"
+                nilus.run(manifest)
+                assert scenario.rows() == after, f"{fault}: recovery gave something else"
+                nilus.run(manifest)
+                assert scenario.rows() == after, f"{fault}: the run after recovery changed something"
+                assert destination.leftovers() == [], fault
+
+
+def test_killed_again_while_recovering(scenario, tmp_path):
+    """Recovery is a program too: it is killed at each of its own points."""
+    nilus, destination = scenario.nilus, scenario.destination
+    manifest = scenario.manifest()
+    nilus.run(manifest)
+    scenario.change_source()
+    fresh = destination.save()
+    trace = tmp_path / "trace"
+    nilus.run(manifest, env={"NILUS_FAULT_TRACE": trace})
+    after = scenario.rows()
+    firsts = [name for name, _, _ in passages(trace) if name.startswith(destination.fault_prefix)]
+    for first in firsts:
+        destination.restore(fresh)
+        nilus.run(manifest, env={"NILUS_FAULT": f"{first}:kill"}, expect=None)
+        cut_once = destination.save()
+        second_trace = tmp_path / f"trace-{first}"
+        nilus.run(manifest, env={"NILUS_FAULT_TRACE": second_trace})
+        assert scenario.rows() == after
+        for second, _, count in passages(second_trace):
+            if not second.startswith(destination.fault_prefix):
+                continue
+            destination.restore(cut_once)
+            nilus.run(manifest, env={"NILUS_FAULT": f"{second}:kill:{count}"}, expect=None)
+            nilus.run(manifest)
+            assert scenario.rows() == after, (first, second)
+        destination.discard(cut_once)
+
+
+def test_first_load_cut_at_every_point(scenario, tmp_path):
+    """The same on an empty destination, where tables and state are created by the load that is cut."""
+    nilus, destination = scenario.nilus, scenario.destination
+    manifest = scenario.manifest()
+    empty = destination.save()
+    trace = tmp_path / "trace"
+    nilus.run(manifest, env={"NILUS_FAULT_TRACE": trace})
+    after = scenario.rows()
+    for name, kind, _ in passages(trace):
+        destination.restore(empty)
+        cut = nilus.run(manifest, env={"NILUS_FAULT": f"{name}:kill"}, expect=None)
+        assert was_killed(cut.code), (name, cut)
+        nilus.run(manifest)
+        assert scenario.rows() == after, name
