@@ -22,8 +22,10 @@ test:             ## every test: unit, conformance, end to end, faults, docs
 	cmake --build build/test -j $(JOBS)
 	ctest --test-dir build/test --output-on-failure -j $(JOBS)
 
-bench: build      ## ratios against raw limits and what people do by hand
+bench:            ## ratios against raw limits and what people do by hand
 	scripts/setup bench
+	cmake --preset bench >/dev/null
+	cmake --build build -j $(JOBS)
 	bench/run
 
 lint:             ## formatting, clang-tidy, house rules
