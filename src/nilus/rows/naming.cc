@@ -1,0 +1,112 @@
+#include "nilus/rows/naming.h"
+
+#include <map>
+
+#include "nilus/base/encoding.h"
+
+namespace nilus {
+namespace {
+
+constexpr size_t kHashDigits = 8;
+
+bool IsUpper(char c) { return c >= 'A' && c <= 'Z'; }
+bool IsLower(char c) { return c >= 'a' && c <= 'z'; }
+bool IsDigit(char c) { return c >= '0' && c <= '9'; }
+bool IsContinuation(char c) { return (static_cast<unsigned char>(c) & 0xC0) == 0x80; }
+
+// A word begins at an upper letter that a lower letter or digit precedes (userId), or that ends a run of upper ones and
+// starts a word of its own (HTTPServer: before the S).
+bool StartsWord(std::string_view name, size_t at) {
+  if (at == 0 || !IsUpper(name[at])) return false;
+  char before = name[at - 1];
+  if (IsLower(before) || IsDigit(before)) return true;
+  return IsUpper(before) && at + 1 < name.size() && IsLower(name[at + 1]);
+}
+
+std::string SnakeCase(std::string_view name) {
+  std::string result;
+  result.reserve(name.size() + 8);
+  auto separate = [&] {
+    if (result.empty() || result.back() != '_') result.push_back('_');
+  };
+  for (size_t i = 0; i < name.size(); ++i) {
+    char c = name[i];
+    if (StartsWord(name, i)) separate();
+    if (IsUpper(c)) {
+      result.push_back(static_cast<char>(c - 'A' + 'a'));
+    } else if (IsLower(c) || IsDigit(c)) {
+      result.push_back(c);
+    } else {
+      separate();
+    }
+  }
+  if (result.empty()) return "_";
+  if (IsDigit(result.front())) result.insert(result.begin(), '_');
+  return result;
+}
+
+}  // namespace
+
+Result<NamingStyle> NamingStyleFrom(const VariableLookup& variables) {
+  std::optional<std::string> value = variables ? variables("SCHEMA_NAMING") : ProcessEnvironment()("SCHEMA_NAMING");
+  if (!value || value->empty() || *value == "default") return NamingStyle::kDefault;
+  if (*value == "direct") return NamingStyle::kDirect;
+  return FailWithFix(ErrorKind::kInvalidInput, "set it to default (snake_case) or direct (as is)", "SCHEMA_NAMING is `{}`",
+                     *value);
+}
+
+std::string FitToLimit(std::string_view name, int limit_bytes) {
+  auto limit = static_cast<size_t>(limit_bytes);
+  if (limit_bytes <= 0 || name.size() <= limit) return std::string(name);
+  std::string hash = Sha256Hex(name).substr(0, kHashDigits);
+  if (limit <= kHashDigits + 1) return ("_" + hash).substr(0, limit);
+  size_t keep = limit - kHashDigits - 1;
+  while (keep > 0 && IsContinuation(name[keep])) --keep;  // not inside a character
+  while (keep > 0 && name[keep - 1] == '_') --keep;       // no run of '_' before the hash
+  return fmt::format("{}_{}", name.substr(0, keep), hash);
+}
+
+std::string NormalizeName(std::string_view name, NamingStyle style, int limit_bytes) {
+  if (style == NamingStyle::kDirect) return name.empty() ? "_" : FitToLimit(name, limit_bytes);
+  return FitToLimit(SnakeCase(name), limit_bytes);
+}
+
+Error NameCollision(std::string_view table, std::string_view first, std::string_view second, std::string_view name) {
+  return Error{ErrorKind::kInvalidInput,
+               fmt::format("columns `{}` and `{}` of {} would both be named `{}` at the destination", first, second, table, name),
+               "leave one out with sql_exclude_columns, rename one at the source (query:SELECT …), or keep names as they are "
+               "with SCHEMA_NAMING=direct"};
+}
+
+Result<std::vector<std::string>> NormalizeColumnNames(std::span<const std::string> names, NamingStyle style, int limit_bytes,
+                                                      std::string_view table) {
+  std::vector<std::string> result;
+  result.reserve(names.size());
+  std::map<std::string, std::string_view> taken;
+  for (const std::string& name : names) {
+    result.push_back(NormalizeName(name, style, limit_bytes));
+    auto [at, is_new] = taken.emplace(result.back(), name);
+    if (!is_new) return Failure(NameCollision(table, at->second, name, result.back()));
+  }
+  return result;
+}
+
+Result<NormalizedTable> NormalizeTableName(std::string_view dest_table, NamingStyle style, int limit_bytes) {
+  size_t dot = dest_table.find('.');
+  if (dot == std::string_view::npos || dot == 0 || dot + 1 == dest_table.size()) {
+    return FailWithFix(ErrorKind::kInvalidInput, "write dest_table: <schema>.<table>, for instance raw.customers",
+                       "Table name must be in the format <schema>.<table>, but dest_table is `{}`", dest_table);
+  }
+  std::string_view schema = dest_table.substr(0, dot);
+  std::string_view name = dest_table.substr(dot + 1);
+  NormalizedTable result{.schema = NormalizeName(schema, style, limit_bytes),
+                         .name = NormalizeName(name, style, limit_bytes),
+                         .warning = {}};
+  if (result.schema != schema || result.name != name) {
+    result.warning = fmt::format("dest_table `{}` becomes `{}.{}` by normalization (SCHEMA_NAMING=direct keeps it)", dest_table,
+                                 result.schema, result.name);
+  }
+  return result;
+}
+
+}  // namespace nilus

@@ -1,0 +1,47 @@
+// Names of columns and tables at the destination (spec 03, "Names"). Pure but for reading SCHEMA_NAMING.
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "nilus/base/address.h"
+#include "nilus/base/result.h"
+
+namespace nilus {
+
+enum class NamingStyle {
+  kDefault,  // snake_case of [a-z0-9_]
+  kDirect,   // as is, only cut to the limit
+};
+
+// From SCHEMA_NAMING; not set is kDefault, anything but `default` and `direct` is kInvalidInput.
+Result<NamingStyle> NamingStyleFrom(const VariableLookup& variables);
+
+// The destination's name for `name`. kDefault: words of camelCase and PascalCase are split (HTTPServerID is
+// http_server_id), every other character becomes '_', runs of '_' collapse, a leading digit gets a '_' before it.
+// Both styles then FitToLimit. Never empty; normalizing a result changes nothing.
+std::string NormalizeName(std::string_view name, NamingStyle style, int limit_bytes);
+
+// `name` when it has at most `limit_bytes` bytes (0: no limit), else its beginning, cut between characters, '_', and eight
+// hex digits of the SHA-256 of all of it: equal names stay equal, and long names that differ at the end stay apart.
+std::string FitToLimit(std::string_view name, int limit_bytes);
+
+// One name each, in order. kInvalidInput when two of `names` come to one: shows both and the ways out.
+Result<std::vector<std::string>> NormalizeColumnNames(std::span<const std::string> names, NamingStyle style, int limit_bytes,
+                                                      std::string_view table);
+
+// The error of two columns that come to one name.
+Error NameCollision(std::string_view table, std::string_view first, std::string_view second, std::string_view name);
+
+// "schema.table" in parts. `warning` says from what to what when normalization changed either; else it is empty.
+// kInvalidInput when the text is not <schema>.<table>.
+struct NormalizedTable {
+  std::string schema;
+  std::string name;
+  std::string warning;
+};
+Result<NormalizedTable> NormalizeTableName(std::string_view dest_table, NamingStyle style, int limit_bytes);
+
+}  // namespace nilus
