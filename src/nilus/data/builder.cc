@@ -35,7 +35,7 @@ void BatchBuilder::AppendVariant(int index, std::string_view text) {
   column(index).AppendNull();
   auto& variant = variants_[static_cast<size_t>(index)];
   if (variant == nullptr) variant = std::make_unique<ColumnBuilder>(MakeType(TypeId::kText));
-  while (variant->length() < num_rows_) variant->AppendNull();
+  while (variant->length() < column(index).length() - 1) variant->AppendNull();
   variant->AppendBytes(text);
 }
 

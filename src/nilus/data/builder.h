@@ -103,6 +103,8 @@ class BatchBuilder {
   void AppendVariant(int index, std::string_view text);
   // After every column has got its value.
   void FinishRow() { ++num_rows_; }
+  // The same for decoders that go column by column: every column has got `count` more values.
+  void FinishRows(int64_t count) { num_rows_ += count; }
 
   int64_t num_rows() const { return num_rows_; }
   int64_t ByteSize() const;

@@ -1,0 +1,153 @@
+#include "nilus/duck/database.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <condition_variable>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <map>
+#include <mutex>
+#include <utility>
+
+#include "nilus/duck/error.h"
+#include "nilus/duck/stream_feed.h"
+#include "nilus/duck/stream_function.h"
+
+namespace nilus::duck {
+namespace {
+
+// Files open in this process, by their real path. DuckDB's lock on a file is between processes only: a second instance on
+// the same file here would damage it, so both users share one instance.
+struct OpenFiles {
+  std::mutex mutex;
+  std::condition_variable closed;
+  std::map<std::string, std::weak_ptr<Database>, std::less<>> by_path;
+};
+OpenFiles& TheOpenFiles() {
+  static OpenFiles files;
+  return files;
+}
+
+Result<std::string> MakeSpillFolder() {
+  const char* parent = std::getenv("TMPDIR");
+  std::string folder = std::string(parent != nullptr && *parent != '\0' ? parent : "/tmp") + "/nilus-spill-XXXXXX";
+  if (mkdtemp(folder.data()) == nullptr) {  // mode 0700
+    int code = errno;
+    return FailWithFix(code == ENOSPC ? ErrorKind::kExhausted : ErrorKind::kInvalidInput,
+                       "point TMPDIR to a folder that can be written", "cannot make the temporary folder {}: {}", folder,
+                       std::strerror(code));
+  }
+  return folder;
+}
+
+class Config {
+ public:
+  Config() { duckdb_create_config(&config_); }
+  ~Config() { duckdb_destroy_config(&config_); }
+  Config(const Config&) = delete;
+  Config& operator=(const Config&) = delete;
+
+  void Set(const char* name, const std::string& value) {
+    if (duckdb_set_config(config_, name, value.c_str()) == DuckDBError && bad_.empty()) bad_ = name;
+  }
+  const std::string& bad() const { return bad_; }
+  duckdb_config get() const { return config_; }
+
+ private:
+  duckdb_config config_ = nullptr;
+  std::string bad_;
+};
+
+// The file's real path, or its folder's real path and its name while it does not exist yet.
+Result<std::string> RealPath(const std::string& path) {
+  std::error_code error;
+  std::filesystem::path real = std::filesystem::weakly_canonical(path, error);
+  if (error) return Fail(ErrorKind::kInvalidInput, "the path {} cannot be followed: {}", path, error.message());
+  std::filesystem::path folder = real.parent_path();
+  if (!std::filesystem::is_directory(folder, error)) {
+    return FailWithFix(ErrorKind::kNotFound, "create it, or correct the address", "the folder {} of the database {} does not exist",
+                       folder.string(), path);
+  }
+  return real.string();
+}
+
+}  // namespace
+
+Result<std::shared_ptr<Database>> Database::Open(const DatabaseConfig& config) {
+  if (config.path.find('\0') != std::string::npos) {
+    return Fail(ErrorKind::kInvalidInput, "the path of a database holds a NUL character");
+  }
+  if (config.path.empty()) return OpenNew(config);
+
+  NILUS_ASSIGN(std::string real_path, RealPath(config.path));
+  OpenFiles& files = TheOpenFiles();
+  std::unique_lock lock(files.mutex);
+  for (auto found = files.by_path.find(real_path); found != files.by_path.end(); found = files.by_path.find(real_path)) {
+    std::shared_ptr<Database> open = found->second.lock();
+    if (open == nullptr) {  // its last user is closing it and removes the entry when done
+      files.closed.wait(lock);
+      continue;
+    }
+    if (open->config_.read_only && !config.read_only) {
+      return FailWithFix(ErrorKind::kUnsupported, "let source and sink be different files",
+                         "the database {} is being read by this process and cannot be opened for writing as well", config.path);
+    }
+    return open;
+  }
+  DatabaseConfig real = config;
+  real.path = real_path;
+  NILUS_ASSIGN(std::shared_ptr<Database> opened, OpenNew(real));
+  files.by_path[real_path] = opened;
+  opened->listed_ = true;
+  return opened;
+}
+
+Result<std::shared_ptr<Database>> Database::OpenNew(const DatabaseConfig& config) {
+  std::shared_ptr<Database> database(new Database);
+  database->config_ = config;
+  NILUS_ASSIGN(database->spill_folder_, MakeSpillFolder());
+
+  Config settings;
+  settings.Set("access_mode", config.read_only ? "READ_ONLY" : "READ_WRITE");
+  settings.Set("memory_limit", fmt::format("{}B", config.memory_bytes));
+  settings.Set("threads", fmt::format("{}", config.threads));
+  settings.Set("temp_directory", database->spill_folder_);
+  settings.Set("max_temp_directory_size", fmt::format("{}B", config.spill_bytes));
+  settings.Set("preserve_insertion_order", config.preserve_insertion_order ? "true" : "false");
+  settings.Set("autoinstall_known_extensions", "false");
+  settings.Set("autoload_known_extensions", "false");
+  if (!settings.bad().empty()) {
+    return Fail(ErrorKind::kInternal, "this DuckDB library ({}) does not know the setting {}", duckdb_library_version(),
+                settings.bad());
+  }
+
+  char* message = nullptr;
+  const char* path = config.path.empty() ? nullptr : config.path.c_str();
+  if (duckdb_open_ext(path, &database->handle_, settings.get(), &message) == DuckDBError) {
+    Error error = MapError(DUCKDB_ERROR_INVALID, message == nullptr ? "the database cannot be opened" : message);
+    duckdb_free(message);
+    return Failure(InContext("opening " + (config.path.empty() ? "a database in memory" : config.path), std::move(error)));
+  }
+  database->streams_ = std::make_unique<StreamRegistry>();
+  NILUS_TRY(RegisterStreamFunction(database->handle_, database->streams_.get()));
+  return database;
+}
+
+Database::~Database() {
+  if (handle_ != nullptr) duckdb_close(&handle_);  // writes the checkpoint
+  if (listed_) {
+    OpenFiles& files = TheOpenFiles();
+    std::lock_guard lock(files.mutex);
+    files.by_path.erase(config_.path);
+    files.closed.notify_all();
+  }
+  if (!spill_folder_.empty()) {
+    std::error_code ignored;
+    std::filesystem::remove_all(spill_folder_, ignored);
+  }
+}
+
+}  // namespace nilus::duck

@@ -1,0 +1,117 @@
+#include "nilus/duck/error.h"
+
+#include <string>
+
+namespace nilus::duck {
+namespace {
+
+bool Contains(std::string_view text, std::string_view part) { return text.find(part) != std::string_view::npos; }
+
+// Everything that is wrong with a file or disk arrives as one type; only the text tells them apart.
+ErrorKind KindOfIo(std::string_view text) {
+  if (Contains(text, "Could not set lock") || Contains(text, "Conflicting lock")) return ErrorKind::kTransient;
+  if (Contains(text, "No space left") || Contains(text, "Disk quota") || Contains(text, "File too large")) {
+    return ErrorKind::kExhausted;
+  }
+  if (Contains(text, "Permission denied") || Contains(text, "Read-only file system")) return ErrorKind::kAuth;
+  if (Contains(text, "No files found") || Contains(text, "No such file") || Contains(text, "does not exist")) {
+    return ErrorKind::kNotFound;
+  }
+  if (Contains(text, "not a valid DuckDB database") || Contains(text, "Is a directory")) return ErrorKind::kInvalidInput;
+  return ErrorKind::kTransient;
+}
+
+ErrorKind KindOf(duckdb_error_type type, std::string_view text) {
+  switch (type) {
+    case DUCKDB_ERROR_IO: return KindOfIo(text);
+    case DUCKDB_ERROR_OUT_OF_MEMORY: return ErrorKind::kExhausted;
+    case DUCKDB_ERROR_INTERRUPT: return ErrorKind::kCancelled;
+    case DUCKDB_ERROR_CATALOG: return Contains(text, "does not exist") ? ErrorKind::kNotFound : ErrorKind::kInvalidInput;
+    case DUCKDB_ERROR_TRANSACTION: return ErrorKind::kTransient;
+    case DUCKDB_ERROR_PERMISSION: return ErrorKind::kAuth;
+    case DUCKDB_ERROR_MISSING_EXTENSION:
+    case DUCKDB_ERROR_AUTOLOAD:
+    case DUCKDB_ERROR_NOT_IMPLEMENTED: return ErrorKind::kUnsupported;
+    case DUCKDB_ERROR_CONSTRAINT:
+    case DUCKDB_ERROR_CONVERSION:
+    case DUCKDB_ERROR_OUT_OF_RANGE:
+    case DUCKDB_ERROR_DECIMAL:
+    case DUCKDB_ERROR_DIVIDE_BY_ZERO:
+    case DUCKDB_ERROR_MISMATCH_TYPE:
+    case DUCKDB_ERROR_INVALID_TYPE:
+    case DUCKDB_ERROR_OBJECT_SIZE:
+    case DUCKDB_ERROR_SEQUENCE: return ErrorKind::kData;
+    case DUCKDB_ERROR_PARSER:
+    case DUCKDB_ERROR_SYNTAX:
+    case DUCKDB_ERROR_BINDER:
+    case DUCKDB_ERROR_PLANNER:
+    case DUCKDB_ERROR_EXPRESSION:
+    case DUCKDB_ERROR_SETTINGS:
+    case DUCKDB_ERROR_DEPENDENCY:
+    case DUCKDB_ERROR_UNKNOWN_TYPE:
+    case DUCKDB_ERROR_PARAMETER_NOT_RESOLVED:
+    case DUCKDB_ERROR_PARAMETER_NOT_ALLOWED:
+    case DUCKDB_INVALID_CONFIGURATION: return ErrorKind::kInvalidInput;
+    // Bad values and bad text of files being read arrive here ("Invalid Input Error: CSV Error on Line: 7 …").
+    case DUCKDB_ERROR_INVALID_INPUT: return ErrorKind::kData;
+    case DUCKDB_ERROR_NETWORK:
+    case DUCKDB_ERROR_HTTP:
+    case DUCKDB_ERROR_CONNECTION: return ErrorKind::kTransient;
+    case DUCKDB_ERROR_FATAL: return Contains(text, "No space left") ? ErrorKind::kExhausted : ErrorKind::kTransient;
+    default: return ErrorKind::kInternal;
+  }
+}
+
+// duckdb_open, preparing and pending results say only a text, which begins with the type's name.
+duckdb_error_type TypeByPrefix(std::string_view text) {
+  static constexpr std::pair<std::string_view, duckdb_error_type> kPrefixes[] = {
+      {"IO Error", DUCKDB_ERROR_IO},
+      {"Out of Memory Error", DUCKDB_ERROR_OUT_OF_MEMORY},
+      {"Catalog Error", DUCKDB_ERROR_CATALOG},
+      {"Parser Error", DUCKDB_ERROR_PARSER},
+      {"Syntax Error", DUCKDB_ERROR_SYNTAX},
+      {"Binder Error", DUCKDB_ERROR_BINDER},
+      {"Conversion Error", DUCKDB_ERROR_CONVERSION},
+      {"Constraint Error", DUCKDB_ERROR_CONSTRAINT},
+      {"Out of Range Error", DUCKDB_ERROR_OUT_OF_RANGE},
+      {"Invalid Input Error", DUCKDB_ERROR_INVALID_INPUT},
+      {"Invalid Configuration Error", DUCKDB_INVALID_CONFIGURATION},
+      {"Invalid type Error", DUCKDB_ERROR_INVALID_TYPE},
+      {"Mismatch Type Error", DUCKDB_ERROR_MISMATCH_TYPE},
+      {"TransactionContext Error", DUCKDB_ERROR_TRANSACTION},
+      {"Permission Error", DUCKDB_ERROR_PERMISSION},
+      {"Not implemented Error", DUCKDB_ERROR_NOT_IMPLEMENTED},
+      {"Missing Extension Error", DUCKDB_ERROR_MISSING_EXTENSION},
+      {"Extension Autoloading Error", DUCKDB_ERROR_AUTOLOAD},
+      {"Serialization Error", DUCKDB_ERROR_IO},
+      {"Connection Error", DUCKDB_ERROR_CONNECTION},
+      {"Dependency Error", DUCKDB_ERROR_DEPENDENCY},
+      {"Parameter Not Allowed Error", DUCKDB_ERROR_PARAMETER_NOT_ALLOWED},
+      {"INTERRUPT Error", DUCKDB_ERROR_INTERRUPT},
+      {"FATAL Error", DUCKDB_ERROR_FATAL}};
+  for (auto [prefix, type] : kPrefixes) {
+    if (text.starts_with(prefix)) return type;
+  }
+  return DUCKDB_ERROR_INVALID;
+}
+
+std::string FixFor(ErrorKind kind, duckdb_error_type type, std::string_view text) {
+  if (type == DUCKDB_ERROR_OUT_OF_MEMORY) return "raise spec.resources.limits.memory, or lower page_size";
+  if (kind == ErrorKind::kExhausted) return "free disk space there, or point TMPDIR to a larger disk if it is the temporary folder";
+  if (Contains(text, "lock")) return kind == ErrorKind::kTransient ? "end the process that holds the file, or wait for it" : "";
+  return {};
+}
+
+}  // namespace
+
+Error MapError(duckdb_error_type type, std::string_view message) {
+  if (type == DUCKDB_ERROR_INVALID) type = TypeByPrefix(message);
+  // A full disk is a full disk under any type: a failed checkpoint or spill is reported as a transaction or fatal error.
+  ErrorKind kind = Contains(message, "No space left on device") || Contains(message, "max_temp_directory_size")
+                       ? ErrorKind::kExhausted
+                       : KindOf(type, message);
+  while (!message.empty() && (message.back() == '\n' || message.back() == ' ')) message.remove_suffix(1);
+  return Error{kind, "DuckDB: " + std::string(message), FixFor(kind, type, message)};
+}
+
+}  // namespace nilus::duck

@@ -1,0 +1,164 @@
+#include "nilus/duck/parquet_writer.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <deque>
+#include <utility>
+
+#include "nilus/duck/batch_stream.h"
+#include "nilus/duck/quote.h"
+
+namespace nilus::duck {
+namespace {
+
+const char* CompressionName(ParquetCompression compression) {
+  switch (compression) {
+    case ParquetCompression::kNone: return "uncompressed";
+    case ParquetCompression::kSnappy: return "snappy";
+    case ParquetCompression::kZstd: return "zstd";
+  }
+  return "zstd";
+}
+
+Result<int64_t> SyncFile(const std::string& path) {
+  int file = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  struct stat status = {};
+  bool good = file >= 0 && fsync(file) == 0 && fstat(file, &status) == 0;
+  int code = errno;
+  if (file >= 0) close(file);
+  if (!good) {
+    return Fail(code == ENOSPC || code == EDQUOT ? ErrorKind::kExhausted : ErrorKind::kTransient, "{} could not be made durable: {}",
+                path, std::strerror(code));
+  }
+  return int64_t{status.st_size};
+}
+
+// A file and the COPY that writes it.
+struct OpenFile {
+  WrittenFile file;
+  std::unique_ptr<Connection> connection;  // outlives the stream
+  std::unique_ptr<BatchStream> stream;
+};
+
+}  // namespace
+
+struct ParquetWriter::State {
+  std::shared_ptr<Database> database;
+  ParquetOptions options;
+  int64_t files_started = 0;
+  std::deque<OpenFile> closing;   // have got all their rows, oldest first
+  std::optional<OpenFile> current;
+  std::vector<WrittenFile> written;
+  bool finished = false;
+
+  std::string CopyStatement(const std::string& relation, const std::string& path) const;
+  Status StartFile(const SchemaPtr& schema);
+  Status CloseCurrent();
+  Status SettleOldest();
+  ~State();
+};
+
+std::string ParquetWriter::State::CopyStatement(const std::string& relation, const std::string& path) const {
+  std::string level = options.compression == ParquetCompression::kZstd ? fmt::format(", COMPRESSION_LEVEL {}", options.zstd_level) : "";
+  return fmt::format(
+      "COPY (SELECT * FROM {}) TO {} (FORMAT parquet, COMPRESSION {}{}, ROW_GROUP_SIZE {}, ROW_GROUP_SIZE_BYTES {}, "
+      "USE_TMP_FILE false)",
+      relation, QuoteLiteral(path), CompressionName(options.compression), level, options.row_group_rows, options.row_group_bytes);
+}
+
+Status ParquetWriter::State::StartFile(const SchemaPtr& schema) {
+  OpenFile next;
+  next.file.path = fmt::format("{}/{}{:05}.parquet", options.directory, options.prefix, ++files_started);
+  NILUS_ASSIGN(Connection connection, Connection::Open(database));
+  next.connection = std::make_unique<Connection>(std::move(connection));
+  BatchStreamOptions stream{.schema = schema,
+                            .queue_bytes = options.queue_bytes,
+                            .single_thread = options.file_rows > 0,
+                            .stop = options.stop};
+  NILUS_ASSIGN(next.stream, BatchStream::Start(
+                                *next.connection,
+                                [&](const std::string& relation) { return CopyStatement(relation, next.file.path); },
+                                std::move(stream)));
+  current = std::move(next);
+  return {};
+}
+
+// The current file has all its rows. Waits while too many others are still being compressed.
+Status ParquetWriter::State::CloseCurrent() {
+  if (!current) return {};
+  current->stream->CloseInput();
+  closing.push_back(*std::move(current));
+  current.reset();
+  while (static_cast<int>(closing.size()) > options.parallel_files) NILUS_TRY(SettleOldest());
+  return {};
+}
+
+Status ParquetWriter::State::SettleOldest() {
+  Result<std::vector<TextRow>> outcome = closing.front().stream->Finish();
+  if (!outcome) return Failure(InContext("writing " + closing.front().file.path, std::move(outcome).error()));
+  written.push_back(closing.front().file);
+  closing.pop_front();
+  return {};
+}
+
+ParquetWriter::State::~State() {
+  if (finished) return;
+  std::vector<std::string> paths;
+  for (const WrittenFile& file : written) paths.push_back(file.path);
+  for (const OpenFile& file : closing) paths.push_back(file.file.path);
+  if (current) paths.push_back(current->file.path);
+  current.reset();  // ends the statements before their files go
+  closing.clear();
+  for (const std::string& path : paths) unlink(path.c_str());
+}
+
+ParquetWriter::ParquetWriter(std::unique_ptr<State> state) : state_(std::move(state)) {}
+ParquetWriter::~ParquetWriter() = default;
+
+Result<std::unique_ptr<ParquetWriter>> ParquetWriter::Open(std::shared_ptr<Database> database, ParquetOptions options) {
+  auto state = std::make_unique<State>();
+  state->database = std::move(database);
+  state->options = std::move(options);
+  return std::unique_ptr<ParquetWriter>(new ParquetWriter(std::move(state)));
+}
+
+Status ParquetWriter::Write(RecordBatch batch) {
+  State& state = *state_;
+  int64_t row = 0;
+  while (row < batch.num_rows()) {
+    if (state.current && !state.current->stream->Accepts(*batch.schema())) NILUS_TRY(state.CloseCurrent());
+    if (!state.current) NILUS_TRY(state.StartFile(batch.schema()));
+    int64_t count = batch.num_rows() - row;
+    if (state.options.file_rows > 0) count = std::min(count, state.options.file_rows - state.current->file.rows);
+    Status pushed = state.current->stream->PushRows(batch, row, count);
+    if (!pushed) return Failure(InContext("writing " + state.current->file.path, std::move(pushed).error()));
+    state.current->file.rows += count;
+    row += count;
+    if (state.current->file.rows == state.options.file_rows) NILUS_TRY(state.CloseCurrent());
+  }
+  return {};
+}
+
+Status ParquetWriter::WriteEmpty(const SchemaPtr& schema) {
+  NILUS_TRY(state_->CloseCurrent());
+  NILUS_TRY(state_->StartFile(schema));
+  return state_->CloseCurrent();
+}
+
+Result<std::vector<WrittenFile>> ParquetWriter::Finish() {
+  State& state = *state_;
+  NILUS_TRY(state.CloseCurrent());
+  while (!state.closing.empty()) NILUS_TRY(state.SettleOldest());
+  for (WrittenFile& file : state.written) {
+    NILUS_ASSIGN(file.bytes, SyncFile(file.path));
+  }
+  state.finished = true;
+  return std::move(state.written);
+}
+
+}  // namespace nilus::duck

@@ -1,0 +1,58 @@
+// Batches into Parquet files of a bounded number of rows.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "nilus/base/result.h"
+#include "nilus/data/record_batch.h"
+#include "nilus/duck/connection.h"
+
+namespace nilus::duck {
+
+enum class ParquetCompression { kNone, kSnappy, kZstd };
+
+struct ParquetOptions {
+  std::string directory;               // exists
+  std::string prefix = "part-";        // files are <prefix><number>.parquet from 1 on, in order of their first rows
+  ParquetCompression compression = ParquetCompression::kZstd;
+  int zstd_level = 1;
+  int64_t file_rows = 0;               // rows a file holds at most; 0: no limit
+  int64_t row_group_rows = 122'880;    // a row group ends at this many rows …
+  int64_t row_group_bytes = 32 << 20;  // … or about this many uncompressed bytes: what a file being written holds in memory
+  int64_t queue_bytes = 8 << 20;       // batches waiting for each file being written
+  int parallel_files = 2;              // files being compressed at the same time, beside the one being filled
+  std::stop_token stop;
+};
+
+struct WrittenFile {
+  std::string path;
+  int64_t rows = 0;
+  int64_t bytes = 0;                   // size of the file
+};
+
+// Write, Finish and destruction on one thread; the work is done on others. Rows keep their arrival order, within a file and
+// from file to file, but for file_rows = 0, where one file is written by several threads. A batch whose schema is not
+// covered by the current file's starts a new file. Files are complete and fsynced when Finish has returned them (their
+// folder is not); a writer destroyed before that removes its files. No rows: no files.
+class ParquetWriter {
+ public:
+  // The database (usually one in memory) gives memory and threads; its preserve_insertion_order is off.
+  static Result<std::unique_ptr<ParquetWriter>> Open(std::shared_ptr<Database> database, ParquetOptions options);
+  ~ParquetWriter();
+
+  Status Write(RecordBatch batch);
+  // A file of its own that has the schema and no rows.
+  Status WriteEmpty(const SchemaPtr& schema);
+  Result<std::vector<WrittenFile>> Finish();
+
+ private:
+  struct State;
+  explicit ParquetWriter(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace nilus::duck
