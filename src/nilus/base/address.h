@@ -61,6 +61,9 @@ std::optional<std::string> AddressScheme(std::string_view text);
 // The names of all placeholders in `text`, in order.
 std::vector<std::string> PlaceholderNames(std::string_view text);
 
+// `text` with its placeholders filled and nothing decoded. An error names all variables that are not set.
+Result<std::string> FillPlaceholders(std::string_view text, const VariableLookup& lookup);
+
 // True for names such as password, sasl_password, api_key, token, secretAccessKey: their values are secrets.
 bool IsSecretName(std::string_view name);
 

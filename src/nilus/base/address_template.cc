@@ -82,6 +82,25 @@ std::vector<std::string> PlaceholderNames(std::string_view text) {
   return names;
 }
 
+Result<std::string> FillPlaceholders(std::string_view text, const VariableLookup& lookup) {
+  std::string filled;
+  std::vector<std::string> unset;
+  size_t from = 0;
+  Placeholder placeholder;
+  while (FindPlaceholder(text, from, &placeholder)) {
+    filled += text.substr(from, placeholder.begin - from);
+    from = placeholder.end;
+    auto value = lookup(placeholder.name);
+    if (value) {
+      filled += *value;
+    } else {
+      unset.emplace_back(placeholder.name);
+    }
+  }
+  if (!unset.empty()) return UnsetVariables(std::move(unset));
+  return filled + std::string(text.substr(from));
+}
+
 std::string PlaceholderFiller::Fill(std::string_view text, bool is_secret) {
   if (!lookup_) return PercentDecode(text);
   std::string filled;

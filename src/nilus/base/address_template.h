@@ -1,4 +1,4 @@
-// `{NAME}` and `${NAME}` inside one part of an address. Used by address.cc only.
+// `{NAME}` and `${NAME}` inside one part of an address. Internal to address.cc; address.h is the way in.
 #pragma once
 
 #include <string>

@@ -10,25 +10,9 @@
 
 #include "nilus/base/address.h"
 #include "nilus/manifest/load.h"
+#include "nilus/manifest/secret_files.h"
 
 namespace nilus {
-
-// The run's private secret folder (mode 0700), removed with everything in it when this object goes.
-class SecretFolder {
- public:
-  static Result<std::unique_ptr<SecretFolder>> Create(const std::string& parent);
-  ~SecretFolder();
-  SecretFolder(const SecretFolder&) = delete;
-  SecretFolder& operator=(const SecretFolder&) = delete;
-
-  const std::string& path() const { return path_; }
-  // `name` may not hold '/', NUL or be "." or "..". Mode 0600.
-  Status WriteFile(std::string_view name, std::string_view content);
-
- private:
-  explicit SecretFolder(std::string path) : path_(std::move(path)) {}
-  std::string path_;
-};
 
 struct ResolveOptions {
   VariableLookup process_environment;   // null: getenv

@@ -50,7 +50,7 @@ struct DepotResource {
   std::optional<DepotCatalog> catalog;
   SourcePlace place;
 
-  std::string Field(std::string_view name) const;            // empty when absent
+  std::string Field(std::string_view field) const;           // empty when absent
 };
 
 struct VolumeResource {
