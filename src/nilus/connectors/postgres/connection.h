@@ -1,0 +1,135 @@
+// One session with a PostgreSQL server over libpq: connecting by an Address with the TLS rules of spec 02, statements,
+// COPY both ways, and errors turned into the kinds of base/result.h.
+//
+// All waiting is done in poll(): a stop request wakes it, cancels the running statement at the server and returns
+// kCancelled within moments (resolving a host name is the one thing that cannot be interrupted). One thread at a time.
+//
+// A session is set up so that texts are always the same: client_encoding UTF8, TimeZone UTC, DateStyle ISO,
+// IntervalStyle postgres, extra_float_digits 3, bytea_output hex, jit off. search_path stays the role's own, because
+// views, triggers and users' queries may rely on it: so every name in our own SQL is qualified.
+#pragma once
+
+#include <libpq-fe.h>
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <stop_token>
+#include <string>
+#include <string_view>
+
+#include "nilus/base/address.h"
+#include "nilus/base/result.h"
+
+namespace nilus::postgres {
+
+struct ResultCloser {
+  void operator()(PGresult* result) const { PQclear(result); }
+};
+using PgResult = std::unique_ptr<PGresult, ResultCloser>;  // never null
+
+// A CopyData message; owns libpq's memory.
+class CopyData {
+ public:
+  CopyData() = default;
+  CopyData(const CopyData&) = delete;
+  CopyData& operator=(const CopyData&) = delete;
+  ~CopyData() { PQfreemem(bytes_); }
+  std::string_view bytes() const { return {bytes_, size_}; }
+
+ private:
+  friend class Connection;
+  void Set(char* bytes, size_t size) {
+    PQfreemem(bytes_);
+    bytes_ = bytes;
+    size_ = size;
+  }
+  char* bytes_ = nullptr;
+  size_t size_ = 0;
+};
+
+class Connection {
+ public:
+  using Parameter = std::optional<std::string>;  // nothing: NULL
+
+  // Connects and sets the session up. Several hosts are tried in order. kAuth, kNotFound (host, database), kTransient
+  // (unreachable, starting, too many clients), kInvalidInput (parameters, TLS not to be had).
+  static Result<std::unique_ptr<Connection>> Open(const Address& address, const std::stop_token& stop);
+  ~Connection();
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+
+  // Runs one statement, or several separated by ';' (then all or none, unless they hold transaction commands), without
+  // parameters. The last statement's result; the first error ends it.
+  Result<PgResult> Execute(const std::string& sql, const std::stop_token& stop = {});
+  // Runs one statement with $1, $2, … bound as text; results in text form.
+  Result<PgResult> Query(const std::string& sql, std::span<const Parameter> parameters, const std::stop_token& stop = {});
+  // Prepares one statement without running it and tells its result's columns: PQnfields, PQfname, PQftype, PQfmod.
+  Result<PgResult> DescribeStatement(const std::string& sql, const std::stop_token& stop = {});
+
+  // COPY … TO STDOUT. Then NextCopyData until it returns false; only that end says that the statement succeeded.
+  Status StartCopyOut(const std::string& sql, const std::stop_token& stop = {});
+  Result<bool> NextCopyData(CopyData* data, const std::stop_token& stop = {});
+
+  // COPY … FROM STDIN. PutCopyData returns when the kernel has the bytes (back-pressure); pieces may be cut anywhere.
+  // EndCopyIn returns the rows the server counted. AbortCopyIn makes the COPY fail with this reason at the server.
+  Status StartCopyIn(const std::string& sql, const std::stop_token& stop = {});
+  Status PutCopyData(std::string_view bytes, const std::stop_token& stop = {});
+  Result<int64_t> EndCopyIn(const std::stop_token& stop = {});
+  Status AbortCopyIn(const std::string& reason);
+
+  int server_version() const { return PQserverVersion(connection_); }  // 150020 for 15.20, 90624 for 9.6.24
+  bool is_utf8_server() const;                                         // else text may be invalid (SQL_ASCII) or converted
+  PGconn* raw() const { return connection_; }                             // for libpq calls that do no I/O
+  // False after the connection was lost or a statement was cancelled: close it, and open another.
+  bool is_usable() const { return !broken_ && PQstatus(connection_) == CONNECTION_OK; }
+  bool is_in_transaction() const;
+  // Grows libpq's receive buffer (it starts at 16 KiB and never shrinks): fewer system calls for a long COPY out.
+  Status GrowReceiveBuffer(int64_t bytes, const std::stop_token& stop = {});
+
+  // Asks the server to cancel what runs on this session. Does not wait for the outcome; marks the session unusable.
+  void Cancel();
+
+ private:
+  explicit Connection(std::string display, bool had_percent_sequences);
+
+  using Deadline = std::optional<std::chrono::steady_clock::time_point>;
+  Status Connect(const Address& address, const char* const* keywords, const char* const* values, int timeout_seconds,
+                 const std::stop_token& stop);
+  Status SetUpSession(const std::stop_token& stop);
+  // Waits until the socket is readable (or writable, when asked). kCancelled on a stop, kTransient on the deadline.
+  Status Wait(bool for_write, const Deadline& deadline, const std::stop_token& stop);
+  Status Flush(const std::stop_token& stop);
+  // The next result of the running statement, waiting for it; null at the end.
+  Result<PGresult*> NextResult(const std::stop_token& stop);
+  // The last result of the running statement, or its first error.
+  Result<PgResult> Collect(const std::stop_token& stop);
+  Status ExpectCopy(const std::string& sql, ExecStatusType expected, const std::stop_token& stop);
+  Error LostError();                        // from PQerrorMessage; marks the session broken when it is
+  Error ErrorFrom(const PGresult* result);  // from the server's error report
+
+  PGconn* connection_ = nullptr;
+  int wake_fd_ = -1;  // eventfd that a stop request writes to
+  bool broken_ = false;
+  std::string display_;  // the address without secrets
+  bool had_percent_sequences_ = false;
+};
+
+// "name" with quotes inside doubled: safe in SQL whatever it holds (NUL cannot be in a name).
+std::string QuoteIdentifier(std::string_view name);
+// "schema"."name"
+std::string QuoteName(std::string_view schema, std::string_view name);
+// 'text' with quotes doubled and, where it holds a backslash, as E'…': safe under either standard_conforming_strings.
+std::string QuoteLiteral(std::string_view text);
+
+// Text of a field, and whether it is NULL.
+inline std::string_view FieldText(const PgResult& result, int row, int column) {
+  return {PQgetvalue(result.get(), row, column), static_cast<size_t>(PQgetlength(result.get(), row, column))};
+}
+inline bool FieldIsNull(const PgResult& result, int row, int column) {
+  return PQgetisnull(result.get(), row, column) != 0;
+}
+
+}  // namespace nilus::postgres

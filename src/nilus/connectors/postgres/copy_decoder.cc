@@ -1,0 +1,210 @@
+#include "nilus/connectors/postgres/copy_decoder.h"
+
+#include <bit>
+#include <limits>
+
+#include "nilus/base/encoding.h"
+#include "nilus/connectors/postgres/wire_values.h"
+
+namespace nilus::postgres {
+namespace {
+
+constexpr std::string_view kSignature("PGCOPY\n\377\r\n\0", 11);
+constexpr size_t kHeaderBytes = 19;  // signature, flags, length of the extension
+constexpr int64_t kDayMicros = 86'400'000'000;
+
+// Almost all text is ASCII, and eight bytes at a time say so.
+inline bool IsAscii(const uint8_t* p, size_t size) {
+  constexpr uint64_t kHighBits = 0x8080808080808080;
+  uint64_t seen = 0;
+  uint64_t word;
+  if (size >= 8) {
+    const uint8_t* last = p + size - 8;
+    for (; p < last; p += 8) {
+      std::memcpy(&word, p, 8);
+      seen |= word;
+    }
+    std::memcpy(&word, last, 8);
+    return ((seen | word) & kHighBits) == 0;
+  }
+  for (size_t i = 0; i < size; ++i) seen |= p[i];
+  return (seen & 0x80) == 0;
+}
+
+// Text of databases without encoding (SQL_ASCII) may be anything; what is not UTF-8 is kept in hex (spec 03).
+[[gnu::noinline]] void AppendNonAscii(BatchBuilder* builder, int index, std::string_view text) {
+  if (IsValidUtf8(text)) {
+    builder->column(index).AppendBytes(text);
+  } else {
+    builder->AppendVariant(index, HexEncode(text));
+  }
+}
+
+inline void AppendText(BatchBuilder* builder, int index, const uint8_t* bytes, uint32_t length) {
+  std::string_view text(reinterpret_cast<const char*>(bytes), length);
+  if (IsAscii(bytes, length)) {
+    builder->column(index).AppendBytes(text);
+  } else {
+    AppendNonAscii(builder, index, text);
+  }
+}
+
+}  // namespace
+
+CopyDecoder::CopyDecoder(std::vector<Column> columns) : columns_(std::move(columns)) {}
+
+Status CopyDecoder::Feed(std::string_view bytes) {
+  at_ = reinterpret_cast<const uint8_t*>(bytes.data());
+  end_ = at_ + bytes.size();
+  if (saw_header_) return {};
+  if (bytes.size() < kHeaderBytes || !bytes.starts_with(kSignature)) {
+    return Fail(ErrorKind::kData, "what the server sent does not begin with the header of binary COPY");
+  }
+  uint32_t flags = LoadBig32(at_ + kSignature.size());
+  uint32_t extension = LoadBig32(at_ + kSignature.size() + 4);
+  if (flags >> 16 != 0) return Fail(ErrorKind::kData, "the header of binary COPY has unknown flags {:#x}", flags);
+  if (extension > bytes.size() - kHeaderBytes) return Fail(ErrorKind::kData, "the header of binary COPY is cut short");
+  at_ += kHeaderBytes + extension;
+  saw_header_ = true;
+  return {};
+}
+
+Result<bool> CopyDecoder::DecodeRow(BatchBuilder* builder) {
+  if (end_ - at_ < 2) return Fail(ErrorKind::kData, "a row of binary COPY is cut short");
+  uint16_t count = LoadBig16(at_);
+  at_ += 2;
+  if (count == 0xFFFF) {
+    if (at_ != end_) return Fail(ErrorKind::kData, "{} bytes follow the end of binary COPY", end_ - at_);
+    saw_trailer_ = true;
+    return false;
+  }
+  if (saw_trailer_) return Fail(ErrorKind::kData, "a row follows the end of binary COPY");
+  if (count != columns_.size()) {
+    return Fail(ErrorKind::kData, "a row of binary COPY has {} fields, where {} columns were asked for", count, columns_.size());
+  }
+  const uint8_t* at = at_;
+  for (size_t i = 0; i < columns_.size(); ++i) {
+    if (end_ - at < 4) return BadLength(i, -1).map([] { return false; });
+    uint32_t length = LoadBig32(at);
+    at += 4;
+    if (length == 0xFFFFFFFF) {
+      builder->column(static_cast<int>(i)).AppendNull();
+      continue;
+    }
+    if (length > static_cast<size_t>(end_ - at)) return BadLength(i, length).map([] { return false; });
+    NILUS_TRY(DecodeField(i, at, length, builder));
+    at += length;
+  }
+  at_ = at;
+  builder->FinishRow();
+  return true;
+}
+
+inline Status CopyDecoder::DecodeField(size_t i, const uint8_t* bytes, uint32_t length, BatchBuilder* builder) {
+  const Column& column = columns_[i];
+  const int index = static_cast<int>(i);
+  ColumnBuilder& out = builder->column(index);
+  switch (column.wire) {
+    case Wire::kBool:
+      if (length != 1) return BadLength(i, length);
+      out.AppendBool(bytes[0] != 0);
+      return {};
+    case Wire::kInt16:
+      if (length != 2) return BadLength(i, length);
+      out.Append(static_cast<int16_t>(LoadBig16(bytes)));
+      return {};
+    case Wire::kInt16Wide:
+      if (length != 2) return BadLength(i, length);
+      out.Append<int64_t>(static_cast<int16_t>(LoadBig16(bytes)));
+      return {};
+    case Wire::kInt32:
+      if (length != 4) return BadLength(i, length);
+      out.Append(static_cast<int32_t>(LoadBig32(bytes)));
+      return {};
+    case Wire::kInt32Wide:
+      if (length != 4) return BadLength(i, length);
+      out.Append<int64_t>(static_cast<int32_t>(LoadBig32(bytes)));
+      return {};
+    case Wire::kUint32Wide:
+      if (length != 4) return BadLength(i, length);
+      out.Append<int64_t>(LoadBig32(bytes));
+      return {};
+    case Wire::kInt64:
+      if (length != 8) return BadLength(i, length);
+      out.Append(static_cast<int64_t>(LoadBig64(bytes)));
+      return {};
+    case Wire::kFloat32:
+      if (length != 4) return BadLength(i, length);
+      out.Append(std::bit_cast<float>(LoadBig32(bytes)));
+      return {};
+    case Wire::kFloat32Wide:
+      if (length != 4) return BadLength(i, length);
+      out.Append<double>(std::bit_cast<float>(LoadBig32(bytes)));
+      return {};
+    case Wire::kFloat64:
+      if (length != 8) return BadLength(i, length);
+      out.Append(std::bit_cast<double>(LoadBig64(bytes)));
+      return {};
+    case Wire::kNumeric: {
+      Int128 value;
+      Decoded decoded = DecodeNumeric(bytes, length, column.type.precision, column.type.scale, &value);
+      if (decoded == Decoded::kFits) {
+        out.Append(value);
+      } else if (decoded == Decoded::kMisfit) {
+        builder->AppendVariant(index, NumericText(bytes, length));
+      } else {
+        return BadLength(i, length);
+      }
+      return {};
+    }
+    case Wire::kText: AppendText(builder, index, bytes, length); return {};
+    case Wire::kJsonb:
+      if (length < 1 || bytes[0] != 1) return BadLength(i, length);  // the only version there is
+      AppendText(builder, index, bytes + 1, length - 1);
+      return {};
+    case Wire::kBinary: out.AppendBytes({reinterpret_cast<const char*>(bytes), length}); return {};
+    case Wire::kDate: {
+      if (length != 4) return BadLength(i, length);
+      auto days = static_cast<int32_t>(LoadBig32(bytes));
+      if (days <= std::numeric_limits<int32_t>::max() - kEpochDays && days != std::numeric_limits<int32_t>::min()) {
+        out.Append<int32_t>(days + kEpochDays);
+      } else if (days == std::numeric_limits<int32_t>::max() || days == std::numeric_limits<int32_t>::min()) {
+        builder->AppendVariant(index, days > 0 ? "infinity" : "-infinity");
+      } else {
+        return BadLength(i, length);
+      }
+      return {};
+    }
+    case Wire::kTime: {
+      if (length != 8) return BadLength(i, length);
+      uint64_t micros = LoadBig64(bytes);
+      if (micros > static_cast<uint64_t>(kDayMicros)) return BadLength(i, length);
+      out.Append(static_cast<int64_t>(micros));
+      return {};
+    }
+    case Wire::kTimestamp: {
+      if (length != 8) return BadLength(i, length);
+      auto micros = static_cast<int64_t>(LoadBig64(bytes));
+      int64_t shifted;
+      if (!__builtin_add_overflow(micros, kEpochMicros, &shifted) && micros != std::numeric_limits<int64_t>::min()) {
+        out.Append(shifted);
+      } else {
+        builder->AppendVariant(index, TimestampText(micros, column.type.id == TypeId::kTimestamp));
+      }
+      return {};
+    }
+    case Wire::kUuid:
+      if (length != 16) return BadLength(i, length);
+      FormatUuid(bytes, out.StartBytes(36));
+      out.FinishBytes(36);
+      return {};
+  }
+  return {};
+}
+
+[[gnu::cold]] Status CopyDecoder::BadLength(size_t i, int64_t length) const {
+  if (length < 0) return Fail(ErrorKind::kData, "binary COPY ends within a row, before column {}", columns_[i].name);
+  return Fail(ErrorKind::kData, "column {}: {} bytes of binary COPY are no {} value", columns_[i].name, length, columns_[i].type.ToString());
+}
+
+}  // namespace nilus::postgres

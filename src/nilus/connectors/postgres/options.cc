@@ -1,0 +1,156 @@
+#include "nilus/connectors/postgres/options.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+
+#include "nilus/base/nearest.h"
+
+namespace nilus::postgres {
+namespace {
+
+constexpr std::string_view kSystemCertificates[] = {
+    "/etc/ssl/certs/ca-certificates.crt",  // Debian, Ubuntu, Alpine
+    "/etc/pki/tls/certs/ca-bundle.crt",    // Fedora, RHEL
+    "/etc/ssl/cert.pem",                   // macOS, BSD
+};
+
+// Every parameter of libpq 15 that makes sense for moving data; the rest is decided here (client_encoding, replication)
+// or names files with further settings (service), which would hide from the address what is connected to.
+constexpr OptionSpec kAddressParams[] = {
+    {"sslmode", OptionType::kChoice, "", "TLS: verify-full is the default but for loopback and sockets (prefer)",
+     "disable|allow|prefer|require|verify-ca|verify-full"},
+    {"sslrootcert", OptionType::kText, "", "file with the certificates of the CAs to trust, in place of the system's"},
+    {"sslcert", OptionType::kText, "", "file with the client's certificate"},
+    {"sslkey", OptionType::kText, "", "file with the client's private key"},
+    {"sslpassword", OptionType::kText, "", "passphrase of the private key", "", true},
+    {"sslcrl", OptionType::kText, "", "file with a certificate revocation list"},
+    {"sslcrldir", OptionType::kText, "", "folder with certificate revocation lists"},
+    {"sslcompression", OptionType::kBoolean, "false", "compression inside TLS"},
+    {"sslsni", OptionType::kBoolean, "true", "send the host's name in the TLS handshake"},
+    {"ssl_min_protocol_version", OptionType::kChoice, "TLSv1.2", "lowest TLS version", "TLSv1|TLSv1.1|TLSv1.2|TLSv1.3"},
+    {"ssl_max_protocol_version", OptionType::kChoice, "", "highest TLS version", "TLSv1|TLSv1.1|TLSv1.2|TLSv1.3"},
+    {"channel_binding", OptionType::kChoice, "prefer", "bind SCRAM logins to the TLS channel", "disable|prefer|require"},
+    {"gssencmode", OptionType::kChoice, "prefer", "Kerberos encryption", "disable|prefer|require"},
+    {"krbsrvname", OptionType::kText, "postgres", "Kerberos service name"},
+    {"gsslib", OptionType::kText, "", "GSS library"},
+    {"requirepeer", OptionType::kText, "", "operating-system user that must own the server at the other end of a socket"},
+    {"host", OptionType::kText, "", "host, or folder of the server's Unix socket, when the address has none"},
+    {"hostaddr", OptionType::kText, "", "IP address to connect to, without looking the host's name up"},
+    {"port", OptionType::kInteger, "5432", "port, when the address has none"},
+    {"user", OptionType::kText, "", "user, when the address has none"},
+    {"password", OptionType::kText, "", "password, when the address has none", "", true},
+    {"dbname", OptionType::kText, "", "database, when the address has none"},
+    {"passfile", OptionType::kText, "", "password file in place of ~/.pgpass"},
+    {"connect_timeout", OptionType::kInteger, "15", "seconds to wait for each server while connecting"},
+    {"keepalives", OptionType::kInteger, "1", "1: TCP keepalives, 0: none"},
+    {"keepalives_idle", OptionType::kInteger, "30", "seconds of silence before the first keepalive"},
+    {"keepalives_interval", OptionType::kInteger, "10", "seconds between keepalives"},
+    {"keepalives_count", OptionType::kInteger, "3", "keepalives without an answer before the connection counts as lost"},
+    {"tcp_user_timeout", OptionType::kInteger, "60000", "milliseconds that sent data may stay unacknowledged"},
+    {"target_session_attrs", OptionType::kChoice, "any", "which of several servers to use",
+     "any|read-write|read-only|primary|standby|prefer-standby"},
+    {"options", OptionType::kText, "", "command-line options for the server's session, such as -c work_mem=64MB"},
+    {"application_name", OptionType::kText, "nilus", "name shown in pg_stat_activity"},
+};
+
+bool IsLoopback(std::string_view host) {
+  return host.empty() || host.starts_with('/') || host.starts_with('@') || host == "localhost" ||
+         host.ends_with(".localhost") || host == "::1" || (host.starts_with("127.") && host.find_first_not_of("0123456789.") == host.npos);
+}
+
+std::string SystemCertificates() {
+  for (std::string_view file : kSystemCertificates) {
+    if (access(file.data(), R_OK) == 0) return std::string(file);
+  }
+  return std::string(kSystemCertificates[0]);  // libpq's error names the file it misses
+}
+
+Failure UnknownParam(std::string_view key) {
+  std::vector<std::string_view> names;
+  for (const OptionSpec& spec : kAddressParams) names.push_back(spec.name);
+  std::string nearest = Nearest(key, names);
+  return FailWithFix(ErrorKind::kInvalidInput,
+                     nearest.empty() ? "`nilus connectors postgresql` lists them" : "did you mean '" + nearest + "'?",
+                     "'{}' is not a parameter of a PostgreSQL address", key);
+}
+
+// The parameters of the address, checked, without host and port.
+Result<OptionValues> ReadParams(const Address& address) {
+  OptionValues values;
+  for (const auto& [key, value] : address.params) {
+    auto spec = std::find_if(std::begin(kAddressParams), std::end(kAddressParams), [&](const OptionSpec& s) { return s.name == key; });
+    if (spec == std::end(kAddressParams)) return UnknownParam(key);
+    if (Status set = SetOption(*spec, value, values); !set) return Failure(InContext("address parameter " + key, set.error()));
+  }
+  return values;
+}
+
+struct NamedPart {
+  std::string_view key;
+  const std::string& from_address;
+};
+
+}  // namespace
+
+std::span<const OptionSpec> AddressParams() { return kAddressParams; }
+
+Result<ConnectPlan> PlanConnection(const Address& address) {
+  NILUS_ASSIGN(OptionValues values, ReadParams(address));
+  ConnectPlan plan;
+  plan.timeout_seconds = static_cast<int>(std::clamp<int64_t>(values.Integer("connect_timeout", 15), 1, 3600));
+
+  ConnectParams common;
+  for (const NamedPart& part : {NamedPart{"user", address.user}, {"password", address.password}, {"dbname", address.path}}) {
+    if (!part.from_address.empty() && values.Has(part.key)) {
+      return FailWithFix(ErrorKind::kInvalidInput, "write it once", "the address gives the {} twice", part.key);
+    }
+    std::string value = part.from_address.empty() ? values.Text(part.key) : part.from_address;
+    if (!value.empty()) common.emplace_back(part.key, std::move(value));
+  }
+  bool decided_here = false;
+  for (const OptionSpec& spec : kAddressParams) {
+    decided_here = spec.name == "user" || spec.name == "password" || spec.name == "dbname" || spec.name == "host" ||
+                   spec.name == "hostaddr" || spec.name == "port" || spec.name == "connect_timeout" || spec.name == "sslmode" ||
+                   spec.name == "target_session_attrs";
+    if (decided_here) continue;
+    // Choices without a default and empty texts are left to libpq.
+    std::string value = values.Text(spec.name, spec.default_value);
+    if (spec.type == OptionType::kBoolean) value = values.Boolean(spec.name, spec.default_value == "true") ? "1" : "0";
+    if (!value.empty()) common.emplace_back(spec.name, std::move(value));
+  }
+  common.emplace_back("client_encoding", "UTF8");
+
+  std::vector<HostPort> hosts = address.Hosts();
+  if (!hosts.empty() && values.Has("host")) {
+    return FailWithFix(ErrorKind::kInvalidInput, "write it once", "the address gives the host twice");
+  }
+  if (hosts.empty()) {
+    const char* from_environment = std::getenv("PGHOST");
+    std::string host = values.Text("host", from_environment != nullptr ? from_environment : "");
+    for (const std::string& part : SplitCommaList(host)) hosts.push_back({part, address.port});
+    if (hosts.empty()) hosts.push_back({});
+  }
+  std::string attrs = values.Text("target_session_attrs", "any");
+  // prefer-standby: all of them once more, whatever they are.
+  for (int pass = 0; pass < (attrs == "prefer-standby" ? 2 : 1); ++pass) {
+    for (const HostPort& host : hosts) {
+      ConnectParams params = common;
+      if (!host.host.empty()) params.emplace_back("host", host.host);
+      if (values.Has("hostaddr")) params.emplace_back("hostaddr", values.Text("hostaddr"));
+      int64_t port = host.port != 0 ? host.port : values.Integer("port", 0);
+      if (port != 0) params.emplace_back("port", std::to_string(port));
+      params.emplace_back("target_session_attrs", attrs != "prefer-standby" ? attrs : pass == 0 ? "standby" : "any");
+
+      bool is_local = IsLoopback(host.host) && IsLoopback(values.Text("hostaddr"));
+      std::string sslmode = values.Text("sslmode", is_local ? "prefer" : "verify-full");
+      params.emplace_back("sslmode", sslmode);
+      if (sslmode.starts_with("verify-") && !values.Has("sslrootcert")) params.emplace_back("sslrootcert", SystemCertificates());
+      plan.servers.push_back(std::move(params));
+    }
+  }
+  return plan;
+}
+
+}  // namespace nilus::postgres

@@ -1,0 +1,46 @@
+#include "nilus/connectors/postgres/snapshot.h"
+
+#include <utility>
+
+namespace nilus::postgres {
+
+Status Snapshot::Export(const std::stop_token& stop) {
+  NILUS_ASSIGN(PgResult result, keeper_->Execute("SELECT pg_catalog.pg_export_snapshot()", stop));
+  exported_id_ = FieldText(result, 0, 0);
+  return {};
+}
+
+Result<std::unique_ptr<Connection>> Snapshot::Take(const std::stop_token& stop) {
+  {
+    std::lock_guard lock(mutex_);
+    if (!idle_.empty()) {
+      std::unique_ptr<Connection> connection = std::move(idle_.back());
+      idle_.pop_back();
+      return connection;
+    }
+    if (exported_id_.empty()) {
+      if (keeper_ == nullptr) {
+        return Fail(ErrorKind::kTransient, "the session that held the snapshot is in use or was lost: the read has to be planned anew");
+      }
+      return std::move(keeper_);
+    }
+  }
+  NILUS_ASSIGN(std::unique_ptr<Connection> connection, Connection::Open(address_, stop));
+  auto imported = connection->Execute(
+      "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET TRANSACTION SNAPSHOT " + QuoteLiteral(exported_id_), stop);
+  if (imported) return connection;
+  Error error = std::move(imported).error();
+  if (error.kind == ErrorKind::kCancelled || !connection->is_usable()) return Failure(std::move(error));
+  return Failure(Error{ErrorKind::kTransient,
+                       "the snapshot of this read is no longer there, because the session that held it has ended (" + error.message + ")",
+                       "the read is planned anew; if this happens again, look for a server restart, a failover or an administrator's "
+                       "pg_terminate_backend in the server's log"});
+}
+
+void Snapshot::GiveBack(std::unique_ptr<Connection> connection) {
+  if (connection == nullptr || !connection->is_usable() || !connection->is_in_transaction()) return;
+  std::lock_guard lock(mutex_);
+  idle_.push_back(std::move(connection));
+}
+
+}  // namespace nilus::postgres

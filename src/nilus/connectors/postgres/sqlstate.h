@@ -1,0 +1,23 @@
+// SQLSTATE codes (docs: "PostgreSQL Error Codes") to what the caller does next.
+#pragma once
+
+#include <string_view>
+
+#include "nilus/base/result.h"
+
+namespace nilus::postgres {
+
+ErrorKind KindOfSqlState(std::string_view sqlstate);
+// What a person does about it; empty when the message says enough.
+std::string_view FixOfSqlState(std::string_view sqlstate);
+
+// The five characters in a verbose message of a failed connection ("FATAL:  28P01: password …"); empty: none, the
+// failure is libpq's own.
+std::string_view SqlStateInMessage(std::string_view verbose_message);
+// The same message without severity, code and LOCATION line.
+std::string_view WithoutVerbosity(std::string_view verbose_message);
+
+// The error of a failed connection attempt, from libpq's verbose message.
+Error ConnectError(std::string_view display, std::string_view verbose_message, bool had_percent_sequences);
+
+}  // namespace nilus::postgres
