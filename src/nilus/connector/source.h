@@ -36,7 +36,9 @@ struct ReadRequest {
   std::string table;                         // source_table as written: schema.table, view, glob, or "query:SELECT …"
   std::vector<std::string> exclude_columns;  // the source's own names; an unknown one is kInvalidInput
   std::optional<KeyRange> range;             // pushed down to the source
-  std::optional<int64_t> limit;              // at most so many rows in all; pushed down
+  // At most so many rows in all; pushed down. With a range, those with the lowest keys, in order (ORDER BY column LIMIT n,
+  // NULLs last), so that a cursor may stop there: the engine checks the order, and does not move the cursor without it.
+  std::optional<int64_t> limit;
   // Bound as :interval_start / :interval_end where a query names them; canonical timestamp texts.
   std::optional<std::string> interval_start;
   std::optional<std::string> interval_end;

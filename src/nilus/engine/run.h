@@ -9,6 +9,7 @@
 // No call throws, and no thread outlives a call.
 #pragma once
 
+#include <chrono>
 #include <stop_token>
 #include <string>
 #include <string_view>
@@ -25,7 +26,8 @@
 namespace nilus {
 
 struct RunOptions {
-  RetryPolicy retry;                  // attempts of the whole run, and looks after an unknown commit
+  // Attempts of the whole run, and looks after an unknown commit. A long load may fail late and still be tried again.
+  RetryPolicy retry{.total_budget = std::chrono::hours(24)};
   Progress* progress = nullptr;       // null: nobody watches
   // A requested stop ends the run without a commit: the error is kCancelled, the destination as before. A commit that
   // was sent already is still waited for.

@@ -1,0 +1,223 @@
+#include "nilus/engine/attempt.h"
+
+#include <algorithm>
+
+#include "nilus/base/fault.h"
+#include "nilus/base/log.h"
+
+namespace nilus {
+namespace {
+
+Status PassCommitted([[maybe_unused]] const char* point) {
+  NILUS_FAULT_ACK(point);
+  return {};
+}
+
+int ReaderCount(const BatchJob& job, const Preparation& prepared) {
+  if (!prepared.in_parallel) return 1;
+  return std::max(1, std::min(job.parallelism, static_cast<int>(prepared.plan.splits.size())));
+}
+
+}  // namespace
+
+void Attempt::Warn(std::string text) {
+  std::vector<std::string>& warnings = report_->warnings;
+  if (std::find(warnings.begin(), warnings.end(), text) != warnings.end()) return;
+  LogWarning("{}", text);
+  warnings.push_back(std::move(text));
+}
+
+Status Attempt::Run(const std::vector<std::string>& earlier_loads) {
+  report_->load_id = load_id_;
+  report_->tables.clear();
+  report_->schema_changes.clear();
+  report_->error.reset();
+  Status status = Execute(earlier_loads);
+  report_->extract = extract_.Report();
+  report_->normalize = normalize_.Report();
+  report_->load = load_.Report();
+  if (!status) {
+    const Error& error = status.error();
+    report_->error = RunError{.kind = error.kind, .message = error.message, .fix = error.fix, .phase = phase_,
+                              .table = job_->table.ToString()};
+  }
+  return status;
+}
+
+Status Attempt::Execute(const std::vector<std::string>& earlier_loads) {
+  std::stop_source stop;
+  std::stop_callback forward(options_->stop, [&stop] { stop.request_stop(); });
+  bool already_committed = false;
+  NILUS_ASSIGN(Preparation prepared,
+               Prepare(*job_, earlier_loads, stop.get_token(), /*always_describe=*/false, &phase_, &already_committed));
+  if (report_->attempts == 1) report_->first_run = !prepared.state;
+  if (already_committed) {
+    report_->load_id = prepared.state->load_id;
+    report_->position = prepared.state->position.json;
+    Warn("the commit of an earlier attempt turned out to have taken place; its row counts at the destination are not known");
+    return {};
+  }
+  report_->cursor_before = prepared.cursor_before;
+
+  // Open the writer before anything is read: what is wrong with the destination shows at once.
+  phase_ = "load";
+  prepared.write.load_id = load_id_;
+  auto open_writer = [&](const Schema& schema) -> Result<std::unique_ptr<Writer>> {
+    if (!schema.fields.empty()) prepared.write.schema = std::make_shared<Schema>(schema);
+    return prepared.sink->Open(prepared.write);
+  };
+  std::unique_ptr<Writer> writer;
+  if (!prepared.write.schema->fields.empty()) {
+    PhaseMeter::Section section(load_);
+    NILUS_ASSIGN(writer, open_writer(*prepared.write.schema));
+  }
+  NILUS_FAULT_POINT("engine.after_open");
+
+  phase_ = "extract";
+  progress_->SetPhase(RunPhase::kMoving);
+  TableProgress& progress = progress_->AddTable(job_->table.ToString());
+  progress.splits = static_cast<int>(prepared.plan.splits.size());
+  progress.estimated_rows = prepared.plan.table.estimated_rows.value_or(-1);
+  Mover mover(MoveRequest{.source = prepared.source.get(),
+                          .splits = &prepared.plan.splits,
+                          .readers = ReaderCount(*job_, prepared),
+                          .queue_bytes = job_->memory.queue_bytes,
+                          .shape = prepared.shape.get(),
+                          .incremental = prepared.incremental.get(),
+                          .row_limit = job_->row_limit,
+                          .page_limit = job_->page_limit,
+                          .writer = std::move(writer),
+                          .open_writer = open_writer,
+                          .progress = &progress,
+                          .extract = &extract_,
+                          .normalize = &normalize_,
+                          .load = &load_,
+                          .stop = stop});
+  mover.Run();
+  writer = mover.TakeWriter();
+  ReportMove(mover, prepared.incremental.get());
+  if (mover.failure() && !options_->stop.stop_requested()) {
+    phase_ = mover.failure()->phase;
+    return Failure(mover.failure()->error);
+  }
+  if (options_->stop.stop_requested()) return Fail(ErrorKind::kCancelled, "stopped before the commit; nothing was changed");
+  NILUS_FAULT_POINT("engine.after_read");
+
+  phase_ = "load";
+  progress_->SetPhase(RunPhase::kFinishing);
+  if (writer == nullptr && prepared.destination && !prepared.destination->fields.empty()) {
+    NILUS_ASSIGN(writer, open_writer(*prepared.destination));  // no row told the schema, but the table is there
+  }
+  CommitRequest commit{.pipeline = job_->pipeline,
+                       .load_id = load_id_,
+                       .expected_version = prepared.state ? prepared.state->version : 0,
+                       .position = {},
+                       .interval = std::nullopt};
+  std::vector<std::string> warnings;
+  Checkpoint next{.source = prepared.plan.end};
+  if (prepared.incremental != nullptr) {
+    NILUS_ASSIGN(next, prepared.incremental->Finish(prepared.plan.end, &warnings));
+    if (job_->strategy == WriteStrategy::kDeleteInsert) {
+      commit.interval = prepared.incremental->ReplacedInterval(prepared.write.incremental_key);
+    }
+  }
+  for (std::string& warning : warnings) Warn(std::move(warning));
+  commit.position = ToPosition(next);
+  if (writer != nullptr) {
+    PhaseMeter::Section section(load_);
+    NILUS_ASSIGN(Receipt receipt, writer->Finish());
+    load_.SetFiles(receipt.files, receipt.bytes);
+    report_->tables.back().files = receipt.files;
+    if (receipt.bytes > 0) report_->tables.back().bytes = receipt.bytes;
+  }
+  NILUS_FAULT_POINT("engine.after_finish");
+
+  phase_ = "commit";
+  progress_->SetPhase(RunPhase::kCommitting);
+  {
+    PhaseMeter::Section section(load_);
+    NILUS_TRY(Commit(*prepared.sink, commit));
+  }
+  report_->position = commit.position.json;
+  report_->cursor_after = next.cursor ? next.cursor->value.text : std::string();
+  ReportSchema(prepared);
+  progress.done = true;
+  if (Status heard = prepared.source->Acknowledge(prepared.plan.end); !heard) {
+    Warn(fmt::format("the load is committed, but the source could not be told: {}", heard.error().message));
+  }
+  return {};
+}
+
+Status Attempt::Commit(Sink& sink, const CommitRequest& request) {
+  Result<CommitResult> committed = sink.Commit(request);
+  Status status;
+  if (committed) {
+    TableReport& table = report_->tables.back();
+    table.rows_inserted = committed->rows_inserted;
+    table.rows_updated = committed->rows_updated;
+    table.rows_deleted = committed->rows_deleted;
+    status = PassCommitted("engine.after_commit");
+  } else {
+    status = Failure(std::move(committed).error());
+  }
+  if (status || status.error().kind != ErrorKind::kUnknownOutcome) return status;
+  return LookForCommit(sink, request.pipeline, status.error());
+}
+
+Status Attempt::LookForCommit(Sink& sink, const PipelineId& pipeline, const Error& unknown) {
+  Warn(fmt::format("the commit of load {} was not answered ({}): looking whether it took place", load_id_, unknown.message));
+  Retry retry(options_->retry);
+  Sink* asked = &sink;
+  std::unique_ptr<Sink> fresh;
+  for (;;) {
+    Result<bool> took_place = asked->WasCommitted(pipeline, load_id_);
+    if (took_place && *took_place) return {};
+    if (took_place) return Fail(ErrorKind::kTransient, "the commit did not take place: {}", unknown.message);
+    std::optional<std::chrono::milliseconds> delay = retry.NextDelay();
+    // Asking changes nothing, so it goes on when a stop was requested; the delays are bounded.
+    if (!delay) {
+      return FailWithFix(ErrorKind::kUnknownOutcome, "run it again: the next run finds out and goes on from what is committed",
+                         "whether load {} was committed is not known: {}; asking failed: {}", load_id_, unknown.message,
+                         took_place.error().message);
+    }
+    SleepUnlessStopped(*delay, {});
+    if (Result<std::unique_ptr<Sink>> opened = job_->open_sink({}); opened) {
+      fresh = *std::move(opened);
+      asked = fresh.get();
+    }
+  }
+}
+
+void Attempt::ReportMove(const Mover& mover, const Incremental* incremental) {
+  TableReport table{.name = job_->table.ToString(), .source = job_->source_table, .rows_in = mover.rows_in(),
+                    .rows_out = mover.rows_out(), .bytes = load_.Report().bytes};
+  if (incremental != nullptr) {
+    table.boundary_rows_dropped = incremental->boundary_rows_dropped();
+    table.null_keys_dropped = incremental->null_keys_dropped();
+  }
+  for (const auto& [column, values] : mover.variant_values()) {
+    if (values == 0) continue;
+    table.variants.push_back(VariantCount{.column = column, .values = values});
+    Warn(fmt::format("{}: {} values of `{}` do not fit its type and are kept as text in `{}`", table.name, values, column,
+                     FitToLimit(VariantName(column, "text"), job_->identifier_limit)));
+  }
+  report_->tables.push_back(std::move(table));
+}
+
+// What the load changed about the table, as far as the engine can see.
+void Attempt::ReportSchema(const Preparation& prepared) {
+  if (job_->strategy == WriteStrategy::kReplace || job_->full_refresh) return;  // made anew
+  std::string table = job_->table.ToString();
+  std::vector<SchemaChange>& changes = report_->schema_changes;
+  if (!prepared.destination) {
+    changes.push_back(SchemaChange{.table = table, .column = "", .change = "table created", .before = "", .after = ""});
+    return;
+  }
+  for (const Field& field : prepared.shape->schema().fields) {
+    if (prepared.destination->Find(field.name)) continue;
+    changes.push_back(
+        SchemaChange{.table = table, .column = field.name, .change = "column added", .before = "", .after = field.type.ToString()});
+  }
+}
+
+}  // namespace nilus

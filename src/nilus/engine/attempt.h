@@ -1,0 +1,67 @@
+// One attempt at a run: from the committed state to a commit, or to an error that says what the caller does next.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "nilus/engine/incremental.h"
+#include "nilus/engine/job.h"
+#include "nilus/engine/mover.h"
+
+namespace nilus {
+
+// What an attempt needs to know before it reads: shared with `nilus plan`.
+struct Preparation {
+  std::unique_ptr<Sink> sink;
+  std::unique_ptr<Source> source;
+  std::optional<CommittedState> state;
+  Checkpoint committed;                      // empty under full_refresh
+  std::string cursor_before;
+  std::unique_ptr<Incremental> incremental;  // null: no incremental_key
+  ReadRequest request;
+  ReadPlan plan;
+  std::optional<Schema> destination;         // the table as it is; asked only when the strategy keeps it
+  std::unique_ptr<TableShape> shape;
+  WriteRequest write;                        // schema empty when only the values will tell
+  bool in_parallel = false;
+};
+
+// Opens both ends and plans. `phase` is where it stands when it fails. Errors of the sink's state come before any of the
+// source's. `already_committed`: the state names one of `earlier_loads`, so there is nothing left to do.
+Result<Preparation> Prepare(const BatchJob& job, const std::vector<std::string>& earlier_loads, const std::stop_token& stop,
+                            bool always_describe, std::string* phase, bool* already_committed);
+
+class Attempt {
+ public:
+  // `report` gets this attempt's tables, phases and changes in place of an earlier one's; warnings are added once.
+  Attempt(const BatchJob& job, const RunOptions& options, std::string load_id, RunReport* report, Progress* progress)
+      : job_(&job), options_(&options), load_id_(std::move(load_id)), report_(report), progress_(progress) {}
+
+  // Success: committed (now, or by one of `earlier_loads`, whose outcome was not known). kTransient and kConflict: a new
+  // attempt may succeed. kUnknownOutcome: the sink could not be asked.
+  Status Run(const std::vector<std::string>& earlier_loads);
+
+ private:
+  Status Execute(const std::vector<std::string>& earlier_loads);
+  Status Commit(Sink& sink, const CommitRequest& request);
+  // After a commit without an answer: success when it took place, kTransient when it did not.
+  Status LookForCommit(Sink& sink, const PipelineId& pipeline, const Error& unknown);
+  void ReportMove(const Mover& mover, const Incremental* incremental);
+  void ReportSchema(const Preparation& prepared);
+  void Warn(std::string text);
+
+  const BatchJob* job_;
+  const RunOptions* options_;
+  const std::string load_id_;
+  RunReport* report_;
+  Progress* progress_;
+  std::string phase_ = "plan";
+  PhaseMeter extract_;
+  PhaseMeter normalize_;
+  PhaseMeter load_;
+};
+
+}  // namespace nilus

@@ -1,0 +1,217 @@
+#include "nilus/engine/checkpoint.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+namespace nilus {
+namespace {
+
+using Json = nlohmann::json;  // sorted keys: finding one stays quick in a hostile text with a million of them
+
+constexpr int kVersion = 1;
+constexpr int kMaxDepth = 32;
+constexpr size_t kHexDigits = 32;
+constexpr int64_t kMaxRepeats = int64_t{1} << 53;
+
+template <typename... Args>
+Failure Refuse(fmt::format_string<Args...> format, Args&&... args) {
+  return FailWithFix(ErrorKind::kInvalidInput,
+                     "set it anew with `nilus state set`, or start over with `nilus state reset` or full_refresh: true",
+                     "the stored position cannot be used: {}", fmt::format(format, std::forward<Args>(args)...));
+}
+
+// What a pass over the raw text finds before any parser sees it.
+struct Scan {
+  bool too_deep = false;
+  size_t source_begin = std::string_view::npos;  // the value of the top-level key "source", as it stands
+  size_t source_end = std::string_view::npos;
+};
+
+Scan ScanText(std::string_view text) {
+  Scan scan;
+  int depth = 0;
+  bool in_source = false;
+  std::string_view last_string;
+  for (size_t i = 0; i < text.size(); ++i) {
+    switch (text[i]) {
+      case '"': {
+        size_t begin = i + 1;
+        for (++i; i < text.size() && text[i] != '"'; ++i) {
+          if (text[i] == '\\') ++i;
+        }
+        if (i < text.size()) last_string = text.substr(begin, i - begin);
+        break;
+      }
+      case ':':
+        if (depth == 1 && last_string == "source" && scan.source_begin == std::string_view::npos) {
+          scan.source_begin = i + 1;
+          in_source = true;
+        }
+        break;
+      case ',':
+      case ']':
+      case '}':
+        if (depth == 1 && in_source) {
+          scan.source_end = i;
+          in_source = false;
+        }
+        if (text[i] != ',') --depth;
+        break;
+      case '[':
+      case '{':
+        if (++depth > kMaxDepth) {
+          scan.too_deep = true;
+          return scan;
+        }
+        break;
+      default: break;
+    }
+  }
+  return scan;
+}
+
+Json RowSetToJson(const RowSet& set) {
+  std::vector<RowHash> once;
+  std::vector<std::pair<RowHash, int64_t>> repeated;
+  for (const auto& [hash, count] : set.counts) {
+    if (count == 1) once.push_back(hash);
+    if (count > 1) repeated.emplace_back(hash, count);
+  }
+  std::sort(once.begin(), once.end());
+  std::sort(repeated.begin(), repeated.end());
+  std::string rows;
+  rows.reserve(once.size() * kHexDigits);
+  for (const RowHash& hash : once) rows += ToHex(hash);
+  Json json = {{"by", set.by}, {"rows", std::move(rows)}};
+  for (const auto& [hash, count] : repeated) json["repeated"][ToHex(hash)] = count;
+  return json;
+}
+
+// The members of `json` are among `known`.
+Status CheckKeys(const Json& json, std::string_view where, std::initializer_list<std::string_view> known) {
+  if (!json.is_object()) return Refuse("`{}` is not an object", where);
+  for (const auto& [key, value] : json.items()) {
+    if (std::find(known.begin(), known.end(), key) == known.end()) {
+      return Refuse("`{}` has a part `{}`, which this version of Nilus does not know", where, key);
+    }
+  }
+  return {};
+}
+
+Result<std::string> TextMember(const Json& json, std::string_view where, const char* key) {
+  auto found = json.find(key);
+  if (found == json.end() || !found->is_string()) return Refuse("`{}` lacks the text `{}`", where, key);
+  return found->get<std::string>();
+}
+
+Result<Cursor> ParseCursor(const Json& json) {
+  NILUS_TRY(CheckKeys(json, "cursor", {"column", "type", "value", "until"}));
+  Cursor cursor;
+  NILUS_ASSIGN(cursor.column, TextMember(json, "cursor", "column"));
+  NILUS_ASSIGN(std::string type, TextMember(json, "cursor", "type"));
+  NILUS_ASSIGN(cursor.value.text, TextMember(json, "cursor", "value"));
+  Result<Type> parsed = ParseType(type);
+  if (!parsed) return Refuse("{}", parsed.error().message);
+  cursor.value.type = *parsed;
+  if (json.contains("until")) {
+    NILUS_ASSIGN(cursor.until, TextMember(json, "cursor", "until"));
+  }
+  for (const std::string* text : {&cursor.value.text, cursor.until ? &*cursor.until : nullptr}) {
+    if (text == nullptr) continue;
+    Result<Column> key = ParseKey(Scalar{cursor.value.type, *text}, cursor.value.type);
+    if (!key) return Refuse("{}", key.error().message);
+  }
+  return cursor;
+}
+
+Result<RowSet> ParseRowSet(const Json& json, std::string_view where) {
+  NILUS_TRY(CheckKeys(json, where, {"by", "rows", "repeated"}));
+  RowSet set;
+  if (auto by = json.find("by"); by != json.end()) {
+    if (!by->is_array()) return Refuse("`{}.by` is not a list", where);
+    for (const Json& column : *by) {
+      if (!column.is_string()) return Refuse("`{}.by` is not a list of column names", where);
+      set.by.push_back(column.get<std::string>());
+    }
+  }
+  NILUS_ASSIGN(std::string rows, TextMember(json, where, "rows"));
+  auto count = static_cast<int64_t>(rows.size() / kHexDigits);
+  if (rows.size() % kHexDigits != 0 || count > kMaxBoundaryRows) return Refuse("`{}.rows` has {} digits", where, rows.size());
+  set.counts.reserve(static_cast<size_t>(count));
+  for (size_t at = 0; at < rows.size(); at += kHexDigits) {
+    std::optional<RowHash> hash = RowHashFromHex(std::string_view(rows).substr(at, kHexDigits));
+    if (!hash || !set.counts.emplace(*hash, 1).second) return Refuse("`{}.rows` is damaged at digit {}", where, at);
+  }
+  if (auto repeated = json.find("repeated"); repeated != json.end()) {
+    if (!repeated->is_object()) return Refuse("`{}.repeated` is not an object", where);
+    for (const auto& [hex, times] : repeated->items()) {
+      std::optional<RowHash> hash = RowHashFromHex(hex);
+      if (!hash || !times.is_number_integer() || times.get<int64_t>() < 2 || times.get<int64_t>() > kMaxRepeats ||
+          !set.counts.emplace(*hash, times.get<int64_t>()).second) {
+        return Refuse("`{}.repeated` is damaged at `{}`", where, hex);
+      }
+    }
+  }
+  return set;
+}
+
+}  // namespace
+
+int64_t RowSet::size() const {
+  int64_t rows = 0;
+  for (const auto& [hash, count] : counts) rows += count;
+  return rows;
+}
+
+Position ToPosition(const Checkpoint& checkpoint) {
+  Json json = {{"v", kVersion}};
+  if (checkpoint.cursor) {
+    const Cursor& cursor = *checkpoint.cursor;
+    json["cursor"] = {{"column", cursor.column}, {"type", cursor.value.type.ToString()}, {"value", cursor.value.text}};
+    if (cursor.until) json["cursor"]["until"] = *cursor.until;
+  }
+  if (checkpoint.boundary) json["boundary"] = RowSetToJson(*checkpoint.boundary);
+  if (checkpoint.nulls) json["nulls"] = RowSetToJson(*checkpoint.nulls);
+  // Names and values are UTF-8 by contract; what is not is kept readable rather than thrown about.
+  std::string text = json.dump(-1, ' ', false, Json::error_handler_t::replace);
+  if (!checkpoint.source.empty()) {  // as the source wrote it
+    text.pop_back();
+    text += ",\"source\":" + checkpoint.source.json + "}";
+  }
+  return Position{std::move(text)};
+}
+
+Result<Checkpoint> ParseCheckpoint(const Position& position) {
+  Checkpoint checkpoint;
+  if (position.empty()) return checkpoint;
+  std::string_view text = position.json;
+  if (text.size() > kMaxCheckpointBytes) return Refuse("it has {} bytes", text.size());
+  Scan scan = ScanText(text);
+  if (scan.too_deep) return Refuse("it is nested too deeply");
+  Json json = Json::parse(text, nullptr, /*allow_exceptions=*/false);
+  if (json.is_discarded() || !json.is_object()) return Refuse("it is no JSON object");
+  auto version = json.find("v");
+  if (version == json.end() || !version->is_number_integer()) return Refuse("it has no version `v`");
+  if (*version != kVersion) {
+    return Refuse("its version is {}, this program reads {} (a newer Nilus wrote it?)", version->dump(), kVersion);
+  }
+  NILUS_TRY(CheckKeys(json, "position", {"v", "cursor", "boundary", "nulls", "source"}));
+  if (json.contains("cursor")) {
+    NILUS_ASSIGN(checkpoint.cursor, ParseCursor(json["cursor"]));
+  }
+  if (json.contains("boundary")) {
+    NILUS_ASSIGN(checkpoint.boundary, ParseRowSet(json["boundary"], "boundary"));
+  }
+  if (json.contains("nulls")) {
+    NILUS_ASSIGN(checkpoint.nulls, ParseRowSet(json["nulls"], "nulls"));
+  }
+  if (json.contains("source")) {
+    if (scan.source_end == std::string_view::npos) return Refuse("`source` is damaged");
+    checkpoint.source.json = std::string(text.substr(scan.source_begin, scan.source_end - scan.source_begin));
+    Json source = Json::parse(checkpoint.source.json, nullptr, /*allow_exceptions=*/false);
+    if (source != json["source"] || !source.is_object()) return Refuse("`source` is no object, or is there twice");
+  }
+  return checkpoint;
+}
+
+}  // namespace nilus

@@ -1,0 +1,63 @@
+// The engine's position: what a sink stores beside the rows of a batch pipeline. Format (docs/formats.md), version 1:
+//
+//   {"v":1,
+//    "cursor":{"column":"updated_at","type":"timestamp","value":"2024-03-15T10:20:30Z","until":"2024-03-16T00:00:00Z"},
+//    "boundary":{"by":["id"],"rows":"<32 hex digits a row, one after another>","repeated":{"<32 hex digits>":3}},
+//    "nulls":{"by":[],"rows":"…"},
+//    "source":{…}}
+//
+// cursor    the highest incremental key loaded (canonical text), by the source's name of its column. `until`: everything
+//           below this exclusive bound was read too (an interval's end past the highest key).
+// boundary  the rows at that key which the destination has, each by 128 bits of a SHA-256 (key_column.h): of the columns
+//           in `by`, or of the whole row when `by` is empty. A row that occurs n > 1 times stands under `repeated`.
+//           Absent: not known (more rows than fit, kMaxBoundaryRows).
+// nulls     the same for rows whose key is NULL, when they are loaded (incremental_key_nulls: include).
+// source    what the source itself wants to find again (files already read, …), opaque to the engine.
+//
+// Keys that this version does not know are refused: a newer program may mean something by them.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "nilus/base/result.h"
+#include "nilus/data/position.h"
+#include "nilus/data/scalar.h"
+#include "nilus/engine/key_column.h"
+
+namespace nilus {
+
+inline constexpr int64_t kMaxBoundaryRows = 1'000'000;
+inline constexpr size_t kMaxCheckpointBytes = size_t{128} << 20;
+
+// Rows as a multiset of hashes.
+struct RowSet {
+  std::vector<std::string> by;     // columns that were hashed; empty: all
+  std::unordered_map<RowHash, int64_t, RowHashHasher> counts;
+
+  int64_t size() const;            // rows, repeated ones counted as often as they occur
+};
+
+struct Cursor {
+  std::string column;              // the source's name
+  Scalar value;
+  std::optional<std::string> until;  // canonical text of the same type, exclusive
+};
+
+struct Checkpoint {
+  std::optional<Cursor> cursor;
+  std::optional<RowSet> boundary;
+  std::optional<RowSet> nulls;
+  Position source;
+};
+
+Position ToPosition(const Checkpoint& checkpoint);
+// Reads what ToPosition wrote; an empty position is an empty checkpoint. kInvalidInput for anything else, never more
+// memory than a small multiple of the text. Safe for hostile input.
+Result<Checkpoint> ParseCheckpoint(const Position& position);
+
+}  // namespace nilus

@@ -1,0 +1,16 @@
+// The committed position as a hostile text: parsing never crashes, and what is accepted survives writing and reading.
+#include <cstdint>
+#include <cstdlib>
+#include <string>
+
+#include "nilus/engine/checkpoint.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  nilus::Position position{std::string(reinterpret_cast<const char*>(data), size)};
+  nilus::Result<nilus::Checkpoint> checkpoint = nilus::ParseCheckpoint(position);
+  if (!checkpoint) return 0;
+  nilus::Position written = nilus::ToPosition(*checkpoint);
+  nilus::Result<nilus::Checkpoint> again = nilus::ParseCheckpoint(written);
+  if (!again || nilus::ToPosition(*again) != written) std::abort();
+  return 0;
+}

@@ -1,0 +1,297 @@
+#include "nilus/engine/incremental.h"
+
+#include <algorithm>
+#include <limits>
+
+namespace nilus {
+namespace {
+
+constexpr std::string_view kStartOver = "start over with full_refresh: true, or choose where to go on with `nilus state set`";
+
+bool SameKind(const Type& a, const Type& b) { return a.id == b.id && a.precision == b.precision && a.scale == b.scale; }
+
+// One value as a column of its own.
+Column SingleCell(const Column& column, int64_t row) {
+  ColumnBuilder builder(column.type);
+  std::string text;
+  AppendCellText(column, row, &text);
+  (void)AppendParsed(text, &builder);  // a canonical text always reads back
+  return builder.Finish();
+}
+
+// The text of an interval's bound in the key's own terms.
+Result<Scalar> IntervalBound(const std::string& text, std::string_view option, const std::optional<Type>& type,
+                             std::string_view key) {
+  if (!type) return Scalar{MakeType(TypeId::kTimestamp), text};
+  Result<Column> parsed = ParseKey(Scalar{*type, text}, *type);
+  if (!parsed) {
+    return FailWithFix(ErrorKind::kInvalidInput, fmt::format("write a value of type {}", type->ToString()),
+                       "{} `{}` cannot bound incremental_key `{}`: {}", option, text, key, parsed.error().message);
+  }
+  return ScalarAt(*parsed, 0);
+}
+
+bool LoadsOnce(WriteStrategy strategy) {  // a row that is loaded again would be there twice
+  return strategy == WriteStrategy::kAppend || strategy == WriteStrategy::kDeleteInsert;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Incremental>> Incremental::Create(const BatchJob& job, Checkpoint committed, const Schema& schema) {
+  std::unique_ptr<Incremental> self(new Incremental(job));
+  NILUS_TRY(self->Prepare(std::move(committed), schema));
+  self->SetSourceLimit();
+  return self;
+}
+
+Status Incremental::Prepare(Checkpoint committed, const Schema& schema) {
+  const BatchJob& job = *job_;
+  std::optional<Type> type;
+  key_ = job.incremental_key;
+  if (!schema.fields.empty()) {
+    NILUS_ASSIGN(const Field* field, FindSourceField(schema, job, job.incremental_key, "incremental_key"));
+    NILUS_TRY(CheckKeyType(field->type, field->name));
+    key_ = field->name;
+    type = field->type;
+  }
+  range_.column = key_;
+  range_.with_nulls = job.null_keys != NullCursor::kExclude;
+  has_start_ = !job.interval_start.empty();
+  may_truncate_ = job.row_limit.has_value() || job.page_limit.has_value();
+  if (has_start_) {
+    NILUS_ASSIGN(range_.lower, IntervalBound(job.interval_start, "interval_start", type, key_));
+  }
+  if (!job.interval_end.empty()) {
+    NILUS_ASSIGN(range_.upper, IntervalBound(job.interval_end, "interval_end", type, key_));
+    range_.upper_inclusive = false;
+  }
+  if (job.strategy == WriteStrategy::kAppend) {
+    for (const std::string& column : job.primary_key) {
+      if (schema.fields.empty()) {
+        record_by_.push_back(column);
+        continue;
+      }
+      NILUS_ASSIGN(const Field* field, FindSourceField(schema, job, column, "primary_key"));
+      record_by_.push_back(field->name);
+    }
+  }
+  committed_ = std::move(committed);
+  if (job.strategy == WriteStrategy::kReplace || !committed_.cursor) return {};
+
+  // Going on from the committed cursor.
+  Cursor& cursor = *committed_.cursor;
+  if (cursor.column != key_) {
+    return FailWithFix(ErrorKind::kInvalidInput, fmt::format("set incremental_key back, or {}", kStartOver),
+                       "the committed cursor is on column `{}`, but incremental_key is `{}`", cursor.column, key_);
+  }
+  if (type && !SameKind(*type, cursor.value.type)) {
+    Result<Column> converted = ParseKey(cursor.value, *type);
+    if (!converted) {
+      return FailWithFix(ErrorKind::kInvalidInput, std::string(kStartOver),
+                         "the committed cursor `{}` of column `{}` is of type {}, but the column is now {}", cursor.value.text,
+                         key_, cursor.value.type.ToString(), type->ToString());
+    }
+    cursor.value = ScalarAt(*converted, 0);
+  }
+  if (committed_.nulls && (LoadsOnce(job.strategy) || committed_.nulls->by.empty())) {
+    nulls_to_drop_ = *committed_.nulls;
+  }
+  if (has_start_) return {};
+  range_.lower = cursor.value;
+  const std::optional<RowSet>& boundary = committed_.boundary;
+  if (job.strategy == WriteStrategy::kAppend && !boundary) {
+    return FailWithFix(ErrorKind::kInvalidInput, fmt::format("use incremental_strategy merge, or {}", kStartOver),
+                       "which rows at the cursor `{}` of column `{}` are loaded already is not known, so appending could double them",
+                       cursor.value.text, key_);
+  }
+  if (boundary && (job.strategy == WriteStrategy::kAppend ||
+                   (job.strategy == WriteStrategy::kMerge && boundary->by.empty()))) {
+    drops_boundary_ = true;
+    to_drop_ = *boundary;
+    if (may_truncate_) record_by_ = boundary->by;  // to be joined with it
+  }
+  return {};
+}
+
+void Incremental::SetSourceLimit() {
+  constexpr int64_t kNoLimit = std::numeric_limits<int64_t>::max();
+  int64_t rows = job_->row_limit.value_or(kNoLimit);
+  if (job_->page_limit && *job_->page_limit < kNoLimit / job_->page_rows) {
+    rows = std::min(rows, *job_->page_limit * job_->page_rows);
+  }
+  int64_t loaded = to_drop_.size() + nulls_to_drop_.size();
+  if (rows < kNoLimit - loaded) source_limit_ = rows + loaded;
+}
+
+void Incremental::SetUpper(const std::optional<Scalar>& upper) { snapshot_upper_ = upper; }
+
+Result<std::shared_ptr<const Incremental::Bounds>> Incremental::BoundsFor(const Type& type) {
+  std::lock_guard lock(mutex_);
+  if (bounds_ != nullptr) {
+    const std::optional<Column>& any = bounds_->lower ? bounds_->lower : bounds_->upper;
+    if (any && !SameKind(any->type, type)) {
+      return Fail(ErrorKind::kData, "incremental_key `{}` changed its type from {} to {} while it was read", key_,
+                  any->type.ToString(), type.ToString());
+    }
+    return bounds_;
+  }
+  NILUS_TRY(CheckKeyType(type, key_));
+  auto bounds = std::make_shared<Bounds>();
+  if (range_.lower) {
+    NILUS_ASSIGN(bounds->lower, ParseKey(*range_.lower, type));
+  }
+  const std::optional<Scalar>& upper = range_.upper ? range_.upper : snapshot_upper_;
+  if (upper) {
+    NILUS_ASSIGN(bounds->upper, ParseKey(*upper, type));
+  }
+  bounds_ = std::move(bounds);
+  return bounds_;
+}
+
+Result<RecordBatch> Incremental::Take(const RecordBatch& batch) {
+  std::optional<int> at = batch.schema()->Find(key_);
+  if (!at) return Fail(ErrorKind::kData, "incremental_key `{}` is missing from rows of {}", key_, job_->source_table);
+  const Column& keys = batch.column(*at);
+  NILUS_ASSIGN(std::shared_ptr<const Bounds> bounds, BoundsFor(keys.type));
+  std::vector<uint8_t> in_range(static_cast<size_t>(batch.num_rows()), 1);
+  if (int64_t row = FirstNan(keys, in_range); row >= 0) {
+    return FailWithFix(ErrorKind::kData, "filter such rows at the source (query:SELECT …)",
+                       "incremental_key `{}` is NaN in a row of {}, which has no place in the order", key_, job_->source_table);
+  }
+  if (bounds->lower) KeepAtOrAbove(keys, *bounds->lower, &in_range);
+  if (bounds->upper) KeepBelow(keys, *bounds->upper, range_.upper ? range_.upper_inclusive : true, &in_range);
+  std::vector<uint8_t> keep = in_range;
+  if (keys.null_count > 0) NILUS_TRY(TakeNulls(batch, keys, &in_range, &keep));
+  if (drops_boundary_ && bounds->lower) {
+    std::vector<uint8_t> at_lower = in_range;
+    KeepBelow(keys, *bounds->lower, true, &at_lower);
+    for (int64_t row = 0; keys.null_count > 0 && row < keys.length; ++row) {
+      if (keys.IsNull(row)) at_lower[static_cast<size_t>(row)] = 0;
+    }
+    NILUS_TRY(DropLoaded(batch, at_lower, &to_drop_, &keep));
+  }
+  if (may_truncate_) Limit(keys, &in_range, &keep);
+  NILUS_TRY(Observe(batch, keys, in_range));
+  return batch.Filter(keep);
+}
+
+Status Incremental::TakeNulls(const RecordBatch& batch, const Column& keys, std::vector<uint8_t>* in_range,
+                              std::vector<uint8_t>* keep) {
+  std::vector<uint8_t> nulls(in_range->size(), 0);
+  for (int64_t row = 0; row < keys.length; ++row) nulls[static_cast<size_t>(row)] = keys.IsNull(row) ? 1 : 0;
+  switch (job_->null_keys) {
+    case NullCursor::kError:
+      return FailWithFix(ErrorKind::kData,
+                         "set incremental_key_nulls to include (load each such row once) or exclude (leave them out), or choose a "
+                         "key that is always there",
+                         "incremental_key `{}` is NULL (or a value its type cannot hold) in a row of {}", key_, job_->source_table);
+    case NullCursor::kExclude: {
+      int64_t count = 0;
+      for (size_t row = 0; row < nulls.size(); ++row) {
+        if (nulls[row] == 0) continue;
+        (*in_range)[row] = (*keep)[row] = 0;
+        ++count;
+      }
+      std::lock_guard lock(mutex_);
+      nulls_dropped_ += count;
+      return {};
+    }
+    case NullCursor::kInclude: return DropLoaded(batch, nulls, &nulls_to_drop_, keep);
+  }
+  return {};
+}
+
+// Clears keep for those of the candidates that `loaded` still holds, and takes them out of it.
+Status Incremental::DropLoaded(const RecordBatch& batch, const std::vector<uint8_t>& candidates, RowSet* loaded,
+                               std::vector<uint8_t>* keep) {
+  if (std::find(candidates.begin(), candidates.end(), 1) == candidates.end()) return {};
+  std::lock_guard lock(mutex_);
+  if (loaded->counts.empty()) return {};
+  Result<RowHasher> hasher = RowHasher::Create(*batch.schema(), loaded->by);
+  if (!hasher) {
+    return FailWithFix(ErrorKind::kInvalidInput, std::string(kStartOver),
+                       "rows at the cursor are remembered by columns that are gone: {}", hasher.error().message);
+  }
+  for (size_t row = 0; row < candidates.size(); ++row) {
+    if (candidates[row] == 0) continue;
+    auto found = loaded->counts.find(hasher->Hash(batch, static_cast<int64_t>(row)));
+    if (found == loaded->counts.end()) continue;
+    (*keep)[row] = 0;
+    ++boundary_dropped_;
+    if (--found->second == 0) loaded->counts.erase(found);
+  }
+  return {};
+}
+
+void Incremental::Limit(const Column& keys, std::vector<uint8_t>* in_range, std::vector<uint8_t>* keep) {
+  std::lock_guard lock(mutex_);
+  for (size_t row = 0; row < keep->size(); ++row) {
+    if (job_->row_limit && taken_ >= *job_->row_limit) {
+      (*in_range)[row] = (*keep)[row] = 0;
+      continue;
+    }
+    taken_ += (*keep)[row];
+  }
+  if (in_order_ && !IsAscending(keys, *in_range, last_key_)) in_order_ = false;
+  for (int64_t row = keys.length - 1; row >= 0; --row) {
+    if ((*in_range)[static_cast<size_t>(row)] == 0 || keys.IsNull(row)) continue;
+    last_key_ = SingleCell(keys, row);
+    break;
+  }
+}
+
+// Raises the highest key and remembers the rows that have it.
+Status Incremental::Observe(const RecordBatch& batch, const Column& keys, const std::vector<uint8_t>& in_range) {
+  int64_t top = HighestKey(keys, in_range);
+  std::lock_guard lock(mutex_);
+  seen_ += std::count(in_range.begin(), in_range.end(), 1);
+  if (job_->null_keys == NullCursor::kInclude && keys.null_count > 0 && !nulls_overflow_) {
+    NILUS_ASSIGN(RowHasher hasher, RowHasher::Create(*batch.schema(), record_by_));
+    for (int64_t row = 0; row < keys.length; ++row) {
+      if (in_range[static_cast<size_t>(row)] != 0 && keys.IsNull(row)) ++new_nulls_.counts[hasher.Hash(batch, row)];
+    }
+    nulls_overflow_ = static_cast<int64_t>(new_nulls_.counts.size()) > kMaxBoundaryRows;
+  }
+  if (top < 0) return {};
+  std::strong_ordering order = highest_ ? CompareCells(keys, top, *highest_, 0) : std::strong_ordering::greater;
+  if (order < 0) return {};
+  if (order > 0) {
+    highest_ = SingleCell(keys, top);
+    at_highest_.counts.clear();
+    overflow_ = false;
+  }
+  if (overflow_) return {};
+  NILUS_ASSIGN(RowHasher hasher, RowHasher::Create(*batch.schema(), record_by_));
+  std::vector<uint8_t> equal = in_range;
+  KeepAtOrAbove(keys, *highest_, &equal);
+  for (int64_t row = 0; row < keys.length; ++row) {
+    if (equal[static_cast<size_t>(row)] != 0 && !keys.IsNull(row)) ++at_highest_.counts[hasher.Hash(batch, row)];
+  }
+  if (static_cast<int64_t>(at_highest_.counts.size()) > kMaxBoundaryRows) {
+    overflow_ = true;
+    at_highest_.counts.clear();
+  }
+  return {};
+}
+
+bool Incremental::is_full() const {
+  std::lock_guard lock(mutex_);
+  return job_->row_limit && taken_ >= *job_->row_limit;
+}
+
+void Incremental::SetTruncated() {
+  std::lock_guard lock(mutex_);
+  truncated_ = true;
+}
+
+int64_t Incremental::boundary_rows_dropped() const {
+  std::lock_guard lock(mutex_);
+  return boundary_dropped_;
+}
+
+int64_t Incremental::null_keys_dropped() const {
+  std::lock_guard lock(mutex_);
+  return nulls_dropped_;
+}
+
+}  // namespace nilus

@@ -1,0 +1,229 @@
+#include "nilus/engine/job.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "nilus/base/clock.h"
+#include "nilus/base/encoding.h"
+#include "nilus/base/nearest.h"
+
+namespace nilus {
+namespace {
+
+WriteStrategy ToWriteStrategy(IncrementalStrategy strategy) {
+  switch (strategy) {
+    case IncrementalStrategy::kReplace: return WriteStrategy::kReplace;
+    case IncrementalStrategy::kAppend: return WriteStrategy::kAppend;
+    case IncrementalStrategy::kMerge: return WriteStrategy::kMerge;
+    case IncrementalStrategy::kDeleteInsert: return WriteStrategy::kDeleteInsert;
+    case IncrementalStrategy::kScd2: return WriteStrategy::kScd2;
+  }
+  return WriteStrategy::kReplace;
+}
+
+ReflectionLevel ToReflection(SqlReflectionLevel level) {
+  switch (level) {
+    case SqlReflectionLevel::kFullWithPrecision: return ReflectionLevel::kFullWithPrecision;
+    case SqlReflectionLevel::kFull: return ReflectionLevel::kFull;
+    case SqlReflectionLevel::kMinimal:
+    case SqlReflectionLevel::kNone:
+    case SqlReflectionLevel::kFast: return ReflectionLevel::kMinimal;
+  }
+  return ReflectionLevel::kFull;
+}
+
+std::string_view TransformName(PartitionTransform transform) {
+  switch (transform) {
+    case PartitionTransform::kIdentity: return "identity";
+    case PartitionTransform::kBucket: return "bucket";
+    case PartitionTransform::kTruncate: return "truncate";
+    case PartitionTransform::kYear: return "year";
+    case PartitionTransform::kMonth: return "month";
+    case PartitionTransform::kDay: return "day";
+    case PartitionTransform::kHour: return "hour";
+  }
+  return "identity";
+}
+
+std::string_view FileFormatName(LoaderFileFormat format) {
+  switch (format) {
+    case LoaderFileFormat::kParquet: return "parquet";
+    case LoaderFileFormat::kCsv: return "csv";
+    case LoaderFileFormat::kJsonLines: return "jsonl";
+    case LoaderFileFormat::kInsertValues: return "insert_values";
+  }
+  return "";
+}
+
+// What a manifest may ask by spec 03 and this version does not do yet.
+Status RefuseWhatIsMissing(const Pipeline& pipeline) {
+  const SourceOptions& source = pipeline.source_options;
+  auto refuse = [](std::string_view option, std::string_view detail, std::string fix) {
+    return FailWithFix(ErrorKind::kUnsupported, std::move(fix), "{} is not supported yet{}", option, detail);
+  };
+  if (pipeline.type != PipelineType::kBatch) {
+    return FailWithFix(ErrorKind::kUnsupported, "use type: batch", "pipelines of type {} cannot be run yet",
+                       PipelineTypeName(pipeline.type));
+  }
+  if (!source.masks.empty()) {
+    return refuse("mask", fmt::format(" (column `{}`), and rows are not loaded unmasked", source.masks.front().column),
+                  "leave the column out with sql_exclude_columns, or mask it at the source with query:SELECT …");
+  }
+  if (!source.type_hints.empty()) {
+    return refuse("type_hints", fmt::format(" (column `{}`)", source.type_hints.front().column),
+                  "cast the column at the source with query:SELECT …");
+  }
+  if (source.max_table_nesting != 0) {
+    return refuse("max_table_nesting above 0", "", "leave it at \"0\": nested values are loaded as json");
+  }
+  if (pipeline.sink_options.schema_contract != SchemaContract::kEvolve) {
+    return refuse("a schema_contract other than evolve", "", "leave schema_contract out");
+  }
+  return {};
+}
+
+Status CheckStrategy(const BatchJob& job, const Connector& sink) {
+  std::string_view name = WriteStrategyName(job.strategy);
+  if (std::find(sink.strategies.begin(), sink.strategies.end(), job.strategy) == sink.strategies.end()) {
+    std::string known;
+    for (WriteStrategy strategy : sink.strategies) known += fmt::format("{}{}", known.empty() ? "" : ", ", WriteStrategyName(strategy));
+    if (known.empty()) return Fail(ErrorKind::kUnsupported, "{} cannot be written to", sink.title);
+    return FailWithFix(ErrorKind::kUnsupported, "use one of " + known, "{} does not support incremental_strategy {}", sink.title,
+                       name);
+  }
+  if ((job.strategy == WriteStrategy::kMerge || job.strategy == WriteStrategy::kScd2) && job.primary_key.empty()) {
+    return FailWithFix(ErrorKind::kInvalidInput, "add primary_key to source.options", "incremental_strategy {} needs a primary_key",
+                       name);
+  }
+  if (job.strategy == WriteStrategy::kDeleteInsert && job.incremental_key.empty()) {
+    return FailWithFix(ErrorKind::kInvalidInput, "add incremental_key to source.options",
+                       "incremental_strategy {} needs an incremental_key", name);
+  }
+  bool has_interval = !job.interval_start.empty() || !job.interval_end.empty();
+  if (has_interval && job.incremental_key.empty() && !job.source_table.starts_with("query:")) {
+    return FailWithFix(ErrorKind::kInvalidInput, "add incremental_key to source.options",
+                       "interval_start and interval_end need an incremental_key");
+  }
+  return {};
+}
+
+// DuckDB runs inside these connectors; two of them share its part of the memory.
+bool RunsDuckDb(const Connector& connector) { return connector.name == "duckdb" || connector.name == "files"; }
+
+VariableLookup Variables(const Pipeline& pipeline, const RunOptions& options) {
+  return [&](std::string_view name) -> std::optional<std::string> {
+    for (const auto& [key, value] : pipeline.envs) {
+      if (key == name) return value;
+    }
+    return options.variables ? options.variables(name) : ProcessEnvironment()(name);
+  };
+}
+
+}  // namespace
+
+std::string PipelineStateKey(const Pipeline& pipeline) {
+  const std::string& dest = pipeline.sink_options.dest_table;
+  if (pipeline.name.empty()) {
+    std::string whole = fmt::format("{}\n{}\n{}\n{}", pipeline.source.address.ToDisplay(), pipeline.source_options.source_table,
+                                    pipeline.sink ? pipeline.sink->address.ToDisplay() : "", dest);
+    return fmt::format("ingest-{}:{}", Sha256Hex(whole).substr(0, 16), dest);
+  }
+  std::string_view workspace = pipeline.workspace.empty() ? std::string_view("public") : std::string_view(pipeline.workspace);
+  if (pipeline.node.empty()) return fmt::format("{}/{}:{}", workspace, pipeline.name, dest);
+  return fmt::format("{}/{}/{}:{}", workspace, pipeline.name, pipeline.node, dest);
+}
+
+Result<const Field*> FindSourceField(const Schema& schema, const BatchJob& job, std::string_view name, std::string_view option) {
+  for (const Field& field : schema.fields) {
+    if (field.name == name) return &field;
+  }
+  std::string wanted = NormalizeName(name, job.naming, job.identifier_limit);
+  std::vector<std::string_view> known;
+  for (const Field& field : schema.fields) {
+    if (NormalizeName(field.name, job.naming, job.identifier_limit) == wanted) return &field;
+    known.push_back(field.name);
+  }
+  std::string nearest = Nearest(name, known);
+  return FailWithFix(ErrorKind::kNotFound, nearest.empty() ? "name one of its columns" : fmt::format("did you mean `{}`?", nearest),
+                     "{} `{}` is no column of {}", option, name, job.source_table);
+}
+
+Result<BatchJob> MakeBatchJob(const Pipeline& pipeline, const ConnectorRegistry& registry, const RunOptions& options) {
+  NILUS_TRY(RefuseWhatIsMissing(pipeline));
+  if (!pipeline.sink) return Fail(ErrorKind::kInvalidInput, "the pipeline has no sink");
+  NILUS_ASSIGN(const Connector* source, registry.Find(pipeline.source.address.scheme));
+  NILUS_ASSIGN(const Connector* sink, registry.Find(pipeline.sink->address.scheme));
+  if (source->open_source == nullptr) return Fail(ErrorKind::kUnsupported, "{} cannot be read from", source->title);
+  if (sink->open_sink == nullptr) return Fail(ErrorKind::kUnsupported, "{} cannot be written to", sink->title);
+
+  BatchJob job;
+  NILUS_ASSIGN(job.naming, NamingStyleFrom(Variables(pipeline, options)));
+  job.identifier_limit = sink->identifier_limit;
+  NILUS_ASSIGN(NormalizedTable table,
+               NormalizeTableName(pipeline.sink_options.dest_table, job.naming, job.identifier_limit));
+  job.table = TableName{.schema = table.schema, .name = table.name};
+  job.table_warning = std::move(table.warning);
+  job.pipeline = PipelineId{.value = PipelineStateKey(pipeline), .state_schema = table.schema};
+  job.name = pipeline.node.empty() ? pipeline.name : pipeline.name + "/" + pipeline.node;
+  job.source_display = pipeline.source.address.ToDisplay();
+  job.sink_display = pipeline.sink->address.ToDisplay();
+
+  const SourceOptions& from = pipeline.source_options;
+  job.source_table = from.source_table;
+  job.primary_key = from.primary_key;
+  job.incremental_key = from.incremental_key;
+  job.interval_start = from.interval_start;
+  job.interval_end = from.interval_end;
+  job.null_keys = from.incremental_key_nulls;
+  job.reflection = ToReflection(from.sql_reflection_level);
+  job.exclude_columns = from.sql_exclude_columns;
+  job.row_limit = from.sql_limit;
+  job.page_limit = from.yield_limit;
+  job.page_rows = std::max<int64_t>(from.page_size, 1);
+
+  const SinkOptions& to = pipeline.sink_options;
+  job.strategy = ToWriteStrategy(to.incremental_strategy);
+  job.full_refresh = to.full_refresh;
+  std::vector<PartitionSpec> partitions = to.partition_by;
+  std::stable_sort(partitions.begin(), partitions.end(), [](const auto& a, const auto& b) { return a.index < b.index; });
+  for (const PartitionSpec& partition : partitions) {
+    job.partition_by.push_back(PartitionField{.column = NormalizeName(partition.column, job.naming, job.identifier_limit),
+                                              .transform = std::string(TransformName(partition.transform)),
+                                              .name = partition.name,
+                                              .parameter = partition.bucket_count});
+  }
+  for (const std::string& column : to.cluster_by) {
+    job.cluster_by.push_back(NormalizeName(column, job.naming, job.identifier_limit));
+  }
+  job.file_rows = to.loader_file_size;
+  if (to.loader_file_format) job.file_format = FileFormatName(*to.loader_file_format);
+  NILUS_TRY(CheckStrategy(job, *sink));
+
+  int64_t limit = options.memory_limit_bytes > 0 ? options.memory_limit_bytes : pipeline.memory_limit_bytes.value_or(kDefaultMemoryLimit);
+  job.memory = PlanMemory(limit);
+  int threads = options.threads > 0 ? options.threads
+                : pipeline.cpu_limit ? static_cast<int>(std::ceil(*pipeline.cpu_limit))
+                                     : CpuCount();
+  job.threads = std::clamp(threads, 1, 64);
+  job.parallelism = std::clamp(from.extract_parallelism, 1, job.threads);
+  job.keep_order = source->name == "files";
+
+  OpenContext context{.options = {},
+                      .memory_bytes = std::min<int64_t>(job.memory.total_bytes / 8, 64 * kMiB),
+                      .duckdb_bytes = job.memory.duckdb_bytes / (RunsDuckDb(*source) && RunsDuckDb(*sink) ? 2 : 1),
+                      .threads = job.threads,
+                      .stop = {}};
+  job.open_source = [source, address = pipeline.source.address, context, values = from.connector](std::stop_token stop) mutable {
+    context.options = values;
+    context.stop = std::move(stop);
+    return source->open_source(address, context);
+  };
+  job.open_sink = [sink, address = pipeline.sink->address, context, values = to.connector](std::stop_token stop) mutable {
+    context.options = values;
+    context.stop = std::move(stop);
+    return sink->open_sink(address, context);
+  };
+  return job;
+}
+
+}  // namespace nilus

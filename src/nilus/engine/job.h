@@ -1,0 +1,66 @@
+// A batch pipeline as the engine runs it: the manifest's options in the boundary's terms, and how to open both ends.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "nilus/base/memory_plan.h"
+#include "nilus/connector/connector.h"
+#include "nilus/engine/run.h"
+#include "nilus/rows/naming.h"
+
+namespace nilus {
+
+struct BatchJob {
+  PipelineId pipeline;                       // value and normalized state schema
+  std::string name;                          // for people
+  std::string source_display;
+  std::string sink_display;
+  std::string source_table;
+  TableName table;                           // normalized
+  std::string table_warning;                 // dest_table changed by normalization; empty: it did not
+  WriteStrategy strategy = WriteStrategy::kReplace;
+  bool full_refresh = false;
+  std::vector<std::string> primary_key;      // as written: source or normalized names
+  std::string incremental_key;
+  std::string interval_start;                // canonical texts; empty: none
+  std::string interval_end;
+  NullCursor null_keys = NullCursor::kError;
+  ReflectionLevel reflection = ReflectionLevel::kFull;
+  std::vector<std::string> exclude_columns;
+  std::optional<int64_t> row_limit;          // sql_limit
+  std::optional<int64_t> page_limit;         // yield_limit
+  int64_t page_rows = 50'000;
+  int parallelism = 1;                       // readers at once, at most
+  bool keep_order = false;                   // splits are read one after another: their order means something
+  std::vector<PartitionField> partition_by;
+  std::vector<std::string> cluster_by;
+  int64_t file_rows = 100'000;
+  std::string file_format;
+  NamingStyle naming = NamingStyle::kDefault;
+  int identifier_limit = 0;
+  int threads = 1;
+  MemoryPlan memory = PlanMemory(kDefaultMemoryLimit);
+  std::function<Result<std::unique_ptr<Source>>(std::stop_token)> open_source;
+  std::function<Result<std::unique_ptr<Sink>>(std::stop_token)> open_sink;
+};
+
+// kInvalidInput or kUnsupported for what the manifest asks and this engine, connector or strategy cannot do: masks, type
+// hints and contracts that are not there yet are refused, never ignored.
+Result<BatchJob> MakeBatchJob(const Pipeline& pipeline, const ConnectorRegistry& registry, const RunOptions& options);
+
+// The source's column that the manifest means by `name`: as written, or by its name at the destination. kNotFound names
+// `option`, the table and the nearest column.
+Result<const Field*> FindSourceField(const Schema& schema, const BatchJob& job, std::string_view name, std::string_view option);
+
+// RunPipeline and the others for a job that is made already.
+RunReport RunJob(const BatchJob& job, const RunOptions& options);
+Result<PlanReport> PlanJob(const BatchJob& job, const RunOptions& options);
+Result<StateReport> ShowJobState(const BatchJob& job, const RunOptions& options);
+Result<StateReport> SetJobState(const BatchJob& job, const RunOptions& options, std::string_view text);
+Result<StateReport> ResetJobState(const BatchJob& job, const RunOptions& options);
+
+}  // namespace nilus

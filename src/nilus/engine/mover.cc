@@ -1,0 +1,154 @@
+#include "nilus/engine/mover.h"
+
+#include <algorithm>
+#include <new>
+#include <system_error>
+#include <thread>
+
+namespace nilus {
+namespace {
+
+// Which phase this thread is in: an error belongs to it.
+thread_local std::string_view current_phase;
+
+}  // namespace
+
+void Mover::Run() {
+  open_readers_ = std::max(request_.readers, 1);
+  try {
+    std::vector<std::jthread> threads;  // joined when this block ends, whichever way
+    threads.reserve(static_cast<size_t>(std::max(request_.readers, 1)) + 1);
+    threads.emplace_back([this] { Load(); });
+    for (int i = std::max(request_.readers, 1); i > 0; --i) {
+      try {
+        threads.emplace_back([this] { Read(); });
+      } catch (const std::system_error& error) {
+        Fail("extract", Error{ErrorKind::kExhausted, fmt::format("no thread could be started: {}", error.what()), ""});
+        if (--open_readers_ == 0) queue_.Close();
+      }
+    }
+  } catch (const std::system_error& error) {
+    Fail("load", Error{ErrorKind::kExhausted, fmt::format("no thread could be started: {}", error.what()), ""});
+  }
+}
+
+// First error wins; those that follow are its echo.
+void Mover::Fail(std::string_view phase, Error error) {
+  {
+    std::lock_guard lock(mutex_);
+    if (!failure_) failure_ = MoveFailure{std::move(error), std::string(phase)};
+  }
+  request_.stop.request_stop();
+}
+
+template <typename Body>
+void Mover::Guard(std::string_view phase, Body body) {
+  current_phase = phase;
+  try {
+    if (Status status = body(); !status) Fail(current_phase, std::move(status).error());
+  } catch (const std::bad_alloc&) {
+    Fail(current_phase, Error{ErrorKind::kExhausted, "memory ran out", "raise resources.limits.memory, or lower page_size"});
+  } catch (const std::exception& error) {
+    Fail(current_phase, Error{ErrorKind::kInternal, fmt::format("unexpected exception: {}", error.what()), ""});
+  }
+}
+
+void Mover::Read() {
+  Guard("extract", [this]() -> Status {
+    Normalizer normalizer(*request_.shape);
+    Status status;
+    while (status && !IsDone() && !request_.stop.stop_requested()) {
+      size_t index = next_split_++;
+      if (index >= request_.splits->size()) break;
+      status = ReadSplit((*request_.splits)[index], &normalizer);
+    }
+    std::lock_guard lock(mutex_);
+    for (const auto& [column, count] : normalizer.variant_values()) variant_values_[column] += count;
+    return status;
+  });
+  if (--open_readers_ == 0) queue_.Close();
+}
+
+Status Mover::ReadSplit(const Split& split, Normalizer* normalizer) {
+  std::stop_token stop = request_.stop.get_token();
+  std::unique_ptr<Reader> reader;
+  {
+    PhaseMeter::Section section(*request_.extract);
+    NILUS_ASSIGN(reader, request_.source->Open(split));
+  }
+  while (!IsDone()) {
+    std::optional<Batch> batch;
+    {
+      PhaseMeter::Section section(*request_.extract);
+      NILUS_ASSIGN(batch, reader->Next(stop));
+    }
+    if (!batch) break;
+    int64_t rows = batch->rows.num_rows();
+    int64_t bytes = batch->rows.ByteSize();
+    request_.extract->Count(rows, bytes);
+    rows_in_ += rows;
+    request_.progress->rows_read += rows;
+    request_.progress->bytes_read += bytes;
+    current_phase = "normalize";
+    NILUS_TRY(PassOn(std::move(batch->rows), normalizer));
+    current_phase = "extract";
+    if (stop.stop_requested()) return {};
+  }
+  ++request_.progress->splits_done;
+  return {};
+}
+
+Status Mover::PassOn(RecordBatch batch, Normalizer* normalizer) {
+  {
+    PhaseMeter::Section section(*request_.normalize);
+    if (request_.incremental != nullptr) {
+      NILUS_ASSIGN(batch, request_.incremental->Take(batch));
+      if (request_.incremental->is_full()) done_ = true;
+    } else if (request_.row_limit) {
+      int64_t room = *request_.row_limit - rows_taken_;
+      if (batch.num_rows() >= room) {
+        std::vector<uint8_t> keep(static_cast<size_t>(batch.num_rows()), 0);
+        std::fill(keep.begin(), keep.begin() + room, 1);
+        batch = batch.Filter(keep);
+        done_ = true;
+      }
+      rows_taken_ += batch.num_rows();
+    }
+    if (batch.num_rows() == 0) return {};
+    if (request_.page_limit && ++pages_taken_ >= *request_.page_limit) {
+      done_ = true;
+      if (request_.incremental != nullptr) request_.incremental->SetTruncated();
+    }
+    NILUS_ASSIGN(batch, normalizer->Normalize(batch));
+    request_.normalize->Count(batch.num_rows(), batch.ByteSize());
+  }
+  int64_t bytes = batch.ByteSize();
+  queue_.Push(std::move(batch), bytes, request_.stop.get_token());  // refused only when everything stops
+  return {};
+}
+
+void Mover::Load() {
+  Guard("load", [this]() -> Status {
+    std::stop_token stop = request_.stop.get_token();
+    while (!stop.stop_requested()) {
+      std::optional<RecordBatch> batch = queue_.Pop(stop);
+      if (!batch) break;
+      int64_t rows = batch->num_rows();
+      int64_t bytes = batch->ByteSize();
+      {
+        PhaseMeter::Section section(*request_.load);
+        if (request_.writer == nullptr) {
+          NILUS_ASSIGN(request_.writer, request_.open_writer(*batch->schema()));
+        }
+        NILUS_TRY(request_.writer->Write(*std::move(batch)));
+      }
+      request_.load->Count(rows, bytes);
+      rows_out_ += rows;
+      request_.progress->rows_loaded += rows;
+      request_.progress->bytes_loaded += bytes;
+    }
+    return {};
+  });
+}
+
+}  // namespace nilus

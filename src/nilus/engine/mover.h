@@ -1,0 +1,87 @@
+// The pipeline of one attempt: reader threads, each with a normalizer, fill a queue bounded in bytes, and one thread
+// writes what comes out. The first error stops everything; all threads have ended when Run returns.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "nilus/base/bounded_queue.h"
+#include "nilus/base/result.h"
+#include "nilus/connector/sink.h"
+#include "nilus/connector/source.h"
+#include "nilus/engine/incremental.h"
+#include "nilus/engine/phase_meter.h"
+#include "nilus/engine/progress.h"
+#include "nilus/rows/normalizer.h"
+
+namespace nilus {
+
+struct MoveRequest {
+  Source* source = nullptr;
+  const std::vector<Split>* splits = nullptr;
+  int readers = 1;                          // 1: splits are read in their order
+  int64_t queue_bytes = 0;
+  TableShape* shape = nullptr;
+  Incremental* incremental = nullptr;       // null: every row is new
+  std::optional<int64_t> row_limit;         // with a limit, readers is 1
+  std::optional<int64_t> page_limit;
+  std::unique_ptr<Writer> writer;           // null: opened by open_writer at the first batch, when its schema is known
+  std::function<Result<std::unique_ptr<Writer>>(const Schema&)> open_writer;
+  TableProgress* progress = nullptr;
+  PhaseMeter* extract = nullptr;
+  PhaseMeter* normalize = nullptr;
+  PhaseMeter* load = nullptr;
+  std::stop_source stop;                    // of the attempt: its sink and source were opened with it
+};
+
+struct MoveFailure {
+  Error error;
+  std::string phase;                        // "extract", "normalize", "load"
+};
+
+class Mover {
+ public:
+  explicit Mover(MoveRequest request) : request_(std::move(request)), queue_(request_.queue_bytes) {}
+
+  // Moves all rows. Call once.
+  void Run();
+
+  // Afterwards:
+  const std::optional<MoveFailure>& failure() const { return failure_; }
+  std::unique_ptr<Writer> TakeWriter() { return std::move(request_.writer); }  // null: no row came, and none was given
+  int64_t rows_in() const { return rows_in_; }
+  int64_t rows_out() const { return rows_out_; }
+  const std::map<std::string, int64_t>& variant_values() const { return variant_values_; }
+
+ private:
+  void Read();
+  Status ReadSplit(const Split& split, Normalizer* normalizer);
+  Status PassOn(RecordBatch batch, Normalizer* normalizer);
+  void Load();
+  template <typename Body>
+  void Guard(std::string_view phase, Body body);
+  void Fail(std::string_view phase, Error error);
+  bool IsDone() const { return done_.load(std::memory_order_relaxed); }
+
+  MoveRequest request_;
+  BoundedQueue<RecordBatch> queue_;
+  std::atomic<size_t> next_split_{0};
+  std::atomic<int> open_readers_{0};
+  std::atomic<bool> done_{false};           // a limit was reached: no more rows are wanted
+  std::atomic<int64_t> rows_in_{0};
+  std::atomic<int64_t> rows_out_{0};
+  int64_t rows_taken_ = 0;                  // with a limit; by the one reader
+  int64_t pages_taken_ = 0;
+  std::mutex mutex_;
+  std::optional<MoveFailure> failure_;      // guarded by mutex_, as is what follows, while threads run
+  std::map<std::string, int64_t> variant_values_;
+};
+
+}  // namespace nilus

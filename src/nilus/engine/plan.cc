@@ -1,0 +1,81 @@
+// `nilus plan`: everything an attempt does before it reads, and what it would do to the destination. Writes nothing.
+#include <algorithm>
+
+#include "nilus/engine/attempt.h"
+
+namespace nilus {
+namespace {
+
+std::string DescribeRange(const KeyRange& range, const std::optional<Scalar>& snapshot_upper) {
+  std::string text = range.column;
+  if (range.lower) text += fmt::format(" from {}", range.lower->text);
+  if (range.upper) {
+    text += fmt::format(" up to {}{}", range.upper_inclusive ? "" : "but not including ", range.upper->text);
+  } else if (snapshot_upper) {
+    text += fmt::format(" up to {}", snapshot_upper->text);
+  }
+  return text;
+}
+
+std::vector<PlannedColumn> DescribeColumns(const Preparation& prepared, bool keeps_table) {
+  std::vector<PlannedColumn> columns;
+  for (const Field& source : prepared.plan.table.schema.fields) {
+    Result<std::optional<Field>> resolved = prepared.shape->Resolve(source);
+    if (!resolved || !*resolved) continue;  // excluded
+    const Field& field = **resolved;
+    PlannedColumn column{.source_name = source.name, .name = field.name, .source_type = source.type, .type = field.type,
+                         .nullable = source.nullable, .note = {}};
+    std::vector<std::string> notes;
+    const std::vector<std::string>& key = prepared.write.primary_key;
+    if (std::find(key.begin(), key.end(), field.name) != key.end()) notes.emplace_back("primary key");
+    if (field.name == prepared.write.incremental_key) notes.emplace_back("incremental key");
+    if (keeps_table && prepared.destination && !prepared.destination->Find(field.name)) notes.emplace_back("new column");
+    if (!(source.type == field.type)) notes.push_back(fmt::format("cast from {}", source.type.ToString()));
+    for (const std::string& note : notes) column.note += (column.note.empty() ? "" : ", ") + note;
+    columns.push_back(std::move(column));
+  }
+  return columns;
+}
+
+}  // namespace
+
+Result<PlanReport> PlanJob(const BatchJob& job, const RunOptions& options) {
+  std::string phase;
+  bool already_committed = false;
+  NILUS_ASSIGN(Preparation prepared, Prepare(job, {}, options.stop, /*always_describe=*/true, &phase, &already_committed));
+  PlanReport report{.pipeline = job.pipeline.value,
+                    .name = job.name,
+                    .source = job.source_display,
+                    .destination = job.sink_display,
+                    .source_table = job.source_table,
+                    .dest_table = job.table.ToString(),
+                    .strategy = std::string(WriteStrategyName(job.strategy)),
+                    .first_run = !prepared.state,
+                    .full_refresh = job.full_refresh,
+                    .table_exists = prepared.destination.has_value(),
+                    .primary_key = prepared.write.primary_key,
+                    .incremental_key = prepared.write.incremental_key,
+                    .cursor = prepared.cursor_before,
+                    .splits = static_cast<int>(prepared.plan.splits.size()),
+                    .in_parallel = prepared.in_parallel && job.parallelism > 1 && prepared.plan.splits.size() > 1,
+                    .estimated_rows = prepared.plan.table.estimated_rows,
+                    .estimated_bytes = prepared.plan.table.estimated_bytes};
+  if (!job.table_warning.empty()) report.warnings.push_back(job.table_warning);
+  bool keeps_table = job.strategy != WriteStrategy::kReplace && !job.full_refresh;
+  report.columns = DescribeColumns(prepared, keeps_table);
+  if (prepared.request.range) report.range = DescribeRange(*prepared.request.range, prepared.plan.upper);
+  if (report.columns.empty()) {
+    report.warnings.push_back("the columns of the source are known only once it is read");
+    return report;
+  }
+  prepared.write.load_id = "plan";
+  NILUS_ASSIGN(report.statements, prepared.sink->Explain(prepared.write));
+  return report;
+}
+
+Result<PlanReport> PlanPipeline(const Pipeline& pipeline, const ConnectorRegistry& registry, const RunOptions& options) {
+  NILUS_ASSIGN(BatchJob job, MakeBatchJob(pipeline, registry, options));
+  return PlanJob(job, options);
+}
+
+}  // namespace nilus

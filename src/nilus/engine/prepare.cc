@@ -1,0 +1,144 @@
+// The first half of an attempt, up to the plan: also what `nilus plan` shows.
+#include <algorithm>
+
+#include "nilus/base/fault.h"
+#include "nilus/engine/attempt.h"
+
+namespace nilus {
+namespace {
+
+bool KeepsTable(const BatchJob& job) { return job.strategy != WriteStrategy::kReplace && !job.full_refresh; }
+
+// :interval_start and :interval_end of a query: the manifest's, else the cursor's.
+void BindInterval(const BatchJob& job, const Checkpoint& committed, ReadRequest* request) {
+  if (!job.interval_start.empty()) {
+    request->interval_start = job.interval_start;
+  } else if (committed.cursor && job.strategy != WriteStrategy::kReplace) {
+    request->interval_start = committed.cursor->value.text;
+  }
+  if (!job.interval_end.empty()) request->interval_end = job.interval_end;
+}
+
+ReadRequest MakeReadRequest(const BatchJob& job, const Checkpoint& committed) {
+  ReadRequest request{.table = job.source_table,
+                      .exclude_columns = job.exclude_columns,
+                      .reflection = job.reflection,
+                      .parallelism = job.parallelism,
+                      .page_rows = job.page_rows,
+                      .batch_bytes = job.memory.batch_bytes};
+  bool is_append_or_merge = job.strategy == WriteStrategy::kAppend || job.strategy == WriteStrategy::kMerge;
+  request.only_new = is_append_or_merge && job.incremental_key.empty();
+  if (request.only_new) request.from = committed.source;
+  request.limit = job.row_limit;
+  BindInterval(job, committed, &request);
+  return request;
+}
+
+// The manifest's key columns by the names they have at the destination.
+Result<std::vector<std::string>> DestinationKey(const BatchJob& job, const Schema& schema, const TableShape& shape) {
+  std::vector<std::string> names;
+  for (const std::string& column : job.primary_key) {
+    if (schema.fields.empty()) {
+      names.push_back(shape.NameOf(column));
+      continue;
+    }
+    NILUS_ASSIGN(const Field* field, FindSourceField(schema, job, column, "primary_key"));
+    names.push_back(shape.NameOf(field->name));
+  }
+  return names;
+}
+
+// No two rows can share the manifest's key: the source enforces one of (some of) these columns.
+bool KeyIsUnique(const BatchJob& job, const TableDescription& table) {
+  if (table.primary_key.empty()) return false;
+  return std::all_of(table.primary_key.begin(), table.primary_key.end(), [&](const std::string& column) {
+    return std::any_of(job.primary_key.begin(), job.primary_key.end(), [&](const std::string& written) {
+      Result<const Field*> field = FindSourceField(table.schema, job, written, "primary_key");
+      return field && (*field)->name == column;
+    });
+  });
+}
+
+}  // namespace
+
+Result<Preparation> Prepare(const BatchJob& job, const std::vector<std::string>& earlier_loads, const std::stop_token& stop,
+                            bool always_describe, std::string* phase, bool* already_committed) {
+  Preparation prepared;
+  *already_committed = false;
+  *phase = "load";  // whatever fails at the destination
+  NILUS_ASSIGN(prepared.sink, job.open_sink(stop));
+  NILUS_ASSIGN(prepared.state, prepared.sink->Committed(job.pipeline));
+  NILUS_FAULT_POINT("engine.after_state");
+  *phase = "plan";
+  if (prepared.state) {
+    const std::string& load_id = prepared.state->load_id;
+    if (std::find(earlier_loads.begin(), earlier_loads.end(), load_id) != earlier_loads.end()) {
+      *already_committed = true;
+      return prepared;
+    }
+    if (!job.full_refresh) {
+      NILUS_ASSIGN(prepared.committed, ParseCheckpoint(prepared.state->position));
+    }
+  }
+  *phase = "extract";
+  NILUS_ASSIGN(prepared.source, job.open_source(stop));
+  prepared.request = MakeReadRequest(job, prepared.committed);
+  bool describe = always_describe || !job.incremental_key.empty();
+  TableDescription description;
+  if (describe) {
+    NILUS_ASSIGN(description, prepared.source->Describe(prepared.request));
+  }
+  *phase = "plan";
+  if (!job.incremental_key.empty()) {
+    NILUS_ASSIGN(prepared.incremental, Incremental::Create(job, prepared.committed, description.schema));
+    prepared.request.range = prepared.incremental->range();
+    if (prepared.incremental->source_limit()) prepared.request.limit = prepared.incremental->source_limit();
+    prepared.cursor_before = prepared.incremental->CursorBefore();
+  }
+  *phase = "extract";
+  NILUS_ASSIGN(prepared.plan, prepared.source->Plan(prepared.request));
+  NILUS_FAULT_POINT("engine.after_plan");
+  *phase = "plan";
+  TableDescription& table = prepared.plan.table;
+  if (table.schema.fields.empty() && describe) table = description;
+  if (prepared.incremental != nullptr) prepared.incremental->SetUpper(prepared.plan.upper);
+
+  if (KeepsTable(job) || always_describe) {
+    *phase = "load";
+    NILUS_ASSIGN(prepared.destination, prepared.sink->Describe(job.table));
+    *phase = "normalize";
+  }
+  NILUS_ASSIGN(prepared.shape,
+               TableShape::Create(table.schema, NormalizerOptions{.naming = job.naming,
+                                                                  .identifier_limit = job.identifier_limit,
+                                                                  .exclude = job.exclude_columns,
+                                                                  .destination = KeepsTable(job) ? prepared.destination : std::nullopt,
+                                                                  .table = job.table.ToString()}));
+  *phase = "plan";
+  WriteRequest& write = prepared.write;
+  write = WriteRequest{.pipeline = job.pipeline,
+                       .load_id = {},
+                       .table = job.table,
+                       .schema = std::make_shared<Schema>(prepared.shape->schema()),
+                       .strategy = job.strategy,
+                       .full_refresh = job.full_refresh,
+                       .load_time = Now(),
+                       .partition_by = job.partition_by,
+                       .cluster_by = job.cluster_by,
+                       .file_rows = job.file_rows,
+                       .file_format = job.file_format,
+                       .memory_bytes = std::min<int64_t>(job.memory.total_bytes / 8, 64 * kMiB),
+                       .threads = job.threads,
+                       .stop = stop};
+  NILUS_ASSIGN(write.primary_key, DestinationKey(job, table.schema, *prepared.shape));
+  if (prepared.incremental != nullptr) write.incremental_key = prepared.shape->NameOf(prepared.incremental->range().column);
+  write.key_is_unique = KeyIsUnique(job, table);
+  bool is_limited = job.row_limit || job.page_limit;
+  write.is_complete = !prepared.request.range && !prepared.request.only_new && !is_limited;
+  bool order_matters =
+      (job.strategy == WriteStrategy::kMerge || job.strategy == WriteStrategy::kScd2) && !write.key_is_unique;
+  prepared.in_parallel = !order_matters && !job.keep_order && !is_limited;
+  return prepared;
+}
+
+}  // namespace nilus

@@ -1,0 +1,125 @@
+#include "nilus/engine/run.h"
+
+#include <algorithm>
+
+#include "nilus/base/log.h"
+#include "nilus/engine/attempt.h"
+#include "nilus/engine/job.h"
+
+namespace nilus {
+namespace {
+
+void StartReport(const RunOptions& options, RunReport* report) {
+  report->run_id = options.run_id.empty() ? NewId() : options.run_id;
+  report->started_at = Now();
+}
+
+class RunClock {
+ public:
+  void Stop(RunReport* report) const {
+    report->finished_at = Now();
+    report->seconds = MonotonicSeconds() - start_;
+    report->cpu_seconds = ProcessCpuSeconds() - cpu_;
+    report->peak_bytes = ProcessPeakBytes();
+  }
+
+ private:
+  double start_ = MonotonicSeconds();
+  double cpu_ = ProcessCpuSeconds();
+};
+
+// A library that throws where no thread top catches it, on the caller's own thread.
+template <typename Body>
+Status Guarded(Body body) {
+  try {
+    return body();
+  } catch (const std::bad_alloc&) {
+    return FailWithFix(ErrorKind::kExhausted, "raise resources.limits.memory, or lower page_size", "memory ran out");
+  } catch (const std::exception& error) {
+    return Fail(ErrorKind::kInternal, "unexpected exception: {}", error.what());
+  }
+}
+
+bool IsWorthAnotherAttempt(ErrorKind kind) { return kind == ErrorKind::kTransient || kind == ErrorKind::kConflict; }
+
+}  // namespace
+
+int ExitCode(const RunReport& report) {
+  if (report.is_success) return 0;
+  if (!report.error) return 1;
+  if (report.error->kind == ErrorKind::kCancelled) return 130;
+  bool is_input = report.error->kind == ErrorKind::kInvalidInput || report.error->kind == ErrorKind::kUnsupported;
+  return is_input && report.error->phase == "plan" ? 2 : 1;
+}
+
+RunReport RunJob(const BatchJob& job, const RunOptions& options) {
+  RunReport report;
+  RunClock clock;
+  StartReport(options, &report);
+  report.pipeline = job.pipeline.value;
+  report.name = job.name;
+  report.source = job.source_display;
+  report.destination = job.sink_display;
+  report.strategy = WriteStrategyName(job.strategy);
+  if (!job.table_warning.empty()) report.warnings.push_back(job.table_warning);
+
+  Progress unwatched;
+  Progress* progress = options.progress != nullptr ? options.progress : &unwatched;
+  Retry retry(options.retry);
+  std::vector<std::string> earlier_loads;
+  for (;;) {
+    report.attempts = retry.attempts();
+    progress->StartAttempt(report.attempts);
+    std::string load_id = NewId();
+    Attempt attempt(job, options, load_id, &report, progress);
+    Status status = Guarded([&] { return attempt.Run(earlier_loads); });
+    if (status) {
+      report.is_success = true;
+      report.error.reset();
+      break;
+    }
+    const Error& error = status.error();
+    if (!report.error) report.error = RunError{.kind = error.kind, .message = error.message, .fix = error.fix};
+    if (options.stop.stop_requested() && error.kind != ErrorKind::kUnknownOutcome) {
+      report.error->kind = ErrorKind::kCancelled;
+      report.error->message = "stopped before the commit; the destination is as it was";
+      report.error->fix.clear();
+      break;
+    }
+    if (!IsWorthAnotherAttempt(error.kind)) break;
+    earlier_loads.push_back(std::move(load_id));
+    std::optional<std::chrono::milliseconds> delay = retry.NextDelay();
+    if (!delay) {
+      report.error->message = fmt::format("gave up after {} attempts: {}", report.attempts, error.message);
+      break;
+    }
+    LogWarning("{}: attempt {} failed ({}); trying again in {} ms", job.name, report.attempts, error.message, delay->count());
+    report.warnings.push_back(fmt::format("attempt {} failed: {}", report.attempts, error.message));
+    progress->SetPhase(RunPhase::kWaitingToRetry);
+    SleepUnlessStopped(*delay, options.stop);
+  }
+  progress->SetPhase(RunPhase::kDone);
+  clock.Stop(&report);
+  return report;
+}
+
+RunReport RunPipeline(const Pipeline& pipeline, const ConnectorRegistry& registry, const RunOptions& options) {
+  Result<BatchJob> job = MakeBatchJob(pipeline, registry, options);
+  if (job) return RunJob(*job, options);
+  RunReport report;
+  RunClock clock;
+  StartReport(options, &report);
+  report.pipeline = PipelineStateKey(pipeline);
+  report.name = pipeline.node.empty() ? pipeline.name : pipeline.name + "/" + pipeline.node;
+  report.source = pipeline.source.address.ToDisplay();
+  if (pipeline.sink) report.destination = pipeline.sink->address.ToDisplay();
+  report.strategy = IncrementalStrategyName(pipeline.sink_options.incremental_strategy);
+  const Error& error = job.error();
+  report.error = RunError{.kind = error.kind, .message = error.message, .fix = error.fix, .phase = "plan",
+                          .table = pipeline.sink_options.dest_table};
+  if (options.progress != nullptr) options.progress->SetPhase(RunPhase::kDone);
+  clock.Stop(&report);
+  return report;
+}
+
+}  // namespace nilus
