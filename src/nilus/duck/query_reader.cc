@@ -143,6 +143,7 @@ Result<std::unique_ptr<QueryReader>> QueryReader::Open(Connection& connection, c
 
 Result<std::optional<RecordBatch>> QueryReader::Next(std::stop_token stop) {
   State& state = *state_;
+  if (stop.stop_requested()) return Fail(ErrorKind::kCancelled, "stopped");
   BatchBuilder& builder = *state.builder;
   int64_t bytes = 0;
   while (!state.at_end) {

@@ -1,0 +1,26 @@
+#include "nilus/connectors/duckdb/connector.h"
+
+#include "nilus/connectors/duckdb/sink.h"
+#include "nilus/connectors/duckdb/source.h"
+
+namespace nilus {
+namespace {
+
+constexpr std::string_view kSchemes[] = {"duckdb"};
+constexpr WriteStrategy kStrategies[] = {WriteStrategy::kReplace, WriteStrategy::kAppend, WriteStrategy::kMerge,
+                                         WriteStrategy::kDeleteInsert, WriteStrategy::kScd2};
+
+}  // namespace
+
+const Connector kDuckdbConnector = {
+    .name = "duckdb",
+    .schemes = kSchemes,
+    .title = "DuckDB",
+    .summary = "Tables and views of a DuckDB database file, read under one snapshot, written in one transaction.",
+    .address_example = "duckdb:///path/to/file.duckdb",
+    .strategies = kStrategies,
+    .open_source = duckdb::OpenSource,
+    .open_sink = duckdb::OpenSink,
+};
+
+}  // namespace nilus

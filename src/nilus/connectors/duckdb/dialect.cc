@@ -1,0 +1,41 @@
+#include "nilus/connectors/duckdb/dialect.h"
+
+#include "nilus/duck/column_type.h"
+
+namespace nilus::duckdb {
+namespace {
+
+std::string Literal(const Scalar& value) {
+  std::string quoted = QuoteText(CastableText(value));
+  if (value.type.id == TypeId::kBinary) return fmt::format("from_hex({})", quoted);
+  return fmt::format("CAST({} AS {})", quoted, duck::SqlTypeName(value.type));
+}
+
+// The target's own column may be a UUID or an ENUM, which sort by other rules than their texts.
+std::string OrderKey(std::string_view expression, const Type& type) {
+  if (type.id == TypeId::kText) return fmt::format("CAST({} AS VARCHAR)", expression);
+  return std::string(expression);
+}
+
+}  // namespace
+
+std::string CastableText(const Scalar& value) {
+  bool has_year = value.type.id == TypeId::kDate || value.type.id == TypeId::kTimestamp || value.type.id == TypeId::kTimestampNtz;
+  return has_year && value.text.starts_with('+') ? value.text.substr(1) : value.text;
+}
+
+const SqlDialect& DuckdbDialect() {
+  static const SqlDialect dialect = {
+      .name = "DuckDB",
+      .case_insensitive_names = true,
+      .has_schemas = true,
+      .temporary_staging = true,
+      .can_swap = true,
+      .type_name = duck::SqlTypeName,
+      .literal = Literal,
+      .order_key = OrderKey,
+  };
+  return dialect;
+}
+
+}  // namespace nilus::duckdb

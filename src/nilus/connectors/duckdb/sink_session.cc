@@ -1,0 +1,114 @@
+#include "nilus/connectors/duckdb/sink_session.h"
+
+#include <utility>
+
+#include "nilus/base/fault.h"
+#include "nilus/base/option_spec.h"
+#include "nilus/duck/query_reader.h"
+
+namespace nilus::duckdb {
+
+using duck::Connection;
+using duck::TextRow;
+using duck::TextValue;
+
+Result<Connection*> SinkSession::Idle() {
+  NILUS_TRY(EndInsert());
+  if (!connection_) {
+    NILUS_ASSIGN(std::shared_ptr<duck::Database> database, duck::Database::Open(config_));
+    NILUS_ASSIGN(connection_, Connection::Open(std::move(database)));
+  }
+  return &*connection_;
+}
+
+Status SinkSession::BeginLoad(const PipelineId& pipeline, const std::stop_token& stop) {
+  if (is_loading()) return {};
+  NILUS_FAULT_POINT("duckdb.sink.begin");
+  NILUS_ASSIGN(Connection * connection, Idle());
+  NILUS_ASSIGN(std::unique_ptr<PipelineLock> lock, PipelineLock::Take(connection->database()->config().path, pipeline, stop));
+  NILUS_TRY(connection->Execute("BEGIN TRANSACTION"));
+  lock_ = std::move(lock);
+  ++load_number_;
+  return {};
+}
+
+void SinkSession::AbandonLoad() {
+  insert_.reset();
+  insert_rows_ = nullptr;
+  if (!is_loading()) return;
+  ++load_number_;
+  // A transaction that cannot be rolled back by a statement is rolled back by closing its connection.
+  if (connection_ && !connection_->Execute("ROLLBACK")) connection_.reset();
+  lock_.reset();
+}
+
+void SinkSession::Reopen() {
+  AbandonLoad();
+  connection_.reset();
+}
+
+Status SinkSession::CommitLoad() {
+  NILUS_FAULT_POINT("duckdb.sink.before_commit");
+  NILUS_TRY(connection_->Execute("COMMIT"));
+  lock_.reset();
+  ++load_number_;
+  NILUS_FAULT_ACK("duckdb.sink.committed");
+  return {};
+}
+
+Result<int64_t> SinkSession::Execute(const std::string& sql, std::stop_token stop, duck::TextParams params) {
+  NILUS_ASSIGN(Connection * connection, Idle());
+  return connection->Execute(sql, params, std::move(stop));
+}
+
+Status SinkSession::ExecuteStep(const SqlStep& step, CommitResult* counts, std::stop_token stop) {
+  NILUS_ASSIGN(int64_t affected, Execute(step.sql, std::move(stop)));
+  if (counts != nullptr) CountRows(step.effect, affected, counts);
+  return {};
+}
+
+Result<std::optional<TargetTable>> SinkSession::FindTable(const TableName& table) {
+  NILUS_ASSIGN(Connection * connection, Idle());
+  const TextValue names[] = {table.schema, table.name};
+  constexpr std::string_view kHere =
+      "database_name = current_database() AND lower(schema_name) = lower($1) AND lower(table_name) = lower($2)";
+  NILUS_ASSIGN(TextValue kind, connection->QueryValue(
+                                   "SELECT table_type FROM information_schema.tables WHERE table_catalog = current_database() AND "
+                                   "lower(table_schema) = lower($1) AND lower(table_name) = lower($2)", names));
+  if (!kind) return std::nullopt;
+  TargetTable found;
+  found.is_view = *kind == "VIEW";
+  NILUS_ASSIGN(found.schema, duck::DescribeQuery(*connection,
+                                                 fmt::format("SELECT * FROM {}.{}", QuoteIdentifier(table.schema),
+                                                             QuoteIdentifier(table.name)),
+                                                 {}, /*keep_narrow=*/true));
+  NILUS_ASSIGN(TextValue indexes, connection->QueryValue(fmt::format("SELECT count(*) FROM duckdb_indexes() WHERE {}", kHere), names));
+  NILUS_ASSIGN(TextValue constraints,
+               connection->QueryValue(fmt::format("SELECT count(*) FILTER (constraint_type <> 'NOT NULL') FROM duckdb_constraints() "
+                                                  "WHERE {}", kHere), names));
+  NILUS_ASSIGN(TextValue references,
+               connection->QueryValue("SELECT count(*) FROM duckdb_constraints() WHERE database_name = current_database() AND "
+                                      "lower(referenced_table) = lower($1)", std::span(names).subspan(1)));
+  found.has_indexes = indexes != "0" || constraints != "0";
+  found.can_drop = !found.has_indexes && references == "0";
+  return found;
+}
+
+Status SinkSession::StartInsert(const duck::BatchStream::StatementFor& statement_for, duck::BatchStreamOptions options,
+                                int64_t* rows) {
+  NILUS_ASSIGN(Connection * connection, Idle());
+  NILUS_ASSIGN(insert_, duck::BatchStream::Start(*connection, statement_for, std::move(options)));
+  insert_rows_ = rows;
+  return {};
+}
+
+Status SinkSession::EndInsert() {
+  if (insert_ == nullptr) return {};
+  std::unique_ptr<duck::BatchStream> insert = std::move(insert_);
+  int64_t* rows = std::exchange(insert_rows_, nullptr);
+  NILUS_ASSIGN(std::vector<TextRow> result, insert->Finish());
+  if (!result.empty() && !result[0].empty() && result[0][0]) *rows += ParseInteger(*result[0][0]).value_or(0);
+  return {};
+}
+
+}  // namespace nilus::duckdb

@@ -1,0 +1,73 @@
+// The connection of a sink and the one transaction of a load. What happens between BeginLoad and CommitLoad leaves
+// nothing in the file unless the COMMIT succeeds: every other way out, this process's death included, rolls back.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "nilus/connector/connector.h"
+#include "nilus/connector/sql_strategy.h"
+#include "nilus/connectors/duckdb/pipeline_lock.h"
+#include "nilus/duck/batch_stream.h"
+#include "nilus/duck/connection.h"
+
+namespace nilus::duckdb {
+
+// The target as DuckDB describes it.
+struct TargetTable {
+  Schema schema;
+  bool is_view = false;
+  bool has_indexes = false;  // also those of keys
+  bool can_drop = true;      // no index, key, check or foreign key would be lost with it
+};
+
+// Used by one thread at a time: sinks and their writers hold mutex().
+class SinkSession {
+ public:
+  SinkSession(duck::DatabaseConfig config, std::stop_token stop) : config_(std::move(config)), stop_(std::move(stop)) {}
+  ~SinkSession() { AbandonLoad(); }
+
+  // A connection, inside the load's transaction if there is one; rows that are streaming in are waited for. Opens the file
+  // when it is not open, and anew after a fatal error.
+  Result<duck::Connection*> Idle();
+
+  Status BeginLoad(const PipelineId& pipeline, const std::stop_token& stop);
+  bool is_loading() const { return lock_ != nullptr; }
+  // Changes whenever a load begins or ends: writers of an earlier load know by it that theirs is over.
+  int64_t load_number() const { return load_number_; }
+  void AbandonLoad();
+  Status CommitLoad();
+  // DuckDB may have ended the transaction by itself, or the whole database: the next use opens it anew.
+  void Reopen();
+
+  // Statements of the load.
+  Result<int64_t> Execute(const std::string& sql, std::stop_token stop, duck::TextParams params = {});
+  Status ExecuteStep(const SqlStep& step, CommitResult* counts, std::stop_token stop);
+  Result<std::optional<TargetTable>> FindTable(const TableName& table);
+
+  // Starts an INSERT … SELECT that takes the batches pushed into it. One at a time: whatever else is executed ends it. Its
+  // rows are added to *rows at its end.
+  Status StartInsert(const duck::BatchStream::StatementFor& statement_for, duck::BatchStreamOptions options, int64_t* rows);
+  // The stream that StartInsert made for the same counter; null when it was ended.
+  duck::BatchStream* InsertOf(const int64_t* rows) { return insert_rows_ == rows ? insert_.get() : nullptr; }
+  Status EndInsert();
+
+  const duck::DatabaseConfig& config() const { return config_; }
+  std::mutex& mutex() { return mutex_; }
+
+ private:
+  const duck::DatabaseConfig config_;
+  const std::stop_token stop_;
+  std::mutex mutex_;
+  std::optional<duck::Connection> connection_;
+  std::unique_ptr<PipelineLock> lock_;  // there while a load's transaction is open
+  int64_t load_number_ = 0;
+  std::unique_ptr<duck::BatchStream> insert_;
+  int64_t* insert_rows_ = nullptr;
+};
+
+}  // namespace nilus::duckdb

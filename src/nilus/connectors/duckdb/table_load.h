@@ -1,0 +1,63 @@
+// The load of one table: where its rows wait inside the transaction, and how they get into the target at commit.
+//
+// Direct: rows go straight into the target, where nothing has to be done with them afterwards: append, and a first load of
+//   delete+insert or of a merge whose keys are unique.
+// Staged: rows go into a temporary table, or into the new table that a replace renames.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "nilus/connector/sink.h"
+#include "nilus/connector/sql_strategy.h"
+#include "nilus/connectors/duckdb/sink_session.h"
+
+namespace nilus::duckdb {
+
+class TableLoad {
+ public:
+  // The session's load has begun, and its mutex is held, as in all methods. `session` outlives the load.
+  static Result<std::unique_ptr<TableLoad>> Open(SinkSession* session, const WriteRequest& request);
+
+  Status Write(RecordBatch batch);
+  Result<Receipt> Finish();
+  // NULLs in the primary key are an error: asked of all tables before any is changed.
+  Status CheckKeys();
+  // Brings staged rows into the target.
+  Status Apply(const std::optional<KeyRange>& interval, CommitResult* counts);
+
+  bool is_finished() const { return is_finished_; }
+  const WriteRequest& request() const { return request_; }
+
+ private:
+  TableLoad(SinkSession* session, const WriteRequest& request, LoadSql sql)
+      : session_(session), request_(request), sql_(std::move(sql)) {}
+
+  bool CanGoDirect() const;
+  Status PrepareDirect();
+  Status AddColumns(const std::vector<Field>& fields);
+  Status StartInsert();
+  RecordBatch WithSequence(RecordBatch batch);
+  TargetState State(const std::optional<TargetTable>& target) const;
+
+  SinkSession* const session_;
+  const WriteRequest request_;
+  LoadSql sql_;
+  std::optional<TargetTable> existing_;   // as found at Open
+  bool is_direct_ = false;
+  bool is_finished_ = false;
+  int64_t direct_rows_deleted_ = 0;
+  int64_t next_sequence_ = 0;
+  int64_t rows_ = 0;
+  int64_t bytes_ = 0;
+  int64_t inserted_rows_ = 0;             // as DuckDB counted them
+  SchemaPtr unnumbered_schema_;           // of the last batch, and the same with _nilus_seq
+  SchemaPtr numbered_schema_;
+};
+
+// kData when DuckDB would round, cut or silently change values on their way from `from` into a column of type `to`.
+Status CheckAssignable(const TableName& table, const Field& from, const Type& to);
+
+}  // namespace nilus::duckdb
