@@ -28,6 +28,19 @@ std::string Join(const std::vector<std::string>& parts, std::string_view separat
   return fmt::format("{}", fmt::join(parts, separator));
 }
 
+// a OR b OR … in groups: databases limit how deep an expression may nest (SQLite: 1,000), and a flat chain nests as deep as
+// it is long.
+std::string AnyOf(const std::vector<std::string>& conditions) {
+  constexpr size_t kGroup = 40;
+  std::vector<std::string> groups;
+  for (size_t start = 0; start < conditions.size(); start += kGroup) {
+    const size_t end = std::min(start + kGroup, conditions.size());
+    groups.push_back(fmt::format("({})", fmt::join(conditions.begin() + static_cast<ptrdiff_t>(start),
+                                                   conditions.begin() + static_cast<ptrdiff_t>(end), " OR ")));
+  }
+  return Join(groups, " OR ");
+}
+
 std::string Qualified(std::string_view qualifier, std::string_view column) {
   if (qualifier.empty()) return QuoteIdentifier(column);
   return fmt::format("{}.{}", qualifier, QuoteIdentifier(column));
@@ -240,11 +253,18 @@ Result<std::vector<SqlStep>> LoadSql::PrepareTarget(const TargetState& state) co
     }
     steps.push_back({fmt::format("DELETE FROM {}", target_sql_), SqlEffect::kDeleted});
   }
+  NILUS_ASSIGN(std::vector<SqlStep> additions, AddToTarget(*state.existing));
+  steps.insert(steps.end(), additions.begin(), additions.end());
+  return steps;
+}
+
+Result<std::vector<SqlStep>> LoadSql::AddToTarget(const Schema& existing) const {
+  std::vector<SqlStep> steps;
   std::vector<Field> wanted = columns_.fields;
   for (Field& field : OwnColumns()) wanted.push_back(std::move(field));
-  size_t count = state.existing->fields.size();
+  size_t count = existing.fields.size();
   for (const Field& field : wanted) {
-    if (HasColumn(*dialect_, *state.existing, field.name)) continue;
+    if (HasColumn(*dialect_, existing, field.name)) continue;
     steps.push_back({fmt::format("ALTER TABLE {} ADD COLUMN {}", target_sql_, Definition(field))});
     ++count;
   }
@@ -365,7 +385,7 @@ void LoadSql::ApplyScd2(std::vector<SqlStep>* steps) const {
     }
     steps->push_back({fmt::format("UPDATE {} AS t SET {} = {} FROM {} AS s WHERE t.{} IS NULL AND {} AND ({})", target_sql_,
                                   valid_to, load_time_sql_, staging_sql_, valid_to, Join(keys, " AND "),
-                                  Join(changes, " OR ")),
+                                  AnyOf(changes)),
                       SqlEffect::kUpdated});
   }
   if (is_complete_) {

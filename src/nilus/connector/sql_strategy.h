@@ -80,6 +80,9 @@ class LoadSql {
   // the existing table is dropped and made anew, or emptied where it cannot be dropped. Nothing to do for a replace
   // that swaps. Sinks that append straight into the target run these first, and no Apply.
   Result<std::vector<SqlStep>> PrepareTarget(const TargetState& state) const;
+  // The columns of the load (and scd2's) that a table with these columns lacks: what PrepareTarget does for a table that
+  // stays, once more after AddColumns for sinks that append straight into the target.
+  Result<std::vector<SqlStep>> AddToTarget(const Schema& existing) const;
   // Staged rows into the target by the strategy, then the staging table goes. `interval` is CommitRequest's.
   Result<std::vector<SqlStep>> Apply(const TargetState& state, const std::optional<KeyRange>& interval) const;
 

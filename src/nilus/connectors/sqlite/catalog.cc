@@ -1,0 +1,108 @@
+#include "nilus/connectors/sqlite/catalog.h"
+
+#include <algorithm>
+#include <cctype>
+
+namespace nilus::sqlite {
+namespace {
+
+Result<int64_t> Count(Database& db, std::string_view sql, const std::string& table, const std::string& other = {}) {
+  NILUS_ASSIGN(Statement statement, db.Prepare(sql));
+  statement.BindText(1, table);
+  if (sqlite3_bind_parameter_count(statement.handle()) > 1) statement.BindText(2, other);
+  NILUS_TRY(statement.Step());
+  return statement.Int(0);
+}
+
+// Clauses of a CREATE TABLE that a new table of ours would lose. A word inside a name may be taken for one: the table is
+// then emptied instead of dropped.
+bool HasClauses(std::string sql) {
+  std::transform(sql.begin(), sql.end(), sql.begin(), [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
+  for (const char* word : {"CHECK", "STRICT", "COLLATE", "WITHOUT", "VIRTUAL"}) {
+    if (sql.find(word) != std::string::npos) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+Result<std::optional<TableInfo>> FindTable(Database& db, const std::string& name) {
+  NILUS_ASSIGN(Statement find, db.Prepare("SELECT name, type, coalesce(sql, '') FROM main.sqlite_schema WHERE name = ?1 COLLATE "
+                                          "NOCASE AND type IN ('table', 'view') ORDER BY name = ?1 DESC LIMIT 1"));
+  find.BindText(1, name);
+  NILUS_ASSIGN(const bool found, find.Step());
+  if (!found) return std::nullopt;
+  TableInfo table;
+  table.name = find.Text(0);
+  table.is_view = find.Text(1) == "view";
+  table.sql = find.Text(2);
+  NILUS_ASSIGN(Statement columns, db.Prepare("SELECT name, type, \"notnull\", pk, hidden, dflt_value IS NOT NULL "
+                                             "FROM pragma_table_xinfo(?1, 'main') ORDER BY cid"));
+  columns.BindText(1, table.name);
+  while (true) {
+    NILUS_ASSIGN(const bool row, columns.Step());
+    if (!row) break;
+    if (columns.Int(4) == 1) continue;
+    ColumnInfo column;
+    column.name = columns.Text(0);
+    column.declared = columns.Text(1);
+    column.not_null = columns.Int(2) != 0;
+    column.primary_key = static_cast<int>(columns.Int(3));
+    column.generated = columns.Int(4) > 1;
+    column.has_default = columns.Int(5) != 0;
+    table.columns.push_back(std::move(column));
+  }
+  if (!table.is_view) {
+    NILUS_ASSIGN(const int64_t rowid, Count(db, "SELECT count(*) FROM pragma_table_list WHERE schema = 'main' AND name = ?1 "
+                                                "AND type = 'table' AND wr = 0", table.name));
+    table.has_rowid = rowid > 0;
+  }
+  return table;
+}
+
+Result<std::vector<std::string>> TableNames(Database& db) {
+  NILUS_ASSIGN(Statement statement, db.Prepare("SELECT name FROM main.sqlite_schema WHERE type IN ('table', 'view') AND name "
+                                               "NOT LIKE 'sqlite~_%' ESCAPE '~' ORDER BY name"));
+  std::vector<std::string> names;
+  while (true) {
+    NILUS_ASSIGN(const bool row, statement.Step());
+    if (!row) return names;
+    names.emplace_back(statement.Text(0));
+  }
+}
+
+Result<TargetState> FindTarget(Database& db, const std::string& name, const std::string& own_index) {
+  TargetState state;
+  NILUS_ASSIGN(const std::optional<TableInfo> table, FindTable(db, name));
+  if (!table) return state;
+  if (table->is_view) {
+    return FailWithFix(ErrorKind::kInvalidInput, "choose another dest_table", "{} is a view: rows cannot be loaded into it", name);
+  }
+  state.existing = SchemaOf(*table);
+  state.can_drop = !HasClauses(table->sql) && std::none_of(table->columns.begin(), table->columns.end(), [](const ColumnInfo& c) {
+    return c.not_null || c.primary_key > 0 || c.generated || c.has_default;
+  });
+  for (const char* sql : {"SELECT count(*) FROM pragma_index_list(?1) WHERE name <> ?2",
+                          "SELECT count(*) FROM main.sqlite_schema WHERE type = 'trigger' AND tbl_name = ?1 COLLATE NOCASE",
+                          "SELECT count(*) FROM pragma_foreign_key_list(?1)",
+                          "SELECT count(*) FROM main.sqlite_schema AS s, pragma_foreign_key_list(s.name) AS f "
+                          "WHERE s.type = 'table' AND f.\"table\" = ?1 COLLATE NOCASE"}) {
+    if (!state.can_drop) break;
+    NILUS_ASSIGN(const int64_t dependents, Count(db, sql, table->name, own_index));
+    state.can_drop = dependents == 0;
+  }
+  return state;
+}
+
+Schema SchemaOf(const TableInfo& table) {
+  Schema schema;
+  for (const ColumnInfo& column : table.columns) {
+    schema.fields.push_back(Field{.name = column.name,
+                                  .type = TypeOfDeclaration(column.declared, ReflectionLevel::kFullWithPrecision)
+                                              .value_or(MakeType(TypeId::kText)),
+                                  .nullable = !column.not_null});
+  }
+  return schema;
+}
+
+}  // namespace nilus::sqlite

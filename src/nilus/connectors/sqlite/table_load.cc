@@ -1,0 +1,162 @@
+#include "nilus/connectors/sqlite/table_load.h"
+
+#include "nilus/base/fault.h"
+
+namespace nilus::sqlite {
+namespace {
+
+std::string KeyIndexName(const TableName& table) { return DerivedName("key", "", table); }
+
+Result<LoadSql> MakeSql(const WriteRequest& request) {
+  NILUS_TRY(PlainName(request.table));
+  return LoadSql::Make(Dialect(), request);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<TableLoad>> TableLoad::Start(Database& db, const WriteRequest& request, int serial) {
+  NILUS_ASSIGN(LoadSql sql, MakeSql(request));
+  std::unique_ptr<TableLoad> load(new TableLoad(db, std::move(sql), request, serial));
+  NILUS_FAULT_POINT("sqlite.sink.create_staging");
+  if (load->direct()) {
+    NILUS_ASSIGN(const std::string name, PlainName(request.table));
+    NILUS_ASSIGN(const TargetState target, FindTarget(db, name, KeyIndexName(request.table)));
+    NILUS_ASSIGN(const std::vector<SqlStep> steps, load->sql_.PrepareTarget(target));
+    NILUS_TRY(load->RunSteps(steps, &load->counts_));
+  } else {
+    for (const std::string& statement : load->sql_.CreateStaging()) NILUS_TRY(db.Execute(statement));
+  }
+  NILUS_TRY(load->PrepareInsert());
+  return load;
+}
+
+Result<std::vector<std::string>> TableLoad::Explain(Database* db, const WriteRequest& request) {
+  NILUS_ASSIGN(const LoadSql sql, MakeSql(request));
+  TargetState target;
+  if (db != nullptr) {
+    NILUS_ASSIGN(const std::string name, PlainName(request.table));
+    NILUS_ASSIGN(target, FindTarget(*db, name, KeyIndexName(request.table)));
+  }
+  std::vector<std::string> statements = {"BEGIN IMMEDIATE"};
+  const bool direct = request.strategy == WriteStrategy::kAppend;
+  if (!direct) {
+    for (std::string& statement : sql.CreateStaging()) statements.push_back(std::move(statement));
+  }
+  NILUS_ASSIGN(const std::vector<SqlStep> prepare, sql.PrepareTarget(target));
+  for (const SqlStep& step : prepare) statements.push_back(step.sql);
+  if (direct) {
+    statements.push_back(fmt::format("INSERT INTO {} …", sql.target_sql()));
+  } else {
+    NILUS_ASSIGN(const std::vector<SqlStep> apply, sql.Apply(target, std::nullopt));
+    for (const SqlStep& step : apply) statements.push_back(step.sql);
+  }
+  statements.emplace_back("COMMIT");
+  return statements;
+}
+
+Status TableLoad::RunSteps(const std::vector<SqlStep>& steps, CommitResult* result) {
+  for (const SqlStep& step : steps) {
+    NILUS_FAULT_POINT("sqlite.sink.step");
+    NILUS_ASSIGN(const int64_t changed, db_.Execute(step.sql));
+    CountRows(step.effect, changed, result);
+  }
+  return {};
+}
+
+Status TableLoad::PrepareInsert() {
+  insert_.reset();
+  const std::string source = fmt::format("_nilus_rows_{}_{}", serial_, generation_++);
+  std::string columns;
+  if (sql_.needs_sequence()) columns = QuoteIdentifier(kSequenceColumn);
+  for (const Field& field : sql_.columns().fields) {
+    if (!columns.empty()) columns += ", ";
+    columns += QuoteIdentifier(field.name);
+  }
+  NILUS_ASSIGN(auto rows, BatchRows::Register(db_, source, sql_.columns().size(), sql_.needs_sequence()));
+  row_sources_.push_back(std::move(rows));
+  NILUS_ASSIGN(Statement insert, db_.Prepare(fmt::format("INSERT INTO {} ({}) SELECT * FROM {}",
+                                                         direct() ? sql_.target_sql() : sql_.staging_sql(), columns,
+                                                         QuoteIdentifier(source))));
+  insert_.emplace(std::move(insert));
+  return {};
+}
+
+Status TableLoad::Widen(const Schema& batch) {
+  const std::vector<Field> missing = sql_.MissingFrom(batch);
+  if (missing.empty()) return {};
+  NILUS_FAULT_POINT("sqlite.sink.add_columns");
+  insert_.reset();
+  NILUS_ASSIGN(const std::vector<std::string> statements, sql_.AddColumns(missing));
+  if (direct()) {
+    NILUS_ASSIGN(const std::string name, PlainName(request_.table));
+    NILUS_ASSIGN(const std::optional<TableInfo> target, FindTable(db_, name));
+    if (!target) return Fail(ErrorKind::kInternal, "table {} is gone inside its own transaction", name);
+    NILUS_ASSIGN(const std::vector<SqlStep> steps, sql_.AddToTarget(SchemaOf(*target)));
+    NILUS_TRY(RunSteps(steps, &counts_));
+  } else {
+    for (const std::string& statement : statements) NILUS_TRY(db_.Execute(statement));
+  }
+  return PrepareInsert();
+}
+
+Status TableLoad::Write(const RecordBatch& batch) {
+  if (finished_) return Fail(ErrorKind::kInternal, "Write after Finish");
+  if (batch.num_rows() == 0) return {};
+  NILUS_FAULT_POINT("sqlite.sink.write");
+  NILUS_TRY(Widen(*batch.schema()));
+  std::vector<int> indexes;
+  for (const Field& field : sql_.columns().fields) indexes.push_back(batch.schema()->Find(field.name).value_or(-1));
+  row_sources_.back()->Set(&batch, std::move(indexes), rows_);
+  const Result<bool> done = insert_->Step();
+  sqlite3_reset(insert_->handle());
+  row_sources_.back()->Set(nullptr, {}, 0);
+  if (!done) return Failure(InContext(fmt::format("writing to table {}", request_.table.ToString()), done.error()));
+  rows_ += batch.num_rows();
+  bytes_ += batch.ByteSize();
+  return {};
+}
+
+Result<Receipt> TableLoad::Finish() {
+  NILUS_FAULT_POINT("sqlite.sink.finish");
+  insert_.reset();
+  finished_ = true;
+  return Receipt{.table = request_.table, .rows = rows_, .files = 0, .bytes = bytes_};
+}
+
+Status TableLoad::CheckKeys() {
+  const std::optional<std::string> check = sql_.NullKeyCheck();
+  if (!check) return {};
+  NILUS_ASSIGN(Statement counts, db_.Prepare(*check));
+  NILUS_TRY(counts.Step());
+  for (int i = 0; i < static_cast<int>(sql_.primary_key().size()); ++i) {
+    if (counts.Int(i) > 0) return Failure(sql_.NullKeyError(i, counts.Int(i)));
+  }
+  return {};
+}
+
+void TableLoad::AddCounts(CommitResult* result) const {
+  result->rows_inserted += counts_.rows_inserted;
+  result->rows_updated += counts_.rows_updated;
+  result->rows_deleted += counts_.rows_deleted;
+}
+
+Status TableLoad::Apply(const std::optional<KeyRange>& interval, CommitResult* result) {
+  if (direct()) {
+    counts_.rows_inserted += rows_;
+    AddCounts(result);
+    return {};
+  }
+  NILUS_FAULT_POINT("sqlite.sink.before_apply");
+  NILUS_TRY(CheckKeys());
+  NILUS_ASSIGN(const std::string name, PlainName(request_.table));
+  NILUS_ASSIGN(const TargetState target, FindTarget(db_, name, KeyIndexName(request_.table)));
+  NILUS_ASSIGN(const std::vector<SqlStep> prepare, sql_.PrepareTarget(target));
+  NILUS_TRY(RunSteps(prepare, &counts_));
+  NILUS_ASSIGN(const std::vector<SqlStep> steps, sql_.Apply(target, interval));
+  NILUS_TRY(RunSteps(steps, &counts_));
+  if (request_.strategy == WriteStrategy::kReplace) counts_.rows_inserted = rows_;  // a swap inserts nothing
+  AddCounts(result);
+  return {};
+}
+
+}  // namespace nilus::sqlite
