@@ -1,0 +1,88 @@
+// TableLoad's part of a commit: from staging into the target. Everything here runs inside the load's transaction.
+#include <algorithm>
+
+#include "nilus/base/fault.h"
+#include "nilus/connectors/postgres/table_load.h"
+
+namespace nilus::postgres {
+
+// Other sessions' writes wait from here on (two merges would miss each other's keys); readers go on, unless the table's
+// definition changes. Taking the strongest lock at once avoids the deadlocks of taking it in two steps.
+Status TableLoad::LockTarget(bool for_alter) {
+  if (existing_->kind == 'f') return {};  // foreign tables cannot be locked
+  std::string_view mode = for_alter ? "ACCESS EXCLUSIVE" : "SHARE ROW EXCLUSIVE";
+  auto locked = session_->Execute(fmt::format("LOCK TABLE {} IN {} MODE", sql_.target_sql(), mode), request_.stop);
+  if (locked) return {};
+  Error error = locked.error();
+  if (HasSqlState(error, "55P03")) {
+    error.message = fmt::format("table {} is in use by other sessions; waited {} s for them (sink option lock_timeout)",
+                                request_.table.ToString(), session_->lock_timeout_seconds());
+    error.fix = "end long transactions on the table, or raise lock_timeout";
+  }
+  return Failure(std::move(error));
+}
+
+Status TableLoad::RunSteps(const std::vector<SqlStep>& steps, CommitResult* counts) {
+  for (const SqlStep& step : steps) {
+    NILUS_FAULT_POINT("postgres.sink.apply_step");
+    NILUS_TRY(session_->ExecuteStep(step, request_.table.schema, counts, request_.stop));
+  }
+  return {};
+}
+
+// One statement a column, so that an error can name it.
+Status TableLoad::CastStagedTexts() {
+  for (const LoadColumn& plan : plans_) {
+    if (!plan.needs_cast) continue;
+    const std::string column = QuoteIdentifier(plan.name);
+    auto cast = session_->Execute(fmt::format("ALTER TABLE {0} ALTER COLUMN {1} TYPE {2} USING {1}::{2}", sql_.staging_sql(), column,
+                                              plan.sql_type),
+                                  request_.stop);
+    if (!cast) {
+      return Failure(InContext(fmt::format("while converting column `{}` of table {} from text to {}", plan.name,
+                                           request_.table.ToString(), plan.sql_type),
+                               cast.error()));
+    }
+  }
+  return {};
+}
+
+Status TableLoad::Apply(const std::optional<KeyRange>& interval, CommitResult* counts) {
+  counts->rows_inserted += direct_rows_;
+  NILUS_FAULT_POINT("postgres.sink.before_apply");
+  if (!has_staging_) return RunSteps(after_rows_, counts);
+
+  NILUS_TRY(CastStagedTexts());
+  const bool joins = !sql_.primary_key().empty();
+  if (joins) NILUS_TRY(session_->Execute("ANALYZE " + sql_.staging_sql(), request_.stop));  // temporary tables have no statistics
+
+  NILUS_ASSIGN(Connection * connection, session_->Idle(request_.stop));
+  NILUS_ASSIGN(existing_, FindTable(connection, request_.table, request_.stop));
+  TargetState state;
+  if (existing_) {
+    bool lacks_columns = std::any_of(sql_.columns().fields.begin(), sql_.columns().fields.end(),
+                                     [&](const Field& field) { return existing_->Find(field.name) == nullptr; });
+    lacks_columns |= request_.strategy == WriteStrategy::kScd2 && existing_->Find(kValidToColumn) == nullptr;
+    if (MayDrop()) {
+      // Looked at twice: to choose the lock, and again under it.
+      NILUS_ASSIGN(std::vector<std::string> attachments, FindAttachments(connection, *existing_, request_.stop));
+      state.can_drop = attachments.empty();
+    }
+    const bool locks = request_.strategy != WriteStrategy::kAppend || MayDrop() || lacks_columns;
+    if (locks) NILUS_TRY(LockTarget(lacks_columns || (MayDrop() && state.can_drop)));
+    if (MayDrop() && state.can_drop) {
+      NILUS_ASSIGN(std::vector<std::string> attachments, FindAttachments(connection, *existing_, request_.stop));
+      state.can_drop = attachments.empty();
+    }
+    state.existing = existing_->ToSchema();
+  }
+  NILUS_FAULT_POINT("postgres.sink.target_locked");
+  NILUS_ASSIGN(std::vector<SqlStep> prepare, sql_.PrepareTarget(state));
+  NILUS_TRY(RunSteps(prepare, counts));
+  NILUS_ASSIGN(std::vector<SqlStep> apply, sql_.Apply(state, interval));
+  NILUS_TRY(RunSteps(apply, counts));
+  if (request_.strategy == WriteStrategy::kReplace && (!state.existing || state.can_drop)) counts->rows_inserted += staged_rows_;
+  return RunSteps(after_rows_, counts);
+}
+
+}  // namespace nilus::postgres

@@ -1,0 +1,250 @@
+#include "nilus/connectors/postgres/target_table.h"
+
+#include <algorithm>
+#include <array>
+
+#include "nilus/base/option_spec.h"
+#include "nilus/connectors/postgres/types.h"
+
+namespace nilus::postgres {
+namespace {
+
+// to_jsonb(row)->>'column' asks for catalog columns that older servers lack. Domains are followed to their base type,
+// whose receive function reads what domain_recv does.
+constexpr std::string_view kColumnsSql = R"sql(
+SELECT a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod), b.oid, b.typmod, b.typtype, a.attnotnull,
+       coalesce(pg_catalog.to_jsonb(a)->>'attgenerated', '') <> '', coalesce(pg_catalog.to_jsonb(a)->>'attidentity', ''),
+       e.extname
+  FROM pg_catalog.pg_attribute a
+ CROSS JOIN LATERAL (
+   WITH RECURSIVE down(oid, typmod, typtype, typbasetype, basemod) AS (
+     SELECT t.oid, a.atttypmod, t.typtype, t.typbasetype, t.typtypmod FROM pg_catalog.pg_type t WHERE t.oid = a.atttypid
+     UNION ALL
+     SELECT t.oid, CASE WHEN down.basemod >= 0 THEN down.basemod ELSE down.typmod END, t.typtype, t.typbasetype, t.typtypmod
+       FROM down JOIN pg_catalog.pg_type t ON t.oid = down.typbasetype WHERE down.typtype = 'd')
+   SELECT oid, typmod, typtype FROM down WHERE typtype <> 'd') b
+  LEFT JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_type'::pg_catalog.regclass AND d.objid = b.oid AND d.deptype = 'e'
+  LEFT JOIN pg_catalog.pg_extension e ON d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass AND e.oid = d.refobjid
+ WHERE a.attrelid = $1 AND a.attnum > 0 AND NOT a.attisdropped
+ ORDER BY a.attnum)sql";
+
+constexpr std::string_view kTableSql = R"sql(
+SELECT c.oid, c.relkind, pg_catalog.row_security_active(c.oid)
+  FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+ WHERE n.nspname = $1 AND c.relname = $2)sql";
+
+// What DROP TABLE would take along, refuse over, or what a plain CREATE TABLE would not bring back. Each thing that the
+// server records as depending on the table is in pg_depend; the table's row type and TOAST table always are. pg_attver is
+// bookkeeping of the server's own (15.20 and later minor versions write it into every column's options).
+constexpr std::string_view kAttachmentsSql = R"sql(
+WITH t AS (SELECT c.*, pg_catalog.to_jsonb(c) AS j FROM pg_catalog.pg_class c WHERE c.oid = $1)
+SELECT DISTINCT what FROM (
+  SELECT CASE d.classid
+           WHEN 'pg_catalog.pg_class'::pg_catalog.regclass THEN
+             CASE (SELECT r.relkind FROM pg_catalog.pg_class r WHERE r.oid = d.objid)
+               WHEN 'i' THEN 'an index' WHEN 'S' THEN 'a sequence' WHEN 't' THEN NULL ELSE 'another relation' END
+           WHEN 'pg_catalog.pg_type'::pg_catalog.regclass THEN CASE d.deptype WHEN 'i' THEN NULL ELSE 'a type' END
+           WHEN 'pg_catalog.pg_rewrite'::pg_catalog.regclass THEN 'a view or rule'
+           WHEN 'pg_catalog.pg_constraint'::pg_catalog.regclass THEN 'a constraint'
+           WHEN 'pg_catalog.pg_trigger'::pg_catalog.regclass THEN 'a trigger'
+           WHEN 'pg_catalog.pg_attrdef'::pg_catalog.regclass THEN 'a column default'
+           WHEN 'pg_catalog.pg_policy'::pg_catalog.regclass THEN 'a policy'
+           WHEN 'pg_catalog.pg_proc'::pg_catalog.regclass THEN 'a function'
+           WHEN 'pg_catalog.pg_publication_rel'::pg_catalog.regclass THEN 'a publication'
+           ELSE 'another object' END AS what
+    FROM pg_catalog.pg_depend d, t
+   WHERE d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.refobjid = t.oid
+  UNION ALL
+  SELECT 'something that uses its row type' FROM pg_catalog.pg_depend d, t
+   WHERE d.refclassid = 'pg_catalog.pg_type'::pg_catalog.regclass AND d.refobjid = t.reltype AND d.deptype <> 'i'
+  UNION ALL
+  SELECT 'an extension' FROM pg_catalog.pg_depend d, t
+   WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objid = t.oid AND d.deptype = 'e'
+  UNION ALL SELECT 'a comment' FROM pg_catalog.pg_description s, t
+   WHERE s.classoid = 'pg_catalog.pg_class'::pg_catalog.regclass AND s.objoid = t.oid
+  UNION ALL SELECT 'a security label' FROM pg_catalog.pg_seclabel s, t
+   WHERE s.classoid = 'pg_catalog.pg_class'::pg_catalog.regclass AND s.objoid = t.oid
+  UNION ALL SELECT 'inheritance' FROM pg_catalog.pg_inherits i, t WHERE i.inhrelid = t.oid OR i.inhparent = t.oid
+  UNION ALL SELECT 'its kind' FROM t WHERE t.relkind <> 'r' OR t.relpersistence <> 'p'
+  UNION ALL SELECT 'grants' FROM t WHERE t.relacl IS NOT NULL
+  UNION ALL SELECT 'another owner' FROM t
+   WHERE t.relowner <> (SELECT r.oid FROM pg_catalog.pg_roles r WHERE r.rolname = current_user)
+  UNION ALL SELECT 'storage options' FROM t WHERE t.reloptions IS NOT NULL OR t.reltablespace <> 0
+     OR t.relreplident <> 'd' OR t.relrowsecurity OR t.relforcerowsecurity OR t.reloftype <> 0
+     OR (t.j->>'relam' <> '0' AND (SELECT m.amname FROM pg_catalog.pg_am m WHERE m.oid = (t.j->>'relam')::pg_catalog.oid)
+         <> coalesce(pg_catalog.current_setting('default_table_access_method', true), 'heap'))
+  UNION ALL SELECT 'a column''s own settings' FROM t JOIN pg_catalog.pg_attribute a ON a.attrelid = t.oid
+     JOIN pg_catalog.pg_type y ON y.oid = a.atttypid
+   WHERE a.attnum > 0 AND NOT a.attisdropped
+     AND (a.attnotnull OR a.atthasdef OR a.attacl IS NOT NULL OR a.attstorage <> y.typstorage
+          OR a.attcollation <> y.typcollation OR coalesce((pg_catalog.to_jsonb(a)->>'attstattarget')::int, -1) <> -1
+          OR coalesce(pg_catalog.to_jsonb(a)->>'attcompression', '') <> ''
+          OR EXISTS (SELECT 1 FROM pg_catalog.unnest(a.attoptions) o WHERE o NOT LIKE 'pg\_attver=%'))
+) AS found WHERE what IS NOT NULL ORDER BY what)sql";
+
+struct BinaryForm {
+  uint32_t oid;
+  CopyForm form;
+  TypeId id;
+};
+
+constexpr auto kForms = std::to_array<BinaryForm>({
+    {oid::kBool, CopyForm::kBool, TypeId::kBool},
+    {oid::kInt2, CopyForm::kInt2, TypeId::kInt16},
+    {oid::kInt4, CopyForm::kInt4, TypeId::kInt32},
+    {oid::kInt8, CopyForm::kInt8, TypeId::kInt64},
+    {oid::kFloat4, CopyForm::kFloat4, TypeId::kFloat32},
+    {oid::kFloat8, CopyForm::kFloat8, TypeId::kFloat64},
+    {oid::kNumeric, CopyForm::kNumeric, TypeId::kDecimal},
+    {oid::kText, CopyForm::kText, TypeId::kText},
+    {oid::kVarchar, CopyForm::kText, TypeId::kText},
+    {oid::kBpchar, CopyForm::kText, TypeId::kText},
+    {oid::kBytea, CopyForm::kBytea, TypeId::kBinary},
+    {oid::kJson, CopyForm::kText, TypeId::kJson},
+    {oid::kJsonb, CopyForm::kJsonb, TypeId::kJson},
+    {oid::kUuid, CopyForm::kUuid, TypeId::kText},
+    {oid::kDate, CopyForm::kDate, TypeId::kDate},
+    {oid::kTime, CopyForm::kTime, TypeId::kTime},
+    {oid::kTimestamp, CopyForm::kTimestamp, TypeId::kTimestampNtz},
+    {oid::kTimestampTz, CopyForm::kTimestamp, TypeId::kTimestamp},
+});
+
+constexpr int32_t kVarHeader = 4;  // VARHDRSZ, which length typmods include
+
+// The type as the catalog shows it: base type, its modifier, pg_type.typtype, and the extension it belongs to.
+void SetForm(uint32_t base, int32_t typmod, char typtype, std::string_view extension, TargetColumn* column) {
+  const auto* known = std::find_if(kForms.begin(), kForms.end(), [&](const BinaryForm& form) { return form.oid == base; });
+  if (known == kForms.end()) {
+    column->type = MakeType(TypeId::kText);
+    column->form = CopyForm::kText;
+    column->needs_cast = typtype != 'e' && extension != "citext";  // enum_recv and citextrecv read text
+    return;
+  }
+  column->type = MakeType(known->id);
+  column->form = known->form;
+  column->is_json_text = base == oid::kJson;
+  if (base == oid::kVarchar || base == oid::kBpchar) {
+    column->type.length = typmod >= kVarHeader ? typmod - kVarHeader : 0;
+  } else if (base == oid::kTime || base == oid::kTimestamp || base == oid::kTimestampTz) {
+    for (int digits = typmod < 0 ? 6 : typmod; digits < 6; ++digits) column->time_unit *= 10;
+  } else if (base == oid::kNumeric) {
+    int precision = kMaxDecimalPrecision;
+    int scale = 9;  // as the source reads numeric without limits; decimals of any scale are taken
+    if (typmod >= kVarHeader) {
+      precision = (typmod - kVarHeader) >> 16 & 0xFFFF;
+      scale = (((typmod - kVarHeader) & 0x7FF) ^ 0x400) - 0x400;  // 11 bits with a sign since 15, never negative before
+      column->is_bounded = true;
+    }
+    if (precision > kMaxDecimalPrecision || scale < 0 || scale > precision) {
+      // Wider than our decimals, or of a kind they have no words for: the server judges texts.
+      column->is_bounded = false;
+      column->type = MakeType(TypeId::kText);
+      column->form = CopyForm::kText;
+      column->needs_cast = true;
+      return;
+    }
+    column->type = MakeDecimal(precision, scale);
+  }
+}
+
+bool IsTrue(const PgResult& result, int row, int column) { return FieldText(result, row, column) == "t"; }
+
+Result<std::vector<TargetColumn>> FindColumns(Connection* connection, const std::string& oid_text, const std::stop_token& stop) {
+  const Connection::Parameter parameters[] = {oid_text};
+  NILUS_ASSIGN(PgResult found, connection->Query(std::string(kColumnsSql), parameters, stop));
+  std::vector<TargetColumn> columns;
+  for (int row = 0; row < PQntuples(found.get()); ++row) {
+    TargetColumn column;
+    column.name = FieldText(found, row, 0);
+    column.sql_type = FieldText(found, row, 1);
+    auto base = static_cast<uint32_t>(ParseInteger(FieldText(found, row, 2)).value_or(0));
+    auto typmod = static_cast<int32_t>(ParseInteger(FieldText(found, row, 3)).value_or(-1));
+    SetForm(base, typmod, FieldText(found, row, 4).front(), FieldText(found, row, 8), &column);
+    column.not_null = IsTrue(found, row, 5);
+    column.is_generated = IsTrue(found, row, 6);
+    column.is_always_identity = FieldText(found, row, 7) == "a";
+    columns.push_back(std::move(column));
+  }
+  return columns;
+}
+
+std::string_view KindName(char kind) {
+  switch (kind) {
+    case 'v': return "a view";
+    case 'm': return "a materialized view";
+    case 'S': return "a sequence";
+    case 'c': return "a composite type";
+    case 'i':
+    case 'I': return "an index";
+    default: return "no table";
+  }
+}
+
+}  // namespace
+
+const TargetColumn* TargetTable::Find(std::string_view name) const {
+  for (const TargetColumn& column : columns) {
+    if (column.name == name) return &column;
+  }
+  return nullptr;
+}
+
+Schema TargetTable::ToSchema() const {
+  Schema schema;
+  for (const TargetColumn& column : columns) {
+    schema.fields.push_back(Field{.name = column.name, .type = column.type, .nullable = !column.not_null});
+  }
+  return schema;
+}
+
+Result<std::optional<TargetTable>> FindTable(Connection* connection, const TableName& name, const std::stop_token& stop) {
+  const Connection::Parameter names[] = {name.schema, name.name};
+  NILUS_ASSIGN(PgResult found, connection->Query(std::string(kTableSql), names, stop));
+  if (PQntuples(found.get()) == 0) return std::optional<TargetTable>();
+  TargetTable table;
+  const std::string oid_text(FieldText(found, 0, 0));
+  table.oid = static_cast<uint32_t>(ParseInteger(oid_text).value_or(0));
+  table.kind = FieldText(found, 0, 1).front();
+  table.row_security_applies = IsTrue(found, 0, 2);
+  if (table.kind != 'r' && table.kind != 'p' && table.kind != 'f') {
+    return FailWithFix(ErrorKind::kUnsupported, "name another dest_table", "{} is {}: rows cannot be loaded into it",
+                       name.ToString(), KindName(table.kind));
+  }
+  NILUS_ASSIGN(table.columns, FindColumns(connection, oid_text, stop));
+  return std::optional<TargetTable>(std::move(table));
+}
+
+Result<std::vector<std::string>> FindAttachments(Connection* connection, const TargetTable& table, const std::stop_token& stop) {
+  const Connection::Parameter parameters[] = {std::to_string(table.oid)};
+  NILUS_ASSIGN(PgResult found, connection->Query(std::string(kAttachmentsSql), parameters, stop));
+  std::vector<std::string> attachments;
+  for (int row = 0; row < PQntuples(found.get()); ++row) attachments.emplace_back(FieldText(found, row, 0));
+  return attachments;
+}
+
+TargetColumn CreatedColumn(const Field& field) {
+  TargetColumn column;
+  column.name = field.name;
+  column.sql_type = SqlTypeName(field.type);
+  column.type = field.type;
+  column.is_bounded = true;
+  switch (field.type.id) {
+    case TypeId::kBool: column.form = CopyForm::kBool; break;
+    case TypeId::kInt16: column.form = CopyForm::kInt2; break;
+    case TypeId::kInt32: column.form = CopyForm::kInt4; break;
+    case TypeId::kInt64: column.form = CopyForm::kInt8; break;
+    case TypeId::kFloat32: column.form = CopyForm::kFloat4; break;
+    case TypeId::kFloat64: column.form = CopyForm::kFloat8; break;
+    case TypeId::kDecimal: column.form = CopyForm::kNumeric; break;
+    case TypeId::kText: column.form = CopyForm::kText; break;
+    case TypeId::kBinary: column.form = CopyForm::kBytea; break;
+    case TypeId::kJson: column.form = CopyForm::kJsonb; break;
+    case TypeId::kDate: column.form = CopyForm::kDate; break;
+    case TypeId::kTime: column.form = CopyForm::kTime; break;
+    case TypeId::kTimestamp:
+    case TypeId::kTimestampNtz: column.form = CopyForm::kTimestamp; break;
+  }
+  return column;
+}
+
+}  // namespace nilus::postgres
