@@ -1,0 +1,54 @@
+#include "nilus/cli/command.h"
+
+#include "nilus/base/redact.h"
+#include "nilus/cli/display.h"
+
+namespace nilus::cli {
+
+std::string Styled(const Context& context, Style style, std::string_view text) {
+  if (!context.color) return std::string(text);
+  const char* code = "0";
+  switch (style) {
+    case Style::kBold:
+      code = "1";
+      break;
+    case Style::kDim:
+      code = "2";
+      break;
+    case Style::kRed:
+      code = "31";
+      break;
+    case Style::kGreen:
+      code = "32";
+      break;
+    case Style::kYellow:
+      code = "33";
+      break;
+  }
+  return fmt::format("\x1b[{}m{}\x1b[0m", code, text);
+}
+
+int ReportError(Context& context, const Error& error, bool has_run) {
+  if (error.kind == ErrorKind::kCancelled && context.stop.stop_requested()) {
+    context.err.Write("interrupted\n");
+    return kInterrupted;
+  }
+  // Messages of several lines (all problems of a manifest) keep their lines.
+  context.err.Write(Styled(context, Style::kRed, "error:") + " " + EscapeForTerminal(Redact(error.message), true) +
+                    "\n");
+  if (!error.fix.empty()) {
+    context.err.Write(Styled(context, Style::kBold, "fix:") + "   " + EscapeForTerminal(Redact(error.fix), true) +
+                      "\n");
+  }
+  return error.kind == ErrorKind::kInvalidInput && !has_run ? kWrongInput : kRunFailed;
+}
+
+void Note(Context& context, std::string_view text) {
+  context.err.Write(Styled(context, Style::kDim, "note:") + " " + EscapeForTerminal(Redact(text)) + "\n");
+}
+
+void Warn(Context& context, std::string_view text) {
+  context.err.Write(Styled(context, Style::kYellow, "warning:") + " " + EscapeForTerminal(Redact(text)) + "\n");
+}
+
+}  // namespace nilus::cli

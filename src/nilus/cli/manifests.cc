@@ -1,0 +1,99 @@
+#include "nilus/cli/manifests.h"
+
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "nilus/base/clock.h"
+#include "nilus/base/memory_plan.h"
+#include "nilus/base/redact.h"
+#include "nilus/cli/display.h"
+
+namespace nilus::cli {
+namespace {
+
+ConnectorOptionsLookup OptionsLookup(const ConnectorRegistry& registry) {
+  return [&registry](std::string_view scheme, bool is_sink) -> std::optional<std::span<const OptionSpec>> {
+    Result<const Connector*> connector = registry.Find(scheme);
+    if (!connector) return std::nullopt;
+    return is_sink ? (*connector)->sink_options : (*connector)->source_options;
+  };
+}
+
+}  // namespace
+
+LoadOptions MakeLoadOptions(const ConnectorRegistry& registry, const std::vector<std::string>& overrides,
+                            const std::optional<std::string>& resource_folder) {
+  LoadOptions options;
+  options.overrides = overrides;
+  options.resource_folder = resource_folder.value_or("");
+  options.connector_options = OptionsLookup(registry);
+  for (const Connector* connector : registry.all()) {
+    for (std::string_view scheme : connector->schemes) options.known_schemes.emplace_back(scheme);
+  }
+  return options;
+}
+
+ReadyManifests ResolveAll(LoadedManifests loaded, const ConnectorRegistry& registry, bool write_files) {
+  ReadyManifests ready{.resources = std::move(loaded.resources),
+                       .problems = std::move(loaded.problems),
+                       .notices = std::move(loaded.notices)};
+  ResolveOptions options;
+  options.write_files = write_files;
+  options.connector_options = OptionsLookup(registry);
+  for (Pipeline& pipeline : loaded.pipelines) {
+    ReadyPipeline& added = ready.pipelines.emplace_back();
+    added.pipeline = std::move(pipeline);
+    added.resolved = ResolvePipeline(added.pipeline, ready.resources, options, ready.problems);
+  }
+  SortProblems(ready.problems);
+  return ready;
+}
+
+int ReportProblems(Context& context, const Problems& problems, bool json) {
+  if (json) {
+    nlohmann::ordered_json result;
+    result["is_success"] = false;
+    result["error"] = {
+        {"kind", "invalid_input"},
+        {"message", fmt::format("{} problem{} in the input", problems.size(), problems.size() == 1 ? "" : "s")}};
+    result["problems"] = nlohmann::json::parse(RenderProblemsJson(problems));
+    context.out.Write(result.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
+    return kWrongInput;
+  }
+  for (const Problem& problem : problems) {
+    context.err.Write(Styled(context, Style::kRed, "error:") + " " + EscapeForTerminal(problem.ToString()) + "\n");
+  }
+  if (problems.size() > 1) context.err.Write(fmt::format("{} problems; nothing was run\n", problems.size()));
+  return kWrongInput;
+}
+
+void ReportNotices(Context& context, const Problems& notices) {
+  for (const Problem& notice : notices) Note(context, notice.ToString());
+}
+
+Result<OpenAddress> FindAddress(Context& context, const std::string& text,
+                                const std::optional<std::string>& resource_folder) {
+  LoadedManifests loaded = LoadManifests({}, MakeLoadOptions(context.registry, {}, resource_folder));
+  NILUS_TRY(ProblemsToStatus(loaded.problems));
+  ResolveOptions options;
+  options.connector_options = OptionsLookup(context.registry);
+  NILUS_ASSIGN(Address address, ResolveAddress(text, loaded.resources, options));
+  NILUS_ASSIGN(const Connector* connector, context.registry.Find(address.scheme));
+  return OpenAddress{std::move(address), connector};
+}
+
+OpenContext MakeOpenContext(const Context& context) {
+  MemoryPlan plan = PlanMemory(kDefaultMemoryLimit);
+  OpenContext open;
+  open.memory_bytes = plan.queue_bytes;
+  open.duckdb_bytes = plan.duckdb_bytes;
+  open.threads = CpuCount();
+  open.stop = context.stop;
+  return open;
+}
+
+std::string DisplayName(const Pipeline& pipeline) {
+  return pipeline.node.empty() ? pipeline.name : pipeline.name + "/" + pipeline.node;
+}
+
+}  // namespace nilus::cli

@@ -1,0 +1,52 @@
+// From the command line to pipelines that may run: what run, plan, state and validate share.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "nilus/cli/command.h"
+#include "nilus/connector/connector.h"
+#include "nilus/manifest/load.h"
+#include "nilus/manifest/resolve.h"
+
+namespace nilus::cli {
+
+LoadOptions MakeLoadOptions(const ConnectorRegistry& registry, const std::vector<std::string>& overrides,
+                            const std::optional<std::string>& resource_folder);
+
+struct ReadyPipeline {
+  Pipeline pipeline;          // with its addresses filled in
+  ResolvedPipeline resolved;  // lives as long as the run
+};
+
+struct ReadyManifests {
+  std::vector<ReadyPipeline> pipelines;
+  ResourceSet resources;
+  Problems problems;  // sorted; not empty: nothing may run
+  Problems notices;
+};
+
+// Fills the addresses of everything that was loaded. `write_files` false: nothing is made on disk (validate).
+ReadyManifests ResolveAll(LoadedManifests loaded, const ConnectorRegistry& registry, bool write_files);
+
+// Tells the user of every problem (or, with `json`, writes {"is_success": false, "error": …, "problems": […]} to out).
+// Returns kWrongInput.
+int ReportProblems(Context& context, const Problems& problems, bool json);
+void ReportNotices(Context& context, const Problems& notices);
+
+// An address by itself, resolved, and the connector that answers to it.
+struct OpenAddress {
+  Address address;
+  const Connector* connector = nullptr;
+};
+Result<OpenAddress> FindAddress(Context& context, const std::string& text,
+                                const std::optional<std::string>& resource_folder);
+
+// What a source or sink of a single command is opened with: the default memory plan, no options.
+OpenContext MakeOpenContext(const Context& context);
+
+// "customers/load" for people.
+std::string DisplayName(const Pipeline& pipeline);
+
+}  // namespace nilus::cli

@@ -1,0 +1,137 @@
+#include "nilus/cli/run_pipelines.h"
+
+#include <nlohmann/json.hpp>
+#include <set>
+#include <utility>
+
+#include "nilus/base/log.h"
+#include "nilus/base/redact.h"
+#include "nilus/cli/display.h"
+#include "nilus/cli/run_summary.h"
+#include "nilus/engine/report_json.h"
+#include "nilus/engine/run.h"
+
+namespace nilus::cli {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+// What one pipeline came to.
+struct Outcome {
+  int code = kDone;
+  Json json;
+};
+
+Json ErrorJson(const Pipeline& pipeline, const Error& error) {
+  return {
+      {"name", Redact(DisplayName(pipeline))},
+      {"is_success", false},
+      {"error", {{"kind", ErrorKindName(error.kind)}, {"message", Redact(error.message)}, {"fix", Redact(error.fix)}}}};
+}
+
+Outcome Refuse(Context& context, const Pipeline& pipeline, const Error& error) {
+  return {ReportError(context, InContext(DisplayName(pipeline), error), true), ErrorJson(pipeline, error)};
+}
+
+Outcome Plan(Context& context, const Pipeline& pipeline, const RunSettings& settings) {
+  RunOptions options;
+  options.stop = context.stop;
+  Result<PlanReport> plan = PlanPipeline(pipeline, context.registry, options);
+  if (!plan) {
+    return {ReportError(context, InContext(DisplayName(pipeline), plan.error())), ErrorJson(pipeline, plan.error())};
+  }
+  if (!settings.json && !settings.quiet) context.out.Write(RenderPlan(context, *plan));
+  return {kDone, settings.json ? Json::parse(ToJson(*plan)) : Json()};
+}
+
+Outcome Run(Context& context, const Pipeline& pipeline, const RunSettings& settings) {
+  SetLogLevel(settings.debug   ? LogLevel::kDebug
+              : settings.quiet ? LogLevel::kError
+                               : pipeline.log_level.value_or(LogLevel::kWarning));
+  Progress progress;
+  RunOptions options;
+  options.progress = &progress;
+  options.stop = context.stop;
+  RunReport report;
+  {
+    ProgressView view(context, progress, DisplayName(pipeline), settings.progress);
+    report = RunPipeline(pipeline, context.registry, options);
+  }
+  Outcome outcome{nilus::ExitCode(report), settings.json ? Json::parse(ToJson(report)) : Json()};
+  if (!settings.quiet) {
+    for (const std::string& warning : report.warnings) Warn(context, warning);
+  }
+  if (report.error) {
+    Error error{report.error->kind, report.error->message, report.error->fix};
+    std::string where = report.name;
+    if (!report.error->phase.empty()) where += ", " + report.error->phase;
+    if (!report.error->table.empty()) where += " of " + report.error->table;
+    ReportError(context, InContext(where, std::move(error)), true);
+  } else if (!settings.json && !settings.quiet) {
+    context.out.Write(RenderRunSummary(context, report, pipeline));
+  }
+  return outcome;
+}
+
+// Names a node among all documents of all files: dependencies are within one document.
+std::string NodeKey(const Pipeline& pipeline, const std::string& node) {
+  return pipeline.place.file + '\n' + pipeline.Id().substr(0, pipeline.Id().size() - pipeline.node.size()) + '\n' +
+         node;
+}
+
+}  // namespace
+
+ProgressMode ChooseProgress(const Context& context, bool quiet) {
+  if (quiet) return ProgressMode::kNone;
+  return context.err_is_terminal ? ProgressMode::kLive : ProgressMode::kPlain;
+}
+
+std::optional<Error> RefuseToRun(const Pipeline& pipeline) {
+  if (pipeline.type == PipelineType::kBatch) return std::nullopt;
+  return Error{ErrorKind::kUnsupported,
+               fmt::format("pipelines of `type: {}` cannot run in this version", PipelineTypeName(pipeline.type)),
+               "`type: batch` runs"};
+}
+
+int RunPipelines(Context& context, ReadyManifests manifests, const RunSettings& settings) {
+  if (!settings.quiet) ReportNotices(context, manifests.notices);
+  if (!manifests.problems.empty()) return ReportProblems(context, manifests.problems, settings.json);
+  if (manifests.pipelines.empty()) {
+    return ReportError(context, Error{ErrorKind::kInvalidInput, "there is no pipeline in what was given",
+                                      "a pipeline is a document of `type: nilus`, `workflow` or `service`"});
+  }
+  int code = kDone;
+  std::set<std::string> failed;
+  Json runs = Json::array();
+  for (ReadyPipeline& ready : manifests.pipelines) {
+    const Pipeline& pipeline = ready.pipeline;
+    Outcome outcome;
+    std::string missing;
+    for (const std::string& node : pipeline.depends_on) {
+      if (failed.contains(NodeKey(pipeline, node))) missing = node;
+    }
+    if (context.stop.stop_requested()) {
+      outcome = {kInterrupted,
+                 ErrorJson(pipeline, Error{ErrorKind::kCancelled, "not started: a stop was requested", {}})};
+    } else if (!missing.empty()) {
+      outcome = Refuse(context, pipeline,
+                       Error{ErrorKind::kCancelled, fmt::format("skipped, because `{}` did not succeed", missing), {}});
+    } else if (std::optional<Error> refusal = RefuseToRun(pipeline)) {
+      outcome = Refuse(context, pipeline, *refusal);
+    } else {
+      outcome = settings.dry_run ? Plan(context, pipeline, settings) : Run(context, pipeline, settings);
+    }
+    if (outcome.code != kDone) failed.insert(NodeKey(pipeline, pipeline.node));
+    if (code == kDone || outcome.code == kInterrupted) code = outcome.code;
+    runs.push_back(std::move(outcome.json));
+    ready.resolved.secret_folder.reset();  // its secrets are needed no longer
+  }
+  if (settings.json) {
+    Json result =
+        runs.size() == 1 ? std::move(runs.front()) : Json{{"is_success", code == kDone}, {"runs", std::move(runs)}};
+    context.out.Write(result.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n");
+  }
+  return code;
+}
+
+}  // namespace nilus::cli

@@ -1,0 +1,33 @@
+// Runs pipelines one after another, as their dependencies allow, and tells how it went: shared by `run` and `ingest`.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "nilus/cli/command.h"
+#include "nilus/cli/manifests.h"
+#include "nilus/cli/progress_view.h"
+#include "nilus/engine/report.h"
+
+namespace nilus::cli {
+
+struct RunSettings {
+  bool dry_run = false;  // plans, and runs nothing
+  bool json = false;     // one object on out at the end
+  bool quiet = false;    // nothing but errors
+  bool debug = false;    // the log's level, whatever the manifest says
+  ProgressMode progress = ProgressMode::kPlain;
+};
+
+// The mode that fits where err goes.
+ProgressMode ChooseProgress(const Context& context, bool quiet);
+
+// Problems first (exit code 2, nothing runs), then every pipeline. A pipeline that depends on one that failed is
+// skipped; others still run. Returns the first exit code that is not kDone.
+int RunPipelines(Context& context, ReadyManifests manifests, const RunSettings& settings);
+
+// Only batch pipelines run yet: says so about the others.
+std::optional<Error> RefuseToRun(const Pipeline& pipeline);
+
+}  // namespace nilus::cli

@@ -1,0 +1,224 @@
+// `run`, `plan`, `state`, `validate` and `ingest` against the fake connector: order, skipping, exit codes and outputs.
+#include "nilus/cli/run_pipelines.h"
+
+#include <gmock/gmock.h>
+
+#include <nlohmann/json.hpp>
+
+#include "nilus/cli/fake_connector_testing.h"
+
+namespace nilus::cli {
+namespace {
+
+using nlohmann::json;
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using testing::FakeManifest;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+using testing::TakeLoadedTables;
+using testing::TestFolder;
+using testing::TestProgram;
+
+std::string Workflow(const std::string& first_source) {
+  auto node = [](const std::string& name, const std::string& rows, const std::string& dependencies) {
+    return fmt::format(
+        "    - name: {0}\n{2}      spec: {{stack: \"nilus:1.0\", stackSpec: {{source: {{address: \"fake:///{1}\", "
+        "options: "
+        "{{source-table: main.{0}}}}}, sink: {{address: \"fake:///x\", options: {{dest-table: main.{0}}}}}}}}}\n",
+        name, rows, dependencies.empty() ? "" : "      dependencies: [" + dependencies + "]\n");
+  };
+  return "name: flow\nversion: v1\ntype: workflow\nworkflow:\n  dag:\n" + node("last", "3", "middle") +
+         node("middle", "2", "first") + node("first", first_source, "") + node("alone", "1", "");
+}
+
+TEST(RunPipelines, OneRunIsSummarized) {
+  TestFolder folder;
+  TestProgram program;
+  TakeLoadedTables();
+  EXPECT_EQ(program.Run({"run", folder.Write("a.yaml", FakeManifest("numbers", "1234", "x"))}), kDone)
+      << program.err.text();
+  EXPECT_THAT(program.out.text(),
+              AllOf(HasSubstr("done numbers: 1,234 rows"), HasSubstr("main.numbers"),
+                    HasSubstr("next: nilus query fake:///x 'SELECT * FROM main.numbers LIMIT 10'")));
+  EXPECT_THAT(program.err.text(), HasSubstr("numbers: started"));
+  EXPECT_THAT(TakeLoadedTables(), ElementsAre("main.numbers"));
+}
+
+TEST(RunPipelines, QuietShowsNothingAndJsonOneObject) {
+  TestFolder folder;
+  std::string file = folder.Write("a.yaml", FakeManifest("numbers", "5", "x"));
+  TestProgram quiet;
+  EXPECT_EQ(quiet.Run({"run", file, "--quiet"}), kDone);
+  EXPECT_THAT(quiet.out.text() + quiet.err.text(), IsEmpty());
+
+  TestProgram machine;
+  EXPECT_EQ(machine.Run({"run", file, "--json", "--quiet"}), kDone);
+  EXPECT_THAT(machine.err.text(), IsEmpty());
+  json report = json::parse(machine.out.text());
+  EXPECT_TRUE(report.at("is_success").get<bool>());
+  EXPECT_EQ(report.at("tables").at(0).at("rows_in"), 5);
+  EXPECT_FALSE(report.at("run_id").get<std::string>().empty());
+  EXPECT_FALSE(report.at("load_id").get<std::string>().empty());
+}
+
+TEST(RunPipelines, NodesRunInTheOrderOfTheirDependencies) {
+  TestFolder folder;
+  TestProgram program;
+  TakeLoadedTables();
+  EXPECT_EQ(program.Run({"run", folder.Write("flow.yaml", Workflow("1")), "--json"}), kDone) << program.err.text();
+  std::vector<std::string> loaded = TakeLoadedTables();
+  auto place = [&](const std::string& table) {
+    return std::find(loaded.begin(), loaded.end(), table) - loaded.begin();
+  };
+  ASSERT_EQ(loaded.size(), 4U);
+  EXPECT_LT(place("main.first"), place("main.middle"));
+  EXPECT_LT(place("main.middle"), place("main.last"));
+  json report = json::parse(program.out.text());
+  EXPECT_TRUE(report.at("is_success").get<bool>());
+  EXPECT_EQ(report.at("runs").size(), 4U);
+}
+
+TEST(RunPipelines, WhatDependsOnAFailedNodeIsSkippedAndOthersRun) {
+  TestFolder folder;
+  TestProgram program;
+  TakeLoadedTables();
+  EXPECT_EQ(program.Run({"run", folder.Write("flow.yaml", Workflow("broken")), "--json"}), kRunFailed);
+  EXPECT_THAT(TakeLoadedTables(), ElementsAre("main.alone"));
+  json report = json::parse(program.out.text());
+  EXPECT_FALSE(report.at("is_success").get<bool>());
+  int skipped = 0;
+  for (const json& run : report.at("runs")) {
+    if (run.dump().find("skipped, because") != std::string::npos) ++skipped;
+  }
+  EXPECT_EQ(skipped, 2) << program.out.text();
+  EXPECT_THAT(program.out.text() + program.err.text(), Not(HasSubstr("hunter2-canary")));
+}
+
+TEST(RunPipelines, SeveralFilesRunOneAfterAnother) {
+  TestFolder folder;
+  TestProgram program;
+  TakeLoadedTables();
+  EXPECT_EQ(program.Run({"run", folder.Write("a.yaml", FakeManifest("a", "broken", "x")),
+                         folder.Write("b.yaml", FakeManifest("b", "2", "x"))}),
+            kRunFailed);
+  EXPECT_THAT(TakeLoadedTables(), ElementsAre("main.b")) << "an independent pipeline still runs";
+  EXPECT_THAT(program.err.text(), AllOf(HasSubstr("error: "), HasSubstr("fix:   use another one")));
+}
+
+TEST(RunPipelines, NothingRunsWhenOneFileIsWrong) {
+  TestFolder folder;
+  std::vector<std::string> run{"run", folder.Write("a.yaml", FakeManifest("a", "2", "x")),
+                               folder.Write("b.yaml", "name: b\nversion: v1alpha\ntype: nils\n")};
+  TestProgram program;
+  TakeLoadedTables();
+  EXPECT_EQ(program.Run(run), kWrongInput);
+  EXPECT_THAT(TakeLoadedTables(), IsEmpty());
+  EXPECT_THAT(program.err.text(), HasSubstr("b.yaml:3"));
+  run.push_back("--json");
+  TestProgram machine;
+  EXPECT_EQ(machine.Run(run), kWrongInput);
+  json report = json::parse(machine.out.text());
+  EXPECT_FALSE(report.at("is_success").get<bool>());
+  EXPECT_EQ(report.at("problems").at(0).at("line"), 3);
+}
+
+TEST(RunPipelines, ModesThatComeLaterAreRefusedNotIgnored) {
+  TestFolder folder;
+  std::string text = FakeManifest("s", "1", "x");
+  text.replace(text.find("type: batch"), 11, "type: stream");
+  std::string file = folder.Write("s.yaml", text);
+  TestProgram program;
+  EXPECT_EQ(program.Run({"run", file}), kRunFailed) << program.err.text();
+  EXPECT_THAT(program.err.text(), HasSubstr("`type: stream` cannot run"));
+  EXPECT_EQ(TestProgram().Run({"validate", file}), kDone);
+}
+
+TEST(RunPipelines, AStopBeforeTheStartIsAnInterruption) {
+  TestFolder folder;
+  TestProgram program;
+  program.stop.request_stop();
+  TakeLoadedTables();
+  EXPECT_EQ(program.Run({"run", folder.Write("a.yaml", FakeManifest("a", "2", "x"))}), kInterrupted);
+  EXPECT_THAT(TakeLoadedTables(), IsEmpty());
+}
+
+TEST(RunPipelines, DryRunPlansAndLoadsNothing) {
+  TestFolder folder;
+  std::string file = folder.Write("a.yaml", FakeManifest("a", "2", "x"));
+  for (const std::vector<std::string>& words : {std::vector<std::string>{"run", file, "--dry-run"}, {"plan", file}}) {
+    TestProgram program;
+    TakeLoadedTables();
+    EXPECT_EQ(program.Run(words), kDone) << program.err.text();
+    EXPECT_THAT(TakeLoadedTables(), IsEmpty());
+    EXPECT_THAT(program.out.text(),
+                AllOf(HasSubstr("main.a"), HasSubstr("bigint"), HasSubstr("MAKE main.a"), HasSubstr("about 2 rows")));
+  }
+  TestProgram machine;
+  EXPECT_EQ(machine.Run({"plan", file, "--json"}), kDone);
+  EXPECT_EQ(json::parse(machine.out.text()).at("dest_table"), "main.a");
+}
+
+TEST(RunPipelines, SetChangesAValue) {
+  TestFolder folder;
+  TestProgram program;
+  TakeLoadedTables();
+  EXPECT_EQ(program.Run({"run", folder.Write("a.yaml", FakeManifest("a", "2", "x")), "--set",
+                         "spec.sink.options.dest_table=main.other"}),
+            kDone)
+      << program.err.text();
+  EXPECT_THAT(TakeLoadedTables(), ElementsAre("main.other"));
+}
+
+TEST(State, ShowsAndRefuses) {
+  TestFolder folder;
+  std::string file = folder.Write("a.yaml", FakeManifest("a", "2", "x"));
+  TestProgram show;
+  EXPECT_EQ(show.Run({"state", "show", file}), kDone) << show.err.text();
+  EXPECT_THAT(show.out.text(), HasSubstr("nothing is committed yet"));
+  EXPECT_EQ(TestProgram().Run({"state", "list", file}), kWrongInput);
+  EXPECT_EQ(TestProgram().Run({"state", "set", file}), kWrongInput);
+  EXPECT_EQ(TestProgram().Run({"state", "show", file, "value"}), kWrongInput);
+  TestProgram several;
+  EXPECT_EQ(several.Run({"state", "reset", folder.Write("flow.yaml", Workflow("1"))}), kWrongInput);
+  EXPECT_THAT(several.err.text(), HasSubstr("--node"));
+}
+
+TEST(Ingest, RunsLikeAManifest) {
+  TestProgram program;
+  TakeLoadedTables();
+  EXPECT_EQ(program.Run({"ingest", "--source-uri", "fake:///7", "--source-table", "main.t", "--dest-uri", "fake:///x",
+                         "--yes", "--json"}),
+            kDone)
+      << program.err.text();
+  EXPECT_THAT(TakeLoadedTables(), ElementsAre("main.t")) << "--dest-table is the source table's name by default";
+  EXPECT_EQ(json::parse(program.out.text()).at("tables").at(0).at("rows_in"), 7);
+}
+
+TEST(Ingest, FlagsGoThroughTheManifestsRules) {
+  TestProgram program;
+  EXPECT_EQ(program.Run({"ingest", "--source-uri", "fake:///7", "--source-table", "main.t", "--dest-uri", "fake:///x",
+                         "--incremental-strategy", "upsert", "--page-size", "many"}),
+            kWrongInput);
+  EXPECT_THAT(program.err.text(), AllOf(HasSubstr("--incremental-strategy"), HasSubstr("--page-size")));
+}
+
+TEST(Ingest, ColumnsAreExplained) {
+  TestProgram program;
+  EXPECT_EQ(program.Run({"ingest", "--source-uri", "fake:///7", "--source-table", "main.t", "--dest-uri", "fake:///x",
+                         "--columns", "a:int"}),
+            kWrongInput);
+  EXPECT_THAT(program.err.text(), HasSubstr("type_hints"));
+}
+
+TEST(Ingest, AQueryNeedsADestinationTable) {
+  TestProgram program;
+  EXPECT_EQ(program.Run(
+                {"ingest", "--source-uri", "fake:///7", "--source-table", "query:SELECT 1", "--dest-uri", "fake:///x"}),
+            kWrongInput);
+  EXPECT_THAT(program.err.text(), HasSubstr("--dest-table"));
+}
+
+}  // namespace
+}  // namespace nilus::cli
