@@ -61,7 +61,9 @@ Result<std::optional<Field>> TableShape::ResolveLocked(const Field& source) {
     field.variant_of = NameOf(source.variant_of);
     field.name = FitToLimit(VariantName(field.variant_of, "text"), options_.identifier_limit);
   }
-  auto is_excluded = [&](const std::string& name) { return name == source.name || name == field.name; };
+  auto is_excluded = [&](const std::string& name) {
+    return name == source.name || name == field.name || (!name.empty() && (name == source.variant_of || name == field.variant_of));
+  };
   if (std::any_of(options_.exclude.begin(), options_.exclude.end(), is_excluded)) return std::optional<Field>();
   if (auto [taken, is_new] = source_by_name_.emplace(field.name, source.name); !is_new) {
     return Failure(NameCollision(options_.table, taken->second, source.name, field.name));
