@@ -64,7 +64,9 @@ class Config {
 // The file's real path, or its folder's real path and its name while it does not exist yet.
 Result<std::string> RealPath(const std::string& path) {
   std::error_code error;
-  std::filesystem::path real = std::filesystem::weakly_canonical(path, error);
+  // Made absolute first: weakly_canonical leaves a relative name that does not exist yet without its folder.
+  std::filesystem::path absolute = std::filesystem::absolute(path, error);
+  std::filesystem::path real = error ? absolute : std::filesystem::weakly_canonical(absolute, error);
   if (error) return Fail(ErrorKind::kInvalidInput, "the path {} cannot be followed: {}", path, error.message());
   std::filesystem::path folder = real.parent_path();
   if (!std::filesystem::is_directory(folder, error)) {

@@ -53,7 +53,8 @@ ErrorKind KindOf(duckdb_error_type type, std::string_view text) {
     case DUCKDB_ERROR_PARAMETER_NOT_ALLOWED:
     case DUCKDB_INVALID_CONFIGURATION: return ErrorKind::kInvalidInput;
     // Bad values and bad text of files being read arrive here ("Invalid Input Error: CSV Error on Line: 7 …").
-    case DUCKDB_ERROR_INVALID_INPUT: return ErrorKind::kData;
+    case DUCKDB_ERROR_INVALID_INPUT:
+      return Contains(text, "multiple statements") ? ErrorKind::kInvalidInput : ErrorKind::kData;
     case DUCKDB_ERROR_NETWORK:
     case DUCKDB_ERROR_HTTP:
     case DUCKDB_ERROR_CONNECTION: return ErrorKind::kTransient;

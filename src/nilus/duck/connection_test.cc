@@ -1,0 +1,193 @@
+#include "nilus/duck/connection.h"
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <fstream>
+#include <thread>
+
+#include "nilus/duck/quote.h"
+#include "nilus/duck/temp_folder_testing.h"
+
+namespace nilus::duck {
+namespace {
+
+Connection InMemory(DatabaseConfig config = {}) { return *Connection::Open(*Database::Open(config)); }
+
+template <typename T>
+ErrorKind KindOf(const Result<T>& result) {
+  EXPECT_FALSE(result.has_value());
+  return result ? ErrorKind::kInternal : result.error().kind;
+}
+
+TEST(Connection, BindsTextsAndCountsRows) {
+  Connection connection = InMemory();
+  ASSERT_TRUE(connection.Execute("CREATE TABLE t (id BIGINT, v VARCHAR, ts TIMESTAMPTZ)"));
+  const TextValue row[] = {"7", "it's ü; DROP TABLE t --", "2024-03-15T10:20:30.5Z"};
+  EXPECT_EQ(connection.Execute("INSERT INTO t VALUES ($1, $2, $3)", row), 1);
+  const TextValue nothing[] = {"8", std::nullopt, std::nullopt};
+  EXPECT_EQ(connection.Execute("INSERT INTO t VALUES (?, ?, ?)", nothing), 1);
+  auto rows = connection.Query("SELECT * FROM t ORDER BY id");
+  ASSERT_TRUE(rows) << rows.error().ToString();
+  ASSERT_EQ(rows->size(), 2U);
+  EXPECT_EQ((*rows)[0], (TextRow{"7", "it's ü; DROP TABLE t --", "2024-03-15T10:20:30.500000Z"}));
+  EXPECT_EQ((*rows)[1], (TextRow{"8", std::nullopt, std::nullopt}));
+  EXPECT_EQ(connection.Execute("UPDATE t SET v = 'x'"), 2);
+  EXPECT_EQ(connection.Execute("DELETE FROM t WHERE id = 7"), 1);
+  EXPECT_EQ(*connection.QueryValue("SELECT v FROM t WHERE id = 99"), TextValue());
+}
+
+TEST(Connection, HostileNamesStayNames) {
+  Connection connection = InMemory();
+  const std::string name = "a\"; DROP TABLE x; --\n\t';é";
+  ASSERT_TRUE(connection.Execute("CREATE TABLE " + QuoteIdentifier(name) + " (" + QuoteIdentifier(name) + " INT)"));
+  EXPECT_EQ(**connection.QueryValue("SELECT table_name FROM duckdb_tables()"), name);
+  EXPECT_EQ(**connection.QueryValue("SELECT " + QuoteLiteral(name)), name);
+  EXPECT_EQ(KindOf(connection.Execute("SELECT " + QuoteLiteral(std::string("a\0b", 3)))), ErrorKind::kInvalidInput);
+}
+
+TEST(Connection, ErrorsSayWhatTheCallerDoesNext) {
+  Connection connection = InMemory();
+  ASSERT_TRUE(connection.Execute("CREATE TABLE t (id INT PRIMARY KEY, j JSON)"));
+  ASSERT_TRUE(connection.Execute("INSERT INTO t VALUES (1, NULL)"));
+  EXPECT_EQ(KindOf(connection.Execute("SELEC 1")), ErrorKind::kInvalidInput);
+  EXPECT_EQ(KindOf(connection.Execute("SELECT nothing FROM t")), ErrorKind::kInvalidInput);
+  EXPECT_EQ(KindOf(connection.Execute("SELECT 1; DROP TABLE t")), ErrorKind::kInvalidInput);
+  EXPECT_EQ(KindOf(connection.Execute("SELECT $1")), ErrorKind::kInvalidInput);
+  EXPECT_EQ(KindOf(connection.Execute("SELECT * FROM nowhere")), ErrorKind::kNotFound);
+  EXPECT_EQ(KindOf(connection.Execute("SELECT * FROM read_parquet('/nowhere/x.parquet')")), ErrorKind::kNotFound);
+  EXPECT_EQ(KindOf(connection.Execute("INSERT INTO t VALUES (1, NULL)")), ErrorKind::kData);
+  EXPECT_EQ(KindOf(connection.Execute("INSERT INTO t VALUES (2, '{bad')")), ErrorKind::kData);
+  EXPECT_EQ(KindOf(connection.Execute("SELECT CAST('x' AS INT)")), ErrorKind::kData);
+  EXPECT_EQ(KindOf(connection.Execute("SELECT CAST(300 AS TINYINT)")), ErrorKind::kData);
+  EXPECT_EQ(KindOf(connection.Execute("COPY t TO '/nowhere/t.parquet'")), ErrorKind::kNotFound);
+  EXPECT_EQ(KindOf(connection.Execute("COPY t TO '/dev/full' (FORMAT csv)")), ErrorKind::kExhausted);
+}
+
+TEST(Connection, OutOfMemoryIsExhaustedAndNamesTheSetting) {
+  Connection connection = InMemory({.memory_bytes = 16 << 20, .spill_bytes = 1 << 20});
+  auto result = connection.Query("SELECT count(DISTINCT v) FROM (SELECT range || 'some longer text' AS v FROM range(3000000))");
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().kind, ErrorKind::kExhausted) << result.error().ToString();
+  EXPECT_FALSE(result.error().fix.empty());
+}
+
+TEST(Connection, StopEndsARunningStatement) {
+  Connection connection = InMemory();
+  std::stop_source stop;
+  std::jthread stopper([&] {
+    // However early or late it comes, the statement ends: it would run for hours.
+    stop.request_stop();
+  });
+  auto result = connection.Query("SELECT count(*) FROM range(1000000000) a, range(1000000000) b", {}, stop.get_token());
+  EXPECT_EQ(KindOf(result), ErrorKind::kCancelled);
+  EXPECT_TRUE(connection.Execute("SELECT 1"));
+}
+
+TEST(Database, SettingsHold) {
+  Connection connection = InMemory({.memory_bytes = 100 << 20, .threads = 1});
+  EXPECT_EQ(**connection.QueryValue("SELECT current_setting('threads')"), "1");
+  EXPECT_EQ(**connection.QueryValue("SELECT current_setting('memory_limit')"), "100.0 MiB");
+  EXPECT_EQ(**connection.QueryValue("SELECT current_setting('autoinstall_known_extensions')"), "false");
+  EXPECT_EQ(**connection.QueryValue("SELECT current_setting('autoload_known_extensions')"), "false");
+  EXPECT_EQ(**connection.QueryValue("SELECT current_setting('preserve_insertion_order')"), "false");
+  EXPECT_EQ(**connection.QueryValue("SELECT current_setting('TimeZone')"), "UTC");
+}
+
+TEST(Database, SpillFolderIsPrivateAndRemoved) {
+  std::string folder;
+  {
+    Connection connection = InMemory();
+    folder = **connection.QueryValue("SELECT current_setting('temp_directory')");
+    auto mode = std::filesystem::status(folder).permissions() & std::filesystem::perms::all;
+    EXPECT_EQ(mode, std::filesystem::perms::owner_all);
+  }
+  EXPECT_FALSE(std::filesystem::exists(folder));
+}
+
+TEST(Database, OneFileIsOneInstanceInAProcess) {
+  TempFolder folder;
+  std::string path = folder / "t.duckdb";
+  auto writer = Database::Open({.path = path});
+  ASSERT_TRUE(writer) << writer.error().ToString();
+  auto reader = Database::Open({.path = folder.path() + "/./t.duckdb", .read_only = true});
+  ASSERT_TRUE(reader) << reader.error().ToString();
+  EXPECT_EQ(writer->get(), reader->get());
+  writer->reset();
+  reader->reset();
+  auto read_only = Database::Open({.path = path, .read_only = true});
+  ASSERT_TRUE(read_only) << read_only.error().ToString();
+  auto second = Database::Open({.path = path});
+  EXPECT_EQ(KindOf(second), ErrorKind::kUnsupported);
+}
+
+TEST(Database, ReopensBesideItsLastUserOnOtherThreads) {
+  TempFolder folder;
+  std::string path = folder / "t.duckdb";
+  ASSERT_TRUE(Connection::Open(*Database::Open({.path = path}))->Execute("CREATE TABLE t (i INT)"));
+  std::vector<std::jthread> threads;
+  for (int thread = 0; thread < 4; ++thread) {
+    threads.emplace_back([&] {
+      for (int i = 0; i < 5; ++i) {
+        auto database = Database::Open({.path = path});
+        ASSERT_TRUE(database) << database.error().ToString();
+        auto connection = Connection::Open(*std::move(database));
+        ASSERT_TRUE(connection->Execute("INSERT INTO t VALUES (1)"));
+      }
+    });
+  }
+  threads.clear();
+  auto connection = Connection::Open(*Database::Open({.path = path}));
+  EXPECT_EQ(**connection->QueryValue("SELECT count(*) FROM t"), "20");
+}
+
+TEST(Database, MissingFilesAndFoldersAreNotFound) {
+  TempFolder folder;
+  EXPECT_EQ(KindOf(Database::Open({.path = folder / "none.duckdb", .read_only = true})), ErrorKind::kNotFound);
+  EXPECT_EQ(KindOf(Database::Open({.path = folder / "none/none.duckdb"})), ErrorKind::kNotFound);
+  std::ofstream(folder / "text.duckdb") << std::string(10'000, 'x');
+  auto opened = Database::Open({.path = folder / "text.duckdb"});
+  EXPECT_EQ(KindOf(opened), ErrorKind::kInvalidInput) << opened.error().ToString();
+}
+
+// The lock as another process would hold it. The child does nothing but system calls between fork and _exit.
+TEST(Database, FileOfAnotherProcessIsTransientAndNamesIt) {
+  TempFolder folder;
+  std::string path = folder / "t.duckdb";
+  ASSERT_TRUE(Connection::Open(*Database::Open({.path = path}))->Execute("CREATE TABLE t (i INT)"));
+  int ready[2];
+  int done[2];
+  ASSERT_EQ(pipe(ready), 0);
+  ASSERT_EQ(pipe(done), 0);
+  pid_t child = fork();
+  if (child == 0) {
+    int file = open(path.c_str(), O_RDWR);
+    struct flock lock = {};
+    lock.l_type = F_WRLCK;
+    lock.l_whence = SEEK_SET;
+    char c = fcntl(file, F_SETLK, &lock) == 0 ? 'y' : 'n';
+    [[maybe_unused]] ssize_t told = write(ready[1], &c, 1);
+    close(done[1]);
+    [[maybe_unused]] ssize_t waited = read(done[0], &c, 1);
+    _exit(0);
+  }
+  char c = 0;
+  ASSERT_EQ(read(ready[0], &c, 1), 1);
+  ASSERT_EQ(c, 'y');
+  for (bool read_only : {false, true}) {
+    auto opened = Database::Open({.path = path, .read_only = read_only});
+    ASSERT_FALSE(opened);
+    EXPECT_EQ(opened.error().kind, ErrorKind::kTransient) << opened.error().ToString();
+    EXPECT_NE(opened.error().message.find(std::to_string(child)), std::string::npos) << opened.error().ToString();
+    EXPECT_NE(opened.error().message.find(path), std::string::npos);
+  }
+  for (int end : {ready[0], ready[1], done[0], done[1]}) close(end);
+  int status = 0;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_TRUE(Database::Open({.path = path}));
+}
+
+}  // namespace
+}  // namespace nilus::duck

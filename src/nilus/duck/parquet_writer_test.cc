@@ -1,0 +1,146 @@
+#include "nilus/duck/parquet_writer.h"
+
+#include <gtest/gtest.h>
+#include <sys/statvfs.h>
+
+#include "nilus/data/builder.h"
+#include "nilus/duck/lineitem_testing.h"
+#include "nilus/duck/quote.h"
+#include "nilus/duck/temp_folder_testing.h"
+
+namespace nilus::duck {
+namespace {
+
+class ParquetWriterTest : public testing::Test {
+ protected:
+  std::unique_ptr<ParquetWriter> Open(ParquetOptions options = {}) {
+    options.directory = folder_.path();
+    auto writer = ParquetWriter::Open(database_, std::move(options));
+    EXPECT_TRUE(writer);
+    return *std::move(writer);
+  }
+  std::string Value(const std::string& sql) { return connection_.QueryValue(sql)->value_or("NULL"); }
+  std::string AllFiles() { return QuoteLiteral(folder_ / "part-*.parquet"); }
+  size_t FilesThere() {
+    return static_cast<size_t>(std::distance(std::filesystem::directory_iterator(folder_.path()), std::filesystem::directory_iterator()));
+  }
+
+  TempFolder folder_;
+  std::shared_ptr<Database> database_ = *Database::Open({});
+  Connection connection_ = *Connection::Open(database_);
+};
+
+TEST_F(ParquetWriterTest, FilesHoldTheirRowsInOrder) {
+  auto writer = Open({.file_rows = 10'000});
+  for (int64_t i = 0; i < 7; ++i) ASSERT_TRUE(writer->Write(LineitemBatch(i * 3'333, 3'333)));
+  auto files = writer->Finish();
+  ASSERT_TRUE(files) << files.error().ToString();
+  ASSERT_EQ(files->size(), 3U);
+  int64_t first = 0;
+  for (const WrittenFile& file : *files) {
+    std::string path = QuoteLiteral(file.path);
+    EXPECT_EQ(file.rows, first == 20'000 ? 3'331 : 10'000);
+    EXPECT_EQ(Value("SELECT count(*) FROM read_parquet(" + path + ")"), std::to_string(file.rows));
+    EXPECT_EQ(file.bytes, static_cast<int64_t>(std::filesystem::file_size(file.path)));
+    // l_orderkey is row / 4 + 1.
+    EXPECT_EQ(Value(fmt::format("SELECT count(*) FROM read_parquet({}, file_row_number = true) WHERE l_orderkey <> "
+                                "(file_row_number + {}) // 4 + 1", path, first)), "0");
+    first += file.rows;
+  }
+  EXPECT_EQ(Value("SELECT count(*) FROM parquet_metadata(" + AllFiles() + ") WHERE compression <> 'ZSTD'"), "0");
+}
+
+TEST_F(ParquetWriterTest, OneFileWhenNoLimitIsGiven) {
+  auto writer = Open({.compression = ParquetCompression::kSnappy});
+  for (int64_t i = 0; i < 30; ++i) ASSERT_TRUE(writer->Write(LineitemBatch(i * 10'000, 10'000)));
+  auto files = writer->Finish();
+  ASSERT_TRUE(files) << files.error().ToString();
+  ASSERT_EQ(files->size(), 1U);
+  EXPECT_EQ((*files)[0].rows, 300'000);
+  EXPECT_EQ(Value("SELECT count(*) || '/' || sum(l_orderkey) FROM read_parquet(" + AllFiles() + ")"), "300000/11250150000");
+}
+
+TEST_F(ParquetWriterTest, NewColumnsStartANewFile) {
+  auto writer = Open({.file_rows = 10'000});
+  auto schema = std::make_shared<Schema>(Schema{{Field{.name = "d", .type = MakeType(TypeId::kDate)}}});
+  BatchBuilder builder(schema);
+  for (int row = 0; row < 10; ++row) {
+    builder.column(0).Append<int32_t>(row);
+    builder.FinishRow();
+  }
+  ASSERT_TRUE(writer->Write(builder.Finish()));
+  builder.AppendVariant(0, "infinity");
+  builder.FinishRow();
+  ASSERT_TRUE(writer->Write(builder.Finish()));
+  builder.column(0).Append<int32_t>(7);  // fits the wider file
+  builder.FinishRow();
+  ASSERT_TRUE(writer->Write(builder.Finish()));
+  auto files = writer->Finish();
+  ASSERT_TRUE(files) << files.error().ToString();
+  ASSERT_EQ(files->size(), 2U);
+  EXPECT_EQ((*files)[1].rows, 2);
+  EXPECT_EQ(Value("SELECT count(*) || '/' || count(d) || '/' || count(d__v_text) FROM read_parquet(" + AllFiles() +
+                  ", union_by_name = true)"), "12/11/1");
+}
+
+TEST_F(ParquetWriterTest, NoRowsMakeNoFilesUnlessAskedFor) {
+  auto none = Open()->Finish();
+  ASSERT_TRUE(none);
+  EXPECT_TRUE(none->empty());
+  auto writer = Open();
+  ASSERT_TRUE(writer->WriteEmpty(LineitemSchema()));
+  auto files = writer->Finish();
+  ASSERT_TRUE(files) << files.error().ToString();
+  ASSERT_EQ(files->size(), 1U);
+  EXPECT_EQ(Value("SELECT count(*) FROM read_parquet(" + AllFiles() + ")"), "0");
+  EXPECT_EQ(Value("SELECT count(*) FROM (DESCRIBE SELECT * FROM read_parquet(" + AllFiles() + "))"), "16");
+}
+
+TEST_F(ParquetWriterTest, DestroyedBeforeItsEndLeavesNothing) {
+  auto writer = Open({.file_rows = 1000});
+  for (int64_t i = 0; i < 5; ++i) ASSERT_TRUE(writer->Write(LineitemBatch(i * 1500, 1500)));
+  writer.reset();
+  EXPECT_EQ(FilesThere(), 0U);
+}
+
+TEST_F(ParquetWriterTest, StopIsCancelledAndLeavesNothing) {
+  std::stop_source stop;
+  {
+    auto writer = Open({.file_rows = 1000, .stop = stop.get_token()});
+    ASSERT_TRUE(writer->Write(LineitemBatch(0, 2500)));
+    stop.request_stop();
+    Status status = writer->Write(LineitemBatch(0, 100));
+    auto files = writer->Finish();
+    ASSERT_FALSE(files);
+    EXPECT_EQ(files.error().kind, ErrorKind::kCancelled) << files.error().ToString();
+  }
+  EXPECT_EQ(FilesThere(), 0U);
+}
+
+TEST_F(ParquetWriterTest, UnwritableFolderIsNamed) {
+  auto writer = ParquetWriter::Open(database_, {.directory = folder_ / "nowhere"});
+  ASSERT_TRUE(writer);
+  Status status = (*writer)->Write(LineitemBatch(0, 10));
+  auto files = (*writer)->Finish();
+  ASSERT_FALSE(files);
+  EXPECT_EQ(files.error().kind, ErrorKind::kNotFound) << files.error().ToString();
+  EXPECT_NE(files.error().message.find("nowhere"), std::string::npos);
+}
+
+TEST_F(ParquetWriterTest, RowGroupsStayBoundedInBytes) {
+  auto schema = std::make_shared<Schema>(Schema{{Field{.name = "v", .type = MakeType(TypeId::kText)}}});
+  auto writer = Open({.row_group_bytes = 4 << 20});
+  for (int i = 0; i < 20; ++i) {
+    BatchBuilder builder(schema);
+    for (int row = 0; row < 2048; ++row) {
+      builder.column(0).AppendBytes(std::string(1000, static_cast<char>('a' + i)));
+      builder.FinishRow();
+    }
+    ASSERT_TRUE(writer->Write(builder.Finish()));
+  }
+  ASSERT_TRUE(writer->Finish());
+  EXPECT_GE(std::stoi(Value("SELECT count(*) FROM parquet_metadata(" + AllFiles() + ")")), 5);
+}
+
+}  // namespace
+}  // namespace nilus::duck
