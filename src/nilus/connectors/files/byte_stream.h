@@ -1,0 +1,30 @@
+// The bytes of one input file, decompressed. At the end it makes sure that the file is still the one that was listed.
+#pragma once
+
+#include <memory>
+
+#include "nilus/base/result.h"
+#include "nilus/connectors/files/input_files.h"
+
+namespace nilus::files {
+
+// kData: the file changed, was replaced or cut since it was listed. What was read of it must not be used.
+Failure FileChanged(const std::string& path);
+// The file at `path` still has this stamp.
+Status CheckUnchanged(const std::string& path, const FileStamp& stamp);
+
+// One thread at a time. Holds a fixed few hundred KiB whatever the file.
+class ByteStream {
+ public:
+  virtual ~ByteStream() = default;
+  // Up to `size` bytes; 0 at the end. gzip: any number of members; zstd: any number of frames. A file that ends inside
+  // one, or has trailing garbage, is kData.
+  virtual Result<size_t> Read(char* to, size_t size) = 0;
+};
+
+Result<std::unique_ptr<ByteStream>> OpenBytes(const InputFile& file);
+
+// Bytes in memory, for tests and fuzzers. `chunk`: at most so many a Read.
+std::unique_ptr<ByteStream> BytesFromMemory(std::string bytes, size_t chunk);
+
+}  // namespace nilus::files

@@ -1,0 +1,222 @@
+#include "nilus/connectors/files/duck_table.h"
+
+#include <algorithm>
+#include <cctype>
+#include <map>
+
+#include "nilus/base/fault.h"
+#include "nilus/connectors/files/byte_stream.h"
+#include "nilus/connectors/files/glob.h"
+#include "nilus/connectors/files/text_table.h"
+#include "nilus/duck/batch_stream.h"
+#include "nilus/duck/column_type.h"
+#include "nilus/duck/quote.h"
+
+namespace nilus::files {
+namespace {
+
+// DuckDB takes file names as patterns: brackets make wildcards ordinary.
+std::string LiteralPath(std::string_view path) {
+  std::string literal;
+  for (char c : path) {
+    if (c == '*' || c == '?' || c == '[') {
+      literal += {'[', c, ']'};
+    } else {
+      literal.push_back(c);
+    }
+  }
+  return literal;
+}
+
+std::string Lower(std::string_view text) {
+  std::string lower(text);
+  std::transform(lower.begin(), lower.end(), lower.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return lower;
+}
+
+std::string Conditions(const KeyRange& range, std::vector<duck::TextValue>* params) {
+  std::string key = duck::QuoteIdentifier(range.column);
+  std::string conditions;
+  auto add = [&](const Scalar& bound, std::string_view comparison) {
+    params->push_back(bound.text);
+    conditions += fmt::format("{}{} {} CAST(${} AS {})", conditions.empty() ? "" : " AND ", key, comparison, params->size(),
+                              duck::SqlTypeName(bound.type));
+  };
+  if (range.lower) add(*range.lower, ">=");
+  if (range.upper) add(*range.upper, range.upper_inclusive ? "<=" : "<");
+  if (conditions.empty()) return range.with_nulls ? "" : key + " IS NOT NULL";
+  return range.with_nulls ? fmt::format("(({}) OR {} IS NULL)", conditions, key) : conditions;
+}
+
+class DuckReader final : public Reader {
+ public:
+  DuckReader(duck::Connection connection, std::vector<InputFile> files) : connection_(std::move(connection)), files_(std::move(files)) {}
+
+  Status Start(const DuckSelect& select, const duck::QueryReaderOptions& options, std::stop_token stop) {
+    NILUS_ASSIGN(reader_, duck::QueryReader::Open(connection_, select.sql, select.params, options, stop));
+    return {};
+  }
+
+  Result<std::optional<Batch>> Next(std::stop_token stop) override {
+    NILUS_FAULT_POINT("files.source.batch");
+    auto rows = reader_->Next(stop);
+    if (!rows || !*rows) {  // an error may come from a file that was cut meanwhile: say that first
+      if (rows || rows.error().kind != ErrorKind::kCancelled) {
+        for (const InputFile& file : files_) NILUS_TRY(CheckUnchanged(file.path, file.stamp));
+      }
+      if (!rows) return Failure(std::move(rows).error());
+      return std::nullopt;
+    }
+    return Batch{.rows = **std::move(rows), .table = {}, .position = {}};
+  }
+
+ private:
+  duck::Connection connection_;
+  std::vector<InputFile> files_;
+  std::unique_ptr<duck::QueryReader> reader_;  // uses connection_: destroyed first
+};
+
+// Tables of an address by the names a query may use, lower case.
+struct OfferedTable {
+  std::string schema;  // empty: main
+  std::string name;
+  std::string source_table;  // for ResolveInput
+};
+
+Result<std::vector<OfferedTable>> OfferedTables(const std::string& path, const FormatOptions& options) {
+  std::vector<OfferedTable> offered;
+  std::map<std::string, int> stems;
+  if (!IsDirectory(path)) {
+    NILUS_ASSIGN(InputSet set, ResolveInput(path, "", options, false));
+    for (const InputFile& file : set.files) offered.push_back({"", std::string(StemOf(NameOf(file.path))), file.path});
+  } else {
+    NILUS_ASSIGN(std::vector<FolderTable> tables, ListFolderTables(path));
+    for (const FolderTable& table : tables) {
+      offered.push_back({table.schema, table.name, table.schema.empty() ? table.path : table.schema + "." + table.name});
+    }
+  }
+  for (const OfferedTable& table : offered) {
+    if (table.schema.empty()) ++stems[Lower(table.name)];
+  }
+  for (OfferedTable& table : offered) {  // orders.csv beside orders.json: each by its whole file name
+    if (table.schema.empty() && stems[Lower(table.name)] > 1) table.name = NameOf(table.source_table);
+  }
+  return offered;
+}
+
+Result<std::vector<std::vector<std::string>>> TablesOfQuery(duck::Connection& connection, const std::string& sql) {
+  std::vector<std::vector<std::string>> tables;
+  duckdb_value names = duckdb_get_table_names(connection.handle(), sql.c_str(), true);
+  if (names == nullptr) return tables;  // the query itself will say what is wrong
+  for (idx_t i = 0; i < duckdb_get_list_size(names); ++i) {
+    duckdb_value name = duckdb_get_list_child(names, i);
+    char* text = duckdb_get_varchar(name);
+    if (text != nullptr) tables.push_back(SplitQualifiedName(text));
+    duckdb_free(text);
+    duckdb_destroy_value(&name);
+  }
+  duckdb_destroy_value(&names);
+  return tables;
+}
+
+bool IsNamed(const OfferedTable& table, const std::vector<std::string>& parts) {
+  if (parts.empty() || Lower(parts.back()) != Lower(table.name)) return false;
+  if (parts.size() == 1) return table.schema.empty() || Lower(table.schema) == "main";
+  return Lower(parts[parts.size() - 2]) == Lower(table.schema.empty() ? "main" : table.schema);
+}
+
+Status LoadText(duck::Connection& connection, const std::string& name, const std::vector<InputFile>& files, std::stop_token stop) {
+  NILUS_ASSIGN(TextTable inferred, InferTextTable(files, stop));
+  if (inferred.schema->fields.empty()) return Fail(ErrorKind::kData, "{} has no column with a value", files.front().path);
+  auto table = std::make_shared<const TextTable>(std::move(inferred));
+  TextReadOptions read;
+  for (const Field& field : table->schema->fields) read.columns.push_back(field.name);
+  NILUS_ASSIGN(std::unique_ptr<Reader> reader, OpenTextReader(table, read));
+  duck::BatchStreamOptions options{.schema = table->schema, .queue_bytes = 8 << 20, .single_thread = true, .stop = stop};
+  NILUS_ASSIGN(auto stream, duck::BatchStream::Start(
+                                connection, [&](const std::string& relation) { return fmt::format("CREATE TABLE {} AS SELECT * FROM {}", name, relation); },
+                                options));
+  while (true) {
+    NILUS_ASSIGN(std::optional<Batch> batch, reader->Next(stop));
+    if (!batch) break;
+    NILUS_TRY(stream->Push(std::move(batch->rows)));
+  }
+  NILUS_TRY(stream->Finish());
+  return {};
+}
+
+}  // namespace
+
+Result<std::shared_ptr<duck::Database>> OpenMemoryDatabase(const OpenContext& context, bool keeps_order) {
+  duck::DatabaseConfig config;
+  config.memory_bytes = context.duckdb_bytes;
+  config.threads = context.threads;
+  config.preserve_insertion_order = keeps_order;
+  return duck::Database::Open(config);
+}
+
+DuckSelect SelectParquet(std::vector<InputFile> files) {
+  std::string list;
+  for (const InputFile& file : files) list += (list.empty() ? "" : ", ") + duck::QuoteLiteral(LiteralPath(file.path));
+  std::string sql = fmt::format("SELECT * FROM read_parquet([{}], union_by_name => {}, hive_partitioning => false)", list, files.size() > 1);
+  return DuckSelect{.sql = std::move(sql), .params = {}, .files = std::move(files)};
+}
+
+DuckSelect Narrowed(const DuckSelect& inner, const std::vector<std::string>& columns, const std::optional<KeyRange>& range,
+                    const std::optional<int64_t>& limit) {
+  DuckSelect select = inner;
+  std::string list;
+  for (const std::string& column : columns) list += (list.empty() ? "" : ", ") + duck::QuoteIdentifier(column);
+  std::string conditions = range ? Conditions(*range, &select.params) : std::string();
+  select.sql = fmt::format("SELECT {} FROM ({}) AS source", list.empty() ? "*" : list, inner.sql);
+  if (!conditions.empty()) select.sql += " WHERE " + conditions;
+  if (limit) select.sql += fmt::format(" LIMIT {}", *limit);
+  return select;
+}
+
+DuckSelect SelectHighest(const DuckSelect& inner, const KeyRange& range) {
+  DuckSelect select = inner;
+  std::string conditions = Conditions(range, &select.params);
+  select.sql = fmt::format("SELECT max({}) AS highest FROM ({}) AS source", duck::QuoteIdentifier(range.column), inner.sql);
+  if (!conditions.empty()) select.sql += " WHERE " + conditions;
+  return select;
+}
+
+Result<DuckSelect> PrepareQuery(duck::Connection& connection, const std::string& path, const FormatOptions& options,
+                                const BoundQuery& query, std::stop_token stop) {
+  NILUS_ASSIGN(std::vector<OfferedTable> offered, OfferedTables(path, options));
+  NILUS_ASSIGN(auto named, TablesOfQuery(connection, query.sql));
+  DuckSelect select{.sql = query.sql, .params = query.params, .files = {}};
+  std::string allowed;
+  for (const OfferedTable& table : offered) {
+    if (std::none_of(named.begin(), named.end(), [&](const auto& parts) { return IsNamed(table, parts); })) continue;
+    bool by_path = table.source_table.starts_with('/');
+    NILUS_ASSIGN(InputSet set, ResolveInput(by_path ? table.source_table : path, by_path ? "" : table.source_table, options, false));
+    std::string schema = duck::QuoteIdentifier(table.schema.empty() ? "main" : table.schema);
+    std::string name = schema + "." + duck::QuoteIdentifier(table.name);
+    NILUS_TRY(connection.Execute("CREATE SCHEMA IF NOT EXISTS " + schema, {}, stop));
+    if (set.files.front().format == FileFormat::kParquet) {
+      DuckSelect parquet = SelectParquet(set.files);
+      NILUS_TRY(connection.Execute(fmt::format("CREATE VIEW {} AS {}", name, parquet.sql), {}, stop));
+      for (const InputFile& file : set.files) allowed += (allowed.empty() ? "" : ", ") + duck::QuoteLiteral(file.path);
+    } else {
+      NILUS_TRY(LoadText(connection, name, set.files, stop));
+    }
+    select.files.insert(select.files.end(), set.files.begin(), set.files.end());
+  }
+  // The query's own functions and names reach no other file.
+  NILUS_TRY(connection.Execute(fmt::format("SET allowed_paths = [{}]", allowed), {}, stop));
+  NILUS_TRY(connection.Execute("SET enable_external_access = false", {}, stop));
+  return select;
+}
+
+Result<std::unique_ptr<Reader>> OpenDuckReader(std::shared_ptr<duck::Database> database, DuckSelect select,
+                                               const duck::QueryReaderOptions& options, std::stop_token stop) {
+  for (const InputFile& file : select.files) NILUS_TRY(CheckUnchanged(file.path, file.stamp));
+  NILUS_ASSIGN(duck::Connection connection, duck::Connection::Open(std::move(database)));
+  auto reader = std::make_unique<DuckReader>(std::move(connection), select.files);
+  NILUS_TRY(reader->Start(select, options, stop));
+  return reader;
+}
+
+}  // namespace nilus::files

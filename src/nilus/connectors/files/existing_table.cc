@@ -1,0 +1,71 @@
+#include "nilus/connectors/files/existing_table.h"
+
+#include <sys/stat.h>
+
+#include <algorithm>
+
+#include "nilus/connectors/files/posix.h"
+#include "nilus/connectors/files/sink_layout.h"
+#include "nilus/connectors/files/source.h"
+#include "nilus/connectors/files/table_schema.h"
+
+namespace nilus::files {
+namespace {
+
+bool IsLink(const std::string& path) {
+  struct stat info {};
+  return lstat(path.c_str(), &info) == 0 && S_ISLNK(info.st_mode);
+}
+
+bool IsDataFile(const std::string& name) { return !name.starts_with('.') && FormatOfName(name).format.has_value(); }
+
+}  // namespace
+
+Result<std::optional<Schema>> DescribeExistingTable(const std::string& folder, const OpenContext& context) {
+  if (!IsDirectory(folder)) return std::nullopt;
+  std::string path = JoinPath(folder, kTableSchemaFile);
+  if (Exists(path)) {
+    NILUS_ASSIGN(std::string text, ReadWhole(path, kLargestTableSchemaBytes));
+    auto table = ParseTableSchema(text);
+    if (!table) return Failure(InContext("reading " + path, std::move(table).error()));
+    return std::move(table->schema);
+  }
+  NILUS_ASSIGN(std::vector<std::string> names, ListDirectory(folder));
+  if (std::none_of(names.begin(), names.end(), IsDataFile)) return std::nullopt;
+  Address address;
+  address.scheme = "file";
+  address.path = ParentOf(folder);
+  OpenContext plain = context;
+  plain.options = OptionValues();  // the sink's options say how to write, not how these files are to be read
+  NILUS_ASSIGN(std::unique_ptr<Source> source, OpenFilesSource(address, plain));
+  ReadRequest request;
+  request.table = NameOf(folder);
+  request.reflection = ReflectionLevel::kFullWithPrecision;
+  NILUS_ASSIGN(TableDescription description, source->Describe(request));
+  return std::move(description.schema);
+}
+
+Status CheckTarget(const std::string& folder, bool replaces, FileFormat format) {
+  for (const std::string& path : {ParentOf(folder), folder}) {
+    if (IsLink(path)) {
+      return FailWithFix(ErrorKind::kInvalidInput, "name the folder it points to in the address", "{} is a symbolic link: tables are not written through one", path);
+    }
+  }
+  if (!Exists(folder)) return {};
+  if (!IsDirectory(folder)) return FailWithFix(ErrorKind::kInvalidInput, "move it away, or choose another dest_table", "{} is no folder", folder);
+  NILUS_ASSIGN(std::vector<std::string> names, ListDirectory(folder));
+  for (const std::string& name : names) {
+    bool ours = SinkLayout::IsOurFile(name) && !IsDirectory(JoinPath(folder, name));
+    if (replaces && !ours) {
+      return FailWithFix(ErrorKind::kInvalidInput, "move it away, or choose another dest_table",
+                         "{} holds {}, which Nilus did not write: replacing the table would remove it", folder, name);
+    }
+    if (!replaces && IsDataFile(name) && FormatOfName(name).format != format) {
+      return FailWithFix(ErrorKind::kInvalidInput, fmt::format("write {} too, or use replace once", FormatName(*FormatOfName(name).format)),
+                         "{} holds {}: {} files cannot be added to it", folder, name, FormatName(format));
+    }
+  }
+  return {};
+}
+
+}  // namespace nilus::files

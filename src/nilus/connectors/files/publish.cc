@@ -1,0 +1,124 @@
+#include "nilus/connectors/files/publish.h"
+
+#include "nilus/base/fault.h"
+#include "nilus/base/log.h"
+#include "nilus/connectors/files/posix.h"
+#include "nilus/connectors/files/table_schema.h"
+
+namespace nilus::files {
+namespace {
+
+constexpr unsigned kPrivate = 0600;  // a position may hold key values
+
+Status RollForwardReplace(const std::string& staged, const std::string& target, const PendingTable& table) {
+  if (Exists(JoinPath(target, table.files.front()))) return {};  // the swap was done
+  if (!Exists(staged)) {
+    LogWarning("{} lacks the files of its last load, and so does {}: somebody removed them", target, staged);
+    return {};
+  }
+  if (!Exists(target)) {
+    NILUS_TRY(MakeDirectories(ParentOf(target)));
+    NILUS_FAULT_POINT("files.sink.before_first_rename");
+    NILUS_TRY(Rename(staged, target));
+  } else {
+    NILUS_FAULT_POINT("files.sink.before_swap");
+    NILUS_TRY(SwapFolders(staged, target, true));
+  }
+  NILUS_FAULT_POINT("files.sink.after_swap");
+  NILUS_TRY(SyncDirectory(ParentOf(target)));
+  return SyncDirectory(ParentOf(staged));
+}
+
+Status RollForwardAppend(const std::string& staged, const std::string& target, const PendingTable& table) {
+  NILUS_TRY(MakeDirectories(target));
+  for (const std::string& name : table.files) {
+    std::string from = JoinPath(staged, name);
+    std::string to = JoinPath(target, name);
+    if (!Exists(from)) {
+      if (!Exists(to)) LogWarning("{} was committed but is gone: somebody removed it", to);
+      continue;
+    }
+    NILUS_FAULT_POINT("files.sink.before_rename");
+    NILUS_TRY(Rename(from, to));
+  }
+  NILUS_FAULT_POINT("files.sink.after_renames");
+  NILUS_TRY(SyncDirectory(target));
+  return Exists(staged) ? SyncDirectory(staged) : Status();
+}
+
+}  // namespace
+
+Result<std::optional<SinkState>> ReadState(const SinkLayout& layout, const PipelineId& pipeline) {
+  NILUS_ASSIGN(std::string path, layout.StatePath(pipeline));
+  if (!Exists(path)) return std::nullopt;
+  NILUS_ASSIGN(std::string text, ReadWhole(path, kLargestStateBytes));
+  auto state = ParseSinkState(text);
+  if (!state) return Failure(InContext("reading " + path, std::move(state).error()));
+  if (state->pipeline != pipeline.value) {
+    return FailWithFix(ErrorKind::kData, "restore or remove it", "{} is the state of another pipeline, '{}'", path, state->pipeline);
+  }
+  return *std::move(state);
+}
+
+Status WriteState(const SinkLayout& layout, const PipelineId& pipeline, const SinkState& state) {
+  NILUS_ASSIGN(std::string path, layout.StatePath(pipeline));
+  NILUS_ASSIGN(std::string folder, layout.StateFolder(pipeline));
+  std::string fresh = path + ".new";
+  NILUS_TRY(RemoveFile(fresh));  // a crashed predecessor's
+  NILUS_FAULT_POINT("files.sink.before_state_write");
+  {
+    NILUS_ASSIGN(FileDescriptor file, CreateNew(fresh, kPrivate));
+    NILUS_TRY(WriteAll(file, FormatSinkState(state), fresh));
+    NILUS_FAULT_POINT("files.sink.before_state_sync");
+    NILUS_TRY(SyncFile(file, fresh));
+  }
+  NILUS_FAULT_POINT("files.sink.before_state_rename");
+  NILUS_TRY(Rename(fresh, path));
+  if (auto synced = SyncDirectory(folder); !synced) {
+    return Fail(ErrorKind::kUnknownOutcome, "the commit may or may not survive a power loss: {}", synced.error().ToString());
+  }
+  return {};
+}
+
+Status SwapFolders(const std::string& staged, const std::string& target, bool can_exchange) {
+  if (can_exchange) {
+    auto swapped = Exchange(staged, target);
+    if (swapped || swapped.error().kind != ErrorKind::kUnsupported) return swapped;
+  }
+  NILUS_TRY(Rename(target, staged + ".old"));
+  NILUS_FAULT_POINT("files.sink.between_renames");
+  return Rename(staged, target);
+}
+
+Status RollForward(const SinkLayout& layout, const std::vector<PendingTable>& pending) {
+  for (const PendingTable& table : pending) {
+    std::string staged = layout.Absolute(table.staged);
+    std::string target = layout.Absolute(table.target);
+    NILUS_TRY(table.replaces ? RollForwardReplace(staged, target, table) : RollForwardAppend(staged, target, table));
+  }
+  return {};
+}
+
+Status RemoveOrphans(const SinkLayout& layout, const PipelineId& pipeline) {
+  NILUS_ASSIGN(std::vector<std::string> schemas, ListDirectory(layout.root()));
+  for (const std::string& schema : schemas) {
+    std::string staging = JoinPath(JoinPath(layout.root(), schema), kStagingFolder);
+    if (!IsDirectory(staging)) continue;
+    NILUS_FAULT_POINT("files.sink.before_orphans");
+    NILUS_TRY(RemoveTree(JoinPath(staging, SinkLayout::PipelineHash(pipeline))));
+    NILUS_TRY(RemoveEmptyDirectory(staging));
+  }
+  return {};
+}
+
+Status Settle(const SinkLayout& layout, const PipelineId& pipeline, SinkState state) {
+  NILUS_TRY(RollForward(layout, state.pending));
+  if (!state.pending.empty()) {
+    state.pending.clear();
+    NILUS_FAULT_POINT("files.sink.before_settled");
+    NILUS_TRY(WriteState(layout, pipeline, state));
+  }
+  return RemoveOrphans(layout, pipeline);
+}
+
+}  // namespace nilus::files

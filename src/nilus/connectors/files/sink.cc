@@ -1,0 +1,272 @@
+#include "nilus/connectors/files/sink.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <filesystem>
+#include <map>
+
+#include "nilus/base/fault.h"
+#include "nilus/base/log.h"
+#include "nilus/connectors/files/duck_table.h"
+#include "nilus/connectors/files/existing_table.h"
+#include "nilus/connectors/files/file_lock.h"
+#include "nilus/connectors/files/publish.h"
+#include "nilus/connectors/files/sink_layout.h"
+#include "nilus/connectors/files/staged_writer.h"
+#include "nilus/connectors/files/table_schema.h"
+
+namespace nilus::files {
+namespace {
+
+class FilesSink final : public Sink {
+ public:
+  FilesSink(SinkLayout layout, FormatOptions format, std::string compression, std::chrono::milliseconds lock_wait, OpenContext context)
+      : layout_(std::move(layout)), format_(std::move(format)), compression_(std::move(compression)), lock_wait_(lock_wait),
+        context_(std::move(context)) {}
+
+  // What was staged and not committed is nobody's; the state document says which it is.
+  ~FilesSink() override {
+    if (!lock_) return;
+    auto state = ReadState(layout_, pipeline_);
+    Status settled = state ? Settle(layout_, pipeline_, state->value_or(SinkState{})) : Failure(state.error());
+    if (!settled) LogWarning("staged files stay until the next run: {}", settled.error().ToString());
+  }
+
+  Result<std::optional<CommittedState>> Committed(const PipelineId& pipeline) override {
+    NILUS_FAULT_POINT("files.sink.committed");
+    NILUS_TRY(SettlePredecessor(pipeline));
+    NILUS_ASSIGN(std::optional<SinkState> state, ReadState(layout_, pipeline));
+    if (!state || state->version == 0) return std::nullopt;
+    return CommittedState{.version = state->version, .load_id = state->load_id, .position = Position{state->position}};
+  }
+
+  Result<bool> WasCommitted(const PipelineId& pipeline, const std::string& load_id) override {
+    NILUS_ASSIGN(std::optional<SinkState> state, ReadState(layout_, pipeline));
+    if (!state || !state->Remembers(load_id)) return false;
+    if (state->pending.empty()) return true;
+    std::optional<FileLock> lock;
+    if (!lock_) {
+      NILUS_ASSIGN(std::string path, layout_.LockPath(pipeline));
+      NILUS_ASSIGN(lock, FileLock::Acquire(path, lock_wait_, context_.stop));
+      NILUS_ASSIGN(state, ReadState(layout_, pipeline));
+    }
+    if (state) NILUS_TRY(Settle(layout_, pipeline, *state));
+    return true;
+  }
+
+  Result<std::optional<Schema>> Describe(const TableName& table) override {
+    NILUS_ASSIGN(std::string relative, SinkLayout::TableFolder(table));
+    return DescribeExistingTable(layout_.Absolute(relative), context_);
+  }
+
+  Result<std::vector<std::string>> Explain(const WriteRequest& request) override {
+    NILUS_ASSIGN(WriteFormat format, ReadWriteFormat(format_, compression_, request.file_format));
+    NILUS_ASSIGN(std::string relative, SinkLayout::TableFolder(request.table));
+    std::string folder = layout_.Absolute(relative);
+    std::vector<std::string> steps;
+    if (!IsDirectory(folder)) steps.push_back("create the folder " + folder);
+    steps.push_back(fmt::format("write {} files of at most {} rows to a staging folder beside it", FormatName(format.format), request.file_rows));
+    steps.push_back(Replaces(request) ? fmt::format("swap it with {} in one step", folder) : fmt::format("move the files into {}", folder));
+    return steps;
+  }
+
+  Result<std::unique_ptr<Writer>> Open(const WriteRequest& request) override {
+    NILUS_FAULT_POINT("files.sink.open");
+    if (request.strategy != WriteStrategy::kReplace && request.strategy != WriteStrategy::kAppend) {
+      return FailWithFix(ErrorKind::kUnsupported, "use replace or append, or another destination", "files cannot be written with {}",
+                         WriteStrategyName(request.strategy));
+    }
+    NILUS_ASSIGN(WriteFormat format, ReadWriteFormat(format_, compression_, request.file_format));
+    NILUS_TRY(BeginLoad(request.pipeline));
+    auto staged = std::make_shared<StagedTable>();
+    staged->table = request.table;
+    staged->replaces = Replaces(request);
+    staged->format = format.format;
+    staged->schema = *request.schema;
+    NILUS_ASSIGN(staged->target, SinkLayout::TableFolder(request.table));
+    NILUS_ASSIGN(staged->staged, SinkLayout::StagedFolder(request.pipeline, request.load_id, request.table));
+    staged->folder = layout_.Absolute(staged->staged);
+    NILUS_TRY(CheckTarget(layout_.Absolute(staged->target), staged->replaces, format.format));
+    NILUS_TRY(MakeDirectories(staged->folder));
+    std::shared_ptr<duck::Database> database;
+    if (format.format == FileFormat::kParquet) {
+      if (database_ == nullptr) {
+        NILUS_ASSIGN(database_, OpenMemoryDatabase(context_, false));
+      }
+      database = database_;
+    }
+    NILUS_ASSIGN(std::string prefix, SinkLayout::FilePrefix(request.load_id, static_cast<int>(staged_.size()) + 1));
+    NILUS_ASSIGN(auto writer, OpenStagedWriter(request, format, std::move(prefix), std::move(database), staged));
+    staged_.push_back(std::move(staged));
+    return writer;
+  }
+
+  Result<CommitResult> Commit(const CommitRequest& request) override {
+    NILUS_FAULT_POINT("files.sink.before_commit");
+    NILUS_TRY(BeginLoad(request.pipeline));
+    NILUS_ASSIGN(std::optional<SinkState> found, ReadState(layout_, request.pipeline));
+    SinkState state = found.value_or(SinkState{.pipeline = request.pipeline.value});
+    if (!request.load_id.empty() && state.Remembers(request.load_id)) {
+      NILUS_TRY(Settle(layout_, request.pipeline, state));
+      return EndLoad(state.version);
+    }
+    if (state.version != request.expected_version) {
+      return FailWithFix(ErrorKind::kConflict, "run again: it starts from what is committed now",
+                         "another run of this pipeline has committed meanwhile (version {}, this run began at {})", state.version,
+                         request.expected_version);
+    }
+    ++state.version;
+    state.load_id = request.load_id;
+    state.position = request.position.json;
+    RememberLoad(request.load_id, &state);
+    NILUS_ASSIGN(state.pending, StagedTables());
+    if (auto written = WriteState(layout_, request.pipeline, state); !written) {
+      return Failure(InContext("committing to " + layout_.root(), std::move(written).error()));
+    }
+    auto published = AfterCommitPoint(request.pipeline, state);
+    if (published) return EndLoad(state.version);
+    lock_.reset();  // whoever asks WasCommitted finishes the work
+    return FailWithFix(ErrorKind::kUnknownOutcome, "run again: it completes the commit first",
+                       "the load is committed, but its files are not all in place: {}", published.error().ToString());
+  }
+
+  Result<std::vector<CheckItem>> Check() override {
+    std::vector<CheckItem> items;
+    std::string folder = layout_.root();
+    while (!Exists(folder) && folder != "/") folder = ParentOf(folder);
+    bool writable = IsDirectory(folder) && access(folder.c_str(), W_OK | X_OK) == 0;
+    std::string detail = folder == layout_.root() ? folder : fmt::format("{} is created in {}", layout_.root(), folder);
+    if (!writable) detail = fmt::format("{} is no folder that this user may write to", folder);
+    items.push_back({.what = "write to " + layout_.root(), .ok = writable, .detail = std::move(detail)});
+    std::error_code error;
+    auto space = std::filesystem::space(folder, error);
+    if (!error) items.push_back({.what = "free space", .ok = space.available > 0, .detail = fmt::format("{} MiB", space.available >> 20)});
+    return items;
+  }
+
+ private:
+  static bool Replaces(const WriteRequest& request) { return request.strategy == WriteStrategy::kReplace || request.full_refresh; }
+
+  // Takes the lock and settles what a predecessor left, once a load.
+  Status BeginLoad(const PipelineId& pipeline) {
+    if (lock_) return {};
+    NILUS_ASSIGN(std::string folder, layout_.StateFolder(pipeline));
+    NILUS_TRY(MakeDirectories(folder));
+    NILUS_ASSIGN(std::string path, layout_.LockPath(pipeline));
+    NILUS_ASSIGN(FileLock lock, FileLock::Acquire(path, lock_wait_, context_.stop));
+    NILUS_ASSIGN(std::optional<SinkState> state, ReadState(layout_, pipeline));
+    NILUS_TRY(Settle(layout_, pipeline, state.value_or(SinkState{})));
+    lock_ = std::move(lock);
+    pipeline_ = pipeline;
+    NILUS_FAULT_POINT("files.sink.locked");
+    return {};
+  }
+
+  // Before the first Open: finishes what a crashed run began, unless a live one holds the lock or we may only read.
+  Status SettlePredecessor(const PipelineId& pipeline) {
+    if (lock_) return {};
+    NILUS_ASSIGN(std::string folder, layout_.StateFolder(pipeline));
+    if (!IsDirectory(folder)) return {};
+    NILUS_ASSIGN(std::string path, layout_.LockPath(pipeline));
+    auto lock = FileLock::TryAcquire(path);
+    if (!lock && lock.error().kind != ErrorKind::kAuth) return Failure(std::move(lock).error());
+    if (!lock || !*lock) return {};
+    NILUS_ASSIGN(std::optional<SinkState> state, ReadState(layout_, pipeline));
+    return Settle(layout_, pipeline, state.value_or(SinkState{}));
+  }
+
+  // Writes each table's schema file and lists what the commit publishes. Writers of one table share a folder.
+  Result<std::vector<PendingTable>> StagedTables() {
+    std::map<std::string, PendingTable> tables;
+    std::map<std::string, TableSchema> schemas;
+    for (const auto& staged : staged_) {
+      if (staged->abandoned) continue;
+      if (!staged->finished) return Fail(ErrorKind::kInternal, "a writer of {} was not finished before the commit", staged->table.ToString());
+      PendingTable& table = tables[staged->staged];
+      table.staged = staged->staged;
+      table.target = staged->target;
+      table.replaces = table.replaces || staged->replaces;
+      table.files.insert(table.files.end(), staged->files.begin(), staged->files.end());
+      TableSchema& schema = schemas[staged->staged];
+      schema.format = staged->format;
+      AddFields(staged->schema, &schema.schema);
+    }
+    std::vector<PendingTable> pending;
+    for (auto& [path, table] : tables) {
+      TableSchema schema = schemas[path];
+      if (!table.replaces) {
+        NILUS_ASSIGN(auto existing, DescribeExistingTable(layout_.Absolute(table.target), context_));
+        if (existing) {
+          AddFields(schema.schema, &*existing);
+          schema.schema = *std::move(existing);
+        }
+      }
+      NILUS_TRY(WriteSchemaFile(layout_.Absolute(table.staged), schema));
+      // A replaced table is known by its first file; files that are added come after the columns they may bring.
+      table.files.insert(table.replaces ? table.files.end() : table.files.begin(), std::string(kTableSchemaFile));
+      pending.push_back(std::move(table));
+    }
+    return pending;
+  }
+
+  static Status WriteSchemaFile(const std::string& folder, const TableSchema& schema) {
+    NILUS_FAULT_POINT("files.sink.before_schema_file");
+    std::string path = JoinPath(folder, kTableSchemaFile);
+    NILUS_TRY(RemoveFile(path));  // of an attempt before
+    NILUS_ASSIGN(FileDescriptor file, CreateNew(path));
+    NILUS_TRY(WriteAll(file, FormatTableSchema(schema), path));
+    NILUS_TRY(SyncFile(file, path));
+    return SyncDirectory(folder);
+  }
+
+  Status AfterCommitPoint(const PipelineId& pipeline, const SinkState& state) {
+    NILUS_FAULT_ACK("files.sink.commit_ack");
+    NILUS_FAULT_POINT("files.sink.after_commit_point");
+    NILUS_TRY(Settle(layout_, pipeline, state));
+    NILUS_FAULT_POINT("files.sink.after_publish");
+    return {};
+  }
+
+  CommitResult EndLoad(int64_t version) {
+    CommitResult result{.version = version};
+    for (const auto& staged : staged_) result.rows_inserted += staged->rows;
+    staged_.clear();
+    lock_.reset();
+    return result;
+  }
+
+  SinkLayout layout_;
+  FormatOptions format_;
+  std::string compression_;
+  std::chrono::milliseconds lock_wait_;
+  OpenContext context_;
+  std::shared_ptr<duck::Database> database_;
+  std::optional<FileLock> lock_;  // held from the first Open to the end of Commit
+  PipelineId pipeline_;
+  std::vector<std::shared_ptr<StagedTable>> staged_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Sink>> OpenFilesSink(const Address& address, const OpenContext& context) {
+  NILUS_ASSIGN(FormatOptions format, ReadFormatOptions(address, context.options));
+  if (address.path.empty() || address.path.find('\0') != std::string::npos) {
+    return FailWithFix(ErrorKind::kInvalidInput, "write file:///folder", "the address has no path, or one with a NUL byte");
+  }
+  std::error_code error;
+  std::string root = std::filesystem::absolute(address.path, error).lexically_normal().string();
+  if (error) return ErrnoFailure(error.value(), "find " + address.path);
+  while (root.size() > 1 && root.ends_with('/')) root.pop_back();
+  if (Exists(root) && !IsDirectory(root)) {
+    return FailWithFix(ErrorKind::kInvalidInput, "name a folder: tables are written to folder/<schema>/<table>/", "{} is no folder", root);
+  }
+  constexpr int64_t kDefaultWaitSeconds = 10;
+  auto wait = ParseInteger(Setting(address, context.options, "lock_wait_seconds", std::to_string(kDefaultWaitSeconds)));
+  if (!wait || *wait < 0 || *wait > 86'400) return Fail(ErrorKind::kInvalidInput, "lock_wait_seconds is not a number from 0 to 86400");
+  return std::make_unique<FilesSink>(SinkLayout(std::move(root)), std::move(format), Setting(address, context.options, "compression"),
+                                     std::chrono::seconds(*wait), context);
+}
+
+}  // namespace nilus::files
