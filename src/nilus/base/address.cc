@@ -182,7 +182,7 @@ class Parser {
   Status ParseScheme(size_t colons) {
     std::string_view scheme = text_.substr(0, colons == std::string_view::npos ? 0 : colons);
     if (!IsScheme(scheme)) {
-      return FailWithFix(ErrorKind::kInvalidInput, "write scheme://user:password@host:port/database or dataos://depot",
+      return FailWithFix(ErrorKind::kInvalidInput, "write scheme://host:port/database or dataos://depot",
                          "the address has no scheme");
     }
     address_.scheme = CanonicalScheme(scheme);
@@ -341,7 +341,7 @@ Result<Address> ParseAddress(std::string_view text, const VariableLookup& lookup
   constexpr std::string_view kSpace = " \t\r\n";
   size_t start = text.find_first_not_of(kSpace);
   if (start == std::string_view::npos) {
-    return FailWithFix(ErrorKind::kInvalidInput, "write scheme://user:password@host:port/database or dataos://depot",
+    return FailWithFix(ErrorKind::kInvalidInput, "write scheme://host:port/database or dataos://depot",
                        "the address is empty");
   }
   text = text.substr(start, text.find_last_not_of(kSpace) - start + 1);
@@ -353,7 +353,7 @@ Result<Address> ParseAddress(std::string_view text, const VariableLookup& lookup
     auto value = lookup ? lookup(whole) : std::nullopt;
     if (!value) return UnsetVariables({std::string(whole)});
     if (value->find("://") == std::string::npos) {
-      return FailWithFix(ErrorKind::kInvalidInput, "set it to scheme://user:password@host:port/database",
+      return FailWithFix(ErrorKind::kInvalidInput, "set it to scheme://host:port/database",
                          "the variable {} stands for the whole address, but does not hold one", whole);
     }
     if (value->size() > kLongestAddressBytes || value->find('\0') != std::string::npos) {

@@ -121,6 +121,8 @@ constexpr std::string_view kFamiliesWithoutEffect[] = {
     "internal.", "openlineage.", "cursor.", "snapshot.query.mode.custom.", "database.jdbc.", "database.ssl.", "converter.",
 };
 
+constexpr size_t kMostUnknown = 50;  // reported one by one; the rest are counted
+
 template <size_t N>
 bool InFamily(std::string_view name, const std::string_view (&families)[N]) {
   return std::any_of(std::begin(families), std::end(families),
@@ -155,6 +157,7 @@ std::map<std::string, std::string> ReadCdcProperties(MapReader& properties) {
   std::vector<std::string_view> names;
   for (const Property& property : kMeaningful) names.push_back(property.name);
   names.insert(names.end(), std::begin(kWithoutEffect), std::end(kWithoutEffect));
+  size_t unknown = 0;
   for (const std::string& key : properties.Unread()) {
     auto known = std::find_if(std::begin(kMeaningful), std::end(kMeaningful), [&](const Property& p) { return p.name == key; });
     bool meaningful = known != std::end(kMeaningful) || InFamily(key, kMeaningfulFamilies);
@@ -172,11 +175,14 @@ std::map<std::string, std::string> ReadCdcProperties(MapReader& properties) {
       bool is_connection = key.starts_with("database.") || key.starts_with("mongodb.");
       properties.findings().Notice(properties.KeyPlaceOf(key), properties.PathOf(key), "the property has no effect here",
                                  is_connection ? "the connection is what source.address says" : "remove it");
-    } else {
+    } else if (++unknown <= kMostUnknown) {
       std::string_view nearest = NearestName(key, names);
       properties.findings().Add(properties.KeyPlaceOf(key), properties.PathOf(key).substr(0, 300), "the property is not known",
                               nearest.empty() ? "" : "write " + std::string(nearest));
     }
+  }
+  if (unknown > kMostUnknown) {
+    properties.findings().Add(properties.place(), properties.path(), std::to_string(unknown - kMostUnknown) + " more properties are not known");
   }
   if (!properties.Has("topic.prefix")) {
     properties.Missing("topic.prefix", "write a name for the captured tables' prefix: topic.prefix: shop");

@@ -26,7 +26,7 @@ std::string ReadAddress(MapReader& section, const FormContext& context, Endpoint
   auto text = section.Text("address");
   if (!text || text->empty()) {
     if (!text && section.Take("address") != nullptr) return {};  // of the wrong kind: reported
-    section.Missing("address", "write scheme://user:password@host:port/database or dataos://depot");
+    section.Missing("address", "write scheme://host:port/database or dataos://depot");
     return {};
   }
   endpoint.address_text = *text;

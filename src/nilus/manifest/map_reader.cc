@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstdlib>
 #include <map>
+#include <unordered_set>
 
 #include "nilus/base/option_spec.h"
 
@@ -11,6 +12,7 @@ namespace nilus {
 namespace {
 
 constexpr size_t kNowhere = std::string::npos;
+constexpr size_t kMostUnknownKeys = 100;  // reported one by one; the rest are counted
 
 std::string Fold(std::string_view name, KeyStyle style) {
   std::string folded(name);
@@ -91,8 +93,9 @@ SourcePlace MapReader::KeyPlaceOf(std::string_view name) const {
 
 void MapReader::Missing(std::string_view name, std::string fix) {
   // A misspelt key is reported as unknown with this name as the fix; once is enough.
-  for (const std::string& key : Unread()) {
-    if (!NearestName(key, std::span(&name, 1)).empty()) return;
+  std::vector<std::string> unread = Unread();
+  for (size_t i = 0; i < std::min(unread.size(), kMostUnknownKeys); ++i) {
+    if (!NearestName(unread[i], std::span(&name, 1)).empty()) return;
   }
   std::string key = path_.empty() ? std::string(name) : path_ + "." + std::string(name);
   size_t index = IndexOf(name);
@@ -166,7 +169,7 @@ std::optional<size_t> MapReader::Choice(std::string_view name, std::initializer_
   }
   std::string_view nearest = NearestName(*text, std::span(choices.begin(), choices.size()));
   Add(name, Shown(*text) + " is not known here",
-      nearest.empty() ? "write " + all : "write " + std::string(nearest) + " (known: " + all + ")");
+      nearest.empty() || choices.size() == 1 ? "write " + all : "write " + std::string(nearest) + " (known: " + all + ")");
   return std::nullopt;
 }
 
@@ -224,18 +227,23 @@ bool MapReader::Refuse(std::string_view name, std::string message, std::string f
 }
 
 std::vector<std::string> MapReader::Unread() const {
+  std::unordered_set<std::string> known;
+  for (const std::string& name : known_) known.insert(Fold(name, style_));
   std::vector<std::string> unread;
   for (const auto& entry : node_->entries) {
-    bool read = std::any_of(known_.begin(), known_.end(),
-                            [&](const std::string& name) { return Fold(name, style_) == Fold(entry.first, style_); });
-    if (!read) unread.push_back(entry.first);
+    if (!known.contains(Fold(entry.first, style_))) unread.push_back(entry.first);
   }
   return unread;
 }
 
 void MapReader::Finish() {
   std::vector<std::string_view> known(known_.begin(), known_.end());
-  for (const std::string& key : Unread()) {
+  std::vector<std::string> unread = Unread();
+  if (unread.size() > kMostUnknownKeys) {
+    findings_->Add(KeyPlaceOf(unread[kMostUnknownKeys]), path_, std::to_string(unread.size() - kMostUnknownKeys) + " more keys are not known here");
+    unread.resize(kMostUnknownKeys);
+  }
+  for (const std::string& key : unread) {
     std::string_view nearest = NearestName(key, known);
     std::string fix;
     if (!nearest.empty()) {

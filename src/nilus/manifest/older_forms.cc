@@ -8,7 +8,7 @@
 namespace nilus {
 namespace {
 
-constexpr size_t kMostNodes = 1000;
+constexpr size_t kMostNodes = 200;
 
 struct Node {
   Pipeline pipeline;

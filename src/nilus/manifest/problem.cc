@@ -94,7 +94,10 @@ std::string_view NearestName(std::string_view name, std::span<const std::string_
   size_t best_distance = std::max<size_t>(1, folded.size() / 3) + 1;
   for (std::string_view candidate : candidates) {
     if (candidate.size() > kLongestName) continue;
-    size_t distance = EditDistance(folded, Folded(candidate));
+    std::string other = Folded(candidate);
+    size_t at_least = folded.size() > other.size() ? folded.size() - other.size() : other.size() - folded.size();
+    if (at_least >= best_distance) continue;
+    size_t distance = EditDistance(folded, other);
     if (distance < best_distance) {
       best = candidate;
       best_distance = distance;

@@ -35,13 +35,28 @@ void ReadIntervals(MapReader& options, SourceOptions& result) {
   }
 }
 
+// In a flow map, YAML ends a value at its comma: `{amount: decimal(12,2)}`, as the spec itself writes it, arrives as
+// `amount: "decimal(12"` and a key `2)` without a value. The two halves are put together again.
+TextMap JoinSplitDecimals(TextMap hints) {
+  TextMap joined;
+  for (auto& [column, text] : hints) {
+    bool is_rest = text.empty() && column.size() > 1 && column.ends_with(')') && column.find_first_not_of("0123456789 ") == column.size() - 1;
+    if (is_rest && !joined.empty() && joined.back().second.find('(') != std::string::npos && joined.back().second.find(')') == std::string::npos) {
+      joined.back().second += "," + column;
+    } else {
+      joined.emplace_back(std::move(column), std::move(text));
+    }
+  }
+  return joined;
+}
+
 void ReadTypeHints(MapReader& options, SourceOptions& result) {
-  for (auto& [column, text] : options.TextMap("type_hints")) {
+  for (auto& [column, text] : JoinSplitDecimals(options.TextMap("type_hints"))) {
     auto type = CanonicalColumnType(text);
     if (type) {
       result.type_hints.push_back({column, *type});
     } else {
-      MapReader hints = options.Child("type_hints");
+      MapReader hints(*options.Take("type_hints"), options.PathOf("type_hints"), options.findings());
       hints.Add(column, type.error().message, type.error().fix);
     }
   }
@@ -53,7 +68,7 @@ void ReadMasks(MapReader& options, SourceOptions& result) {
     if (mask) {
       result.masks.push_back(*std::move(mask));
     } else {
-      MapReader masks = options.Child("mask");
+      MapReader masks(*options.Take("mask"), options.PathOf("mask"), options.findings());
       masks.Add(column, mask.error().message, mask.error().fix);
     }
   }

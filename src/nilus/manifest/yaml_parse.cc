@@ -182,6 +182,7 @@ class TreeBuilder : public YAML::EventHandler {
   }
   void Key(const YAML::Mark& mark, Frame& map, const YamlNode& node) {
     if (node.kind != YamlKind::kScalar) Refuse(mark, "a key is " + std::string(YamlKindName(node.kind)), "write a name before the ':'");
+    if (map.keys.size() >= limits_.max_keys) Refuse(mark, "a map holds more than " + std::to_string(limits_.max_keys) + " keys", {});
     map.key = node.text;
     map.key_place = node.place;
     map.key_is_merge = node.text == "<<" && !node.quoted;
@@ -280,7 +281,9 @@ std::vector<YamlNode> ParseYaml(std::string_view text, const std::string& file, 
   std::vector<YamlNode> documents;
   if (!CheckBytes(text, file, limits, problems)) return documents;
   try {
-    std::istringstream stream{std::string(text)};
+    // yaml-cpp takes an unclosed quote as closed when nothing but line ends follow; without those it says so.
+    size_t last = text.find_last_not_of(" \t\r\n");
+    std::istringstream stream{std::string(text.substr(0, last == std::string_view::npos ? 0 : last + 1))};
     YAML::Parser parser(stream);
     TreeBuilder builder(file, limits, documents, problems);
     while (parser.HandleNextDocument(builder)) {

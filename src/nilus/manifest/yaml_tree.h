@@ -40,6 +40,7 @@ struct YamlLimits {
   size_t max_bytes = 1024 * 1024;
   size_t max_documents = 256;
   size_t max_depth = 64;
+  size_t max_keys = 5'000;         // in one map
   size_t max_nodes = 200'000;      // aliases and merges counted as often as they are used
 };
 
