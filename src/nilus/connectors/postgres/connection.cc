@@ -96,6 +96,9 @@ Status Connection::SetUpSession(const std::stop_token& stop) {
   std::string sql = "SET TimeZone='UTC';SET DateStyle='ISO, MDY';SET IntervalStyle='postgres';SET extra_float_digits=3;"
                     "SET bytea_output='hex';SET standard_conforming_strings=on";
   if (server_version() >= 110000) sql += ";SET jit=off";
+  // A database without encoding may hold any bytes: asked for UTF8, the server would refuse to send them.
+  const char* encoding = PQparameterStatus(connection_, "server_encoding");
+  if (encoding != nullptr && std::string_view(encoding) == "SQL_ASCII") sql += ";SET client_encoding='SQL_ASCII'";
   NILUS_TRY(Execute(sql, stop));
   return {};
 }
@@ -275,11 +278,6 @@ Status Connection::AbortCopyIn(const std::string& reason) {
   auto ended = Collect({});  // fails by design; what matters is whether the session is still there
   if (!ended && !is_usable()) return Failure(ended.error());
   return {};
-}
-
-bool Connection::is_utf8_server() const {
-  const char* encoding = PQparameterStatus(connection_, "server_encoding");
-  return encoding != nullptr && std::string_view(encoding) == "UTF8";
 }
 
 bool Connection::is_in_transaction() const {

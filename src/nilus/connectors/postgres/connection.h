@@ -4,7 +4,8 @@
 // All waiting is done in poll(): a stop request wakes it, cancels the running statement at the server and returns
 // kCancelled within moments (resolving a host name is the one thing that cannot be interrupted). One thread at a time.
 //
-// A session is set up so that texts are always the same: client_encoding UTF8, TimeZone UTC, DateStyle ISO,
+// A session is set up so that texts are always the same: client_encoding UTF8 (but SQL_ASCII, that is no conversion and
+// no check, where the database has no encoding: text may then be no UTF-8), TimeZone UTC, DateStyle ISO,
 // IntervalStyle postgres, extra_float_digits 3, bytea_output hex, jit off. search_path stays the role's own, because
 // views, triggers and users' queries may rely on it: so every name in our own SQL is qualified.
 #pragma once
@@ -81,7 +82,6 @@ class Connection {
   Status AbortCopyIn(const std::string& reason);
 
   int server_version() const { return PQserverVersion(connection_); }  // 150020 for 15.20, 90624 for 9.6.24
-  bool is_utf8_server() const;                                         // else text may be invalid (SQL_ASCII) or converted
   PGconn* raw() const { return connection_; }                             // for libpq calls that do no I/O
   // False after the connection was lost or a statement was cancelled: close it, and open another.
   bool is_usable() const { return !broken_ && PQstatus(connection_) == CONNECTION_OK; }

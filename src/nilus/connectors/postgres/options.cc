@@ -80,7 +80,7 @@ Failure UnknownParam(std::string_view key) {
 Result<OptionValues> ReadParams(const Address& address) {
   OptionValues values;
   for (const auto& [key, value] : address.params) {
-    auto spec = std::find_if(std::begin(kAddressParams), std::end(kAddressParams), [&](const OptionSpec& s) { return s.name == key; });
+    auto spec = std::find_if(std::begin(kAddressParams), std::end(kAddressParams), [&name = key](const OptionSpec& s) { return s.name == name; });
     if (spec == std::end(kAddressParams)) return UnknownParam(key);
     if (Status set = SetOption(*spec, value, values); !set) return Failure(InContext("address parameter " + key, set.error()));
   }
@@ -109,9 +109,8 @@ Result<ConnectPlan> PlanConnection(const Address& address) {
     std::string value = part.from_address.empty() ? values.Text(part.key) : part.from_address;
     if (!value.empty()) common.emplace_back(part.key, std::move(value));
   }
-  bool decided_here = false;
   for (const OptionSpec& spec : kAddressParams) {
-    decided_here = spec.name == "user" || spec.name == "password" || spec.name == "dbname" || spec.name == "host" ||
+    bool decided_here = spec.name == "user" || spec.name == "password" || spec.name == "dbname" || spec.name == "host" ||
                    spec.name == "hostaddr" || spec.name == "port" || spec.name == "connect_timeout" || spec.name == "sslmode" ||
                    spec.name == "target_session_attrs";
     if (decided_here) continue;
