@@ -156,9 +156,14 @@ class DuckdbSource : public Source {
 }  // namespace
 
 Result<std::unique_ptr<Source>> OpenSource(const Address& address, const OpenContext& context) {
-  NILUS_ASSIGN(std::string path, FilePath(address));
+  // A `query:` needs no file: SELECT … FROM range(10), read_parquet('…').
+  bool in_memory = address.host.empty() && address.path == ":memory:";
+  std::string path;
+  if (!in_memory) {
+    NILUS_ASSIGN(path, FilePath(address));
+  }
   duck::DatabaseConfig config{.path = std::move(path),
-                              .read_only = true,
+                              .read_only = !in_memory,
                               .memory_bytes = context.duckdb_bytes,
                               .threads = context.threads,
                               .preserve_insertion_order = true};
