@@ -100,8 +100,9 @@ Result<std::unique_ptr<Database>> Database::Open(const std::string& path, const 
     return Fail(ErrorKind::kInvalidInput, "{} is not a file", path);
   }
   sqlite3* db = nullptr;
-  const int access = options.read_only ? SQLITE_OPEN_READONLY
-                                       : SQLITE_OPEN_READWRITE | (options.create ? SQLITE_OPEN_CREATE : 0);
+  // Reading, too, opens for writing where the rights allow it (SQLite falls back by itself): only so can it roll back what
+  // a killed writer left behind. query_only keeps it from changing anything else.
+  const int access = SQLITE_OPEN_READWRITE | (options.create ? SQLITE_OPEN_CREATE : 0);
   const int code = sqlite3_open_v2(path.c_str(), &db, access | SQLITE_OPEN_FULLMUTEX | SQLITE_OPEN_EXRESCODE, nullptr);
   if (code != SQLITE_OK) {
     Error error = db == nullptr ? Error{ErrorKind::kExhausted, "SQLite ran out of memory", {}} : ErrorOf(db, code);
@@ -117,6 +118,7 @@ Result<std::unique_ptr<Database>> Database::Open(const std::string& path, const 
                              "PRAGMA foreign_keys = OFF"}) {
     NILUS_TRY(database->Execute(pragma));
   }
+  if (options.read_only) NILUS_TRY(database->Execute("PRAGMA query_only = ON"));
   if (options.cache_bytes > 0) {
     NILUS_TRY(database->Execute(fmt::format("PRAGMA cache_size = -{}", options.cache_bytes / 1024)));
     NILUS_TRY(database->Execute(fmt::format("PRAGMA temp.cache_size = -{}", options.cache_bytes / 1024)));

@@ -95,7 +95,7 @@ class SqliteSink final : public Sink {
     NILUS_ASSIGN(const StateSql sql, State(pipeline));
     NILUS_ASSIGN(Database* const db, session_->Connect(false));
     if (db == nullptr) return std::nullopt;
-    db->set_stop(stop_);
+    Arm(*db);
     return ReadState(*db, sql, pipeline);
   }
 
@@ -104,7 +104,7 @@ class SqliteSink final : public Sink {
     NILUS_ASSIGN(const StateSql sql, State(pipeline));
     NILUS_ASSIGN(Database* const db, session_->Connect(false));
     if (db == nullptr) return false;
-    db->set_stop(stop_);
+    Arm(*db);
     NILUS_ASSIGN(const std::optional<int64_t> version, LoadVersion(*db, sql, pipeline, load_id));
     return version.has_value();
   }
@@ -114,7 +114,7 @@ class SqliteSink final : public Sink {
     NILUS_ASSIGN(const std::string name, PlainName(table));
     NILUS_ASSIGN(Database* const db, session_->Connect(false));
     if (db == nullptr) return std::nullopt;
-    db->set_stop(stop_);
+    Arm(*db);
     NILUS_ASSIGN(const std::optional<TableInfo> found, FindTable(*db, name));
     if (!found) return std::nullopt;
     return SchemaOf(*found);
@@ -161,18 +161,25 @@ class SqliteSink final : public Sink {
     if (db == nullptr) {
       return std::vector<CheckItem>{{"file", true, fmt::format("{} does not exist yet; the first load creates it", session_->path)}};
     }
-    db->set_stop(stop_);
+    Arm(*db);
     std::vector<CheckItem> items;
     auto check = [&](std::string what, const Result<int64_t>& result, std::string found) {
       items.push_back({std::move(what), result.has_value(), result ? std::move(found) : result.error().ToString()});
     };
     check("read", db->Execute("SELECT count(*) FROM main.sqlite_schema"), session_->path);
-    check("write", db->Execute("BEGIN IMMEDIATE"), "the write lock was taken and given back");
-    db->Rollback();
+    if (!db->in_transaction()) {
+      check("write", db->Execute("BEGIN IMMEDIATE"), "the write lock was taken and given back");
+      db->Rollback();
+    }
     return items;
   }
 
  private:
+  // A load under way brought a stop token of its own.
+  void Arm(Database& db) const {
+    if (session_->loads.empty()) db.set_stop(stop_);
+  }
+
   static Result<StateSql> State(const PipelineId& pipeline) {
     NILUS_TRY(PlainName({pipeline.state_schema, std::string(kStateTable)}));
     return MakeStateSql(Dialect(), pipeline.state_schema);
@@ -206,7 +213,7 @@ class SqliteSink final : public Sink {
   Result<CommitResult> CommitLocked(const CommitRequest& request) {
     NILUS_ASSIGN(const StateSql sql, State(request.pipeline));
     NILUS_ASSIGN(Database* const db, session_->Connect(true));
-    if (session_->loads.empty()) db->set_stop(stop_);
+    Arm(*db);
     NILUS_TRY(session_->Begin(request.pipeline));
     // The write lock is ours: what is read now is what will be replaced.
     NILUS_ASSIGN(const std::optional<int64_t> committed, LoadVersion(*db, sql, request.pipeline, request.load_id));
@@ -224,7 +231,7 @@ class SqliteSink final : public Sink {
     NILUS_TRY(WriteState(*db, sql, request, result.version));
     session_->loads.clear();
     NILUS_FAULT_POINT("sqlite.sink.before_commit");
-    NILUS_TRY(CommitTransaction(*db));
+    NILUS_TRY(CommitTransaction(*db, sql, request));
     NILUS_FAULT_ACK("sqlite.sink.commit");
     return result;
   }
@@ -260,16 +267,19 @@ class SqliteSink final : public Sink {
     return {};
   }
 
-  static Status CommitTransaction(Database& db) {
+  static Status CommitTransaction(Database& db, const StateSql& sql, const CommitRequest& request) {
     Result<int64_t> committed = db.Execute("COMMIT");
     if (committed) return {};
-    Error error = committed.error();
-    // A lock that readers hold, a full disk or a stop leave the transaction open, and rolling back settles it.
-    // After anything else SQLite alone cannot say what a reader of the file will find.
-    const bool settled = error.kind == ErrorKind::kTransient || error.kind == ErrorKind::kCancelled ||
-                         (error.kind == ErrorKind::kExhausted && db.in_transaction());
-    if (!settled) error.kind = ErrorKind::kUnknownOutcome;
-    return Failure(InContext("committing", std::move(error)));
+    Error error = InContext("committing", std::move(committed).error());
+    // A lock that readers hold, or a stop, leaves the transaction open: rolling it back settles it. After anything else
+    // only the file can say which side of the commit it is on.
+    db.Rollback();
+    if (error.kind != ErrorKind::kTransient && error.kind != ErrorKind::kCancelled) {
+      const auto version = LoadVersion(db, sql, request.pipeline, request.load_id);
+      if (!version) error.kind = ErrorKind::kUnknownOutcome;
+      if (version && *version) return {};
+    }
+    return Failure(std::move(error));
   }
 
   std::shared_ptr<Session> session_;

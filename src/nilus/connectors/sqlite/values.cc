@@ -53,7 +53,7 @@ bool DecodeReal(const Value& value, double* out) {
   }
   if (value.storage == SQLITE_INTEGER) {
     *out = static_cast<double>(value.integer);
-    return std::abs(*out) <= kExactIntegers || (*out < 9.2e18 && static_cast<int64_t>(*out) == value.integer);
+    return *out < 0x1p63 && static_cast<int64_t>(*out) == value.integer;
   }
   // SQLite has no NaN of its own: the sink writes it as text.
   if (value.storage == SQLITE_TEXT && value.bytes == "NaN") {

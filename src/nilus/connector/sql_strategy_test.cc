@@ -1,0 +1,192 @@
+#include "nilus/connector/sql_strategy.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "nilus/connector/sql_state.h"
+
+namespace nilus {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+std::string TypeName(const Type& type) { return type.ToString(); }
+std::string Literal(const Scalar& value) { return QuoteText(value.text); }
+
+SqlDialect TestDialect() {
+  return SqlDialect{.name = "TestDB", .identifier_limit = 30, .column_limit = 5, .type_name = TypeName, .literal = Literal};
+}
+
+WriteRequest Request(WriteStrategy strategy) {
+  WriteRequest request;
+  request.load_id = "load";
+  request.table = {"s", "t"};
+  auto schema = std::make_shared<Schema>();
+  schema->fields = {{"id", MakeType(TypeId::kInt64)}, {"v", MakeType(TypeId::kText)}};
+  request.schema = schema;
+  request.strategy = strategy;
+  request.primary_key = {"id"};
+  return request;
+}
+
+std::vector<std::string> Texts(const std::vector<SqlStep>& steps) {
+  std::vector<std::string> texts;
+  for (const SqlStep& step : steps) texts.push_back(step.sql);
+  return texts;
+}
+
+TEST(SqlDialectTest, QuotesWhateverANameHolds) {
+  EXPECT_EQ(QuoteIdentifier("a\"b'; DROP TABLE x; --"), "\"a\"\"b'; DROP TABLE x; --\"");
+  EXPECT_EQ(QuoteText("it's"), "'it''s'");
+  EXPECT_EQ(QuoteTable(TestDialect(), {"s", "t"}), "\"s\".\"t\"");
+  EXPECT_EQ(QuoteTable(TestDialect(), {"", "t"}), "\"t\"");
+}
+
+TEST(SqlDialectTest, RefusesNamesThatCannotBeUsed) {
+  const SqlDialect dialect = TestDialect();
+  EXPECT_TRUE(CheckIdentifier(dialect, "column", std::string(30, 'x')));
+  for (const std::string& bad : {std::string(), std::string("a\0b", 3), std::string("\xff"), std::string(31, 'x')}) {
+    const Status status = CheckIdentifier(dialect, "column", bad);
+    ASSERT_FALSE(status);
+    EXPECT_EQ(status.error().kind, ErrorKind::kInvalidInput);
+  }
+}
+
+TEST(SqlDialectTest, DerivedNamesTellLoadsAndTablesApart) {
+  const std::string name = DerivedName("stage", "load", {"s", "t"});
+  EXPECT_EQ(name, DerivedName("stage", "load", {"s", "t"}));
+  EXPECT_LE(name.size(), 30U);
+  EXPECT_NE(name, DerivedName("stage", "load2", {"s", "t"}));
+  EXPECT_NE(DerivedName("stage", "l", {"a.b", "c"}), DerivedName("stage", "l", {"a", "b.c"}));
+  EXPECT_NE(DerivedName("stage", "l", {"a|1:b", "c"}), DerivedName("stage", "l", {"a", "1:b|c"}));
+}
+
+TEST(LoadSqlTest, RefusesWhatCannotBeLoaded) {
+  const SqlDialect dialect = TestDialect();
+  const auto kind = [&](const WriteRequest& request) {
+    const auto sql = LoadSql::Make(dialect, request);
+    return sql ? std::string("ok") : std::string(ErrorKindName(sql.error().kind)) + ": " + sql.error().message;
+  };
+  EXPECT_EQ(kind(Request(WriteStrategy::kMerge)), "ok");
+  WriteRequest request = Request(WriteStrategy::kMerge);
+  request.primary_key = {"nope"};
+  EXPECT_THAT(kind(request), HasSubstr("primary key `nope`"));
+  request = Request(WriteStrategy::kMerge);
+  request.incremental_key = "nope";
+  EXPECT_THAT(kind(request), HasSubstr("incremental key `nope`"));
+  for (const char* reserved : {"_nilus_seq", "_nilus_valid_from", "_nilus_rank"}) {
+    auto schema = std::make_shared<Schema>(*Request(WriteStrategy::kScd2).schema);
+    schema->fields.push_back({reserved, MakeType(TypeId::kText)});
+    request = Request(WriteStrategy::kScd2);
+    request.schema = schema;
+    EXPECT_THAT(kind(request), HasSubstr(reserved));
+    request.strategy = WriteStrategy::kAppend;  // nothing of ours there
+    EXPECT_EQ(kind(request), "ok");
+  }
+  request = Request(WriteStrategy::kAppend);
+  auto wide = std::make_shared<Schema>();
+  for (int i = 0; i < 6; ++i) wide->fields.push_back({fmt::format("c{}", i), MakeType(TypeId::kText)});
+  request.schema = wide;
+  EXPECT_THAT(kind(request), HasSubstr("unsupported"));
+  auto twins = std::make_shared<Schema>();
+  twins->fields = {{"a", MakeType(TypeId::kText)}, {"A", MakeType(TypeId::kText)}};
+  request.schema = twins;
+  EXPECT_EQ(kind(request), "ok");
+  SqlDialect folding = dialect;
+  folding.case_insensitive_names = true;
+  EXPECT_FALSE(LoadSql::Make(folding, request));
+}
+
+TEST(LoadSqlTest, ReplaceSwapsOrCopies) {
+  SqlDialect dialect = TestDialect();
+  const auto sql = *LoadSql::Make(dialect, Request(WriteStrategy::kReplace));
+  const std::string stage = QuoteIdentifier(DerivedName("stage", "load", {"s", "t"}));
+  EXPECT_THAT(sql.CreateStaging(), ElementsAre("CREATE SCHEMA IF NOT EXISTS \"s\"",
+                                               fmt::format("CREATE TABLE \"s\".{} (\"id\" bigint, \"v\" text)", stage)));
+  TargetState target;
+  EXPECT_THAT(Texts(*sql.Apply(target, std::nullopt)), ElementsAre(fmt::format("ALTER TABLE \"s\".{} RENAME TO \"t\"", stage)));
+  target.existing = *Request(WriteStrategy::kReplace).schema;
+  EXPECT_THAT(Texts(*sql.Apply(target, std::nullopt)),
+              ElementsAre("DROP TABLE \"s\".\"t\"", fmt::format("ALTER TABLE \"s\".{} RENAME TO \"t\"", stage)));
+  target.can_drop = false;
+  EXPECT_THAT(Texts(*sql.Apply(target, std::nullopt)),
+              ElementsAre("DELETE FROM \"s\".\"t\"",
+                          fmt::format("INSERT INTO \"s\".\"t\" (\"id\", \"v\") SELECT \"id\", \"v\" FROM \"s\".{}", stage),
+                          fmt::format("DROP TABLE \"s\".{}", stage)));
+  target.existing->fields.pop_back();
+  EXPECT_THAT(Texts(*sql.PrepareTarget(target)),
+              ElementsAre("CREATE SCHEMA IF NOT EXISTS \"s\"", "ALTER TABLE \"s\".\"t\" ADD COLUMN \"v\" text"));
+}
+
+TEST(LoadSqlTest, ColumnsThatComeLaterJoinStagingAndInserts) {
+  const SqlDialect dialect = TestDialect();
+  auto sql = *LoadSql::Make(dialect, Request(WriteStrategy::kMerge));
+  Schema batch = *Request(WriteStrategy::kMerge).schema;
+  batch.fields.push_back({"v__v_text", MakeType(TypeId::kText)});
+  const std::vector<Field> missing = sql.MissingFrom(batch);
+  ASSERT_EQ(missing.size(), 1U);
+  const auto added = sql.AddColumns(missing);
+  ASSERT_TRUE(added);
+  EXPECT_THAT(*added, ElementsAre(testing::EndsWith("ADD COLUMN \"v__v_text\" text")));
+  EXPECT_THAT(sql.MissingFrom(batch), IsEmpty());
+  EXPECT_THAT(Texts(*sql.Apply({}, std::nullopt)), testing::Contains(HasSubstr("(\"id\", \"v\", \"v__v_text\")")));
+  // Refused columns leave the load as it was.
+  EXPECT_FALSE(sql.AddColumns({{"a", MakeType(TypeId::kText)}, {"b", MakeType(TypeId::kText)}, {"c", MakeType(TypeId::kText)}}));
+  EXPECT_EQ(sql.columns().size(), 3);
+}
+
+TEST(LoadSqlTest, MatchesKeysAsTheDialectDoesBest) {
+  SqlDialect dialect = TestDialect();
+  WriteRequest request = Request(WriteStrategy::kMerge);
+  request.primary_key = {"id", "v"};
+  request.key_is_unique = true;
+  auto steps = Texts(*LoadSql::Make(dialect, request)->Apply({}, std::nullopt));
+  ASSERT_EQ(steps.size(), 3U);
+  EXPECT_THAT(steps[0], HasSubstr("EXISTS (SELECT 1 FROM \"_nilus_stage_"));
+  EXPECT_THAT(steps[0], HasSubstr("i.\"id\" = t.\"id\" AND i.\"v\" = t.\"v\""));
+  dialect.keys_by_row_in = true;
+  steps = Texts(*LoadSql::Make(dialect, request)->Apply({}, std::nullopt));
+  EXPECT_THAT(steps[0], HasSubstr("(t.\"id\", t.\"v\") IN (SELECT i.\"id\", i.\"v\" FROM"));
+}
+
+TEST(LoadSqlTest, BoundsOfIntervalsAreLiterals) {
+  const SqlDialect dialect = TestDialect();
+  WriteRequest request = Request(WriteStrategy::kDeleteInsert);
+  request.incremental_key = "v";
+  const auto sql = *LoadSql::Make(dialect, request);
+  KeyRange interval{.column = "v", .lower = Scalar{MakeType(TypeId::kText), "o'hara"}, .upper = Scalar{MakeType(TypeId::kText), "p"},
+                    .upper_inclusive = false};
+  EXPECT_THAT(Texts(*sql.Apply({}, interval))[0], HasSubstr("(\"v\" >= 'o''hara' AND \"v\" < 'p')"));
+  interval.lower->text = std::string("a\0b", 3);
+  EXPECT_FALSE(sql.Apply({}, interval));
+}
+
+TEST(StateSqlTest, ParametersAppearInTheirOrder) {
+  const auto sql = *MakeStateSql(TestDialect(), "s");
+  for (const std::string& statement : {sql.select_state, sql.select_load, sql.insert_state, sql.update_state, sql.insert_load}) {
+    size_t last = 0;
+    for (int i = 1; statement.find(fmt::format("${}", i)) != std::string::npos; ++i) {
+      EXPECT_GT(statement.find(fmt::format("${}", i)), last) << statement;
+      last = statement.find(fmt::format("${}", i));
+    }
+    EXPECT_GT(last, 0U);
+  }
+  EXPECT_THAT(sql.create, testing::SizeIs(3));
+  EXPECT_FALSE(MakeStateSql(TestDialect(), ""));
+}
+
+TEST(CountRowsTest, MergeCountsReplacedRowsAsUpdated) {
+  CommitResult result;
+  CountRows(SqlEffect::kReplaced, 3, &result);
+  CountRows(SqlEffect::kInserted, 10, &result);
+  CountRows(SqlEffect::kDeleted, 2, &result);
+  CountRows(SqlEffect::kStaged, 99, &result);
+  EXPECT_EQ(result.rows_inserted, 7);
+  EXPECT_EQ(result.rows_updated, 3);
+  EXPECT_EQ(result.rows_deleted, 2);
+}
+
+}  // namespace
+}  // namespace nilus
