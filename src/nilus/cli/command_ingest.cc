@@ -101,7 +101,10 @@ class Ingest final : public Command {
     if (Status status = CollectValues(values); !status) return ReportError(context, status.error());
     settings_.progress = ChooseProgress(context, settings_.quiet);
     if (progress_ == "log" && settings_.progress == ProgressMode::kLive) settings_.progress = ProgressMode::kPlain;
-    LoadedManifests loaded = LoadFromFlags(values, "", MakeLoadOptions(context.registry, overrides_, resources_));
+    LoadedManifests loaded =
+        LoadFromFlags(values, "ingest", MakeLoadOptions(context.registry, overrides_, resources_));
+    // Without a name the engine keys the state by a hash of addresses and tables: two sources of one table stay apart.
+    for (Pipeline& pipeline : loaded.pipelines) pipeline.name.clear();
     return RunPipelines(context, ResolveAll(std::move(loaded), context.registry, /*write_files=*/true), settings_);
   }
 
@@ -121,7 +124,9 @@ class Ingest final : public Command {
       if (!texts_[i]) continue;
       if (flag.flag == "--dest-table") has_dest_table = true;
       if (flag.flag == "--source-table") source_table = *texts_[i];
-      add(std::string(flag.path), *texts_[i], flag.flag);
+      // A value that begins with a brace would be read as a map: the other spelling of a placeholder is none.
+      bool is_placeholder = flag.path.ends_with(".address") && texts_[i]->starts_with('{');
+      add(std::string(flag.path), is_placeholder ? "$" + *texts_[i] : *texts_[i], flag.flag);
     }
     if (!has_dest_table && !source_table.empty()) {
       if (source_table.starts_with("query:")) {

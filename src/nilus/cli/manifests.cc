@@ -93,6 +93,7 @@ OpenContext MakeOpenContext(const Context& context) {
 }
 
 std::string DisplayName(const Pipeline& pipeline) {
+  if (pipeline.name.empty()) return "ingest";
   return pipeline.node.empty() ? pipeline.name : pipeline.name + "/" + pipeline.node;
 }
 

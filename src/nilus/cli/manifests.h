@@ -46,7 +46,7 @@ Result<OpenAddress> FindAddress(Context& context, const std::string& text,
 // What a source or sink of a single command is opened with: the default memory plan, no options.
 OpenContext MakeOpenContext(const Context& context);
 
-// "customers/load" for people.
+// "customers/load" for people; "ingest" for one from flags, which has no name.
 std::string DisplayName(const Pipeline& pipeline);
 
 }  // namespace nilus::cli

@@ -156,7 +156,7 @@ TEST(Program, OutputThatDoesNotArriveFailsTheCommand) {
 
 TEST(Program, ErrorsAreRedactedAndSafeForATerminal) {
   TestProgram program;
-  EXPECT_EQ(program.Run({"check", "fake:///broken"}), kRunFailed);
+  EXPECT_EQ(program.Run({"check", "fake:///broken", "--as", "source"}), kRunFailed);
   EXPECT_EQ(program.Run({"query", "fake:///broken", "SELECT 1"}), kRunFailed);
   EXPECT_THAT(program.out.text() + program.err.text(), Not(HasSubstr("hunter2-canary")));
   EXPECT_THAT(program.err.text(), HasSubstr("fix:   use another one"));

@@ -63,7 +63,7 @@ Outcome Run(Context& context, const Pipeline& pipeline, const RunSettings& setti
   }
   if (report.error) {
     Error error{report.error->kind, report.error->message, report.error->fix};
-    std::string where = report.name;
+    std::string where = DisplayName(pipeline);
     if (!report.error->phase.empty()) where += ", " + report.error->phase;
     if (!report.error->table.empty()) where += " of " + report.error->table;
     ReportError(context, InContext(where, std::move(error)), true);

@@ -5,6 +5,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "nilus/cli/connectors.h"
 #include "nilus/cli/fake_connector_testing.h"
 
 namespace nilus::cli {
@@ -126,13 +127,16 @@ TEST(RunPipelines, NothingRunsWhenOneFileIsWrong) {
 
 TEST(RunPipelines, ModesThatComeLaterAreRefusedNotIgnored) {
   TestFolder folder;
-  std::string text = FakeManifest("s", "1", "x");
-  text.replace(text.find("type: batch"), 11, "type: stream");
-  std::string file = folder.Write("s.yaml", text);
+  std::string file = folder.Write("c.yaml",
+                                  "name: c\nversion: v1alpha\ntype: nilus\nspec:\n  type: cdc\n"
+                                  "  source: {address: \"postgresql://u@127.0.0.1:1/d\", options: {source_table: public.t}, "
+                                  "cdc: {topic.prefix: shop}}\n"
+                                  "  sink: {address: \"postgresql://u@127.0.0.1:1/d\", options: {dest_table: raw}}\n");
   TestProgram program;
+  for (const Connector* connector : AllConnectors().all()) program.registry.Add(*connector);
+  EXPECT_EQ(program.Run({"validate", file}), kDone) << program.err.text();
   EXPECT_EQ(program.Run({"run", file}), kRunFailed) << program.err.text();
-  EXPECT_THAT(program.err.text(), HasSubstr("`type: stream` cannot run"));
-  EXPECT_EQ(TestProgram().Run({"validate", file}), kDone);
+  EXPECT_THAT(program.err.text(), HasSubstr("`type: cdc` cannot run"));
 }
 
 TEST(RunPipelines, AStopBeforeTheStartIsAnInterruption) {

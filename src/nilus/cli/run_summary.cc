@@ -4,6 +4,7 @@
 
 #include "nilus/base/redact.h"
 #include "nilus/cli/display.h"
+#include "nilus/cli/manifests.h"
 
 namespace nilus::cli {
 namespace {
@@ -63,7 +64,7 @@ std::string RenderRunSummary(const Context& context, const RunReport& report, co
   std::string text;
   for (const TableReport& table : report.tables) {
     text +=
-        fmt::format("{} {}: {} from {} to {} ({}) in {}\n", Styled(context, Style::kGreen, "done"), Safe(report.name),
+        fmt::format("{} {}: {} from {} to {} ({}) in {}\n", Styled(context, Style::kGreen, "done"), Safe(DisplayName(pipeline)),
                     FormatRows(table.rows_out), Safe(table.source), Styled(context, Style::kBold, Safe(table.name)),
                     report.strategy, FormatSeconds(report.seconds));
     if (std::string counts = Counts(table); !counts.empty()) text += "     " + counts + "\n";
@@ -75,7 +76,7 @@ std::string RenderRunSummary(const Context& context, const RunReport& report, co
   }
   if (report.tables.empty()) {
     text += fmt::format("{} {}: nothing new to load, in {}\n", Styled(context, Style::kGreen, "done"),
-                        Safe(report.name), FormatSeconds(report.seconds));
+                        Safe(DisplayName(pipeline)), FormatSeconds(report.seconds));
   }
   for (const SchemaChange& change : report.schema_changes) {
     std::string what = change.column.empty() ? change.table : change.table + "." + change.column;
