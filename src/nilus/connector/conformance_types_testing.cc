@@ -1,4 +1,6 @@
 // Every logical type with its edge values, sink → source.
+#include <algorithm>
+
 #include "nilus/connector/conformance_testing.h"
 
 namespace nilus::conformance {
@@ -72,6 +74,38 @@ TEST_P(ConformanceTest, EveryTypeKeepsItsEdgeValues) {
       ASSERT_NE(found, got.end());
       EXPECT_TRUE((*found)[1] == expected) << "wrote " << Shortened(row[1].value_or("NULL")) << ", read "
                                            << Shortened((*found)[1].value_or("NULL"));
+    }
+  }
+}
+
+// Keys of each type: found again by merge, and told apart.
+TEST_P(ConformanceTest, MergeFindsKeysOfEveryType) {
+  if (!Supports(WriteStrategy::kMerge)) GTEST_SKIP() << "the sink has no such strategy";
+  for (const TypeCase& test : TypeCases()) {
+    SCOPED_TRACE(test.name);
+    if (test.type.id == TypeId::kJson || !quirks().reads_as(test.type)) continue;  // JSON has no equality worth a key
+    SchemaPtr schema = MakeSchema({MakeField("id", test.type), MakeField("v", TypeId::kText)});
+    std::vector<Row> first;
+    std::vector<Row> second;
+    for (const std::string& value : test.values) {
+      if (value.size() > 1000 || value == "-0" || !quirks().value_reads_as(test.type, value)) continue;
+      first.push_back({value, "first"});
+      if (second.size() * 2 < first.size()) second.push_back({value, "second"});
+    }
+    std::vector<Row> expected;
+    for (const Row& row : first) {
+      const bool renewed = std::any_of(second.begin(), second.end(), [&](const Row& other) { return other[0] == row[0]; });
+      expected.push_back({quirks().value_reads_as(test.type, *row[0]), renewed ? "second" : "first"});
+    }
+    std::sort(expected.begin(), expected.end());
+    const std::string table = fmt::format("key_{}", test.name);
+    for (const bool unique : {false, true}) {
+      WriteRequest request = Request(table, schema, WriteStrategy::kMerge, fmt::format("{}-{}-1", table, unique));
+      request.key_is_unique = unique;
+      ASSERT_NILUS_OK(Load(request, first));
+      request.load_id = fmt::format("{}-{}-2", table, unique);
+      ASSERT_NILUS_OK(Load(request, second));
+      EXPECT_EQ(ReadTable(table).Sorted({"id", "v"}), expected);
     }
   }
 }

@@ -11,6 +11,8 @@
 namespace nilus::sqlite {
 namespace {
 
+static_assert(SQLITE_VERSION_NUMBER >= 3'037'000, "UPDATE … FROM, pragma_table_list and sqlite3_changes64 are needed");
+
 constexpr int kProgressSteps = 20'000;  // virtual machine steps between two looks at the stop token: well under 10 ms
 constexpr std::chrono::milliseconds kBusyWait{5};
 
