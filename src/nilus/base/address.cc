@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <utility>
 
+#include "nilus/base/address_split.h"
 #include "nilus/base/address_template.h"
 #include "nilus/base/encoding.h"
 #include "nilus/base/option_spec.h"
@@ -17,14 +18,17 @@ namespace {
 constexpr size_t kLongestAddressBytes = 64 * 1024;
 
 constexpr std::array<std::string_view, 6> kFileSchemes = {"file", "csv", "jsonl", "json", "parquet", "lakehouse"};
-constexpr std::array<std::string_view, 2> kEmbeddedSchemes = {"sqlite", "duckdb"};  // scheme:///relative, scheme:////absolute
-constexpr std::array<std::string_view, 9> kObjectSchemes = {"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "wasbs", "sftp"};
+constexpr std::array<std::string_view, 2> kEmbeddedSchemes = {"sqlite",
+                                                              "duckdb"};  // scheme:///relative, scheme:////absolute
+constexpr std::array<std::string_view, 9> kObjectSchemes = {"s3",   "s3a",   "gs",    "gcs", "az",
+                                                            "abfs", "abfss", "wasbs", "sftp"};
 constexpr std::array<std::string_view, 4> kTokenSchemes = {"databricks", "motherduck", "nats", "nats+jetstream"};
 // SQLAlchemy's "dialect+driver": the driver means nothing here.
-constexpr std::array<std::string_view, 8> kPythonDrivers = {"psycopg2", "psycopg", "asyncpg", "pymysql",
-                                                            "mysqldb", "mysqlconnector", "pyodbc", "pymssql"};
+constexpr std::array<std::string_view, 8> kPythonDrivers = {"psycopg2", "psycopg",        "asyncpg", "pymysql",
+                                                            "mysqldb",  "mysqlconnector", "pyodbc",  "pymssql"};
 // Names so common that hiding them would garble every message and hide nothing.
-constexpr std::array<std::string_view, 8> kCommonUsers = {"postgres", "root", "admin", "user", "app", "test", "default", "nilus"};
+constexpr std::array<std::string_view, 8> kCommonUsers = {"postgres", "root", "admin",   "user",
+                                                          "app",      "test", "default", "nilus"};
 
 template <size_t N>
 bool IsOneOf(std::string_view text, const std::array<std::string_view, N>& list) {
@@ -37,10 +41,6 @@ std::string Lower(std::string_view text) {
   return lower;
 }
 
-bool IsDigits(std::string_view text) {
-  return !text.empty() && std::all_of(text.begin(), text.end(), [](unsigned char c) { return std::isdigit(c); });
-}
-
 bool IsScheme(std::string_view text) {
   if (text.empty() || !std::isalpha(static_cast<unsigned char>(text[0]))) return false;
   return std::all_of(text.begin(), text.end(),
@@ -50,102 +50,9 @@ bool IsScheme(std::string_view text) {
 std::string CanonicalScheme(std::string_view text) {
   std::string scheme = Lower(text);
   size_t plus = scheme.find('+');
-  if (plus != std::string::npos && IsOneOf(std::string_view(scheme).substr(plus + 1), kPythonDrivers)) scheme.resize(plus);
+  if (plus != std::string::npos && IsOneOf(std::string_view(scheme).substr(plus + 1), kPythonDrivers))
+    scheme.resize(plus);
   return scheme;
-}
-
-// Where the query starts: the first '?', or, where a glob may hold one, the first that `key=` follows.
-size_t FindQuery(std::string_view text, bool may_be_glob) {
-  size_t at = text.find('?');
-  if (!may_be_glob) return at;
-  for (; at != std::string_view::npos; at = text.find('?', at + 1)) {
-    size_t end = at + 1;
-    while (end < text.size() && (std::isalnum(static_cast<unsigned char>(text[end])) || text[end] == '_' || text[end] == '-' ||
-                                 text[end] == '.')) {
-      ++end;
-    }
-    if (end > at + 1 && end < text.size() && text[end] == '=') return at;
-  }
-  return at;
-}
-
-// One "host:port", "[::1]:port" or "host" as written. `port` is absent when no colon was there.
-struct HostPortText {
-  std::string_view host;
-  std::optional<std::string_view> port;
-};
-
-Result<HostPortText> SplitHostPort(std::string_view text) {
-  if (text.starts_with('[')) {
-    size_t close = text.find(']');
-    if (close == std::string_view::npos) {
-      return FailWithFix(ErrorKind::kInvalidInput, "write [::1]:5432", "the host's '[' is never closed by ']'");
-    }
-    std::string_view rest = text.substr(close + 1);
-    if (!rest.empty() && rest[0] != ':') return Fail(ErrorKind::kInvalidInput, "something else than ':port' follows the host's ']'");
-    HostPortText parts{text.substr(1, close - 1), std::nullopt};
-    if (!rest.empty()) parts.port = rest.substr(1);
-    return parts;
-  }
-  size_t colon = text.find(':');
-  if (colon == std::string_view::npos) return HostPortText{text, std::nullopt};
-  if (text.find(':', colon + 1) != std::string_view::npos) {
-    return FailWithFix(ErrorKind::kInvalidInput, "write an IPv6 address in brackets: [::1]:5432",
-                       "the host holds several ':'");
-  }
-  return HostPortText{text.substr(0, colon), text.substr(colon + 1)};
-}
-
-Result<int> ParsePort(std::string_view text) {
-  auto number = ParseInteger(text);
-  if (!IsDigits(text) || !number || *number < 1 || *number > 65535) {
-    return FailWithFix(ErrorKind::kInvalidInput,
-                       "write a number from 1 to 65535; if a password with special characters stands in the address, put it "
-                       "in a variable: {DB_PASSWORD}",
-                       "the port is not a number from 1 to 65535");
-  }
-  return static_cast<int>(*number);
-}
-
-// Splits userinfo from hosts. A password written raw may hold any character; see ParseAddress's contract.
-struct Authority {
-  std::optional<std::string_view> userinfo;
-  std::string_view hosts;
-  std::string_view rest;  // from the '/' or '?' that ends the authority
-};
-
-bool LooksLikeHosts(std::string_view text) {  // every part "name", "name:" + digits or placeholder, or bracketed
-  while (true) {
-    size_t comma = text.find(',');
-    auto parts = SplitHostPort(text.substr(0, comma));
-    if (!parts) return false;
-    if (parts->port && !parts->port->empty() && !IsDigits(*parts->port) && PlaceholderNames(*parts->port).empty()) return false;
-    if (comma == std::string_view::npos) return true;
-    text.remove_prefix(comma + 1);
-  }
-}
-
-Result<Authority> SplitAuthority(std::string_view text, bool path_may_hold_at) {
-  size_t end = std::min(text.find_first_of("/?"), text.size());
-  std::string_view head = text.substr(0, end);
-  size_t at = head.rfind('@');
-  if (at == std::string_view::npos) {
-    // "user:pa/ss@host/db": no host reads like that, and an '@' further on ends the password.
-    size_t later = text.find('@', end);
-    if (!LooksLikeHosts(head) && later != std::string_view::npos) {
-      end = std::min(text.find_first_of("/?", later), text.size());
-      at = text.substr(0, end).rfind('@');
-      return Authority{text.substr(0, at), text.substr(at + 1, end - at - 1), text.substr(end)};
-    }
-    return Authority{std::nullopt, head, text.substr(end)};
-  }
-  std::string_view path = text.substr(end, text.find('?', end) - end);
-  if (!path_may_hold_at && head.substr(0, at).find(':') != std::string_view::npos && path.find('@') != std::string_view::npos) {
-    return FailWithFix(ErrorKind::kInvalidInput,
-                       "put the password in a variable ({DB_PASSWORD}), or write its '@' as %40 and its '/' as %2F",
-                       "the address can be read in two ways: an '@' stands before and after a '/'");
-  }
-  return Authority{head.substr(0, at), head.substr(at + 1), text.substr(end)};
 }
 
 // Parses one address; `fill_` holds what placeholders became.
@@ -203,7 +110,8 @@ class Parser {
     std::string_view name = rest.substr(0, query);
     size_t end = name.find_first_of(":/");
     address_.host = fill_.Fill(name.substr(0, end));
-    if (address_.host.empty()) return FailWithFix(ErrorKind::kInvalidInput, "write dataos://<depot>", "the depot's name is missing");
+    if (address_.host.empty())
+      return FailWithFix(ErrorKind::kInvalidInput, "write dataos://<depot>", "the depot's name is missing");
     std::string_view path = end == std::string_view::npos ? std::string_view() : name.substr(end + 1);
     address_.path = fill_.Fill(path);
     return ParseQuery(rest.substr(query));
@@ -222,7 +130,8 @@ class Parser {
       NILUS_ASSIGN(HostPortText parts, SplitHostPort(hosts));
       address_.host = fill_.Fill(parts.host);
       if (address_.host.find_first_of("@<>\" ") != std::string::npos) {
-        return FailWithFix(ErrorKind::kInvalidInput, "put a password with special characters in a variable: {DB_PASSWORD}",
+        return FailWithFix(ErrorKind::kInvalidInput,
+                           "put a password with special characters in a variable: {DB_PASSWORD}",
                            "the host holds a character that no host has");
       }
       if (parts.port && !parts.port->empty()) {
@@ -268,11 +177,13 @@ class Parser {
       if (pair.empty()) continue;
       size_t equals = pair.find('=');
       std::string key = fill_.Fill(pair.substr(0, equals));
-      if (key.empty()) return Fail(ErrorKind::kInvalidInput, "a query parameter of the address has no name before its '='");
+      if (key.empty())
+        return Fail(ErrorKind::kInvalidInput, "a query parameter of the address has no name before its '='");
       std::string_view written = equals == std::string_view::npos ? std::string_view() : pair.substr(equals + 1);
       std::string value = IsSecretName(key) ? fill_.FillSecret(written) : fill_.Fill(written);
       if (!address_.params.emplace(key, std::move(value)).second) {
-        return FailWithFix(ErrorKind::kInvalidInput, "write it once", "the query parameter '{}' stands in the address twice", key);
+        return FailWithFix(ErrorKind::kInvalidInput, "write it once",
+                           "the query parameter '{}' stands in the address twice", key);
       }
     }
     return {};
@@ -282,7 +193,8 @@ class Parser {
     address_.had_percent_sequences = fill_.filled_secret_holds_percent();
     RegisterSecret(address_.password);
     bool is_token = address_.password.empty() && IsOneOf(address_.scheme, kTokenSchemes);
-    bool is_common = IsOneOf(Lower(address_.user), kCommonUsers) || address_.scheme.find(Lower(address_.user)) != std::string::npos;
+    bool is_common =
+        IsOneOf(Lower(address_.user), kCommonUsers) || address_.scheme.find(Lower(address_.user)) != std::string::npos;
     if (is_token || (user_was_filled_ && !is_common)) RegisterSecret(address_.user);
     for (const auto& [key, value] : address_.params) {
       if (IsSecretName(key)) RegisterSecret(value);
@@ -345,7 +257,8 @@ Result<Address> ParseAddress(std::string_view text, const VariableLookup& lookup
                        "the address is empty");
   }
   text = text.substr(start, text.find_last_not_of(kSpace) - start + 1);
-  if (text.size() > kLongestAddressBytes) return Fail(ErrorKind::kInvalidInput, "the address is longer than {} bytes", kLongestAddressBytes);
+  if (text.size() > kLongestAddressBytes)
+    return Fail(ErrorKind::kInvalidInput, "the address is longer than {} bytes", kLongestAddressBytes);
   if (text.find('\0') != std::string_view::npos) return Fail(ErrorKind::kInvalidInput, "the address holds a NUL byte");
   NILUS_TRY(CheckForTemplates(text));
   std::string_view whole;
@@ -361,7 +274,9 @@ Result<Address> ParseAddress(std::string_view text, const VariableLookup& lookup
     }
     return Parser(*value, nullptr).Parse();
   }
-  return Parser(text, lookup ? lookup : [](std::string_view) { return std::optional<std::string>(); }).Parse();
+  return Parser(
+             text, lookup ? lookup : [](std::string_view) { return std::optional<std::string>(); })
+      .Parse();
 }
 
 std::optional<std::string> AddressScheme(std::string_view text) {
@@ -377,12 +292,13 @@ bool IsSecretName(std::string_view name) {
   for (char c : Lower(name)) {
     if (std::isalnum(static_cast<unsigned char>(c))) plain.push_back(c);
   }
-  for (std::string_view ending : {"url", "uri", "endpoint", "path", "file", "location", "type", "name", "expiry", "mode"}) {
+  for (std::string_view ending :
+       {"url", "uri", "endpoint", "path", "file", "location", "type", "name", "expiry", "mode"}) {
     if (plain.ends_with(ending)) return false;
   }
-  for (std::string_view part : {"password", "passwd", "pwd", "secret", "token", "apikey", "accesskey", "accountkey", "sharedkey",
-                                "privatekey", "passphrase", "credentialsbase64", "credentialsjson", "signature", "nkeyseed",
-                                "connectionstring"}) {
+  for (std::string_view part :
+       {"password", "passwd", "pwd", "secret", "token", "apikey", "accesskey", "accountkey", "sharedkey", "privatekey",
+        "passphrase", "credentialsbase64", "credentialsjson", "signature", "nkeyseed", "connectionstring"}) {
     if (plain.find(part) != std::string::npos) return true;
   }
   return plain == "seed" || plain == "sig" || plain == "pass";

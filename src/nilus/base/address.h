@@ -19,14 +19,15 @@ struct HostPort {
 };
 
 struct Address {
-  std::string scheme;      // lower case: postgresql, sqlite, file, dataos, …
+  std::string scheme;  // lower case: postgresql, sqlite, file, dataos, …
   std::string user;
-  std::string password;    // registered with RegisterSecret when it is filled in
-  std::string host;        // without brackets for one IPv6 address; several hosts stay "h1:1,[::1]:2" (see Hosts)
-  int port = 0;            // 0: not given, or several hosts
-  std::string path;        // as the scheme reads it: "db" for database URIs (no leading '/'), the whole path for file-like ones
-  std::map<std::string, std::string, std::less<>> params;   // query parameters, decoded; repeated keys are an error
-  bool had_percent_sequences = false;   // a filled-in secret holds %XX: a login failure hints at urldecode (spec 02)
+  std::string password;  // registered with RegisterSecret when it is filled in
+  std::string host;      // without brackets for one IPv6 address; several hosts stay "h1:1,[::1]:2" (see Hosts)
+  int port = 0;          // 0: not given, or several hosts
+  std::string
+      path;  // as the scheme reads it: "db" for database URIs (no leading '/'), the whole path for file-like ones
+  std::map<std::string, std::string, std::less<>> params;  // query parameters, decoded; repeated keys are an error
+  bool had_percent_sequences = false;  // a filled-in secret holds %XX: a login failure hints at urldecode (spec 02)
 
   // The parameter's value, or `fallback`.
   std::string Param(std::string_view key, std::string_view fallback = {}) const;

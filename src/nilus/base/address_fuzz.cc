@@ -16,7 +16,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (address) {
     if (address->scheme.empty() || address->port < 0 || address->port > 65535) abort();
     address->Hosts();
-    if (address->password.find(kCanary) != std::string::npos && nilus::Redact(address->ToDisplay()).find(kCanary) != std::string::npos &&
+    if (address->password.find(kCanary) != std::string::npos &&
+        nilus::Redact(address->ToDisplay()).find(kCanary) != std::string::npos &&
         address->user.find(kCanary) == std::string::npos && address->host.find(kCanary) == std::string::npos &&
         address->path.find(kCanary) == std::string::npos) {
       abort();
@@ -32,7 +33,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   auto filled = nilus::ParseAddress("postgresql://u:{SECRET}@h:1/d?sslpassword=${SECRET}&x=1", lookup);
   if (secret.find('\0') != std::string::npos) {
     if (filled) abort();
-  } else if (!filled || filled->password != secret || filled->Param("sslpassword") != secret || filled->host != "h" || filled->path != "d") {
+  } else if (!filled || filled->password != secret || filled->Param("sslpassword") != secret || filled->host != "h" ||
+             filled->path != "d") {
     abort();
   }
   nilus::ForgetSecretsForTesting();

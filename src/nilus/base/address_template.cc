@@ -78,7 +78,8 @@ Failure UnsetVariables(std::vector<std::string> names) {
 std::vector<std::string> PlaceholderNames(std::string_view text) {
   std::vector<std::string> names;
   Placeholder placeholder;
-  for (size_t from = 0; FindPlaceholder(text, from, &placeholder); from = placeholder.end) names.emplace_back(placeholder.name);
+  for (size_t from = 0; FindPlaceholder(text, from, &placeholder); from = placeholder.end)
+    names.emplace_back(placeholder.name);
   return names;
 }
 

@@ -137,10 +137,12 @@ TEST_F(AddressTest, DecodesPercentOnce) {
 
 // Spec 02: every system, every character, wherever a secret can stand.
 constexpr std::string_view kSpecialCharacters = "@:/?#&=+;%\\'\"{}()*$! ";
-constexpr std::string_view kSystems[] = {"mssql", "postgresql", "mongodb", "mysql", "redshift", "snowflake", "clickhouse", "synapse"};
+constexpr std::string_view kSystems[] = {"mssql",    "postgresql", "mongodb",    "mysql",
+                                         "redshift", "snowflake",  "clickhouse", "synapse"};
 
 TEST_F(AddressTest, KeepsEverySpecialCharacterOfAFilledInSecret) {
-  std::vector<std::string> secrets = {std::string(kSpecialCharacters), "{OTHER}", "${OTHER}", "%41%2F", "p%40ss", "a@b:c/d?e#f", "{{x}}", "://"};
+  std::vector<std::string> secrets = {
+      std::string(kSpecialCharacters), "{OTHER}", "${OTHER}", "%41%2F", "p%40ss", "a@b:c/d?e#f", "{{x}}", "://"};
   for (char c : kSpecialCharacters) {
     secrets.push_back(std::string("pre") + c + "post");
     secrets.push_back("x" + std::string(3, c));
@@ -149,7 +151,12 @@ TEST_F(AddressTest, KeepsEverySpecialCharacterOfAFilledInSecret) {
     for (const std::string& secret : secrets) {
       SCOPED_TRACE(std::string(system) + " with " + secret);
       Address address = Parse(std::string(system) + "://{USER}:${PASSWORD}@{HOST}:{PORT}/{DB}?token={TOKEN}&x=1",
-                              {{"USER", secret}, {"PASSWORD", secret}, {"HOST", "db"}, {"PORT", "1234"}, {"DB", secret}, {"TOKEN", secret}});
+                              {{"USER", secret},
+                               {"PASSWORD", secret},
+                               {"HOST", "db"},
+                               {"PORT", "1234"},
+                               {"DB", secret},
+                               {"TOKEN", secret}});
       EXPECT_EQ(address.user, secret);
       EXPECT_EQ(address.password, secret);
       EXPECT_EQ(address.host, "db");
@@ -208,7 +215,8 @@ TEST_F(AddressTest, NamesEveryUnsetVariableAndNoValue) {
 }
 
 TEST_F(AddressTest, ReportsTemplatesThatWereNeverFilled) {
-  EXPECT_THAT(Refuse("postgresql://u:${{ secrets.password }}@h/d").message, HasSubstr("${{ secrets.password }} was never filled"));
+  EXPECT_THAT(Refuse("postgresql://u:${{ secrets.password }}@h/d").message,
+              HasSubstr("${{ secrets.password }} was never filled"));
   EXPECT_THAT(Refuse("postgresql://u:{{ password }}@h/d").message, HasSubstr("never filled"));
 }
 
@@ -264,7 +272,8 @@ TEST_F(AddressTest, RefusesWhatIsNoAddress) {
 }
 
 TEST_F(AddressTest, NeverDisplaysSecrets) {
-  EXPECT_EQ(Parse("postgresql://app:canary-pass@db:5432/shop?sslpassword=canary-2").ToDisplay(), "postgresql://app@db:5432/shop");
+  EXPECT_EQ(Parse("postgresql://app:canary-pass@db:5432/shop?sslpassword=canary-2").ToDisplay(),
+            "postgresql://app@db:5432/shop");
   EXPECT_EQ(Parse("databricks://canary-token@host/sql/1.0").ToDisplay(), "databricks://host/sql/1.0");
   EXPECT_EQ(Redact("canary-pass canary-2 canary-token"), "*** *** ***");
   EXPECT_EQ(Parse("file:///data/x.csv").ToDisplay(), "file:///data/x.csv");
@@ -272,15 +281,19 @@ TEST_F(AddressTest, NeverDisplaysSecrets) {
 }
 
 TEST_F(AddressTest, DoesNotHideWhatIsNoSecret) {
-  Parse("postgresql://{U}:{P}@{H}/{D}", {{"U", "postgres"}, {"P", "canary-1"}, {"H", "db.example"}, {"D", "warehouse"}});
-  EXPECT_EQ(Redact("postgres at db.example has no table in warehouse"), "postgres at db.example has no table in warehouse");
+  Parse("postgresql://{U}:{P}@{H}/{D}",
+        {{"U", "postgres"}, {"P", "canary-1"}, {"H", "db.example"}, {"D", "warehouse"}});
+  EXPECT_EQ(Redact("postgres at db.example has no table in warehouse"),
+            "postgres at db.example has no table in warehouse");
 }
 
 TEST(IsSecretName, KnowsThem) {
-  for (std::string_view name : {"password", "sasl_password", "api_key", "apiKey", "token", "secretAccessKey", "sas_token", "seed", "private_key"}) {
+  for (std::string_view name : {"password", "sasl_password", "api_key", "apiKey", "token", "secretAccessKey",
+                                "sas_token", "seed", "private_key"}) {
     EXPECT_TRUE(IsSecretName(name)) << name;
   }
-  for (std::string_view name : {"user", "host", "credentials_path", "token_url", "sslmode", "primary_key", "secret_name", "sslkey"}) {
+  for (std::string_view name :
+       {"user", "host", "credentials_path", "token_url", "sslmode", "primary_key", "secret_name", "sslkey"}) {
     EXPECT_FALSE(IsSecretName(name)) << name;
   }
 }

@@ -36,12 +36,18 @@ std::string WithCommas(std::string_view choices) {
 
 std::string_view OptionTypeName(OptionType type) {
   switch (type) {
-    case OptionType::kText: return "text";
-    case OptionType::kInteger: return "integer";
-    case OptionType::kBoolean: return "boolean";
-    case OptionType::kTextList: return "list";
-    case OptionType::kTextMap: return "map";
-    case OptionType::kChoice: return "choice";
+    case OptionType::kText:
+      return "text";
+    case OptionType::kInteger:
+      return "integer";
+    case OptionType::kBoolean:
+      return "boolean";
+    case OptionType::kTextList:
+      return "list";
+    case OptionType::kTextMap:
+      return "map";
+    case OptionType::kChoice:
+      return "choice";
   }
   return "text";
 }
@@ -82,7 +88,9 @@ Status SetOption(const OptionSpec& spec, std::string_view text, OptionValues& va
   if (spec.secret) RegisterSecret(text);
   std::string shown = spec.secret ? "the value" : fmt::format("'{}'", text);
   switch (spec.type) {
-    case OptionType::kText: values.Set(std::string(spec.name), std::string(text)); return {};
+    case OptionType::kText:
+      values.Set(std::string(spec.name), std::string(text));
+      return {};
     case OptionType::kInteger: {
       auto number = ParseInteger(Trim(text));
       if (!number) return Fail(ErrorKind::kInvalidInput, "{} is not a whole number", shown);
@@ -97,12 +105,15 @@ Status SetOption(const OptionSpec& spec, std::string_view text, OptionValues& va
     }
     case OptionType::kChoice: {
       if (!IsChoice(spec.choices, text)) {
-        return FailWithFix(ErrorKind::kInvalidInput, "write one of " + WithCommas(spec.choices), "{} is not known here", shown);
+        return FailWithFix(ErrorKind::kInvalidInput, "write one of " + WithCommas(spec.choices), "{} is not known here",
+                           shown);
       }
       values.Set(std::string(spec.name), std::string(text));
       return {};
     }
-    case OptionType::kTextList: values.SetList(std::string(spec.name), SplitCommaList(text)); return {};
+    case OptionType::kTextList:
+      values.SetList(std::string(spec.name), SplitCommaList(text));
+      return {};
     case OptionType::kTextMap: {
       TextMap map;
       for (const std::string& pair : SplitCommaList(text)) {

@@ -17,7 +17,7 @@ namespace nilus {
 enum class OptionType { kText, kInteger, kBoolean, kTextList, kTextMap, kChoice };
 
 struct OptionSpec {
-  std::string_view name;           // snake_case, as in the manifest
+  std::string_view name;  // snake_case, as in the manifest
   OptionType type = OptionType::kText;
   std::string_view default_value;  // as it would be written; empty: none
   std::string_view help;           // one line, no full stop
@@ -51,8 +51,8 @@ class OptionValues {
   std::map<std::string, TextMap, std::less<>> maps_;
 };
 
-// Checks one value in text form against its declaration and stores it in canonical form (integers in digits, booleans as
-// true or false). kInvalidInput says what was expected; the value itself is named only when the option is no secret.
+// Checks one value in text form against its declaration and stores it in canonical form (integers in digits, booleans
+// as true or false). kInvalidInput says what was expected; the value itself is named only when the option is no secret.
 Status SetOption(const OptionSpec& spec, std::string_view text, OptionValues& values);
 
 // The elements of a comma-separated list, trimmed, empty ones left out.

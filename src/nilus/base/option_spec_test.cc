@@ -62,7 +62,8 @@ TEST(SetOption, HidesSecrets) {
 TEST(ParseInteger, TakesDigitsOnly) {
   EXPECT_EQ(ParseInteger("-5"), -5);
   EXPECT_EQ(ParseInteger("+5"), 5);
-  for (std::string_view text : {"", "+", "-", "+-5", "0x1", "1 ", " 1", "1e3", "١"}) EXPECT_EQ(ParseInteger(text), std::nullopt) << text;
+  for (std::string_view text : {"", "+", "-", "+-5", "0x1", "1 ", " 1", "1e3", "١"})
+    EXPECT_EQ(ParseInteger(text), std::nullopt) << text;
 }
 
 }  // namespace

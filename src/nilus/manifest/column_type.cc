@@ -9,8 +9,8 @@
 namespace nilus {
 namespace {
 
-constexpr std::array<std::string_view, 11> kTypes = {"text",          "bigint", "double", "decimal", "bool", "timestamp",
-                                                     "timestamp_ntz", "date",   "time",   "binary",  "json"};
+constexpr std::array<std::string_view, 11> kTypes = {
+    "text", "bigint", "double", "decimal", "bool", "timestamp", "timestamp_ntz", "date", "time", "binary", "json"};
 struct Synonym {
   std::string_view name;
   std::string_view type;
@@ -57,10 +57,12 @@ Result<std::string> CanonicalColumnType(std::string_view text) {
   std::string type = synonym == kSynonyms.end() ? name : std::string(synonym->type);
   if (std::find(kTypes.begin(), kTypes.end(), type) == kTypes.end()) {
     std::string_view nearest = NearestName(name, kTypes);
-    return FailWithFix(ErrorKind::kInvalidInput,
-                       nearest.empty() ? "write text, bigint, double, decimal(p,s), bool, timestamp, timestamp_ntz, date, time, binary or json"
-                                       : "write " + std::string(nearest),
-                       "{} is not a column type", Shown(text));
+    return FailWithFix(
+        ErrorKind::kInvalidInput,
+        nearest.empty()
+            ? "write text, bigint, double, decimal(p,s), bool, timestamp, timestamp_ntz, date, time, binary or json"
+            : "write " + std::string(nearest),
+        "{} is not a column type", Shown(text));
   }
   size_t open = lower.find('(');
   if (type != "decimal") {
@@ -68,12 +70,15 @@ Result<std::string> CanonicalColumnType(std::string_view text) {
     return FailWithFix(ErrorKind::kInvalidInput, "write " + type, "{}: only decimal takes a precision", Shown(text));
   }
   if (open == std::string::npos) return std::string("decimal(38,9)");
-  if (!lower.ends_with(')')) return FailWithFix(ErrorKind::kInvalidInput, "write decimal(12,2)", "{} is not a column type", Shown(text));
+  if (!lower.ends_with(')'))
+    return FailWithFix(ErrorKind::kInvalidInput, "write decimal(12,2)", "{} is not a column type", Shown(text));
   std::vector<std::string> numbers = SplitCommaList(std::string_view(lower).substr(open + 1, lower.size() - open - 2));
   auto precision = numbers.empty() ? std::nullopt : ParseInteger(numbers[0]);
   auto scale = numbers.size() < 2 ? std::optional<int64_t>(0) : ParseInteger(numbers[1]);
-  if (numbers.size() > 2 || !precision || !scale || *precision < 1 || *precision > kMaxPrecision || *scale < 0 || *scale > *precision) {
-    return FailWithFix(ErrorKind::kInvalidInput, "write decimal(p,s) with p from 1 to 38 and s from 0 to p", "{} is not a decimal type", Shown(text));
+  if (numbers.size() > 2 || !precision || !scale || *precision < 1 || *precision > kMaxPrecision || *scale < 0 ||
+      *scale > *precision) {
+    return FailWithFix(ErrorKind::kInvalidInput, "write decimal(p,s) with p from 1 to 38 and s from 0 to p",
+                       "{} is not a decimal type", Shown(text));
   }
   return fmt::format("decimal({},{})", *precision, *scale);
 }

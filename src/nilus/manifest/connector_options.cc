@@ -20,7 +20,8 @@ void ReadOne(MapReader& options, const OptionSpec& spec, OptionValues& values) {
   }
   auto text = options.Text(spec.name);
   if (!text) return;
-  if (auto status = SetOption(spec, *text, values); !status) options.Add(spec.name, status.error().message, status.error().fix);
+  if (auto status = SetOption(spec, *text, values); !status)
+    options.Add(spec.name, status.error().message, status.error().fix);
 }
 
 }  // namespace
@@ -37,7 +38,7 @@ OptionValues ReadConnectorOptions(MapReader& options, const SectionContext& cont
     spec.name = key;
     spec.secret = IsSecretName(key);
     options.findings().Notice(options.KeyPlaceOf(key), options.PathOf(key),
-                            "the option cannot be checked, because the address is not known yet");
+                              "the option cannot be checked, because the address is not known yet");
     ReadOne(options, spec, values);
   }
   return values;

@@ -127,7 +127,8 @@ class AddressBuilder {
       CopyField("role", "role");
     } else if (depot_.type == "databricks") {
       NILUS_TRY(FillHost());
-      address_.path = JoinPath({depot_.Field("http_path").empty() ? depot_.Field("httpPath") : depot_.Field("http_path")});
+      address_.path =
+          JoinPath({depot_.Field("http_path").empty() ? depot_.Field("httpPath") : depot_.Field("http_path")});
       CopyField("catalogName", "catalog");
       CopyField("schema", "schema");
     } else {
@@ -146,7 +147,8 @@ class AddressBuilder {
         return {};
       }
       size_t colon = depot_.nodes[0].rfind(':');
-      auto port = colon == std::string::npos ? std::nullopt : ParseInteger(std::string_view(depot_.nodes[0]).substr(colon + 1));
+      auto port =
+          colon == std::string::npos ? std::nullopt : ParseInteger(std::string_view(depot_.nodes[0]).substr(colon + 1));
       address_.host = depot_.nodes[0].substr(0, port ? colon : std::string::npos);
       if (port && (*port < 1 || *port > 65535)) {
         return Fail(ErrorKind::kInvalidInput, "the depot {} has a node whose port is not from 1 to 65535", depot_.name);
@@ -165,9 +167,11 @@ class AddressBuilder {
       address_.path = location;
       if (!dataos_.path.empty()) address_.params["collection"] = dataos_.path;
     } else {
-      NILUS_ASSIGN(Address store, ParseAddress(location, [](std::string_view) { return std::optional<std::string>(); }));
+      NILUS_ASSIGN(Address store,
+                   ParseAddress(location, [](std::string_view) { return std::optional<std::string>(); }));
       address_ = std::move(store);
-      if (!dataos_.path.empty()) address_.path = (depot_.type == "file" ? "/" : "") + JoinPath({address_.path, dataos_.path});
+      if (!dataos_.path.empty())
+        address_.path = (depot_.type == "file" ? "/" : "") + JoinPath({address_.path, dataos_.path});
     }
     if (depot_.catalog) {
       address_.params["catalog_type"] = depot_.catalog->type;
@@ -201,13 +205,16 @@ class AddressBuilder {
     Credential("private_key", {"privatekey"});
     Credential("private_key_passphrase", {"privatekeypassphrase", "passphrase"});
     if (depot_.type != "databricks") Credential("token", {"token", "accesstoken"});
-    if (std::string json = FieldOf(credentials_, {"jsonkeyfile", "credentialsjson", "gcskeyjson", "keyfile", "credentials"}); !json.empty()) {
+    if (std::string json =
+            FieldOf(credentials_, {"jsonkeyfile", "credentialsjson", "gcskeyjson", "keyfile", "credentials"});
+        !json.empty()) {
       RegisterSecret(json);
       address_.params["credentials_base64"] = Base64Encode(json);
     }
     Credential("credentials_base64", {"credentialsbase64"});
     bool percent = false;
-    for (std::string_view value : {std::string_view(address_.user), std::string_view(address_.password)}) percent |= PercentDecode(value) != value;
+    for (std::string_view value : {std::string_view(address_.user), std::string_view(address_.password)})
+      percent |= PercentDecode(value) != value;
     address_.had_percent_sequences = percent;
   }
 

@@ -19,8 +19,8 @@ std::string_view CanonicalDepotType(std::string_view type);
 std::vector<std::string_view> DepotTypes();
 
 // The address that `dataos_address` (dataos://depot:collection/dataset?purpose=…) stands for: the depot's block,
-// user, password and tokens from `credentials` (key → value, as the depot's secrets hold them), then the depot's params,
-// then the query of the address. Values that are secrets are registered.
+// user, password and tokens from `credentials` (key → value, as the depot's secrets hold them), then the depot's
+// params, then the query of the address. Values that are secrets are registered.
 Result<Address> DepotAddress(const DepotResource& depot, const Address& dataos_address, const TextMap& credentials);
 
 }  // namespace nilus

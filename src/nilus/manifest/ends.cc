@@ -45,7 +45,8 @@ std::string ReadAddress(MapReader& section, const FormContext& context, Endpoint
       for (const DepotResource& other : context.resources.depots) names.push_back(other.name);
       std::string_view nearest = NearestName(address->host, names);
       section.Add("address", "the depot " + Shown(address->host) + " is not known",
-                  nearest.empty() ? "put its resource into the resource folder (--resources DIR)" : "write dataos://" + std::string(nearest));
+                  nearest.empty() ? "put its resource into the resource folder (--resources DIR)"
+                                  : "write dataos://" + std::string(nearest));
       return {};
     }
     scheme = DepotScheme(*depot);
@@ -54,8 +55,8 @@ std::string ReadAddress(MapReader& section, const FormContext& context, Endpoint
 }
 
 // What the connector of `scheme` declares; nothing when the scheme is not known.
-std::optional<std::span<const OptionSpec>> ConnectorOptionsOf(MapReader& section, const FormContext& context, const std::string& scheme,
-                                                              bool is_sink) {
+std::optional<std::span<const OptionSpec>> ConnectorOptionsOf(MapReader& section, const FormContext& context,
+                                                              const std::string& scheme, bool is_sink) {
   if (!context.options.connector_options) return std::span<const OptionSpec>();
   if (scheme.empty()) return std::nullopt;
   auto options = context.options.connector_options(scheme, is_sink);
@@ -109,7 +110,8 @@ void ReadEnds(MapReader& owner, const FormContext& context, TypeRule rule, Pipel
   }
   auto source_specs = ConnectorOptionsOf(source, context, source_scheme, false);
   if (rule == TypeRule::kEngineDecides) DecideType(source_options, pipeline);
-  pipeline.source_options = ReadSourceOptions(source_options, {pipeline.type, source_specs, rule == TypeRule::kEngineDecides});
+  pipeline.source_options =
+      ReadSourceOptions(source_options, {pipeline.type, source_specs, rule == TypeRule::kEngineDecides});
   ReadCdc(source, source_options, rule, pipeline);
   source.Finish();
 

@@ -39,12 +39,12 @@ void ReadVolume(MapReader& document, Findings& findings, ResourceSet& resources)
 
 // Parts that the forms share.
 Pipeline PipelineOf(const DocumentHead& head, const SourcePlace& place);
-void ReadRunSettings(MapReader& owner, Pipeline& pipeline);               // logLevel, runAsUser, compute, resources
+void ReadRunSettings(MapReader& owner, Pipeline& pipeline);  // logLevel, runAsUser, compute, resources
 void ReadRepo(MapReader& owner, Pipeline& pipeline);
-void ReadOlderEnvironment(MapReader& owner, Pipeline& pipeline);          // envs, dataosSecrets
+void ReadOlderEnvironment(MapReader& owner, Pipeline& pipeline);  // envs, dataosSecrets
 // A list of expressions (and one in the older form), checked.
 std::vector<std::string> ReadCrons(MapReader& schedule, std::string_view name);
-void ReadScheduleRest(MapReader& schedule, Schedule& result);             // timezone, endOn, concurrencyPolicy
+void ReadScheduleRest(MapReader& schedule, Schedule& result);  // timezone, endOn, concurrencyPolicy
 // source and sink of `owner` (spec or stackSpec), their options, and every rule that spans several keys.
 // `engine_decides_type`: the older service form, where options.engine tells cdc from stream.
 enum class TypeRule { kGiven, kEngineDecides };
@@ -58,6 +58,7 @@ struct EndReaders {
   MapReader& sink;
   MapReader& sink_options;
 };
-void CheckAcrossKeys(EndReaders& readers, std::string_view source_scheme, std::string_view sink_scheme, Pipeline& pipeline);
+void CheckAcrossKeys(EndReaders& readers, std::string_view source_scheme, std::string_view sink_scheme,
+                     Pipeline& pipeline);
 
 }  // namespace nilus

@@ -11,10 +11,13 @@
 namespace nilus {
 namespace {
 
-constexpr std::string_view kDocumentTypes[] = {"nilus", "workflow", "service", "depot", "secret", "instance-secret", "volume"};
+constexpr std::string_view kDocumentTypes[] = {"nilus",  "workflow",        "service", "depot",
+                                               "secret", "instance-secret", "volume"};
 constexpr size_t kMostResourceFiles = 2000;
 
-bool IsResource(std::string_view type) { return type == "depot" || type == "secret" || type == "instance-secret" || type == "volume"; }
+bool IsResource(std::string_view type) {
+  return type == "depot" || type == "secret" || type == "instance-secret" || type == "volume";
+}
 
 std::string TypeOf(const YamlNode& document) {
   const YamlNode* type = document.Find("type");
@@ -28,16 +31,23 @@ std::vector<std::string> ResourceFiles(const std::string& folder, Problems& prob
   auto options = std::filesystem::directory_options::skip_permission_denied;
   std::filesystem::recursive_directory_iterator entry(folder, options, error);
   if (error) {
-    problems.push_back({{folder}, {}, "the resource folder cannot be read: " + error.message(), "check --resources or NILUS_RESOURCES"});
+    problems.push_back({{folder},
+                        {},
+                        "the resource folder cannot be read: " + error.message(),
+                        "check --resources or NILUS_RESOURCES"});
     return files;
   }
   for (; entry != std::filesystem::recursive_directory_iterator(); entry.increment(error)) {
     if (error) break;
     std::string extension = entry->path().extension();
     std::error_code ignored;
-    if ((extension == ".yaml" || extension == ".yml") && entry->is_regular_file(ignored)) files.push_back(entry->path().string());
+    if ((extension == ".yaml" || extension == ".yml") && entry->is_regular_file(ignored))
+      files.push_back(entry->path().string());
     if (files.size() > kMostResourceFiles) {
-      problems.push_back({{folder}, {}, "the resource folder holds more than " + std::to_string(kMostResourceFiles) + " files", "choose a smaller one"});
+      problems.push_back({{folder},
+                          {},
+                          "the resource folder holds more than " + std::to_string(kMostResourceFiles) + " files",
+                          "choose a smaller one"});
       break;
     }
   }
@@ -51,7 +61,9 @@ class Loader {
   explicit Loader(const LoadOptions& options) : options_(options) {}
 
   void AddFile(const std::string& file) { AddDocuments(ReadYamlFile(file, {}, findings_.problems), file); }
-  void AddText(std::string_view text, const std::string& name) { AddDocuments(ParseYaml(text, name, {}, findings_.problems), name); }
+  void AddText(std::string_view text, const std::string& name) {
+    AddDocuments(ParseYaml(text, name, {}, findings_.problems), name);
+  }
   void AddDocument(YamlNode document) { documents_.push_back(std::move(document)); }
 
   void AddResourceFolder(std::span<const std::string> given_files) {
@@ -68,8 +80,9 @@ class Loader {
     std::error_code error;
     if (is_default && !std::filesystem::is_directory(folder, error)) return;
     for (const std::string& file : ResourceFiles(folder, findings_.problems)) {
-      bool is_given = std::any_of(given_files.begin(), given_files.end(),
-                                  [&](const std::string& given) { return std::filesystem::equivalent(given, file, error); });
+      bool is_given = std::any_of(given_files.begin(), given_files.end(), [&](const std::string& given) {
+        return std::filesystem::equivalent(given, file, error);
+      });
       if (is_given) continue;
       // Pipelines may stand there too; only resources are taken.
       for (YamlNode& document : ReadYamlFile(file, {}, findings_.problems)) {
@@ -98,7 +111,8 @@ class Loader {
  private:
   void AddDocuments(std::vector<YamlNode> documents, const std::string& name) {
     size_t problems = findings_.problems.size();
-    if (documents.empty() && problems == 0) findings_.Add({name}, {}, "the file holds no document", "write one: nilus init");
+    if (documents.empty() && problems == 0)
+      findings_.Add({name}, {}, "the file holds no document", "write one: nilus init");
     for (YamlNode& document : documents) documents_.push_back(std::move(document));
   }
 
@@ -113,7 +127,8 @@ class Loader {
       }
       for (YamlNode& document : documents_) {
         if (IsResource(TypeOf(document)) || document.kind != YamlKind::kMap) continue;
-        SetYamlValue(document, std::string_view(text).substr(0, equals), std::string_view(text).substr(equals + 1), origin, findings_.problems);
+        SetYamlValue(document, std::string_view(text).substr(0, equals), std::string_view(text).substr(equals + 1),
+                     origin, findings_.problems);
       }
     }
   }
@@ -131,8 +146,10 @@ class Loader {
     std::string type = TypeOf(document);
     if (IsResource(type)) return;
     if (document.kind != YamlKind::kMap) {
-      findings_.Add(document.place, {}, "a document is a map with name, version and type, but this is " + std::string(YamlKindName(document.kind)),
-                    "write name: my-pipeline in its first line");
+      findings_.Add(
+          document.place, {},
+          "a document is a map with name, version and type, but this is " + std::string(YamlKindName(document.kind)),
+          "write name: my-pipeline in its first line");
       return;
     }
     bool is_older = type == "workflow" || type == "service";
@@ -141,12 +158,14 @@ class Loader {
     if (type == "workflow") return ReadWorkflowForm(reader, context, pipelines);
     if (type == "service") return ReadServiceForm(reader, context, pipelines);
     if (type.empty()) {
-      if (reader.Take("type") == nullptr) return reader.Missing("type", "write type: nilus");
+      if (reader.Take("type") == nullptr)
+        return findings_.Add(document.place, "type", "this key is required", "write type: nilus");
       return reader.Add("type", "a single value is expected here", "write type: nilus");
     }
     std::string_view nearest = NearestName(type, kDocumentTypes);
     reader.Add("type", "the type " + Shown(type) + " is not known",
-               nearest.empty() ? "known: nilus, workflow, service, depot, secret, instance-secret, volume" : "write " + std::string(nearest));
+               nearest.empty() ? "known: nilus, workflow, service, depot, secret, instance-secret, volume"
+                               : "write " + std::string(nearest));
   }
 
   void CheckNames(const std::vector<Pipeline>& pipelines) {
@@ -155,7 +174,8 @@ class Loader {
       if (pipeline.name.empty()) continue;
       auto [other, is_new] = seen.emplace(pipeline.Id(), pipeline.place);
       if (!is_new && pipeline.node.empty()) {
-        findings_.Add(pipeline.place, "name", "two pipelines are called " + Shown(pipeline.name) + ", the other in " + other->second.ToString(),
+        findings_.Add(pipeline.place, "name",
+                      "two pipelines are called " + Shown(pipeline.name) + ", the other in " + other->second.ToString(),
                       "rename one of them: the name is the key of its state");
       }
     }
@@ -171,10 +191,14 @@ class Loader {
 
 std::string_view PipelineTypeName(PipelineType type) {
   switch (type) {
-    case PipelineType::kBatch: return "batch";
-    case PipelineType::kCdc: return "cdc";
-    case PipelineType::kStream: return "stream";
-    case PipelineType::kMetadata: return "metadata";
+    case PipelineType::kBatch:
+      return "batch";
+    case PipelineType::kCdc:
+      return "cdc";
+    case PipelineType::kStream:
+      return "stream";
+    case PipelineType::kMetadata:
+      return "metadata";
   }
   return "batch";
 }
@@ -198,7 +222,8 @@ LoadedManifests LoadManifestText(std::string_view text, const std::string& name,
   return loader.Finish();
 }
 
-LoadedManifests LoadFromFlags(std::span<const FlagValue> values, const std::string& pipeline_name, const LoadOptions& options) {
+LoadedManifests LoadFromFlags(std::span<const FlagValue> values, const std::string& pipeline_name,
+                              const LoadOptions& options) {
   SourcePlace origin{"flags"};
   YamlNode document = YamlNode::Map(origin);
   document.Set("name", YamlNode::Scalar(pipeline_name, origin));

@@ -23,17 +23,17 @@ using ConnectorOptionsLookup =
     std::function<std::optional<std::span<const OptionSpec>>(std::string_view scheme, bool is_sink)>;
 
 struct LoadOptions {
-  std::vector<std::string> overrides;            // --set: "spec.source.options.sql_limit=10"
-  std::string resource_folder;                   // --resources; empty: $NILUS_RESOURCES, else ./resources when it exists
-  ConnectorOptionsLookup connector_options;      // null: schemes and connector options are not checked
-  std::vector<std::string> known_schemes;        // for "nearest known" messages
+  std::vector<std::string> overrides;        // --set: "spec.source.options.sql_limit=10"
+  std::string resource_folder;               // --resources; empty: $NILUS_RESOURCES, else ./resources when it exists
+  ConnectorOptionsLookup connector_options;  // null: schemes and connector options are not checked
+  std::vector<std::string> known_schemes;    // for "nearest known" messages
 };
 
 struct LoadedManifests {
-  std::vector<Pipeline> pipelines;               // in order of files; nodes of a workflow in an order that honours depends_on
-  ResourceSet resources;                         // depots, secrets and volumes of the resource folder and the given files
-  Problems problems;                             // not empty: nothing may run, exit code 2
-  Problems notices;                              // accepted, but worth a line
+  std::vector<Pipeline> pipelines;  // in order of files; nodes of a workflow in an order that honours depends_on
+  ResourceSet resources;            // depots, secrets and volumes of the resource folder and the given files
+  Problems problems;                // not empty: nothing may run, exit code 2
+  Problems notices;                 // accepted, but worth a line
 };
 
 // Reads and checks everything; never throws, never stops at the first problem. A file that cannot be read is a problem.
@@ -45,11 +45,13 @@ LoadedManifests LoadManifestText(std::string_view text, const std::string& name,
 // A pipeline from flags (`nilus ingest`): `values` are pairs of a path and its text, as in --set, each with the flag's
 // name for problems: {"spec.source.address", "postgresql://…", "--source-uri"}. Checked by the same rules as a file.
 struct FlagValue {
-  std::string path;   // spec.source.options.source_table; a list or map is set element by element: …cluster_by.0, …mask.email
+  std::string
+      path;  // spec.source.options.source_table; a list or map is set element by element: …cluster_by.0, …mask.email
   std::string text;
-  std::string flag;   // "--source-table"
+  std::string flag;  // "--source-table"
 };
-LoadedManifests LoadFromFlags(std::span<const FlagValue> values, const std::string& pipeline_name, const LoadOptions& options);
+LoadedManifests LoadFromFlags(std::span<const FlagValue> values, const std::string& pipeline_name,
+                              const LoadOptions& options);
 
 // All problems as one kInvalidInput error; ok when there are none.
 Status ProblemsToStatus(const Problems& problems);

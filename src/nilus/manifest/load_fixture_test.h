@@ -47,13 +47,15 @@ class LoadTest : public ::testing::Test {
   std::string NoticesOf(std::string_view text) { return RenderProblems(Load(text).notices); }
 
   // A batch pipeline with these lines under source.options and sink.options (flow style), and after them under spec.
-  static std::string Batch(const std::string& source_options, const std::string& sink_options = "dest_table: raw.t", const std::string& spec = "") {
+  static std::string Batch(const std::string& source_options, const std::string& sink_options = "dest_table: raw.t",
+                           const std::string& spec = "") {
     return Document("batch", "postgresql://db/shop", source_options, sink_options, spec);
   }
   static std::string Document(const std::string& type, const std::string& address, const std::string& source_options,
                               const std::string& sink_options, const std::string& spec = "") {
     return "name: p\nversion: v1alpha\ntype: nilus\nspec:\n  type: " + type + "\n  source:\n    address: " + address +
-           "\n    options: {" + source_options + "}\n  sink:\n    address: duckdb:///x.db\n    options: {" + sink_options + "}\n" + spec;
+           "\n    options: {" + source_options + "}\n  sink:\n    address: duckdb:///x.db\n    options: {" +
+           sink_options + "}\n" + spec;
   }
 
   std::string folder_;

@@ -20,15 +20,19 @@ TEST_F(LoadFiles, ReportsTheProblemsOfAllFilesInOneGo) {
   std::string third = folder_ + "/3.yaml";
   std::vector<std::string> files = {first, second, third};
   std::string text = RenderProblems(LoadManifests(files, options_).problems);
-  EXPECT_THAT(text, HasSubstr(first + ":8:15: spec.source.options.source_tabel: the key is not known here. Fix: write source_table\n"));
+  EXPECT_THAT(
+      text, HasSubstr(first +
+                      ":8:15: spec.source.options.source_tabel: the key is not known here. Fix: write source_table\n"));
   EXPECT_THAT(text, HasSubstr(second + ":"));
   EXPECT_THAT(text, HasSubstr(third + ": the file cannot be read: No such file"));
 }
 
 TEST_F(LoadFiles, ReadsSeveralDocuments) {
-  std::string text = Batch("source_table: a") + "---\n" + Document("batch", "mysql://db/x", "source_table: b", "dest_table: r.b");
+  std::string text =
+      Batch("source_table: a") + "---\n" + Document("batch", "mysql://db/x", "source_table: b", "dest_table: r.b");
   LoadedManifests twice = Load(text);
-  EXPECT_THAT(RenderProblems(twice.problems), HasSubstr("m.yaml:13:1: name: two pipelines are called 'p', the other in m.yaml:1:1"));
+  EXPECT_THAT(RenderProblems(twice.problems),
+              HasSubstr("m.yaml:13:1: name: two pipelines are called 'p', the other in m.yaml:1:1"));
   text.replace(text.rfind("name: p"), 7, "name: q");
   LoadedManifests loaded = Load(text);
   EXPECT_THAT(loaded.problems, IsEmpty());
@@ -46,8 +50,9 @@ TEST_F(LoadFiles, UsesTheResourceFolderOfTheEnvironment) {
 }
 
 TEST_F(LoadFiles, AppliesOverrides) {
-  options_.overrides = {"spec.source.options.sql_limit=10", "spec.source.options.mask.email=partial:3", "spec.sink.options.dest_table=x.y",
-                        "spec.sink.options.cluster_by=[a, b]", "spec.source.address=postgresql://u:p=a@h/d"};
+  options_.overrides = {"spec.source.options.sql_limit=10", "spec.source.options.mask.email=partial:3",
+                        "spec.sink.options.dest_table=x.y", "spec.sink.options.cluster_by=[a, b]",
+                        "spec.source.address=postgresql://u:p=a@h/d"};
   Pipeline p = LoadOne(Batch("source_table: t, sql_limit: 5"));
   EXPECT_EQ(p.source_options.sql_limit, 10);
   EXPECT_EQ(p.source_options.masks[0].parameter, "3");
@@ -57,10 +62,15 @@ TEST_F(LoadFiles, AppliesOverrides) {
 }
 
 TEST_F(LoadFiles, ReportsBadOverridesByTheirText) {
-  options_.overrides = {"spec.source.options.sql_limit=many", "spec.source.optoins.x=1", "nonsense", "=x", "spec.source.address.x=1"};
+  options_.overrides = {"spec.source.options.sql_limit=many", "spec.source.optoins.x=1", "nonsense", "=x",
+                        "spec.source.address.x=1"};
   std::string text = ProblemsOf(Batch("source_table: t"));
-  EXPECT_THAT(text, HasSubstr("--set spec.source.options.sql_limit: spec.source.options.sql_limit: 'many' is not a whole number\n"));
-  EXPECT_THAT(text, HasSubstr("--set spec.source.optoins.x: spec.source.optoins: the key is not known here. Fix: write options\n"));
+  EXPECT_THAT(
+      text,
+      HasSubstr("--set spec.source.options.sql_limit: spec.source.options.sql_limit: 'many' is not a whole number\n"));
+  EXPECT_THAT(
+      text,
+      HasSubstr("--set spec.source.optoins.x: spec.source.optoins: the key is not known here. Fix: write options\n"));
   EXPECT_THAT(text, HasSubstr("--set nonsense: this is no path=value"));
   EXPECT_THAT(text, HasSubstr("'x' stands below a single value"));
 }
@@ -87,40 +97,47 @@ TEST_F(LoadFiles, BuildsAPipelineFromFlags) {
   flags[6].text = "upsert";
   flags.erase(flags.begin() + 1);
   std::string text = RenderProblems(LoadFromFlags(flags, "ingest", options_).problems);
-  EXPECT_THAT(text, HasSubstr("--dest-table: spec.sink.options.dest_table: Table name must be in the format <schema>.<table>"));
-  EXPECT_THAT(text, HasSubstr("--incremental-strategy: spec.sink.options.incremental_strategy: 'upsert' is not known here"));
+  EXPECT_THAT(
+      text, HasSubstr("--dest-table: spec.sink.options.dest_table: Table name must be in the format <schema>.<table>"));
+  EXPECT_THAT(text,
+              HasSubstr("--incremental-strategy: spec.sink.options.incremental_strategy: 'upsert' is not known here"));
   EXPECT_THAT(text, HasSubstr("spec.source.options.source_table: this key is required"));
   EXPECT_THAT(text, Not(HasSubstr("canary")));
 }
 
 TEST_F(LoadFiles, MeetsHostileInput) {
-  std::vector<std::string> inputs = {std::string(50'000'000, 'a'), std::string(100'000, '['), std::string(1000, '\0'), "\xff\xfe", "&a *a", "%YAML 9.9\n---\na",
-                                     "? ? ? ?", "!!binary x", "--- |\n", "a: &a\nb: *a\n<<: *a", ": : :", "- - -", "\t", "name: {}\ntype: nilus\nspec: []",
-                                     "type: nilus\nspec: {source: [], sink: 1, schedule: x, use: [1], resources: [2], repo: z}",
-                                     "type: workflow\nworkflow: {dag: [1, [], {spec: 1}, {spec: {stackSpec: []}}], schedule: []}",
-                                     "type: service\nservice: []", "type: depot\ndepot: {type: [], secrets: {}, mysql: 1}",
-                                     "type: secret\nsecret: {data: [], files: 1}", "type: volume\nvolume: 1"};
+  std::vector<std::string> inputs = {
+      std::string(50'000'000, 'a'),
+      std::string(100'000, '['),
+      std::string(1000, '\0'),
+      "\xff\xfe",
+      "&a *a",
+      "tybe: service\n",
+      "%YAML 9.9\n---\na",
+      "? ? ? ?",
+      "!!binary x",
+      "--- |\n",
+      "a: &a\nb: *a\n<<: *a",
+      ": : :",
+      "- - -",
+      "\t",
+      "name: {}\ntype: nilus\nspec: []",
+      "type: nilus\nspec: {source: [], sink: 1, schedule: x, use: [1], resources: [2], repo: z}",
+      "type: workflow\nworkflow: {dag: [1, [], {spec: 1}, {spec: {stackSpec: []}}], schedule: []}",
+      "type: service\nservice: []",
+      "type: depot\ndepot: {type: [], secrets: {}, mysql: 1}",
+      "type: secret\nsecret: {data: [], files: 1}",
+      "type: volume\nvolume: 1"};
   std::string many = "type: nilus\nname: p\nversion: v1alpha\nspec:\n";
   for (int i = 0; i < 50'000; ++i) many += "  k" + std::to_string(i) + ": 1\n";
   inputs.push_back(many);
-  std::string properties = "type: nilus\nname: p\nversion: v1alpha\nspec:\n  type: cdc\n  source:\n    address: mysql://h/d\n    cdc:\n";
+  std::string properties =
+      "type: nilus\nname: p\nversion: v1alpha\nspec:\n  type: cdc\n  source:\n    address: mysql://h/d\n    cdc:\n";
   for (int i = 0; i < 4'000; ++i) properties += "      unknown.property." + std::to_string(i) + ": 1\n";
   inputs.push_back(properties);
   for (const std::string& input : inputs) {
     EXPECT_THAT(Load(input).problems, Not(IsEmpty())) << input.substr(0, 60);
   }
-}
-
-TEST(NearestName, FindsWhatWasMeant) {
-  constexpr std::string_view kNames[] = {"source_table", "primary_key", "incremental_key", "page_size", "mask"};
-  EXPECT_EQ(NearestName("source-table", kNames), "source_table");
-  EXPECT_EQ(NearestName("sourceTable", kNames), "source_table");
-  EXPECT_EQ(NearestName("soruce_table", kNames), "source_table");
-  EXPECT_EQ(NearestName("primarykeys", kNames), "primary_key");
-  EXPECT_EQ(NearestName("msak", kNames), "mask");
-  EXPECT_EQ(NearestName("colour", kNames), "");
-  EXPECT_EQ(NearestName("", kNames), "");
-  EXPECT_EQ(NearestName(std::string(10'000, 'a'), kNames), "");
 }
 
 }  // namespace

@@ -1,4 +1,5 @@
-// Any bytes as a manifest: loading and resolving end, leak nothing, and report a problem unless every pipeline is usable.
+// Any bytes as a manifest: loading and resolving end, leak nothing, and report a problem unless every pipeline is
+// usable.
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -27,8 +28,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     nilus::ResolvePipeline(pipeline, loaded.resources, resolve, loaded.problems);
     if (before == 0 && loaded.problems.empty() && pipeline.source.address.scheme.empty()) abort();
   }
-  if (loaded.pipelines.empty() && loaded.problems.empty() && loaded.resources.depots.empty() && loaded.resources.secrets.empty() &&
-      loaded.resources.volumes.empty()) {
+  if (loaded.pipelines.empty() && loaded.problems.empty() && loaded.resources.depots.empty() &&
+      loaded.resources.secrets.empty() && loaded.resources.volumes.empty()) {
     abort();  // nothing silent
   }
   nilus::RenderProblems(loaded.problems);

@@ -40,27 +40,32 @@ MapReader::MapReader(const YamlNode& node, std::string path, Findings& findings,
   if (node.kind != YamlKind::kMap) {
     if (node.kind != YamlKind::kNull) {
       findings.Add(node.place, path_, "a map is expected here, but this is " + std::string(YamlKindName(node.kind)),
-                 "write key: value lines below it");
+                   "write key: value lines below it");
     }
     node_ = &EmptyMap();
   }
   if (style_ == KeyStyle::kFolded) {  // 'a-b' and 'a_b' are one key
     std::map<std::string, size_t> seen;
     for (size_t i = 0; i < node_->entries.size(); ++i) {
-      const std::string& key = node_->entries[i].first;
+      const std::string& key = node_->entries[i].key;
       if (!seen.emplace(Fold(key, style_), i).second) {
-        findings.Add(node_->key_places[i], PathOf(key), "the key stands twice, once with '-' and once with '_'", "keep one of them");
+        findings.Add(node_->entries[i].key_place, PathOf(key), "the key stands twice, once with '-' and once with '_'",
+                     "keep one of them");
       }
     }
   }
 }
 
 MapReader::MapReader(const MapReader& parent, std::string path)
-    : node_(&EmptyMap()), place_(parent.place_), path_(std::move(path)), findings_(parent.findings_), style_(parent.style_) {}
+    : node_(&EmptyMap()),
+      place_(parent.place_),
+      path_(std::move(path)),
+      findings_(parent.findings_),
+      style_(parent.style_) {}
 
 size_t MapReader::IndexOf(std::string_view name) const {
   for (size_t i = 0; i < node_->entries.size(); ++i) {
-    const std::string& key = node_->entries[i].first;
+    const std::string& key = node_->entries[i].key;
     if (key == name || (style_ == KeyStyle::kFolded && Fold(key, style_) == Fold(name, style_))) return i;
   }
   return kNowhere;
@@ -69,26 +74,26 @@ size_t MapReader::IndexOf(std::string_view name) const {
 const YamlNode* MapReader::Take(std::string_view name) {
   Know(name);
   size_t index = IndexOf(name);
-  if (index == kNowhere || node_->entries[index].second.kind == YamlKind::kNull) return nullptr;
-  return &node_->entries[index].second;
+  if (index == kNowhere || node_->entries[index].value.kind == YamlKind::kNull) return nullptr;
+  return &node_->entries[index].value;
 }
 
 bool MapReader::Has(std::string_view name) const { return IndexOf(name) != kNowhere; }
 
 std::string MapReader::PathOf(std::string_view name) const {
   size_t index = IndexOf(name);
-  std::string_view written = index == kNowhere ? name : std::string_view(node_->entries[index].first);
+  std::string_view written = index == kNowhere ? name : std::string_view(node_->entries[index].key);
   return path_.empty() ? std::string(written) : path_ + "." + std::string(written);
 }
 
 SourcePlace MapReader::PlaceOf(std::string_view name) const {
   size_t index = IndexOf(name);
-  return index == kNowhere ? place_ : node_->entries[index].second.place;
+  return index == kNowhere ? place_ : node_->entries[index].value.place;
 }
 
 SourcePlace MapReader::KeyPlaceOf(std::string_view name) const {
   size_t index = IndexOf(name);
-  return index == kNowhere ? place_ : node_->key_places[index];
+  return index == kNowhere ? place_ : node_->entries[index].key_place;
 }
 
 void MapReader::Missing(std::string_view name, std::string fix) {
@@ -99,7 +104,8 @@ void MapReader::Missing(std::string_view name, std::string fix) {
   }
   std::string key = path_.empty() ? std::string(name) : path_ + "." + std::string(name);
   size_t index = IndexOf(name);
-  findings_->Add(index == kNowhere ? place_ : node_->key_places[index], std::move(key), "this key is required", std::move(fix));
+  findings_->Add(index == kNowhere ? place_ : node_->entries[index].key_place, std::move(key), "this key is required",
+                 std::move(fix));
 }
 
 const std::string* MapReader::Scalar(std::string_view name) {
@@ -117,7 +123,9 @@ std::optional<std::string> MapReader::Text(std::string_view name) {
   return text == nullptr ? std::nullopt : std::optional<std::string>(*text);
 }
 
-std::string MapReader::TextOr(std::string_view name, std::string fallback) { return Text(name).value_or(std::move(fallback)); }
+std::string MapReader::TextOr(std::string_view name, std::string fallback) {
+  return Text(name).value_or(std::move(fallback));
+}
 
 std::optional<int64_t> MapReader::Integer(std::string_view name, int64_t min, int64_t max) {
   const std::string* text = Scalar(name);
@@ -126,8 +134,9 @@ std::optional<int64_t> MapReader::Integer(std::string_view name, int64_t min, in
   if (!value) {
     Add(name, Shown(*text) + " is not a whole number");
   } else if (*value < min || *value > max) {
-    std::string range = max == std::numeric_limits<int64_t>::max() ? "at least " + std::to_string(min)
-                                                                    : "from " + std::to_string(min) + " to " + std::to_string(max);
+    std::string range = max == std::numeric_limits<int64_t>::max()
+                            ? "at least " + std::to_string(min)
+                            : "from " + std::to_string(min) + " to " + std::to_string(max);
     Add(name, *text + " is out of range", "write a number " + range);
     value.reset();
   }
@@ -169,7 +178,8 @@ std::optional<size_t> MapReader::Choice(std::string_view name, std::initializer_
   }
   std::string_view nearest = NearestName(*text, std::span(choices.begin(), choices.size()));
   Add(name, Shown(*text) + " is not known here",
-      nearest.empty() || choices.size() == 1 ? "write " + all : "write " + std::string(nearest) + " (known: " + all + ")");
+      nearest.empty() || choices.size() == 1 ? "write " + all
+                                             : "write " + std::string(nearest) + " (known: " + all + ")");
   return std::nullopt;
 }
 
@@ -190,7 +200,7 @@ std::vector<std::string> MapReader::TextList(std::string_view name, bool split_c
       texts.push_back(item.text);
     } else {
       findings_->Add(item.place, PathOf(name) + "[" + std::to_string(i) + "]",
-                   "a single value is expected here, but this is " + std::string(YamlKindName(item.kind)));
+                     "a single value is expected here, but this is " + std::string(YamlKindName(item.kind)));
     }
   }
   return texts;
@@ -201,12 +211,12 @@ std::vector<std::pair<std::string, std::string>> MapReader::TextMap(std::string_
   std::vector<std::pair<std::string, std::string>> texts;
   if (value == nullptr) return texts;
   MapReader child(*value, PathOf(name), *findings_);
-  for (const auto& [key, entry] : child.node().entries) {
+  for (const auto& [key, key_place, entry] : child.node().entries) {
     if (entry.kind == YamlKind::kScalar || entry.kind == YamlKind::kNull) {
       texts.emplace_back(key, entry.text);
     } else {
       findings_->Add(entry.place, child.path() + "." + key,
-                   "a single value is expected here, but this is " + std::string(YamlKindName(entry.kind)));
+                     "a single value is expected here, but this is " + std::string(YamlKindName(entry.kind)));
     }
   }
   return texts;
@@ -222,7 +232,7 @@ bool MapReader::Refuse(std::string_view name, std::string message, std::string f
   size_t index = IndexOf(name);
   if (index == kNowhere) return false;
   Know(name);
-  findings_->Add(node_->key_places[index], PathOf(name), std::move(message), std::move(fix));
+  findings_->Add(node_->entries[index].key_place, PathOf(name), std::move(message), std::move(fix));
   return true;
 }
 
@@ -231,7 +241,7 @@ std::vector<std::string> MapReader::Unread() const {
   for (const std::string& name : known_) known.insert(Fold(name, style_));
   std::vector<std::string> unread;
   for (const auto& entry : node_->entries) {
-    if (!known.contains(Fold(entry.first, style_))) unread.push_back(entry.first);
+    if (!known.contains(Fold(entry.key, style_))) unread.push_back(entry.key);
   }
   return unread;
 }
@@ -240,7 +250,8 @@ void MapReader::Finish() {
   std::vector<std::string_view> known(known_.begin(), known_.end());
   std::vector<std::string> unread = Unread();
   if (unread.size() > kMostUnknownKeys) {
-    findings_->Add(KeyPlaceOf(unread[kMostUnknownKeys]), path_, std::to_string(unread.size() - kMostUnknownKeys) + " more keys are not known here");
+    findings_->Add(KeyPlaceOf(unread[kMostUnknownKeys]), path_,
+                   std::to_string(unread.size() - kMostUnknownKeys) + " more keys are not known here");
     unread.resize(kMostUnknownKeys);
   }
   for (const std::string& key : unread) {

@@ -1,5 +1,5 @@
-// Reads one YAML map key by key, and reports at the end what nobody asked for: the names asked for are the known keys, so
-// there is no second list to keep in step.
+// Reads one YAML map key by key, and reports at the end what nobody asked for: the names asked for are the known keys,
+// so there is no second list to keep in step.
 #pragma once
 
 #include <cstdint>
@@ -33,7 +33,8 @@ std::string Shown(std::string_view value);
 // Hyphens as in the older forms ('source-table') mean underscores when kFolded.
 enum class KeyStyle { kExact, kFolded };
 
-// Not thread-safe; `node` and `report` must outlive it. A node that is no map is reported once and read as an empty one.
+// Not thread-safe; `node` and `report` must outlive it. A node that is no map is reported once and read as an empty
+// one.
 class MapReader {
  public:
   MapReader(const YamlNode& node, std::string path, Findings& findings, KeyStyle style = KeyStyle::kExact);

@@ -9,7 +9,15 @@
 namespace nilus {
 namespace {
 
-enum class Parameter { kNone, kOptionalCount, kOptionalText, kOptionalNumber, kOptionalShare, kRequiredText, kRequiredNumber };
+enum class Parameter {
+  kNone,
+  kOptionalCount,
+  kOptionalText,
+  kOptionalNumber,
+  kOptionalShare,
+  kRequiredText,
+  kRequiredNumber
+};
 
 struct MaskRule {
   std::string_view name;
@@ -55,15 +63,18 @@ std::optional<double> ReadNumber(std::string_view text) {
 
 bool Fits(Parameter kind, std::string_view text) {
   switch (kind) {
-    case Parameter::kNone: return false;
+    case Parameter::kNone:
+      return false;
     case Parameter::kOptionalText:
-    case Parameter::kRequiredText: return !text.empty();
+    case Parameter::kRequiredText:
+      return !text.empty();
     case Parameter::kOptionalCount: {
       auto count = ParseInteger(text);
       return count && *count >= 1 && *count <= 1'000'000;
     }
     case Parameter::kOptionalNumber:
-    case Parameter::kRequiredNumber: return ReadNumber(text).value_or(0) > 0;
+    case Parameter::kRequiredNumber:
+      return ReadNumber(text).value_or(0) > 0;
     case Parameter::kOptionalShare: {
       double share = ReadNumber(text).value_or(0);
       return share > 0 && share <= 1;
@@ -99,7 +110,8 @@ Result<MaskSpec> ParseMask(const std::string& column, std::string_view text) {
   }
   if (mask.algorithm == "hmac" && PlaceholderNames(mask.parameter).empty()) RegisterSecret(mask.parameter);
   if (!Fits(rule->parameter, mask.parameter)) {
-    return FailWithFix(ErrorKind::kInvalidInput, fix, "the parameter of the mask {} is not one that it takes", rule->name);
+    return FailWithFix(ErrorKind::kInvalidInput, fix, "the parameter of the mask {} is not one that it takes",
+                       rule->name);
   }
   return mask;
 }

@@ -40,7 +40,8 @@ void ForEachMap(MapReader& owner, std::string_view name, const std::function<voi
   const YamlNode* list = owner.Take(name);
   if (list == nullptr) return;
   if (list->kind != YamlKind::kSequence) {
-    return owner.Add(name, "a list is expected here, but this is " + std::string(YamlKindName(list->kind)), "begin each entry with '- '");
+    return owner.Add(name, "a list is expected here, but this is " + std::string(YamlKindName(list->kind)),
+                     "begin each entry with '- '");
   }
   for (size_t i = 0; i < list->items.size(); ++i) {
     MapReader reader(list->items[i], owner.PathOf(name) + "[" + std::to_string(i) + "]", owner.findings());
@@ -57,7 +58,8 @@ void ReadUse(MapReader& spec, Pipeline& pipeline) {
     if (secret.alias.empty()) reader.Missing("contextAlias", "write the name that templates use: secrets['name']");
     reader.Finish();
     for (const SecretProjection& other : pipeline.secrets) {
-      if (other.alias == secret.alias && !secret.alias.empty()) reader.Add("contextAlias", Shown(secret.alias) + " stands twice", "use another name");
+      if (other.alias == secret.alias && !secret.alias.empty())
+        reader.Add("contextAlias", Shown(secret.alias) + " stands twice", "use another name");
     }
     pipeline.secrets.push_back(std::move(secret));
   });
@@ -68,7 +70,8 @@ void ReadUse(MapReader& spec, Pipeline& pipeline) {
     if (!reader.Has("template")) reader.Missing("template", "write {{ secrets['alias'].key }}");
     reader.Finish();
     for (const EnvProjection& other : pipeline.projections) {
-      if (other.key == variable.key && !variable.key.empty()) reader.Add("key", Shown(variable.key) + " is set twice", "keep one of them");
+      if (other.key == variable.key && !variable.key.empty())
+        reader.Add("key", Shown(variable.key) + " is set twice", "keep one of them");
     }
     pipeline.projections.push_back(std::move(variable));
   });

@@ -151,81 +151,6 @@ TEST_F(NilusForm, HasDefaults) {
   EXPECT_EQ(p.sink_options.schema_contract, SchemaContract::kEvolve);
 }
 
-TEST_F(NilusForm, ReportsEveryProblemWithItsPlaceAndFix) {
-  EXPECT_EQ(ProblemsOf(R"YAML(name: customers batch
-version: v1beta
-type: nilus
-tgas: [x]
-spec:
-  type: batch
-  mode: deep
-  logLevel: Info
-  schedule:
-    crons: ["* * * * * *", "30 11 * * *"]
-    timezone: Asia/Kolkatta
-    endOn: tomorrow
-  resources: {limits: {cpu: fast, memory: 1GB}}
-  source:
-    address: postgresql://db:port/shop
-    options:
-      source-table: public.customers
-      interval_start: 2023-02-30
-      type_hints: {amount: decimal(40,2)}
-      mask: {email: hassh, phone: "round"}
-      page_size: 0
-      max_table_nesting: deep
-      columns: {a: text}
-      strategy: changelog
-      service_type: x
-    cdc: {topic.prefix: x}
-  sink:
-    address: duckdb:///x.db
-    options:
-      dest_table: customers
-      incremental_strategy: upsert
-      full_refresh: maybe
-      partition_by: [{type: bucket}, day]
-)YAML"),
-            R"YAML(m.yaml:1:7: name: 'customers batch' is not a name. Fix: use at most 128 letters, digits, '-', '_' and '.'
-m.yaml:2:10: version: 'v1beta' is not known here. Fix: write v1alpha
-m.yaml:4:1: tgas: the key is not known here. Fix: write tags
-m.yaml:7:3: spec.mode: the key is for type: metadata only. Fix: remove it
-m.yaml:8:13: spec.logLevel: 'Info' is not known here. Fix: write INFO (known: DEBUG, INFO, WARNING or ERROR)
-m.yaml:10:13: spec.schedule.crons[0]: '* * * * * *' has 6 fields, not five. Fix: write five fields: minute hour day-of-month month day-of-week, such as '30 11 * * *'; there is no field for seconds
-m.yaml:11:15: spec.schedule.timezone: 'Asia/Kolkatta' is not a time zone. Fix: write a name of the IANA database, such as Asia/Kolkata or UTC
-m.yaml:12:12: spec.schedule.endOn: 'tomorrow' is not a date or time. Fix: write 2023-01-31, 2023-01-31T15:00:00, or that with Z or an offset such as +05:30
-m.yaml:13:29: spec.resources.limits.cpu: 'fast' is not a number of processors. Fix: write 500m (thousandths) or 1.5
-m.yaml:13:43: spec.resources.limits.memory: '1GB' is not an amount of memory. Fix: write a number with Ki, Mi, Gi, K, M or G: 512Mi
-m.yaml:15:14: spec.source.address: the port is not a number from 1 to 65535. Fix: write a number from 1 to 65535; if a password with special characters stands in the address, put it in a variable: {DB_PASSWORD}
-m.yaml:17:7: spec.source.options.source-table: the key is not known here. Fix: write source_table
-m.yaml:18:23: spec.source.options.interval_start: '2023-02-30' is not a day of the calendar
-m.yaml:18:23: spec.source.options.interval_start: an interval needs an incremental_key. Fix: set source.options.incremental_key
-m.yaml:19:28: spec.source.options.type_hints.amount: 'decimal(40,2)' is not a decimal type. Fix: write decimal(p,s) with p from 1 to 38 and s from 0 to p
-m.yaml:20:21: spec.source.options.mask.email: 'hassh' is not a mask. Fix: write hash
-m.yaml:21:18: spec.source.options.page_size: 0 is out of range. Fix: write a number from 1 to 10000000
-m.yaml:22:26: spec.source.options.max_table_nesting: 'deep' is not a whole number
-m.yaml:23:7: spec.source.options.columns: the option is not supported. Fix: write the types under type_hints: {column: type}
-m.yaml:24:7: spec.source.options.strategy: the option is for cdc only. Fix: for how rows are written, set sink.options.incremental_strategy
-m.yaml:25:7: spec.source.options.service_type: the option is for type: metadata only. Fix: remove it
-m.yaml:26:5: spec.source.cdc: CDC properties are for type: cdc only. Fix: remove them, or write type: cdc
-m.yaml:30:19: spec.sink.options.dest_table: Table name must be in the format <schema>.<table>. Fix: write schema.table, such as raw.customers
-m.yaml:31:29: spec.sink.options.incremental_strategy: 'upsert' is not known here. Fix: write replace, append, merge, delete+insert or scd2
-m.yaml:32:21: spec.sink.options.full_refresh: 'maybe' is not true or false. Fix: write true or false
-m.yaml:33:22: spec.sink.options.partition_by[0].column: this key is required. Fix: write the name of a column
-m.yaml:33:22: spec.sink.options.partition_by[0].bucket_count: this key is required. Fix: write the number of buckets: 16
-m.yaml:33:38: spec.sink.options.partition_by[1]: a map is expected here, but this is a single value. Fix: write key: value lines below it
-)YAML");
-}
-
-TEST_F(NilusForm, RendersProblemsAsJson) {
-  LoadedManifests loaded = Load("name: p\nversion: v1alpha\ntype: nilsu\n");
-  EXPECT_EQ(RenderProblemsJson(loaded.problems),
-            R"JSON([{"file":"m.yaml","line":3,"column":7,"path":"type","message":"the type 'nilsu' is not known","fix":"write nilus"}])JSON");
-  EXPECT_EQ(RenderProblemsJson({}), "[]");
-  EXPECT_FALSE(ProblemsToStatus(loaded.problems));
-  EXPECT_TRUE(ProblemsToStatus({}));
-}
-
 TEST_F(NilusForm, RequiresItsKeys) {
   EXPECT_THAT(ProblemsOf("a: 1\n"), HasSubstr("type: this key is required. Fix: write type: nilus"));
   EXPECT_THAT(ProblemsOf("type: nilus\n"), HasSubstr("name: this key is required"));
@@ -251,17 +176,23 @@ TEST_F(NilusForm, ChecksTheTableName) {
   std::string repo = "  repo: {url: /code}\n";
   EXPECT_EQ(ProblemsOf(Document("batch", "custom://Api?x=1", "", "dest_table: raw", repo)), "");
   EXPECT_EQ(ProblemsOf(Document("batch", "custom://Api?x=1", "", "dest_table: raw.t", repo)), "");
-  EXPECT_THAT(ProblemsOf(Document("batch", "custom://Api?x=1", "", "dest_table: raw")), HasSubstr("spec.repo: this key is required"));
+  EXPECT_THAT(ProblemsOf(Document("batch", "custom://Api?x=1", "", "dest_table: raw")),
+              HasSubstr("spec.repo: this key is required"));
 }
 
 TEST_F(NilusForm, ChecksWhatStrategiesNeed) {
-  EXPECT_THAT(ProblemsOf(Batch("source_table: t", "dest_table: a.b, incremental_strategy: merge")), HasSubstr("merge needs a primary_key"));
-  EXPECT_THAT(ProblemsOf(Batch("source_table: t", "dest_table: a.b, incremental_strategy: scd2")), HasSubstr("scd2 needs a primary_key"));
+  EXPECT_THAT(ProblemsOf(Batch("source_table: t", "dest_table: a.b, incremental_strategy: merge")),
+              HasSubstr("merge needs a primary_key"));
+  EXPECT_THAT(ProblemsOf(Batch("source_table: t", "dest_table: a.b, incremental_strategy: scd2")),
+              HasSubstr("scd2 needs a primary_key"));
   EXPECT_THAT(ProblemsOf(Batch("source_table: t", "dest_table: a.b, incremental_strategy: delete+insert")),
               HasSubstr("delete+insert needs an incremental_key"));
   EXPECT_EQ(ProblemsOf(Batch("source_table: t", "dest_table: a.b, incremental_strategy: merge, primary_key: id")), "");
-  EXPECT_EQ(ProblemsOf(Batch("source_table: t, incremental_key: d", "dest_table: a.b, incremental_strategy: delete+insert")), "");
-  EXPECT_THAT(ProblemsOf(Batch("source_table: t, primary_key: id", "dest_table: a.b, primary_key: other")), HasSubstr("not the primary key of source"));
+  EXPECT_EQ(
+      ProblemsOf(Batch("source_table: t, incremental_key: d", "dest_table: a.b, incremental_strategy: delete+insert")),
+      "");
+  EXPECT_THAT(ProblemsOf(Batch("source_table: t, primary_key: id", "dest_table: a.b, primary_key: other")),
+              HasSubstr("not the primary key of source"));
   EXPECT_THAT(ProblemsOf(Batch("source_table: t, primary_key: [a, b, a]")), HasSubstr("the column 'a' stands twice"));
 }
 
@@ -269,92 +200,127 @@ TEST_F(NilusForm, ChoosesAStrategyThatLosesNothing) {
   std::string with_key = Batch("source_table: t, incremental_key: d, primary_key: id");
   EXPECT_EQ(LoadOne(with_key).sink_options.incremental_strategy, IncrementalStrategy::kMerge);
   EXPECT_THAT(NoticesOf(with_key), HasSubstr("merge is used"));
-  EXPECT_EQ(LoadOne(Batch("source_table: t, incremental_key: d")).sink_options.incremental_strategy, IncrementalStrategy::kAppend);
+  EXPECT_EQ(LoadOne(Batch("source_table: t, incremental_key: d")).sink_options.incremental_strategy,
+            IncrementalStrategy::kAppend);
 }
 
 TEST_F(NilusForm, ChecksIntervals) {
-  EXPECT_THAT(ProblemsOf(Batch("source_table: t, interval_start: 2023-01-01")), HasSubstr("an interval needs an incremental_key"));
-  EXPECT_EQ(ProblemsOf(Batch("source_table: 'query:SELECT 1 WHERE d >= :interval_start', interval_start: 2023-01-01")), "");
-  EXPECT_THAT(ProblemsOf(Batch("source_table: t, incremental_key: d, interval_start: 2023-01-02, interval_end: 2023-01-02")),
+  EXPECT_THAT(ProblemsOf(Batch("source_table: t, interval_start: 2023-01-01")),
+              HasSubstr("an interval needs an incremental_key"));
+  EXPECT_EQ(ProblemsOf(Batch("source_table: 'query:SELECT 1 WHERE d >= :interval_start', interval_start: 2023-01-01")),
+            "");
+  EXPECT_THAT(
+      ProblemsOf(Batch("source_table: t, incremental_key: d, interval_start: 2023-01-02, interval_end: 2023-01-02")),
+      HasSubstr("the interval is empty"));
+  EXPECT_THAT(ProblemsOf(Batch("source_table: t, incremental_key: d, interval_start: '2023-01-01T10:00:00+05:00', "
+                               "interval_end: '2023-01-01T05:00:00Z'")),
               HasSubstr("the interval is empty"));
-  EXPECT_THAT(ProblemsOf(Batch("source_table: t, incremental_key: d, interval_start: '2023-01-01T10:00:00+05:00', interval_end: '2023-01-01T05:00:00Z'")),
-              HasSubstr("the interval is empty"));
-  EXPECT_EQ(ProblemsOf(Batch("source_table: t, incremental_key: d, interval_start: 2023-01-01, interval_end: '2023-01-01T00:00:00.1'")), "");
-  EXPECT_THAT(ProblemsOf(Batch("source_table: t, incremental_key_nulls: include")), HasSubstr("needs an incremental_key"));
+  EXPECT_EQ(
+      ProblemsOf(Batch(
+          "source_table: t, incremental_key: d, interval_start: 2023-01-01, interval_end: '2023-01-01T00:00:00.1'")),
+      "");
+  EXPECT_THAT(ProblemsOf(Batch("source_table: t, incremental_key_nulls: include")),
+              HasSubstr("needs an incremental_key"));
 }
 
 TEST_F(NilusForm, ChecksLeftOutColumns) {
-  EXPECT_THAT(ProblemsOf(Batch("source_table: t, incremental_key: d, sql_exclude_columns: [d]")), HasSubstr("it is the incremental_key"));
-  EXPECT_THAT(ProblemsOf(Batch("source_table: t, primary_key: d, sql_exclude_columns: d")), HasSubstr("it is the primary_key"));
-  EXPECT_THAT(ProblemsOf(Batch("source_table: t, mask: {d: hash}, sql_exclude_columns: d")), HasSubstr("column of a mask"));
+  EXPECT_THAT(ProblemsOf(Batch("source_table: t, incremental_key: d, sql_exclude_columns: [d]")),
+              HasSubstr("it is the incremental_key"));
+  EXPECT_THAT(ProblemsOf(Batch("source_table: t, primary_key: d, sql_exclude_columns: d")),
+              HasSubstr("it is the primary_key"));
+  EXPECT_THAT(ProblemsOf(Batch("source_table: t, mask: {d: hash}, sql_exclude_columns: d")),
+              HasSubstr("column of a mask"));
   EXPECT_THAT(ProblemsOf(Batch("source_table: 'query: '")), HasSubstr("no SQL follows"));
 }
 
 TEST_F(NilusForm, ChecksMasks) {
-  for (std::string_view good : {"hash", "sha256", "md5", "'hmac:{KEY}'", "redact", "email", "phone", "credit_card", "ssn", "partial", "'partial:1'",
-                                "first_letter", "stars", "fixed", "'fixed: a:b'", "uuid", "sequential", "random", "round", "'round:0.5'",
-                                "'range:10000'", "noise", "'noise:1'", "date_shift", "'date_shift:7'", "year_only", "month_year"}) {
+  for (std::string_view good :
+       {"hash",         "sha256",    "md5",        "'hmac:{KEY}'",   "redact",       "email",       "phone",
+        "credit_card",  "ssn",       "partial",    "'partial:1'",    "first_letter", "stars",       "fixed",
+        "'fixed: a:b'", "uuid",      "sequential", "random",         "round",        "'round:0.5'", "'range:10000'",
+        "noise",        "'noise:1'", "date_shift", "'date_shift:7'", "year_only",    "month_year"}) {
     EXPECT_EQ(ProblemsOf(Batch("source_table: t, mask: {c: " + std::string(good) + "}")), "") << good;
   }
-  for (std::string_view bad : {"''", "'hash:1'", "hmac", "'hmac:'", "'partial:0'", "'partial:-1'", "'partial:x'", "'fixed:'", "'round:0'", "range",
-                               "'range:'", "'range:-5'", "'noise:2'", "'noise:nan'", "'date_shift:1.5'", "Hash", "[hash]"}) {
-    EXPECT_THAT(ProblemsOf(Batch("source_table: t, mask: {c: " + std::string(bad) + "}")), HasSubstr("spec.source.options.mask.c: ")) << bad;
+  for (std::string_view bad :
+       {"''", "'hash:1'", "hmac", "'hmac:'", "'partial:0'", "'partial:-1'", "'partial:x'", "'fixed:'", "'round:0'",
+        "range", "'range:'", "'range:-5'", "'noise:2'", "'noise:nan'", "'date_shift:1.5'", "Hash", "[hash]"}) {
+    EXPECT_THAT(ProblemsOf(Batch("source_table: t, mask: {c: " + std::string(bad) + "}")),
+                HasSubstr("spec.source.options.mask.c: "))
+        << bad;
   }
   // The key of a mask is a secret.
-  EXPECT_THAT(ProblemsOf(Batch("source_table: t, mask: {c: 'hmac:canary-key', d: 'canary-key'}")), Not(HasSubstr("canary")));
+  EXPECT_THAT(ProblemsOf(Batch("source_table: t, mask: {c: 'hmac:canary-key', d: 'canary-key'}")),
+              Not(HasSubstr("canary")));
 }
 
 TEST_F(NilusForm, MetadataHasAModeAndNoSink) {
   std::string head = "name: p\nversion: v1alpha\ntype: nilus\nspec:\n  type: metadata\n";
-  std::string source = "  source: {address: 'postgresql://db/x', options: {service_type: postgres, threads: 4, query_log_duration: 7, "
-                       "table_filter: {includes: ['^a.*'], excludes: [b]}}}\n";
+  std::string source =
+      "  source: {address: 'postgresql://db/x', options: {service_type: postgres, threads: 4, query_log_duration: 7, "
+      "table_filter: {includes: ['^a.*'], excludes: [b]}}}\n";
   Pipeline p = LoadOne(head + "  mode: deep\n" + source);
   EXPECT_EQ(p.mode, MetadataMode::kDeep);
   EXPECT_FALSE(p.sink);
   EXPECT_THAT(p.source_options.table_filter.includes, ElementsAre("^a.*"));
   EXPECT_EQ(p.source_options.threads, 4);
   EXPECT_THAT(ProblemsOf(head + source), HasSubstr("spec.mode: this key is required"));
-  EXPECT_THAT(ProblemsOf(head + "  mode: deep\n" + source + "  sink: {address: 'duckdb:///x'}\n"), HasSubstr("a metadata pipeline has no sink"));
-  EXPECT_THAT(ProblemsOf(head + "  mode: deep\n  source: {address: 'postgresql://db/x', options: {schema_filter: {includes: ['(']}}}\n"),
-              HasSubstr("not a regular expression"));
+  EXPECT_THAT(ProblemsOf(head + "  mode: deep\n" + source + "  sink: {address: 'duckdb:///x'}\n"),
+              HasSubstr("a metadata pipeline has no sink"));
+  EXPECT_THAT(
+      ProblemsOf(
+          head +
+          "  mode: deep\n  source: {address: 'postgresql://db/x', options: {schema_filter: {includes: ['(']}}}\n"),
+      HasSubstr("not a regular expression"));
   EXPECT_EQ(ProblemsOf(head + "  mode: shallow\n  schedule: {crons: ['0 0 * * *']}\n" + source), "");
 }
 
 TEST_F(NilusForm, StreamsComeFromStreams) {
-  Pipeline p = LoadOne(Document("stream", "'kafka://?bootstrap_servers=h:9092&group_id=g'", "source_table: topic, batch_size: 10, batch_timeout: 0.5",
-                                "dest_table: raw.t"));
+  Pipeline p = LoadOne(Document("stream", "'kafka://?bootstrap_servers=h:9092&group_id=g'",
+                                "source_table: topic, batch_size: 10, batch_timeout: 0.5", "dest_table: raw.t"));
   EXPECT_EQ(p.type, PipelineType::kStream);
   EXPECT_EQ(p.sink_options.incremental_strategy, IncrementalStrategy::kAppend);
   EXPECT_DOUBLE_EQ(*p.source_options.batch_timeout, 0.5);
-  EXPECT_THAT(ProblemsOf(Document("stream", "postgresql://db/x", "source_table: t", "dest_table: raw.t")), HasSubstr("postgresql:// is no stream"));
-  EXPECT_THAT(ProblemsOf(Document("stream", "'kafka://?bootstrap_servers=h'", "source_table: t", "dest_table: raw.t", "  schedule: {crons: ['0 0 * * *']}\n")),
+  EXPECT_THAT(ProblemsOf(Document("stream", "postgresql://db/x", "source_table: t", "dest_table: raw.t")),
+              HasSubstr("postgresql:// is no stream"));
+  EXPECT_THAT(ProblemsOf(Document("stream", "'kafka://?bootstrap_servers=h'", "source_table: t", "dest_table: raw.t",
+                                  "  schedule: {crons: ['0 0 * * *']}\n")),
               HasSubstr("a schedule is for batch and metadata only"));
 }
 
 TEST_F(NilusForm, LimitsCrons) {
   std::string crons = "  schedule:\n    crons:\n";
   for (int i = 0; i < 10'000; ++i) crons += "      - '* * * * *'\n";
-  EXPECT_THAT(ProblemsOf(Batch("source_table: t", "dest_table: a.b", crons)), HasSubstr("10000 cron expressions are more than the 100 allowed"));
-  EXPECT_THAT(ProblemsOf(Batch("source_table: t", "dest_table: a.b", "  schedule: {timezone: UTC}\n")), HasSubstr("spec.schedule.crons: this key is required"));
-  EXPECT_THAT(ProblemsOf(Batch("source_table: t", "dest_table: a.b", "  schedule: {crons: []}\n")), HasSubstr("the list is empty"));
+  EXPECT_THAT(ProblemsOf(Batch("source_table: t", "dest_table: a.b", crons)),
+              HasSubstr("10000 cron expressions are more than the 100 allowed"));
+  EXPECT_THAT(ProblemsOf(Batch("source_table: t", "dest_table: a.b", "  schedule: {timezone: UTC}\n")),
+              HasSubstr("spec.schedule.crons: this key is required"));
+  EXPECT_THAT(ProblemsOf(Batch("source_table: t", "dest_table: a.b", "  schedule: {crons: []}\n")),
+              HasSubstr("the list is empty"));
 }
 
 TEST_F(NilusForm, AcceptsSqlBackendWithANotice) {
   EXPECT_EQ(ProblemsOf(Batch("source_table: t, sql_backend: pyarrow")), "");
-  EXPECT_THAT(NoticesOf(Batch("source_table: t, sql_backend: pyarrow")), HasSubstr("m.yaml:8:32: spec.source.options.sql_backend: the option has no effect"));
+  EXPECT_THAT(NoticesOf(Batch("source_table: t, sql_backend: pyarrow")),
+              HasSubstr("m.yaml:8:32: spec.source.options.sql_backend: the option has no effect"));
 }
 
 TEST_F(NilusForm, ReportsWrongKinds) {
-  EXPECT_THAT(ProblemsOf("name: [a]\nversion: v1alpha\ntype: nilus\nspec: text\n"), HasSubstr("name: a single value is expected here, but this is a list"));
-  EXPECT_THAT(ProblemsOf("name: [a]\nversion: v1alpha\ntype: nilus\nspec: text\n"), HasSubstr("spec: a map is expected here"));
-  EXPECT_THAT(ProblemsOf(Batch("source_table: {a: b}")), HasSubstr("a single value is expected here, but this is a map"));
-  EXPECT_THAT(ProblemsOf(Batch("source_table: t, type_hints: [a]")), HasSubstr("a map is expected here, but this is a list"));
-  EXPECT_THAT(ProblemsOf(Batch("source_table: t", "dest_table: a.b, cluster_by: {a: b}")), HasSubstr("a list is expected here"));
+  EXPECT_THAT(ProblemsOf("name: [a]\nversion: v1alpha\ntype: nilus\nspec: text\n"),
+              HasSubstr("name: a single value is expected here, but this is a list"));
+  EXPECT_THAT(ProblemsOf("name: [a]\nversion: v1alpha\ntype: nilus\nspec: text\n"),
+              HasSubstr("spec: a map is expected here"));
+  EXPECT_THAT(ProblemsOf(Batch("source_table: {a: b}")),
+              HasSubstr("a single value is expected here, but this is a map"));
+  EXPECT_THAT(ProblemsOf(Batch("source_table: t, type_hints: [a]")),
+              HasSubstr("a map is expected here, but this is a list"));
+  EXPECT_THAT(ProblemsOf(Batch("source_table: t", "dest_table: a.b, cluster_by: {a: b}")),
+              HasSubstr("a list is expected here"));
   EXPECT_THAT(ProblemsOf("type: [nilus]\n"), HasSubstr("type: a single value is expected"));
 }
 
 TEST_F(NilusForm, NeverShowsThePasswordOfAnAddress) {
-  std::string problems = ProblemsOf(Document("batch", "'postgresql://u:canary-pass@db:bad/x'", "nope: 1", "dest_table: x"));
+  std::string problems =
+      ProblemsOf(Document("batch", "'postgresql://u:canary-pass@db:bad/x'", "nope: 1", "dest_table: x"));
   EXPECT_THAT(problems, HasSubstr("port"));
   EXPECT_THAT(problems, Not(HasSubstr("canary")));
 }
@@ -383,8 +349,10 @@ TEST_F(NilusForm, ConnectorsDeclareOptionsOfTheirOwn) {
   EXPECT_THAT(ProblemsOf(Batch("source_table: t, mode: c")), HasSubstr("write one of a, b"));
   EXPECT_THAT(ProblemsOf(Document("batch", "postgresq://db/x", "source_table: t", "dest_table: a.b")),
               HasSubstr("no connector serves postgresq:// as a source. Fix: write postgresql://"));
-  std::string swapped = ProblemsOf("name: p\nversion: v1alpha\ntype: nilus\nspec: {type: batch, source: {address: 'duckdb:///x', options: {source_table: a}}, "
-                                   "sink: {address: 'mysql://db/x', options: {dest_table: a.b}}}\n");
+  std::string swapped = ProblemsOf(
+      "name: p\nversion: v1alpha\ntype: nilus\nspec: {type: batch, source: {address: 'duckdb:///x', options: "
+      "{source_table: a}}, "
+      "sink: {address: 'mysql://db/x', options: {dest_table: a.b}}}\n");
   EXPECT_THAT(swapped, HasSubstr("no connector serves duckdb:// as a source. Fix: it can only be a sink"));
   EXPECT_THAT(swapped, HasSubstr("no connector serves mysql:// as a sink. Fix: it can only be a source"));
   // Before the address is known, an option of a connector cannot be judged.

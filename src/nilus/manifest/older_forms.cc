@@ -33,7 +33,8 @@ void ReadStackSpec(MapReader& spec, const FormContext& context, TypeRule rule, P
   ReadStack(spec);
   ReadRunSettings(spec, pipeline);
   ReadOlderEnvironment(spec, pipeline);
-  if (spec.Take("stackSpec") == nullptr) return spec.Missing("stackSpec", "write stackSpec: with source and sink below it");
+  if (spec.Take("stackSpec") == nullptr)
+    return spec.Missing("stackSpec", "write stackSpec: with source and sink below it");
   MapReader stack_spec = spec.Child("stackSpec");
   ReadRepo(stack_spec, pipeline);
   ReadEnds(stack_spec, context, rule, pipeline);
@@ -68,7 +69,8 @@ void Connect(std::vector<Node>& nodes, Findings& findings) {
   std::map<std::string, size_t> by_name;
   for (size_t i = 0; i < nodes.size(); ++i) {
     if (!by_name.emplace(nodes[i].pipeline.node, i).second && !nodes[i].pipeline.node.empty()) {
-      findings.Add(nodes[i].place, nodes[i].path + ".name", "two nodes are called " + Shown(nodes[i].pipeline.node), "rename one of them");
+      findings.Add(nodes[i].place, nodes[i].path + ".name", "two nodes are called " + Shown(nodes[i].pipeline.node),
+                   "rename one of them");
     }
   }
   std::vector<std::string_view> names;
@@ -76,7 +78,7 @@ void Connect(std::vector<Node>& nodes, Findings& findings) {
   auto unknown = [&](const Node& node, std::string_view key, const std::string& name) {
     std::string_view nearest = NearestName(name, names);
     findings.Add(node.place, node.path + "." + std::string(key), "no node is called " + Shown(name),
-               nearest.empty() ? "" : "write " + std::string(nearest));
+                 nearest.empty() ? "" : "write " + std::string(nearest));
   };
   for (Node& node : nodes) {
     std::erase_if(node.pipeline.depends_on, [&](const std::string& name) {
@@ -110,7 +112,8 @@ std::vector<Pipeline> Ordered(std::vector<Node>& nodes, Findings& findings) {
     moved = false;
     for (size_t i = 0; i < nodes.size(); ++i) {
       const auto& needs = nodes[i].pipeline.depends_on;
-      if (taken[i] || !std::all_of(needs.begin(), needs.end(), [&](const std::string& n) { return done.contains(n); })) continue;
+      if (taken[i] || !std::all_of(needs.begin(), needs.end(), [&](const std::string& n) { return done.contains(n); }))
+        continue;
       done.insert(nodes[i].pipeline.node);
       ordered.push_back(nodes[i].pipeline);
       taken[i] = moved = true;
@@ -124,8 +127,9 @@ std::vector<Pipeline> Ordered(std::vector<Node>& nodes, Findings& findings) {
     waiting += (waiting.empty() ? "" : ", ") + nodes[i].pipeline.node;
   }
   if (first != nullptr) {
-    findings.Add(first->place, first->path + ".dependencies", "the nodes wait for each other in a circle: " + waiting.substr(0, 500),
-               "remove one of the dependencies");
+    findings.Add(first->place, first->path + ".dependencies",
+                 "the nodes wait for each other in a circle: " + waiting.substr(0, 500),
+                 "remove one of the dependencies");
   }
   return ordered;
 }
@@ -155,7 +159,8 @@ void ReadWorkflowForm(MapReader& document, const FormContext& context, std::vect
     workflow.Add("dag", "the list is longer than " + std::to_string(kMostNodes) + " nodes", "split the workflow");
   } else {
     for (size_t i = 0; i < dag->items.size(); ++i) {
-      MapReader reader(dag->items[i], workflow.PathOf("dag") + "[" + std::to_string(i) + "]", context.findings, document.style());
+      MapReader reader(dag->items[i], workflow.PathOf("dag") + "[" + std::to_string(i) + "]", context.findings,
+                       document.style());
       if (dag->items[i].kind == YamlKind::kMap) nodes.push_back(ReadNode(reader, context, head));
     }
   }
@@ -179,7 +184,8 @@ void ReadServiceForm(MapReader& document, const FormContext& context, std::vecto
   service.Text("title");
   service.Integer("servicePort", 1, 65535);
   if (auto replicas = service.Integer("replicas", 0, 1000); replicas && *replicas > 1) {
-    context.findings.Notice(service.PlaceOf("replicas"), service.PathOf("replicas"), "one process runs the service, whatever is written here");
+    context.findings.Notice(service.PlaceOf("replicas"), service.PathOf("replicas"),
+                            "one process runs the service, whatever is written here");
   }
   ReadStackSpec(service, context, TypeRule::kEngineDecides, pipeline);
   service.Finish();

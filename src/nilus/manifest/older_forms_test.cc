@@ -17,10 +17,13 @@ std::string Node(const std::string& name, const std::string& extra = "") {
   return "    - name: " + name + "\n" + extra +
          "      spec:\n        stack: nilus:1.0\n        stackSpec:\n"
          "          source: {address: 'postgresql://db/x', options: {source-table: public." +
-         name + "}}\n          sink: {address: 'duckdb:///x.db', options: {dest-table: raw." + name + ", incremental_strategy: replace}}\n";
+         name + "}}\n          sink: {address: 'duckdb:///x.db', options: {dest-table: raw." + name +
+         ", incremental_strategy: replace}}\n";
 }
 
-std::string Workflow(const std::string& nodes) { return "name: w\nversion: v1\ntype: workflow\nworkflow:\n  dag:\n" + nodes; }
+std::string Workflow(const std::string& nodes) {
+  return "name: w\nversion: v1\ntype: workflow\nworkflow:\n  dag:\n" + nodes;
+}
 
 std::vector<std::string> NodeNames(const LoadedManifests& loaded) {
   std::vector<std::string> names;
@@ -91,8 +94,9 @@ workflow:
 }
 
 TEST_F(OlderForms, OrdersNodesByWhatTheyDependOn) {
-  LoadedManifests loaded = Load(Workflow(Node("c", "      dependencies: [a, b]\n") + Node("b", "      dependencies: a\n") + Node("a") +
-                                         Node("z", "      dependents: [a]\n")));
+  LoadedManifests loaded =
+      Load(Workflow(Node("c", "      dependencies: [a, b]\n") + Node("b", "      dependencies: a\n") + Node("a") +
+                    Node("z", "      dependents: [a]\n")));
   EXPECT_THAT(loaded.problems, IsEmpty());
   EXPECT_THAT(NodeNames(loaded), ElementsAre("z", "a", "b", "c"));
   EXPECT_THAT(loaded.pipelines[1].depends_on, ElementsAre("z"));
@@ -100,13 +104,17 @@ TEST_F(OlderForms, OrdersNodesByWhatTheyDependOn) {
 }
 
 TEST_F(OlderForms, ReportsABrokenDag) {
-  EXPECT_THAT(ProblemsOf(Workflow(Node("a", "      dependencies: [b]\n") + Node("b", "      dependencies: [a]\n") + Node("free"))),
+  EXPECT_THAT(ProblemsOf(Workflow(Node("a", "      dependencies: [b]\n") + Node("b", "      dependencies: [a]\n") +
+                                  Node("free"))),
               HasSubstr("the nodes wait for each other in a circle: a, b."));
   EXPECT_THAT(ProblemsOf(Workflow(Node("a", "      dependencies: [a]\n"))), HasSubstr("in a circle: a"));
-  EXPECT_THAT(ProblemsOf(Workflow(Node("orders", "      dependencies: [ordres]\n"))), HasSubstr("no node is called 'ordres'. Fix: write orders"));
-  EXPECT_THAT(ProblemsOf(Workflow(Node("a", "      dependents: [x]\n"))), HasSubstr("workflow.dag[0].dependents: no node is called 'x'"));
+  EXPECT_THAT(ProblemsOf(Workflow(Node("orders", "      dependencies: [ordres]\n"))),
+              HasSubstr("no node is called 'ordres'. Fix: write orders"));
+  EXPECT_THAT(ProblemsOf(Workflow(Node("a", "      dependents: [x]\n"))),
+              HasSubstr("workflow.dag[0].dependents: no node is called 'x'"));
   EXPECT_THAT(ProblemsOf(Workflow(Node("a") + Node("a"))), HasSubstr("two nodes are called 'a'"));
-  EXPECT_THAT(ProblemsOf("name: w\nversion: v1\ntype: workflow\nworkflow: {}\n"), HasSubstr("workflow.dag: this key is required"));
+  EXPECT_THAT(ProblemsOf("name: w\nversion: v1\ntype: workflow\nworkflow: {}\n"),
+              HasSubstr("workflow.dag: this key is required"));
 }
 
 TEST_F(OlderForms, ChecksNodes) {
@@ -118,12 +126,16 @@ TEST_F(OlderForms, ChecksNodes) {
   };
   EXPECT_THAT(with("nilus:1.0", "flare:7.0"), HasSubstr("the stack 'flare:7.0' is not run here"));
   EXPECT_THAT(with("stack: nilus:1.0", "logLevel: INFO"), HasSubstr("stack: this key is required"));
-  EXPECT_THAT(with("source-table: public.a", "source-table: x, source_table: y"), HasSubstr("once with '-' and once with '_'"));
-  EXPECT_THAT(with("dest-table: raw.a", "dest-table: a"), HasSubstr("Table name must be in the format <schema>.<table>"));
-  EXPECT_THAT(with("source-table: public.a", "source-tabel: x"), HasSubstr("workflow.dag[0].spec.stackSpec.source.options.source-tabel"));
+  EXPECT_THAT(with("source-table: public.a", "source-table: x, source_table: y"),
+              HasSubstr("once with '-' and once with '_'"));
+  EXPECT_THAT(with("dest-table: raw.a", "dest-table: a"),
+              HasSubstr("Table name must be in the format <schema>.<table>"));
+  EXPECT_THAT(with("source-table: public.a", "source-tabel: x"),
+              HasSubstr("workflow.dag[0].spec.stackSpec.source.options.source-tabel"));
   EXPECT_THAT(with("source-table: public.a", "source-table: x, columns: y"), HasSubstr("type_hints"));
   EXPECT_THAT(with("version: v1", "version: v1alpha"), HasSubstr("write v1"));
-  EXPECT_THAT(with("source-table: public.a", "source-table: x, engine: debezium"), HasSubstr("engine: the key is not known here"));
+  EXPECT_THAT(with("source-table: public.a", "source-table: x, engine: debezium"),
+              HasSubstr("engine: the key is not known here"));
 }
 
 constexpr std::string_view kService = R"YAML(name: cdc-shop
@@ -163,12 +175,14 @@ TEST_F(OlderForms, ReadsADebeziumService) {
   const Pipeline& p = loaded.pipelines[0];
   EXPECT_EQ(p.type, PipelineType::kCdc);
   EXPECT_EQ(p.source_options.change_strategy, ChangeStrategy::kChangelog);
-  EXPECT_THAT(p.cdc, UnorderedElementsAre(Pair("topic.prefix", "shop"), Pair("table.include.list", "public.orders,public.customers"),
+  EXPECT_THAT(p.cdc, UnorderedElementsAre(Pair("topic.prefix", "shop"),
+                                          Pair("table.include.list", "public.orders,public.customers"),
                                           Pair("slot.name", "nilus_slot"), Pair("heartbeat.interval.ms", "60000"),
                                           Pair("snapshot.mode", "when_needed")));
   EXPECT_EQ(p.sink_options.dest_table, "shop_cdc");
   EXPECT_EQ(RenderProblems(loaded.notices),
-            "m.yaml:22:9: service.stackSpec.source.options.offset.storage: the property has no effect here. Fix: remove it\n");
+            "m.yaml:22:9: service.stackSpec.source.options.offset.storage: the property has no effect here. Fix: "
+            "remove it\n");
 }
 
 TEST_F(OlderForms, ChecksAService) {
@@ -177,10 +191,12 @@ TEST_F(OlderForms, ChecksAService) {
     changed.replace(changed.find(from), from.size(), to);
     return ProblemsOf(changed);
   };
-  EXPECT_THAT(with("topic.prefix: shop", "topic.prefx: shop"), HasSubstr("the property is not known. Fix: write topic.prefix"));
+  EXPECT_THAT(with("topic.prefix: shop", "topic.prefx: shop"),
+              HasSubstr("the property is not known. Fix: write topic.prefix"));
   EXPECT_THAT(with("        topic.prefix: shop\n", ""), HasSubstr("topic.prefix: this key is required"));
   EXPECT_THAT(with("topic.prefix: shop", "topic.prefix: a/b"), HasSubstr("'a/b' is not a prefix"));
-  EXPECT_THAT(with("when_needed", "sometimes"), HasSubstr("service.stackSpec.source.options.snapshot.mode: 'sometimes' is not known here"));
+  EXPECT_THAT(with("when_needed", "sometimes"),
+              HasSubstr("service.stackSpec.source.options.snapshot.mode: 'sometimes' is not known here"));
   EXPECT_THAT(with("60000", "often"), HasSubstr("'often' is not a whole number"));
   EXPECT_THAT(with("60000", "-1"), HasSubstr("-1 is out of range"));
   EXPECT_THAT(with("engine: debezium", "engine: debesium"), HasSubstr("write debezium"));
@@ -205,13 +221,16 @@ service:
 }
 
 TEST_F(OlderForms, ReadsCdcPropertiesOfTheNilusForm) {
-  std::string head = "name: p\nversion: v1alpha\ntype: nilus\nspec:\n  type: cdc\n  source:\n    address: mysql://db/shop\n    options: {strategy: flatten}\n";
+  std::string head =
+      "name: p\nversion: v1alpha\ntype: nilus\nspec:\n  type: cdc\n  source:\n    address: mysql://db/shop\n    "
+      "options: {strategy: flatten}\n";
   std::string sink = "  sink: {address: 'duckdb:///x.db', options: {dest_table: raw}}\n";
-  LoadedManifests loaded = Load(head +
-                                "    cdc:\n      topic.prefix: a.b-c_9\n      collection.include.list: [x, y]\n      transforms: unwrap\n"
-                                "      transforms.unwrap.type: io.debezium.transforms.ExtractNewRecordState\n"
-                                "      database.password: canary-pass\n      schema.history.internal.kafka.topic: t\n" +
-                                sink);
+  LoadedManifests loaded =
+      Load(head +
+           "    cdc:\n      topic.prefix: a.b-c_9\n      collection.include.list: [x, y]\n      transforms: unwrap\n"
+           "      transforms.unwrap.type: io.debezium.transforms.ExtractNewRecordState\n"
+           "      database.password: canary-pass\n      schema.history.internal.kafka.topic: t\n" +
+           sink);
   EXPECT_EQ(RenderProblems(loaded.problems), "");
   ASSERT_EQ(loaded.pipelines.size(), 1u);
   EXPECT_EQ(loaded.pipelines[0].cdc.at("collection.include.list"), "x,y");
@@ -221,7 +240,8 @@ TEST_F(OlderForms, ReadsCdcPropertiesOfTheNilusForm) {
   EXPECT_THAT(Redact("canary-pass"), Not(HasSubstr("canary")));
   EXPECT_THAT(ProblemsOf(head + sink), HasSubstr("spec.source.cdc.topic.prefix: this key is required"));
   EXPECT_THAT(ProblemsOf(head + "    cdc: {topic.prefix: }\n" + sink), HasSubstr("topic.prefix: this key is required"));
-  EXPECT_THAT(ProblemsOf(head + "    cdc: {topic.prefix: a, slot.nmae: b}\n" + sink), HasSubstr("spec.source.cdc.slot.nmae: the property is not known. Fix: write slot.name"));
+  EXPECT_THAT(ProblemsOf(head + "    cdc: {topic.prefix: a, slot.nmae: b}\n" + sink),
+              HasSubstr("spec.source.cdc.slot.nmae: the property is not known. Fix: write slot.name"));
 }
 
 }  // namespace

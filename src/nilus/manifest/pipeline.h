@@ -22,29 +22,29 @@ enum class ConcurrencyPolicy { kAllow, kForbid, kReplace };
 std::string_view PipelineTypeName(PipelineType type);  // batch, cdc, stream, metadata
 
 struct Schedule {
-  std::vector<std::string> crons;     // five fields each, checked, single-spaced
-  std::string timezone = "UTC";       // exists in the system's zone database
-  std::string end_on;                 // canonical timestamp; empty: never
+  std::vector<std::string> crons;  // five fields each, checked, single-spaced
+  std::string timezone = "UTC";    // exists in the system's zone database
+  std::string end_on;              // canonical timestamp; empty: never
   ConcurrencyPolicy concurrency_policy = ConcurrencyPolicy::kForbid;
 };
 
-struct SecretProjection {             // use.projection.secrets[]
-  std::string id;                     // "workspace:name" or "name"
+struct SecretProjection {  // use.projection.secrets[]
+  std::string id;          // "workspace:name" or "name"
   std::string alias;
   SourcePlace place;
 };
 
-struct EnvProjection {                // use.projection.projections.envVars[]
+struct EnvProjection {  // use.projection.projections.envVars[]
   std::string key;
   std::string template_text;
   SourcePlace place;
 };
 
-struct DataosSecret {                 // the older form's dataosSecrets[]
+struct DataosSecret {  // the older form's dataosSecrets[]
   std::string name;
   bool all_keys = true;
-  std::vector<std::string> keys;      // when not all_keys
-  bool as_files = false;              // consumptionType: propFile
+  std::vector<std::string> keys;  // when not all_keys
+  bool as_files = false;          // consumptionType: propFile
   SourcePlace place;
 };
 
@@ -63,16 +63,16 @@ struct RepoSpec {
 
 // One end of a pipeline. `address` is empty (no scheme) until ResolvePipeline has filled it.
 struct Endpoint {
-  std::string address_text;           // as written, with placeholders
+  std::string address_text;  // as written, with placeholders
   Address address;
-  SourcePlace place;                  // of the address, for errors that come later
-  std::string path;                   // "spec.source.address"
+  SourcePlace place;  // of the address, for errors that come later
+  std::string path;   // "spec.source.address"
 };
 
 struct Pipeline {
-  std::string name;                   // of the document
-  std::string workspace;              // "public" when absent
-  std::string node;                   // name of the DAG's node; empty outside workflows
+  std::string name;                     // of the document
+  std::string workspace;                // "public" when absent
+  std::string node;                     // name of the DAG's node; empty outside workflows
   std::vector<std::string> depends_on;  // nodes of the same document that must have succeeded
   std::string description;
   std::string owner;
@@ -93,10 +93,10 @@ struct Pipeline {
   std::optional<RepoSpec> repo;
   Endpoint source;
   SourceOptions source_options;
-  std::map<std::string, std::string> cdc;     // Debezium properties, cdc only, in text form
-  std::optional<Endpoint> sink;               // absent only for metadata
+  std::map<std::string, std::string> cdc;  // Debezium properties, cdc only, in text form
+  std::optional<Endpoint> sink;            // absent only for metadata
   SinkOptions sink_options;
-  SourcePlace place;                          // of the document or node
+  SourcePlace place;  // of the document or node
 
   // Stable key of state and bookkeeping: "workspace:name" or "workspace:name/node".
   std::string Id() const;

@@ -27,10 +27,11 @@ void SortProblems(Problems& problems) {
   std::map<std::string, size_t> first_seen;
   for (const Problem& problem : problems) first_seen.emplace(problem.place.file, first_seen.size());
   auto key = [&](const Problem& p) { return std::make_tuple(first_seen[p.place.file], p.place.line, p.place.column); };
-  std::stable_sort(problems.begin(), problems.end(), [&](const Problem& a, const Problem& b) { return key(a) < key(b); });
+  std::stable_sort(problems.begin(), problems.end(),
+                   [&](const Problem& a, const Problem& b) { return key(a) < key(b); });
   auto same = [](const Problem& a, const Problem& b) {
-    return a.place.file == b.place.file && a.place.line == b.place.line && a.place.column == b.place.column && a.path == b.path &&
-           a.message == b.message;
+    return a.place.file == b.place.file && a.place.line == b.place.line && a.place.column == b.place.column &&
+           a.path == b.path && a.message == b.message;
   };
   problems.erase(std::unique(problems.begin(), problems.end(), same), problems.end());
 }
@@ -60,7 +61,8 @@ std::string RenderProblemsJson(const Problems& problems) {
 
 namespace {
 
-// Damerau-Levenshtein distance (optimal string alignment), over bytes, capped: names longer than 64 bytes are never near.
+// Damerau-Levenshtein distance (optimal string alignment), over bytes, capped: names longer than 64 bytes are never
+// near.
 size_t EditDistance(std::string_view a, std::string_view b) {
   std::vector<std::vector<size_t>> cost(a.size() + 1, std::vector<size_t>(b.size() + 1));
   for (size_t i = 0; i <= a.size(); ++i) cost[i][0] = i;
@@ -69,7 +71,8 @@ size_t EditDistance(std::string_view a, std::string_view b) {
     for (size_t j = 1; j <= b.size(); ++j) {
       size_t change = a[i - 1] == b[j - 1] ? 0 : 1;
       cost[i][j] = std::min({cost[i - 1][j] + 1, cost[i][j - 1] + 1, cost[i - 1][j - 1] + change});
-      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) cost[i][j] = std::min(cost[i][j], cost[i - 2][j - 2] + 1);
+      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+        cost[i][j] = std::min(cost[i][j], cost[i - 2][j - 2] + 1);
     }
   }
   return cost[a.size()][b.size()];

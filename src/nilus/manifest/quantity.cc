@@ -47,12 +47,14 @@ Result<int64_t> ParseMemoryQuantity(std::string_view text) {
       if (unit.name != rest) continue;
       double bytes = *number * unit.factor;
       if (bytes < 1 || bytes > 1e15) {
-        return FailWithFix(ErrorKind::kInvalidInput, "write an amount such as 512Mi or 1Gi", "{} is no sensible amount of memory", Shown(text));
+        return FailWithFix(ErrorKind::kInvalidInput, "write an amount such as 512Mi or 1Gi",
+                           "{} is no sensible amount of memory", Shown(text));
       }
       return static_cast<int64_t>(bytes);
     }
   }
-  return FailWithFix(ErrorKind::kInvalidInput, "write a number with Ki, Mi, Gi, K, M or G: 512Mi", "{} is not an amount of memory", Shown(text));
+  return FailWithFix(ErrorKind::kInvalidInput, "write a number with Ki, Mi, Gi, K, M or G: 512Mi",
+                     "{} is not an amount of memory", Shown(text));
 }
 
 Result<double> ParseCpuQuantity(std::string_view text) {
@@ -61,9 +63,11 @@ Result<double> ParseCpuQuantity(std::string_view text) {
   if (number && (rest.empty() || rest == "m")) {
     double cpus = rest == "m" ? *number / 1000 : *number;
     if (cpus > 0 && cpus <= 4096) return cpus;
-    return FailWithFix(ErrorKind::kInvalidInput, "write more than 0, such as 500m or 2", "{} is no sensible number of processors", Shown(text));
+    return FailWithFix(ErrorKind::kInvalidInput, "write more than 0, such as 500m or 2",
+                       "{} is no sensible number of processors", Shown(text));
   }
-  return FailWithFix(ErrorKind::kInvalidInput, "write 500m (thousandths) or 1.5", "{} is not a number of processors", Shown(text));
+  return FailWithFix(ErrorKind::kInvalidInput, "write 500m (thousandths) or 1.5", "{} is not a number of processors",
+                     Shown(text));
 }
 
 }  // namespace nilus

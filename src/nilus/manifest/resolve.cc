@@ -23,7 +23,8 @@ std::string UnknownSecret(const ResourceSet& resources, std::string_view id) {
   for (const SecretResource& secret : resources.secrets) names.push_back(secret.name);
   size_t colon = id.find(':');
   std::string_view nearest = NearestName(colon == std::string_view::npos ? id : id.substr(colon + 1), names);
-  return nearest.empty() || nearest == id ? "put its resource into the resource folder (--resources DIR)" : "write " + std::string(nearest);
+  return nearest.empty() || nearest == id ? "put its resource into the resource folder (--resources DIR)"
+                                          : "write " + std::string(nearest);
 }
 
 // The values of a depot's secrets, those for `purpose` ("r" or "rw") before others: the first value of a key wins.
@@ -33,8 +34,8 @@ Result<TextMap> DepotCredentials(const DepotResource& depot, const ResourceSet& 
   for (const DepotSecretRef& ref : depot.secrets) {
     const SecretResource* secret = resources.FindSecret(ref.name);
     if (secret == nullptr) {
-      return FailWithFix(ErrorKind::kInvalidInput, UnknownSecret(resources, ref.name), "the depot {} names the secret '{}', which is not known",
-                         depot.name, ref.name);
+      return FailWithFix(ErrorKind::kInvalidInput, UnknownSecret(resources, ref.name),
+                         "the depot {} names the secret '{}', which is not known", depot.name, ref.name);
     }
     for (const auto& [key, value] : secret->data) {
       if (!ref.all_keys && std::find(ref.keys.begin(), ref.keys.end(), key) == ref.keys.end()) continue;
@@ -51,15 +52,18 @@ Result<std::string> PurposeOf(const Address& address, bool is_sink) {
   if (purpose.empty()) return std::string(is_sink ? "rw" : "r");
   if (purpose == "ro") purpose = "r";
   if (purpose != "r" && purpose != "rw") {
-    return FailWithFix(ErrorKind::kInvalidInput, "write purpose=r or purpose=rw", "{} is not a purpose", Shown(purpose));
+    return FailWithFix(ErrorKind::kInvalidInput, "write purpose=r or purpose=rw", "{} is not a purpose",
+                       Shown(purpose));
   }
   if (is_sink && purpose == "r") {
-    return FailWithFix(ErrorKind::kInvalidInput, "write purpose=rw", "a sink is written to, but the address asks to read only");
+    return FailWithFix(ErrorKind::kInvalidInput, "write purpose=rw",
+                       "a sink is written to, but the address asks to read only");
   }
   return purpose;
 }
 
-Result<Address> ResolveText(std::string_view text, const VariableLookup& variables, const ResourceSet& resources, bool is_sink) {
+Result<Address> ResolveText(std::string_view text, const VariableLookup& variables, const ResourceSet& resources,
+                            bool is_sink) {
   NILUS_ASSIGN(Address address, ParseAddress(text, variables));
   if (address.scheme != "dataos") return address;
   const DepotResource* depot = resources.FindDepot(address.host);
@@ -68,7 +72,8 @@ Result<Address> ResolveText(std::string_view text, const VariableLookup& variabl
     for (const DepotResource& other : resources.depots) names.push_back(other.name);
     std::string_view nearest = NearestName(address.host, names);
     return FailWithFix(ErrorKind::kInvalidInput,
-                       nearest.empty() ? "put its resource into the resource folder (--resources DIR)" : "write dataos://" + std::string(nearest),
+                       nearest.empty() ? "put its resource into the resource folder (--resources DIR)"
+                                       : "write dataos://" + std::string(nearest),
                        "the depot {} is not known", Shown(address.host));
   }
   NILUS_ASSIGN(std::string purpose, PurposeOf(address, is_sink));
@@ -102,7 +107,8 @@ class Projector {
   void CheckAliases() {
     for (const SecretProjection& projection : pipeline_.secrets) {
       if (resources_.FindSecret(projection.id) != nullptr) continue;
-      Add(projection.place, "spec.use.projection.secrets", "the secret " + Shown(projection.id) + " is not known", UnknownSecret(resources_, projection.id));
+      Add(projection.place, "spec.use.projection.secrets", "the secret " + Shown(projection.id) + " is not known",
+          UnknownSecret(resources_, projection.id));
     }
   }
 
@@ -119,29 +125,41 @@ class Projector {
       return std::optional<std::string>();
     }
     std::string_view nearest = NearestName(alias, aliases);
-    return FailWithFix(ErrorKind::kInvalidInput,
-                       nearest.empty() ? "bind it under spec.use.projection.secrets: {id: …, contextAlias: " + std::string(alias) + "}"
-                                       : "write secrets['" + std::string(nearest) + "']",
-                       "no secret has the alias {}", Shown(alias));
+    return FailWithFix(
+        ErrorKind::kInvalidInput,
+        nearest.empty() ? "bind it under spec.use.projection.secrets: {id: …, contextAlias: " + std::string(alias) + "}"
+                        : "write secrets['" + std::string(nearest) + "']",
+        "no secret has the alias {}", Shown(alias));
   }
 
   void ProjectTemplate(const EnvProjection& projection) {
-    auto value = RenderTemplate(projection.template_text, [this](std::string_view alias, std::string_view key) { return SecretValue(alias, key); });
-    if (!value) return Add(projection.place, "spec.use.projection.projections.envVars." + projection.key, value.error().message, value.error().fix);
+    auto value = RenderTemplate(projection.template_text, [this](std::string_view alias, std::string_view key) {
+      return SecretValue(alias, key);
+    });
+    if (!value)
+      return Add(projection.place, "spec.use.projection.projections.envVars." + projection.key, value.error().message,
+                 value.error().fix);
     if (projection.template_text.find("{{") != std::string::npos) RegisterSecretField(projection.key, *value);
     variables_[projection.key] = *std::move(value);
   }
 
   void ProjectOlder(const DataosSecret& use, std::unique_ptr<SecretFolder>& folder) {
     const SecretResource* secret = resources_.FindSecret(use.name);
-    if (secret == nullptr) return Add(use.place, "dataosSecrets", "the secret " + Shown(use.name) + " is not known", UnknownSecret(resources_, use.name));
+    if (secret == nullptr)
+      return Add(use.place, "dataosSecrets", "the secret " + Shown(use.name) + " is not known",
+                 UnknownSecret(resources_, use.name));
     for (const std::string& key : use.keys) {
-      auto has = [&](const auto& list) { return std::any_of(list.begin(), list.end(), [&](const auto& entry) { return entry.first == key; }); };
+      auto has = [&](const auto& list) {
+        return std::any_of(list.begin(), list.end(), [&](const auto& entry) { return entry.first == key; });
+      };
       if (!has(secret->data) && !has(secret->files)) {
-        Add(use.place, "dataosSecrets", "the secret " + Shown(use.name) + " has no key " + Shown(key), "write one of its keys, or allKeys: true");
+        Add(use.place, "dataosSecrets", "the secret " + Shown(use.name) + " has no key " + Shown(key),
+            "write one of its keys, or allKeys: true");
       }
     }
-    auto wanted = [&](const std::string& key) { return use.all_keys || std::find(use.keys.begin(), use.keys.end(), key) != use.keys.end(); };
+    auto wanted = [&](const std::string& key) {
+      return use.all_keys || std::find(use.keys.begin(), use.keys.end(), key) != use.keys.end();
+    };
     if (!use.as_files) {
       for (const auto& [key, value] : secret->data) {
         if (wanted(key)) variables_[key] = value;
@@ -161,8 +179,8 @@ class Projector {
   std::map<std::string, std::string, std::less<>> variables_;
 };
 
-void ResolveEnd(Endpoint& end, bool is_sink, const VariableLookup& variables, const std::string& folder, const ResourceSet& resources,
-                const ResolveOptions& options, Problems& problems) {
+void ResolveEnd(Endpoint& end, bool is_sink, const VariableLookup& variables, const std::string& folder,
+                const ResourceSet& resources, const ResolveOptions& options, Problems& problems) {
   if (end.address_text.empty()) return;  // reported when the manifest was loaded
   auto address = ResolveText(end.address_text, variables, resources, is_sink);
   if (!address) {
@@ -173,7 +191,8 @@ void ResolveEnd(Endpoint& end, bool is_sink, const VariableLookup& variables, co
   ReplaceSecretPath(end.address.path, folder);
   for (auto& [key, value] : end.address.params) ReplaceSecretPath(value, folder);
   if (options.connector_options && !options.connector_options(end.address.scheme, is_sink)) {
-    problems.push_back({end.place, end.path, "no connector serves " + end.address.scheme + ":// as a " + (is_sink ? "sink" : "source"),
+    problems.push_back({end.place, end.path,
+                        "no connector serves " + end.address.scheme + ":// as a " + (is_sink ? "sink" : "source"),
                         "see nilus connectors"});
   }
 }
@@ -184,7 +203,8 @@ void ResolveMasks(Pipeline& pipeline, const VariableLookup& variables, Problems&
     if (mask.algorithm != "hmac") continue;
     auto key = FillPlaceholders(mask.parameter, variables);
     if (!key) {
-      problems.push_back({pipeline.source.place, "spec.source.options.mask." + mask.column, key.error().message, key.error().fix});
+      problems.push_back(
+          {pipeline.source.place, "spec.source.options.mask." + mask.column, key.error().message, key.error().fix});
       continue;
     }
     mask.parameter = *std::move(key);
@@ -198,21 +218,26 @@ void MakeVolumes(const Pipeline& pipeline, Problems& problems) {
     std::error_code error;
     std::filesystem::create_directories(volume.directory, error);
     if (error) {
-      problems.push_back({pipeline.place, "spec.use.volumes", "the volume's directory " + Shown(volume.directory) + " cannot be created: " + error.message(),
-                          "create it, or write one that may be written to"});
+      problems.push_back(
+          {pipeline.place, "spec.use.volumes",
+           "the volume's directory " + Shown(volume.directory) + " cannot be created: " + error.message(),
+           "create it, or write one that may be written to"});
     }
   }
 }
 
 }  // namespace
 
-ResolvedPipeline ResolvePipeline(Pipeline& pipeline, const ResourceSet& resources, const ResolveOptions& options, Problems& problems) {
+ResolvedPipeline ResolvePipeline(Pipeline& pipeline, const ResourceSet& resources, const ResolveOptions& options,
+                                 Problems& problems) {
   ResolvedPipeline resolved;
   VariableLookup process = options.process_environment ? options.process_environment : ProcessEnvironment();
   auto projected = Projector(pipeline, resources, options, problems).Project(resolved.secret_folder);
-  std::string folder = resolved.secret_folder ? resolved.secret_folder->path() : std::string(kSecretPathPrefix.substr(0, kSecretPathPrefix.size() - 1));
+  std::string folder = resolved.secret_folder ? resolved.secret_folder->path()
+                                              : std::string(kSecretPathPrefix.substr(0, kSecretPathPrefix.size() - 1));
   if (resolved.secret_folder || !options.write_files) projected.emplace(kSecretFolderVariable, folder);
-  resolved.variables = [projected = std::move(projected), process](std::string_view name) -> std::optional<std::string> {
+  resolved.variables = [projected = std::move(projected),
+                        process](std::string_view name) -> std::optional<std::string> {
     if (auto found = projected.find(name); found != projected.end()) return found->second;
     return process(name);
   };
@@ -224,7 +249,8 @@ ResolvedPipeline ResolvePipeline(Pipeline& pipeline, const ResourceSet& resource
 }
 
 Result<Address> ResolveAddress(std::string_view text, const ResourceSet& resources, const ResolveOptions& options) {
-  return ResolveText(text, options.process_environment ? options.process_environment : ProcessEnvironment(), resources, false);
+  return ResolveText(text, options.process_environment ? options.process_environment : ProcessEnvironment(), resources,
+                     false);
 }
 
 }  // namespace nilus

@@ -15,17 +15,17 @@
 namespace nilus {
 
 struct ResolveOptions {
-  VariableLookup process_environment;   // null: getenv
-  std::string private_folder_parent;    // where SecretFolder goes; empty: $TMPDIR or /tmp
-  bool write_files = true;              // false (validate): checks only, no folder is made, no volume directory created
+  VariableLookup process_environment;  // null: getenv
+  std::string private_folder_parent;   // where SecretFolder goes; empty: $TMPDIR or /tmp
+  bool write_files = true;             // false (validate): checks only, no folder is made, no volume directory created
   // Null: every scheme is allowed. For depots that resolve to a scheme nobody serves.
   ConnectorOptionsLookup connector_options;
 };
 
 // What must live as long as the run does.
 struct ResolvedPipeline {
-  std::unique_ptr<SecretFolder> secret_folder;    // null when nothing was projected as a file
-  VariableLookup variables;                       // projected first, then the process's
+  std::unique_ptr<SecretFolder> secret_folder;  // null when nothing was projected as a file
+  VariableLookup variables;                     // projected first, then the process's
 };
 
 // Fills pipeline.source.address and sink->address and appends what is wrong to `problems` (unset variables, unknown

@@ -39,7 +39,8 @@ class ResolveTest : public LoadTest {
     return pipeline;
   }
   static std::string WithUse(const std::string& source_address, const std::string& use) {
-    return "name: p\nversion: v1alpha\ntype: nilus\nspec:\n  type: batch\n" + use + "  source: {address: '" + source_address +
+    return "name: p\nversion: v1alpha\ntype: nilus\nspec:\n  type: batch\n" + use + "  source: {address: '" +
+           source_address +
            "', options: {source_table: t}}\n  sink: {address: 'duckdb:///x.db', options: {dest_table: a.b}}\n";
   }
 
@@ -66,11 +67,14 @@ std::vector<std::string> SpecialSecrets() {
 
 TEST_F(ResolveTest, FillsFromProjectionsBeforeTheProcess) {
   environment_ = {{"PG_PASSWORD", "from-process"}, {"HOST", "db"}};
-  WriteResource("s.yaml", "name: pgsecret\nversion: v1\ntype: instance-secret\nworkspace: engineering\n"
-                          "instance-secret: {type: key-value, acl: r, data: {password: " + Base64Encode("from-secret") + "}}\n");
-  Pipeline p = ResolveClean(WithUse("postgresql://app:{PG_PASSWORD}@{HOST}/shop",
-                                    "  use:\n    projection:\n      secrets: [{id: 'engineering:pgsecret', contextAlias: pg}]\n      projections:\n"
-                                    "        envVars: [{key: PG_PASSWORD, template: \"{{ secrets['pg'].password | base64_decode }}\"}]\n"));
+  WriteResource("s.yaml",
+                "name: pgsecret\nversion: v1\ntype: instance-secret\nworkspace: engineering\n"
+                "instance-secret: {type: key-value, acl: r, data: {password: " +
+                    Base64Encode("from-secret") + "}}\n");
+  Pipeline p = ResolveClean(WithUse(
+      "postgresql://app:{PG_PASSWORD}@{HOST}/shop",
+      "  use:\n    projection:\n      secrets: [{id: 'engineering:pgsecret', contextAlias: pg}]\n      projections:\n"
+      "        envVars: [{key: PG_PASSWORD, template: \"{{ secrets['pg'].password | base64_decode }}\"}]\n"));
   EXPECT_EQ(p.source.address.password, "from-secret");
   EXPECT_EQ(p.source.address.host, "db");
   EXPECT_EQ(resolved_.variables("PG_PASSWORD"), "from-secret");
@@ -78,10 +82,14 @@ TEST_F(ResolveTest, FillsFromProjectionsBeforeTheProcess) {
 }
 
 TEST_F(ResolveTest, ReportsEverythingThatIsNotThere) {
-  WriteResource("s.yaml", "name: pgsecret\nversion: v1\ntype: secret\nsecret: {type: key-value, acl: r, data: {password: canary-1}}\n");
+  WriteResource(
+      "s.yaml",
+      "name: pgsecret\nversion: v1\ntype: secret\nsecret: {type: key-value, acl: r, data: {password: canary-1}}\n");
   Resolve(WithUse("postgresql://{U}:{P}@db/shop",
-                  "  use:\n    projection:\n      secrets: [{id: 'engineering:pgsecrt', contextAlias: pg}, {id: pgsecret, contextAlias: ok}]\n      projections:\n"
-                  "        envVars: [{key: A, template: \"{{ secrets['px'].password }}\"}, {key: B, template: \"{{ secrets['ok'].pass }}\"}]\n"));
+                  "  use:\n    projection:\n      secrets: [{id: 'engineering:pgsecrt', contextAlias: pg}, {id: "
+                  "pgsecret, contextAlias: ok}]\n      projections:\n"
+                  "        envVars: [{key: A, template: \"{{ secrets['px'].password }}\"}, {key: B, template: \"{{ "
+                  "secrets['ok'].pass }}\"}]\n"));
   std::string text = RenderProblems(problems_);
   EXPECT_THAT(text, HasSubstr("the secret 'engineering:pgsecrt' is not known. Fix: write pgsecret"));
   EXPECT_THAT(text, HasSubstr("no secret has the alias 'px'. Fix: write secrets['pg']"));
@@ -94,14 +102,18 @@ TEST_F(ResolveTest, ReportsEverythingThatIsNotThere) {
 TEST_F(ResolveTest, KeepsSpecialCharactersThroughProjections) {
   for (const std::string& secret : SpecialSecrets()) {
     SCOPED_TRACE(secret);
-    WriteResource("s.yaml", "name: s\nversion: v1\ntype: secret\nsecret:\n  type: key-value\n  acl: r\n  data:\n    raw: " + Quoted(secret) +
-                                "\n    b64: " + Base64Encode(secret) + "\n    url: " + Quoted(PercentEncode(secret)) + "\n");
-    for (std::string_view system : {"mssql", "postgresql", "mongodb", "mysql", "redshift", "snowflake", "clickhouse", "synapse"}) {
-      Pipeline p = ResolveClean(WithUse(std::string(system) + "://{PG_USER}:{PG_PASSWORD}@db:1/shop?token={URL}",
-                                        "  use:\n    projection:\n      secrets: [{id: s, contextAlias: s}]\n      projections:\n        envVars:\n"
-                                        "          - {key: PG_USER, template: \"{{ secrets['s'].raw }}\"}\n"
-                                        "          - {key: PG_PASSWORD, template: \"{{ secrets['s'].b64 | base64_decode }}\"}\n"
-                                        "          - {key: URL, template: \"{{ secrets['s'].url | urldecode }}\"}\n"));
+    WriteResource("s.yaml",
+                  "name: s\nversion: v1\ntype: secret\nsecret:\n  type: key-value\n  acl: r\n  data:\n    raw: " +
+                      Quoted(secret) + "\n    b64: " + Base64Encode(secret) +
+                      "\n    url: " + Quoted(PercentEncode(secret)) + "\n");
+    for (std::string_view system :
+         {"mssql", "postgresql", "mongodb", "mysql", "redshift", "snowflake", "clickhouse", "synapse"}) {
+      Pipeline p = ResolveClean(WithUse(
+          std::string(system) + "://{PG_USER}:{PG_PASSWORD}@db:1/shop?token={URL}",
+          "  use:\n    projection:\n      secrets: [{id: s, contextAlias: s}]\n      projections:\n        envVars:\n"
+          "          - {key: PG_USER, template: \"{{ secrets['s'].raw }}\"}\n"
+          "          - {key: PG_PASSWORD, template: \"{{ secrets['s'].b64 | base64_decode }}\"}\n"
+          "          - {key: URL, template: \"{{ secrets['s'].url | urldecode }}\"}\n"));
       EXPECT_EQ(p.source.address.user, secret);
       EXPECT_EQ(p.source.address.password, secret);
       EXPECT_EQ(p.source.address.Param("token"), secret);
@@ -116,12 +128,17 @@ TEST_F(ResolveTest, KeepsSpecialCharactersThroughDepots) {
   for (const std::string& secret : SpecialSecrets()) {
     for (std::string_view system : {"postgresql", "mysql", "mongodb", "mssql", "redshift", "clickhouse"}) {
       SCOPED_TRACE(std::string(system) + " " + secret);
-      WriteResource("s.yaml", "name: s\nversion: v1\ntype: secret\nsecret:\n  type: key-value-properties\n  acl: rw\n  data:\n    username: " +
-                                  Quoted(secret) + "\n    password: " + Quoted(secret) + "\n---\nname: d\nversion: v2alpha\ntype: depot\ndepot:\n  type: " +
-                                  std::string(system) + "\n  secrets: [{name: s, allKeys: true}]\n  " + std::string(system) +
-                                  ": {host: db, port: 1234, database: shop, params: {a: 1, b: 2}}\n");
-      Pipeline p = ResolveClean("name: p\nversion: v1alpha\ntype: nilus\nspec:\n  type: batch\n  source: {address: 'dataos://d?purpose=ro&b=3', options: "
-                                "{source_table: t}}\n  sink: {address: 'dataos://d?purpose=rw', options: {dest_table: a.b}}\n");
+      WriteResource("s.yaml",
+                    "name: s\nversion: v1\ntype: secret\nsecret:\n  type: key-value-properties\n  acl: rw\n  data:\n   "
+                    " username: " +
+                        Quoted(secret) + "\n    password: " + Quoted(secret) +
+                        "\n---\nname: d\nversion: v2alpha\ntype: depot\ndepot:\n  type: " + std::string(system) +
+                        "\n  secrets: [{name: s, allKeys: true}]\n  " + std::string(system) +
+                        ": {host: db, port: 1234, database: shop, params: {a: 1, b: 2}}\n");
+      Pipeline p = ResolveClean(
+          "name: p\nversion: v1alpha\ntype: nilus\nspec:\n  type: batch\n  source: {address: "
+          "'dataos://d?purpose=ro&b=3', options: "
+          "{source_table: t}}\n  sink: {address: 'dataos://d?purpose=rw', options: {dest_table: a.b}}\n");
       for (const Address& address : {p.source.address, p.sink->address}) {
         EXPECT_EQ(address.scheme, system);
         EXPECT_EQ(address.user, secret);
@@ -139,9 +156,12 @@ TEST_F(ResolveTest, KeepsSpecialCharactersThroughDepots) {
 
 TEST_F(ResolveTest, ChoosesTheSecretByPurpose) {
   WriteResource("s.yaml",
-                "name: d-r\nversion: v1\ntype: secret\nsecret: {type: key-value, acl: r, data: {username: reader, password: pass-r}}\n---\n"
-                "name: d-rw\nversion: v1\ntype: secret\nsecret: {type: key-value, acl: rw, data: {username: writer, password: pass-rw}}\n---\n"
-                "name: d\nversion: v1\ntype: depot\ndepot: {type: postgres, secrets: [{name: d-r}, {name: d-rw, keys: [username, password]}], "
+                "name: d-r\nversion: v1\ntype: secret\nsecret: {type: key-value, acl: r, data: {username: reader, "
+                "password: pass-r}}\n---\n"
+                "name: d-rw\nversion: v1\ntype: secret\nsecret: {type: key-value, acl: rw, data: {username: writer, "
+                "password: pass-rw}}\n---\n"
+                "name: d\nversion: v1\ntype: depot\ndepot: {type: postgres, secrets: [{name: d-r}, {name: d-rw, keys: "
+                "[username, password]}], "
                 "postgres: {host: h, database: x}}\n");
   auto text = [](const std::string& purpose) {
     return "name: p\nversion: v1alpha\ntype: nilus\nspec:\n  type: batch\n  source: {address: 'dataos://d" + purpose +
@@ -179,30 +199,60 @@ INSTANTIATE_TEST_SUITE_P(
     ::testing::Values(
         DepotCase{"{type: POSTGRES, postgresql: {host: h, port: 5432, database: x}}", "", "postgresql://h:5432/x", {}},
         DepotCase{"{type: mysql, mysql: {host: h}}", ":shop", "mysql://h/shop", {}},
-        DepotCase{"{type: jdbc, jdbc: {subprotocol: sqlserver, host: h, port: 1433, database: x}}", "", "mssql://h:1433/x", {}},
+        DepotCase{"{type: jdbc, jdbc: {subprotocol: sqlserver, host: h, port: 1433, database: x}}",
+                  "",
+                  "mssql://h:1433/x",
+                  {}},
         DepotCase{"{type: jdbc, spec: {subprotocol: postgresql, host: h, database: x}}", "", "postgresql://h/x", {}},
-        DepotCase{"{type: mongodb, mongodb: {subprotocol: mongodb+srv, nodes: [cluster.example], database: x}}", "", "mongodb+srv://cluster.example/x", {}},
-        DepotCase{"{type: mongodb, mongodb: {nodes: ['h1:1', 'h2:2'], params: {tls: true}}}", ":db", "mongodb://h1:1,h2:2/db", {{"tls", "true"}}},
-        DepotCase{"{type: kafka, kafka: {nodes: ['h1:9092', 'h2:9092']}}", "", "kafka://", {{"bootstrap_servers", "h1:9092,h2:9092"}}},
-        DepotCase{"{type: snowflake, snowflake: {url: 'https://acct.eu.snowflakecomputing.com', database: X, warehouse: W}}", "?role=R",
-                  "snowflake://acct.eu/X", {{"warehouse", "W"}, {"role", "R"}}},
-        DepotCase{"{type: bigquery, bigquery: {project: proj, location: EU}}", "", "bigquery://proj", {{"location", "EU"}}},
-        DepotCase{"{type: s3, s3: {bucket: b, relativePath: /a/b/, region: eu-west-1}}", ":c/d", "s3://b/a/b/c/d", {{"region", "eu-west-1"}}},
+        DepotCase{"{type: mongodb, mongodb: {subprotocol: mongodb+srv, nodes: [cluster.example], database: x}}",
+                  "",
+                  "mongodb+srv://cluster.example/x",
+                  {}},
+        DepotCase{"{type: mongodb, mongodb: {nodes: ['h1:1', 'h2:2'], params: {tls: true}}}",
+                  ":db",
+                  "mongodb://h1:1,h2:2/db",
+                  {{"tls", "true"}}},
+        DepotCase{"{type: kafka, kafka: {nodes: ['h1:9092', 'h2:9092']}}",
+                  "",
+                  "kafka://",
+                  {{"bootstrap_servers", "h1:9092,h2:9092"}}},
+        DepotCase{
+            "{type: snowflake, snowflake: {url: 'https://acct.eu.snowflakecomputing.com', database: X, warehouse: W}}",
+            "?role=R",
+            "snowflake://acct.eu/X",
+            {{"warehouse", "W"}, {"role", "R"}}},
+        DepotCase{
+            "{type: bigquery, bigquery: {project: proj, location: EU}}", "", "bigquery://proj", {{"location", "EU"}}},
+        DepotCase{"{type: s3, s3: {bucket: b, relativePath: /a/b/, region: eu-west-1}}",
+                  ":c/d",
+                  "s3://b/a/b/c/d",
+                  {{"region", "eu-west-1"}}},
         DepotCase{"{type: gcs, gcs: {bucket: b}}", "", "gs://b", {}},
-        DepotCase{"{type: abfss, abfss: {account: acc, container: con, relativePath: r, format: PARQUET}}", "",
-                  "abfss://con@acc.dfs.core.windows.net/r", {{"format", "parquet"}}},
+        DepotCase{"{type: abfss, abfss: {account: acc, container: con, relativePath: r, format: PARQUET}}",
+                  "",
+                  "abfss://con@acc.dfs.core.windows.net/r",
+                  {{"format", "parquet"}}},
         DepotCase{"{type: file, file: {path: /data}}", ":x/y", "file:///data/x/y", {}},
         DepotCase{"{type: s3, s3: {bucket: b, format: delta}}", ":c/d", "delta:///s3://b", {{"collection", "c/d"}}},
-        DepotCase{"{type: lakehouse, lakehouse: {bucket: b, relativePath: w, catalog: {type: rest, uri: 'http://c', warehouse: w, token: canary-tok}}}", ":raw",
+        DepotCase{"{type: lakehouse, lakehouse: {bucket: b, relativePath: w, catalog: {type: rest, uri: 'http://c', "
+                  "warehouse: w, token: canary-tok}}}",
+                  ":raw",
                   "lakehouse://s3://b/w",
-                  {{"collection", "raw"}, {"catalog_type", "rest"}, {"catalog_uri", "http://c"}, {"warehouse", "w"}, {"catalog_token", "canary-tok"}}}));
+                  {{"collection", "raw"},
+                   {"catalog_type", "rest"},
+                   {"catalog_uri", "http://c"},
+                   {"warehouse", "w"},
+                   {"catalog_token", "canary-tok"}}}));
 
 TEST_F(ResolveTest, ReportsUnknownDepots) {
   WriteResource("d.yaml", "name: lakehouse\nversion: v2alpha\ntype: depot\ndepot: {type: file, file: {path: /x}}\n");
   EXPECT_THAT(ProblemsOf(Document("batch", "dataos://lakehose", "source_table: t", "dest_table: a.b")),
               HasSubstr("the depot 'lakehose' is not known. Fix: write dataos://lakehouse"));
-  EXPECT_THAT(ProblemsOf(Document("batch", "dataos://other", "source_table: t", "dest_table: a.b")), HasSubstr("resource folder"));
-  WriteResource("e.yaml", "name: e\nversion: v1\ntype: depot\ndepot: {type: postgresql, secrets: [{name: gone}], postgresql: {host: h}}\n");
+  EXPECT_THAT(ProblemsOf(Document("batch", "dataos://other", "source_table: t", "dest_table: a.b")),
+              HasSubstr("resource folder"));
+  WriteResource(
+      "e.yaml",
+      "name: e\nversion: v1\ntype: depot\ndepot: {type: postgresql, secrets: [{name: gone}], postgresql: {host: h}}\n");
   Resolve(Document("batch", "dataos://e", "source_table: t", "dest_table: a.b"));
   EXPECT_THAT(RenderProblems(problems_), HasSubstr("the depot e names the secret 'gone', which is not known"));
 }
@@ -212,7 +262,8 @@ TEST_F(ResolveTest, ChecksResources) {
                 "name: d1\nversion: v3\ntype: depot\ndepot: {type: postgress, postgress: {host: h}}\n---\n"
                 "name: d2\nversion: v1\ntype: depot\ndepot: {type: mysql, mysql: {hots: h}}\n---\n"
                 "name: d3\nversion: v1\ntype: depot\ndepot: {type: s3, s3: {format: orc}}\n---\n"
-                "name: d4\nversion: v1\ntype: depot\ndepot: {type: lakehouse, lakehouse: {bucket: b, catalog: {type: rest}}}\n---\n"
+                "name: d4\nversion: v1\ntype: depot\ndepot: {type: lakehouse, lakehouse: {bucket: b, catalog: {type: "
+                "rest}}}\n---\n"
                 "name: d4\nversion: v1\ntype: depot\ndepot: {type: gcs, gcs: {bucket: b}}\n---\n"
                 "name: s1\nversion: v1\ntype: secret\nsecret: {type: key-vale, acl: x, dat: {}}\n---\n"
                 "name: v\nversion: v1beta\ntype: volume\nvolume: {size: 1Gi, accessMode: ReadWriteMany, type: temp}\n");
@@ -233,9 +284,11 @@ TEST_F(ResolveTest, ResourcesMayStandInTheFileOrBelowTheFolder) {
   WriteResource("deep/er/d.yml", "name: below\nversion: v1\ntype: depot\ndepot: {type: file, file: {path: /x}}\n");
   WriteResource("pipeline.yaml", Batch("nonsense: 1"));  // pipelines in the folder are not this run's
   WriteResource("notes.txt", "not yaml: [");
-  Pipeline p = ResolveClean("name: here\nversion: v1\ntype: depot\ndepot: {type: file, file: {path: /y}}\n---\n"
-                            "name: p\nversion: v1alpha\ntype: nilus\nspec: {type: batch, source: {address: 'dataos://below:a.csv', options: {}}, "
-                            "sink: {address: 'dataos://here', options: {dest_table: a.b}}}\n");
+  Pipeline p = ResolveClean(
+      "name: here\nversion: v1\ntype: depot\ndepot: {type: file, file: {path: /y}}\n---\n"
+      "name: p\nversion: v1alpha\ntype: nilus\nspec: {type: batch, source: {address: 'dataos://below:a.csv', options: "
+      "{}}, "
+      "sink: {address: 'dataos://here', options: {dest_table: a.b}}}\n");
   EXPECT_EQ(p.source.address.ToDisplay(), "file:///x/a.csv");
   EXPECT_EQ(p.sink->address.ToDisplay(), "file:///y");
   options_.resource_folder = folder_ + "/absent";
@@ -243,14 +296,18 @@ TEST_F(ResolveTest, ResourcesMayStandInTheFileOrBelowTheFolder) {
 }
 
 std::string Workflow(const std::string& address, const std::string& secrets) {
-  return "name: w\nversion: v1\ntype: workflow\nworkflow:\n  dag:\n    - name: n\n      spec:\n        stack: nilus:1.0\n        dataosSecrets: " + secrets +
-         "\n        stackSpec:\n          source: {address: '" + address +
+  return "name: w\nversion: v1\ntype: workflow\nworkflow:\n  dag:\n    - name: n\n      spec:\n        stack: "
+         "nilus:1.0\n        dataosSecrets: " +
+         secrets + "\n        stackSpec:\n          source: {address: '" + address +
          "', options: {source-table: t}}\n          sink: {address: 'duckdb:///x.db', options: {dest-table: a.b}}\n";
 }
 
 TEST_F(ResolveTest, ProjectsOlderSecretsAsVariables) {
-  WriteResource("s.yaml", "name: pg\nversion: v1\ntype: secret\nsecret: {type: key-value, acl: r, data: {PG_USER: 'me@x', PG_PASSWORD: 'p:/?#'}}\n");
-  Pipeline p = ResolveClean(Workflow("postgresql://{PG_USER}:{PG_PASSWORD}@db/x", "[{name: pg, allKeys: true, consumptionType: envVars}]"));
+  WriteResource("s.yaml",
+                "name: pg\nversion: v1\ntype: secret\nsecret: {type: key-value, acl: r, data: {PG_USER: 'me@x', "
+                "PG_PASSWORD: 'p:/?#'}}\n");
+  Pipeline p = ResolveClean(
+      Workflow("postgresql://{PG_USER}:{PG_PASSWORD}@db/x", "[{name: pg, allKeys: true, consumptionType: envVars}]"));
   EXPECT_EQ(p.source.address.user, "me@x");
   EXPECT_EQ(p.source.address.password, "p:/?#");
   EXPECT_EQ(resolved_.secret_folder, nullptr);
@@ -260,12 +317,15 @@ TEST_F(ResolveTest, ProjectsOlderSecretsAsVariables) {
 }
 
 TEST_F(ResolveTest, ProjectsOlderSecretsAsFilesThatGoAway) {
-  WriteResource("s.yaml", "name: gcs\nversion: v1\ntype: secret\nsecret: {type: key-value, acl: r, data: {k: \"a\\\\b\\nc\"}, files: {keyfile: ./key.json}}\n");
+  WriteResource("s.yaml",
+                "name: gcs\nversion: v1\ntype: secret\nsecret: {type: key-value, acl: r, data: {k: \"a\\\\b\\nc\"}, "
+                "files: {keyfile: ./key.json}}\n");
   WriteResource("key.json", "{\"canary\": 1}");
   std::string folder;
   {
-    Pipeline p = ResolveClean(Workflow("gsheets://?credentials_path=/etc/dataos/secret/gcs_keyfile&other={NILUS_SECRET_DIR}/gcs.properties",
-                                       "[{name: gcs, consumptionType: propFile}]"));
+    Pipeline p = ResolveClean(
+        Workflow("gsheets://?credentials_path=/etc/dataos/secret/gcs_keyfile&other={NILUS_SECRET_DIR}/gcs.properties",
+                 "[{name: gcs, consumptionType: propFile}]"));
     ASSERT_NE(resolved_.secret_folder, nullptr);
     folder = resolved_.secret_folder->path();
     EXPECT_EQ(p.source.address.Param("credentials_path"), folder + "/gcs_keyfile");
@@ -287,12 +347,14 @@ TEST_F(ResolveTest, ProjectsOlderSecretsAsFilesThatGoAway) {
   EXPECT_FALSE(std::filesystem::exists(folder));
 
   resolve_.write_files = false;  // nilus validate
-  ResolveClean(Workflow("gsheets://?credentials_path={NILUS_SECRET_DIR}/gcs_keyfile", "[{name: gcs, consumptionType: propFile}]"));
+  ResolveClean(Workflow("gsheets://?credentials_path={NILUS_SECRET_DIR}/gcs_keyfile",
+                        "[{name: gcs, consumptionType: propFile}]"));
   EXPECT_EQ(resolved_.secret_folder, nullptr);
 }
 
 TEST_F(ResolveTest, ASecretsKeyCannotLeaveTheFolder) {
-  WriteResource("s.yaml", "name: s\nversion: v1\ntype: secret\nsecret: {type: key-value, acl: r, data: {'../../x': v}}\n");
+  WriteResource("s.yaml",
+                "name: s\nversion: v1\ntype: secret\nsecret: {type: key-value, acl: r, data: {'../../x': v}}\n");
   Resolve(Workflow("postgresql://db/x", "[{name: s, consumptionType: propFile}]"));
   EXPECT_THAT(RenderProblems(problems_), HasSubstr("a key of a secret cannot name a file"));
   auto created = SecretFolder::Create(folder_);
@@ -303,7 +365,8 @@ TEST_F(ResolveTest, ASecretsKeyCannotLeaveTheFolder) {
 
 TEST_F(ResolveTest, MakesVolumesUnlessItOnlyValidates) {
   std::string directory = folder_ + "/volume/state";
-  std::string text = WithUse("postgresql://db/x", "  use: {volumes: [{id: 'public:v', directory: " + directory + "}]}\n");
+  std::string text =
+      WithUse("postgresql://db/x", "  use: {volumes: [{id: 'public:v', directory: " + directory + "}]}\n");
   resolve_.write_files = false;
   ResolveClean(text);
   EXPECT_FALSE(std::filesystem::exists(directory));

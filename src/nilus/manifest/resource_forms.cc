@@ -10,17 +10,45 @@ namespace nilus {
 namespace {
 
 // Fields of a depot's block that are single values.
-constexpr std::string_view kBlockFields[] = {
-    "host",   "port",    "database", "schema",    "subprotocol", "bucket",   "relativePath", "container", "account",     "format",
-    "region", "endpoint", "url",      "path",      "project",     "dataset",  "location",     "warehouse", "role",        "http_path",
-    "httpPath", "catalogName", "scheme", "endpointSuffix", "service", "sid", "aws_region", "aws_endpoint", "icebergCatalogType", "metastoreType", "metastoreUrl"};
+constexpr std::string_view kBlockFields[] = {"host",
+                                             "port",
+                                             "database",
+                                             "schema",
+                                             "subprotocol",
+                                             "bucket",
+                                             "relativePath",
+                                             "container",
+                                             "account",
+                                             "format",
+                                             "region",
+                                             "endpoint",
+                                             "url",
+                                             "path",
+                                             "project",
+                                             "dataset",
+                                             "location",
+                                             "warehouse",
+                                             "role",
+                                             "http_path",
+                                             "httpPath",
+                                             "catalogName",
+                                             "scheme",
+                                             "endpointSuffix",
+                                             "service",
+                                             "sid",
+                                             "aws_region",
+                                             "aws_endpoint",
+                                             "icebergCatalogType",
+                                             "metastoreType",
+                                             "metastoreUrl"};
 
 std::vector<DepotSecretRef> ReadSecretRefs(MapReader& depot) {
   std::vector<DepotSecretRef> refs;
   const YamlNode* list = depot.Take("secrets");
   if (list == nullptr) return refs;
   if (list->kind != YamlKind::kSequence) {
-    depot.Add("secrets", "a list is expected here, but this is " + std::string(YamlKindName(list->kind)), "write - name: my-secret");
+    depot.Add("secrets", "a list is expected here, but this is " + std::string(YamlKindName(list->kind)),
+              "write - name: my-secret");
     return refs;
   }
   for (size_t i = 0; i < list->items.size(); ++i) {
@@ -30,7 +58,8 @@ std::vector<DepotSecretRef> ReadSecretRefs(MapReader& depot) {
     ref.place = reader.place();
     ref.name = reader.TextOr("name");
     if (ref.name.empty()) reader.Missing("name");
-    if (auto workspace = reader.Text("workspace"); workspace && ref.name.find(':') == std::string::npos) ref.name = *workspace + ":" + ref.name;
+    if (auto workspace = reader.Text("workspace"); workspace && ref.name.find(':') == std::string::npos)
+      ref.name = *workspace + ":" + ref.name;
     ref.keys = reader.TextList("keys");
     ref.all_keys = reader.Boolean("allKeys").value_or(ref.keys.empty());
     reader.Finish();
@@ -82,14 +111,16 @@ void CheckFields(MapReader& block, const DepotResource& depot) {
   bool is_server = std::find(std::begin(kServers), std::end(kServers), depot.type) != std::end(kServers);
   if (is_server && depot.nodes.empty()) require("host");
   if (depot.type == "jdbc") require("subprotocol");
-  if ((depot.type == "mongodb" || depot.type == "kafka") && depot.nodes.empty() && depot.Field("host").empty()) block.Missing("nodes", "write [host:port]");
+  if ((depot.type == "mongodb" || depot.type == "kafka") && depot.nodes.empty() && depot.Field("host").empty())
+    block.Missing("nodes", "write [host:port]");
   if (depot.type == "s3" || depot.type == "gcs") require("bucket");
   if (depot.type == "abfss" || depot.type == "wasbs") {
     require("account");
     require("container");
   }
   if (depot.type == "bigquery") require("project");
-  if (depot.type == "snowflake" && depot.Field("account").empty() && depot.Field("url").empty()) block.Missing("account");
+  if (depot.type == "snowflake" && depot.Field("account").empty() && depot.Field("url").empty())
+    block.Missing("account");
 }
 
 }  // namespace
@@ -111,15 +142,17 @@ void ReadDepot(MapReader& document, Findings& findings, ResourceSet& resources) 
     reader.Missing("type", "write postgresql, mysql, s3, …");
   } else if (depot.type.empty()) {
     std::string_view nearest = NearestName(type, DepotTypes());
-    reader.Add("type", "the depot type " + Shown(type) + " is not known", nearest.empty() ? "" : "write " + std::string(nearest));
+    reader.Add("type", "the depot type " + Shown(type) + " is not known",
+               nearest.empty() ? "" : "write " + std::string(nearest));
   }
   reader.Text("description");
   reader.Text("compute");
   depot.external = reader.Boolean("external").value_or(true);
   depot.secrets = ReadSecretRefs(reader);
   std::string block_name;
-  for (const auto& [key, value] : reader.node().entries) {
-    if (block_name.empty() && (key == "spec" || (!depot.type.empty() && CanonicalDepotType(key) == depot.type))) block_name = key;
+  for (const auto& [key, place, value] : reader.node().entries) {
+    if (block_name.empty() && (key == "spec" || (!depot.type.empty() && CanonicalDepotType(key) == depot.type)))
+      block_name = key;
   }
   if (!block_name.empty()) {
     MapReader block = reader.Child(block_name);
@@ -133,7 +166,9 @@ void ReadDepot(MapReader& document, Findings& findings, ResourceSet& resources) 
   document.Finish();
   for (const DepotResource& other : resources.depots) {
     if (other.name == depot.name && !depot.name.empty()) {
-      findings.Add(document.PlaceOf("name"), "name", "two depots are called " + Shown(depot.name) + ", the other in " + other.place.ToString(), "rename one of them");
+      findings.Add(document.PlaceOf("name"), "name",
+                   "two depots are called " + Shown(depot.name) + ", the other in " + other.place.ToString(),
+                   "rename one of them");
       return;
     }
   }
@@ -147,13 +182,16 @@ void ReadSecret(MapReader& document, Findings& findings, ResourceSet& resources)
   secret.workspace = head.workspace;
   secret.place = document.place();
   // The block is called as the type is; both words are understood for both.
-  std::string_view block_name = document.Has("instance-secret") ? "instance-secret" : document.Has("instanceSecret") ? "instanceSecret" : "secret";
+  std::string_view block_name = document.Has("instance-secret")  ? "instance-secret"
+                                : document.Has("instanceSecret") ? "instanceSecret"
+                                                                 : "secret";
   if (document.Take(block_name) == nullptr) {
     document.Missing(head.type.empty() ? "secret" : head.type, "write it with type and data below it");
     return document.Finish();
   }
   MapReader reader = document.Child(block_name);
-  if (reader.Choice("type", {"key-value", "key-value-properties", "cloud-kernel", "certificate"})) secret.type = reader.TextOr("type");
+  if (reader.Choice("type", {"key-value", "key-value-properties", "cloud-kernel", "certificate"}))
+    secret.type = reader.TextOr("type");
   if (reader.Choice("acl", {"r", "rw"})) secret.acl = reader.TextOr("acl");
   reader.Text("description");
   secret.data = reader.TextMap("data");
@@ -166,8 +204,9 @@ void ReadSecret(MapReader& document, Findings& findings, ResourceSet& resources)
   document.Finish();
   for (const SecretResource& other : resources.secrets) {
     if (other.name == secret.name && other.workspace == secret.workspace && !secret.name.empty()) {
-      findings.Add(document.PlaceOf("name"), "name", "two secrets are called " + Shown(secret.name) + ", the other in " + other.place.ToString(),
-                 "rename one of them");
+      findings.Add(document.PlaceOf("name"), "name",
+                   "two secrets are called " + Shown(secret.name) + ", the other in " + other.place.ToString(),
+                   "rename one of them");
       return;
     }
   }
@@ -200,7 +239,9 @@ const DepotResource* ResourceSet::FindDepot(std::string_view name) const {
 const SecretResource* ResourceSet::FindSecret(std::string_view id) const {
   size_t colon = id.find(':');
   for (const SecretResource& secret : secrets) {
-    if (colon == std::string_view::npos ? secret.name == id : secret.workspace == id.substr(0, colon) && secret.name == id.substr(colon + 1)) {
+    if (colon == std::string_view::npos
+            ? secret.name == id
+            : secret.workspace == id.substr(0, colon) && secret.name == id.substr(colon + 1)) {
       return &secret;
     }
   }

@@ -16,10 +16,10 @@ namespace nilus {
 struct SecretResource {
   std::string name;
   std::string workspace;
-  std::string type;                                          // key-value, key-value-properties, …
-  std::string acl;                                           // r | rw
-  std::vector<std::pair<std::string, std::string>> data;     // as written, in order
-  std::vector<std::pair<std::string, std::string>> files;    // name → path
+  std::string type;                                        // key-value, key-value-properties, …
+  std::string acl;                                         // r | rw
+  std::vector<std::pair<std::string, std::string>> data;   // as written, in order
+  std::vector<std::pair<std::string, std::string>> files;  // name → path
   SourcePlace place;
 };
 
@@ -32,25 +32,25 @@ struct DepotSecretRef {
 
 // How a lakehouse's tables are found.
 struct DepotCatalog {
-  std::string type;       // filesystem | rest | sql
+  std::string type;  // filesystem | rest | sql
   std::string uri;
   std::string warehouse;
-  std::string token;      // registered as a secret when resolved
+  std::string token;  // registered as a secret when resolved
 };
 
 struct DepotResource {
   std::string name;
   std::string workspace;
-  std::string type;                                          // canonical: postgresql, mysql, s3, abfss, file, …
+  std::string type;  // canonical: postgresql, mysql, s3, abfss, file, …
   bool external = true;
   std::vector<DepotSecretRef> secrets;
-  std::vector<std::pair<std::string, std::string>> fields;   // the block: host, port, database, bucket, … in text form
+  std::vector<std::pair<std::string, std::string>> fields;  // the block: host, port, database, bucket, … in text form
   std::vector<std::string> nodes;
   std::vector<std::pair<std::string, std::string>> params;
   std::optional<DepotCatalog> catalog;
   SourcePlace place;
 
-  std::string Field(std::string_view field) const;           // empty when absent
+  std::string Field(std::string_view field) const;  // empty when absent
 };
 
 struct VolumeResource {

@@ -46,7 +46,8 @@ std::optional<int> CronNumber(std::string_view text, size_t field) {
 Result<FieldBits> ParseCronField(std::string_view text, size_t field) {
   const CronField& rule = kCronFields[field];
   auto wrong = [&](std::string_view part) {
-    return FailWithFix(ErrorKind::kInvalidInput, fmt::format("write *, a number from {} to {}, a range a-b, a list, or */n", rule.min, rule.max),
+    return FailWithFix(ErrorKind::kInvalidInput,
+                       fmt::format("write *, a number from {} to {}, a range a-b, a list, or */n", rule.min, rule.max),
                        "{} is not a {} of a cron expression", Shown(part), rule.name);
   };
   FieldBits bits;
@@ -83,7 +84,8 @@ Result<FieldBits> ParseCronField(std::string_view text, size_t field) {
 Result<std::string> CheckCron(std::string_view text) {
   std::vector<std::string_view> fields;
   size_t from = 0;
-  while ((from = text.find_first_not_of(" \t", from)) != std::string_view::npos && fields.size() <= kCronFields.size() + 2) {
+  while ((from = text.find_first_not_of(" \t", from)) != std::string_view::npos &&
+         fields.size() <= kCronFields.size() + 2) {
     size_t end = std::min(text.find_first_of(" \t", from), text.size());
     fields.push_back(text.substr(from, end - from));
     from = end;
@@ -91,7 +93,8 @@ Result<std::string> CheckCron(std::string_view text) {
   if (fields.size() != kCronFields.size()) {
     std::string fix = "write five fields: minute hour day-of-month month day-of-week, such as '30 11 * * *'";
     if (fields.size() == 6) fix += "; there is no field for seconds";
-    return FailWithFix(ErrorKind::kInvalidInput, fix, "{} has {} field{}, not five", Shown(text), fields.size(), fields.size() == 1 ? "" : "s");
+    return FailWithFix(ErrorKind::kInvalidInput, fix, "{} has {} field{}, not five", Shown(text), fields.size(),
+                       fields.size() == 1 ? "" : "s");
   }
   std::array<FieldBits, kCronFields.size()> bits;
   std::string canonical;
@@ -117,9 +120,10 @@ Status CheckTimezone(std::string_view name) {
     return FailWithFix(ErrorKind::kInvalidInput, "write a name of the IANA database, such as Asia/Kolkata or UTC",
                        "{} is not a time zone", Shown(name));
   };
-  bool is_plain = !name.empty() && name.size() <= kLongestName && std::all_of(name.begin(), name.end(), [](unsigned char c) {
-    return std::isalnum(c) || c == '_' || c == '+' || c == '-' || c == '/';
-  });
+  bool is_plain =
+      !name.empty() && name.size() <= kLongestName && std::all_of(name.begin(), name.end(), [](unsigned char c) {
+        return std::isalnum(c) || c == '_' || c == '+' || c == '-' || c == '/';
+      });
   if (!is_plain || name.front() == '/' || name.back() == '/') return unknown();
   // Only a compiled zone (tzfile(5)) counts: the folder holds tables and texts as well.
   std::string path = "/usr/share/zoneinfo/" + std::string(name);

@@ -8,11 +8,12 @@
 
 namespace nilus {
 
-// Registers a value of a secret for redaction, but for those that are plainly none (host, port, database, region, true, 5432,
-// "postgres" as a user): hiding them would garble every message and hide nothing.
+// Registers a value of a secret for redaction, but for those that are plainly none (host, port, database, region, true,
+// 5432, "postgres" as a user): hiding them would garble every message and hide nothing.
 void RegisterSecretField(std::string_view key, std::string_view value);
 
-// The value whose key, folded to lower-case letters and digits, is one of `names`; the first of `names` that is there wins.
+// The value whose key, folded to lower-case letters and digits, is one of `names`; the first of `names` that is there
+// wins.
 std::string FieldOf(const TextMap& values, std::initializer_list<std::string_view> names);
 
 // Lower-case letters and digits only: "access_key-ID" → "accesskeyid".

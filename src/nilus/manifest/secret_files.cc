@@ -20,14 +20,16 @@ constexpr size_t kLargestSecretFile = 1024 * 1024;
 Result<std::string> ReadSecretFile(const std::filesystem::path& path) {
   std::error_code error;
   if (!std::filesystem::is_regular_file(path, error)) {
-    return FailWithFix(ErrorKind::kInvalidInput, "check the path under files", "the secret's file {} is not there", path.string());
+    return FailWithFix(ErrorKind::kInvalidInput, "check the path under files", "the secret's file {} is not there",
+                       path.string());
   }
   std::ifstream file(path, std::ios::binary);
   std::string content(kLargestSecretFile + 1, '\0');
   file.read(content.data(), static_cast<std::streamsize>(content.size()));
   content.resize(static_cast<size_t>(file.gcount()));
   if (file.bad() || content.size() > kLargestSecretFile) {
-    return Fail(ErrorKind::kInvalidInput, "the secret's file {} cannot be read, or is larger than 1 MiB", path.string());
+    return Fail(ErrorKind::kInvalidInput, "the secret's file {} cannot be read, or is larger than 1 MiB",
+                path.string());
   }
   return content;
 }
@@ -59,7 +61,8 @@ Result<std::unique_ptr<SecretFolder>> SecretFolder::Create(const std::string& pa
   }
   std::string path = folder + "/nilus-secrets-XXXXXX";
   if (mkdtemp(path.data()) == nullptr) {  // mode 0700
-    return Fail(ErrorKind::kExhausted, "no private folder for secrets can be made in {}: {}", folder, std::strerror(errno));
+    return Fail(ErrorKind::kExhausted, "no private folder for secrets can be made in {}: {}", folder,
+                std::strerror(errno));
   }
   return std::unique_ptr<SecretFolder>(new SecretFolder(std::move(path)));
 }
@@ -70,7 +73,8 @@ SecretFolder::~SecretFolder() {
 }
 
 Status SecretFolder::WriteFile(std::string_view name, std::string_view content) {
-  if (name.empty() || name == "." || name == ".." || name.find('/') != std::string_view::npos || name.find('\0') != std::string_view::npos) {
+  if (name.empty() || name == "." || name == ".." || name.find('/') != std::string_view::npos ||
+      name.find('\0') != std::string_view::npos) {
     return Fail(ErrorKind::kInvalidInput, "a key of a secret cannot name a file");
   }
   std::string path = path_ + "/" + std::string(name);
@@ -87,8 +91,8 @@ Status SecretFolder::WriteFile(std::string_view name, std::string_view content) 
   return {};
 }
 
-Status WriteSecretFiles(const SecretResource& secret, const std::function<bool(const std::string&)>& wanted, const std::string& parent,
-                        std::unique_ptr<SecretFolder>& folder) {
+Status WriteSecretFiles(const SecretResource& secret, const std::function<bool(const std::string&)>& wanted,
+                        const std::string& parent, std::unique_ptr<SecretFolder>& folder) {
   if (!folder) {
     NILUS_ASSIGN(folder, SecretFolder::Create(parent));
   }

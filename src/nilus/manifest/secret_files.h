@@ -29,10 +29,11 @@ class SecretFolder {
   std::string path_;
 };
 
-// Writes into `folder` (made below `parent` when it is null): each file of the secret as `<secret>_<file>`, each value as
-// `<secret>_<key>`, and all values as `key=value` lines in `<secret>.properties`. Only keys and files that `wanted` names.
-// A file's path is taken relative to the resource file that names it; its content is registered as a secret.
-Status WriteSecretFiles(const SecretResource& secret, const std::function<bool(const std::string&)>& wanted, const std::string& parent,
-                        std::unique_ptr<SecretFolder>& folder);
+// Writes into `folder` (made below `parent` when it is null): each file of the secret as `<secret>_<file>`, each value
+// as
+// `<secret>_<key>`, and all values as `key=value` lines in `<secret>.properties`. Only keys and files that `wanted`
+// names. A file's path is taken relative to the resource file that names it; its content is registered as a secret.
+Status WriteSecretFiles(const SecretResource& secret, const std::function<bool(const std::string&)>& wanted,
+                        const std::string& parent, std::unique_ptr<SecretFolder>& folder);
 
 }  // namespace nilus

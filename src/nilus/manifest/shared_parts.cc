@@ -19,7 +19,8 @@ bool IsResourceName(std::string_view name) {
   });
 }
 
-void ReadQuantities(MapReader& resources, std::string_view name, std::optional<int64_t>* memory, std::optional<double>* cpu) {
+void ReadQuantities(MapReader& resources, std::string_view name, std::optional<int64_t>* memory,
+                    std::optional<double>* cpu) {
   MapReader part = resources.Child(name);
   if (auto text = part.Text("memory")) {
     auto bytes = ParseMemoryQuantity(*text);
@@ -28,7 +29,8 @@ void ReadQuantities(MapReader& resources, std::string_view name, std::optional<i
     } else {
       if (memory != nullptr) *memory = *bytes;
       if (memory != nullptr && *bytes < kSmallestMemoryLimit) {
-        part.findings().Notice(part.PlaceOf("memory"), part.PathOf("memory"), "the limit is raised to 64Mi, the least that a run needs");
+        part.findings().Notice(part.PlaceOf("memory"), part.PathOf("memory"),
+                               "the limit is raised to 64Mi, the least that a run needs");
       }
     }
   }
@@ -93,7 +95,8 @@ Pipeline PipelineOf(const DocumentHead& head, const SourcePlace& place) {
 }
 
 void ReadRunSettings(MapReader& owner, Pipeline& pipeline) {
-  if (auto level = owner.Choice("logLevel", {"DEBUG", "INFO", "WARNING", "ERROR"})) pipeline.log_level = static_cast<LogLevel>(*level);
+  if (auto level = owner.Choice("logLevel", {"DEBUG", "INFO", "WARNING", "ERROR"}))
+    pipeline.log_level = static_cast<LogLevel>(*level);
   pipeline.run_as_user = owner.TextOr("runAsUser", pipeline.run_as_user);
   pipeline.compute = owner.TextOr("compute", pipeline.compute);
   MapReader resources = owner.Child("resources");
@@ -122,9 +125,11 @@ void ReadOlderEnvironment(MapReader& owner, Pipeline& pipeline) {
   }
   const YamlNode* list = owner.Take("dataosSecrets");
   if (list == nullptr) return;
-  if (list->kind != YamlKind::kSequence) return owner.Add("dataosSecrets", "a list is expected here", "write - name: my-secret");
+  if (list->kind != YamlKind::kSequence)
+    return owner.Add("dataosSecrets", "a list is expected here", "write - name: my-secret");
   for (size_t i = 0; i < list->items.size(); ++i) {
-    MapReader reader(list->items[i], owner.PathOf("dataosSecrets") + "[" + std::to_string(i) + "]", owner.findings(), owner.style());
+    MapReader reader(list->items[i], owner.PathOf("dataosSecrets") + "[" + std::to_string(i) + "]", owner.findings(),
+                     owner.style());
     if (list->items[i].kind == YamlKind::kMap) pipeline.dataos_secrets.push_back(ReadDataosSecret(reader));
   }
 }
@@ -137,8 +142,10 @@ std::vector<std::string> ReadCrons(MapReader& schedule, std::string_view name) {
   }
   std::vector<std::string> texts = schedule.TextList(name);
   if (texts.size() > kMostCrons) {
-    schedule.Add(name, std::to_string(texts.size()) + " cron expressions are more than the " + std::to_string(kMostCrons) + " allowed",
-                 "use lists and ranges inside one expression: '0,30 9-17 * * *'");
+    schedule.Add(
+        name,
+        std::to_string(texts.size()) + " cron expressions are more than the " + std::to_string(kMostCrons) + " allowed",
+        "use lists and ranges inside one expression: '0,30 9-17 * * *'");
     return crons;
   }
   const YamlNode* node = schedule.Take(name);
@@ -147,7 +154,8 @@ std::vector<std::string> ReadCrons(MapReader& schedule, std::string_view name) {
     if (cron) {
       crons.push_back(*std::move(cron));
     } else if (node->kind == YamlKind::kSequence && i < node->items.size()) {
-      schedule.findings().Add(node->items[i].place, schedule.PathOf(name) + "[" + std::to_string(i) + "]", cron.error().message, cron.error().fix);
+      schedule.findings().Add(node->items[i].place, schedule.PathOf(name) + "[" + std::to_string(i) + "]",
+                              cron.error().message, cron.error().fix);
     } else {
       schedule.Add(name, cron.error().message, cron.error().fix);
     }
@@ -158,7 +166,8 @@ std::vector<std::string> ReadCrons(MapReader& schedule, std::string_view name) {
 
 void ReadScheduleRest(MapReader& schedule, Schedule& result) {
   result.timezone = schedule.TextOr("timezone", "UTC");
-  if (auto status = CheckTimezone(result.timezone); !status) schedule.Add("timezone", status.error().message, status.error().fix);
+  if (auto status = CheckTimezone(result.timezone); !status)
+    schedule.Add("timezone", status.error().message, status.error().fix);
   if (auto text = schedule.Text("endOn")) {
     auto end = ParseTimestamp(*text);
     if (end) {

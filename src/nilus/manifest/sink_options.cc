@@ -17,9 +17,11 @@ PartitionSpec ReadPartitionSpec(MapReader& field, size_t position) {
   result.name = field.TextOr("name");
   result.index = static_cast<int>(field.Integer("index", 0, 1000).value_or(static_cast<int64_t>(position)));
   auto count = field.Integer("bucket_count", 1, kMostBuckets);
-  bool needs_count = result.transform == PartitionTransform::kBucket || result.transform == PartitionTransform::kTruncate;
+  bool needs_count =
+      result.transform == PartitionTransform::kBucket || result.transform == PartitionTransform::kTruncate;
   if (needs_count && !field.Has("bucket_count")) {
-    field.Missing("bucket_count", result.transform == PartitionTransform::kBucket ? "write the number of buckets: 16" : "write the width: 10");
+    field.Missing("bucket_count", result.transform == PartitionTransform::kBucket ? "write the number of buckets: 16"
+                                                                                  : "write the width: 10");
   }
   result.bucket_count = static_cast<int>(count.value_or(0));
   field.Finish();
@@ -36,7 +38,8 @@ std::vector<PartitionSpec> ReadPartitions(MapReader& options) {
     return fields;
   }
   for (size_t i = 0; i < list->items.size(); ++i) {
-    MapReader field(list->items[i], options.PathOf("partition_by") + "[" + std::to_string(i) + "]", options.findings(), options.style());
+    MapReader field(list->items[i], options.PathOf("partition_by") + "[" + std::to_string(i) + "]", options.findings(),
+                    options.style());
     if (list->items[i].kind == YamlKind::kMap) fields.push_back(ReadPartitionSpec(field, i));
   }
   std::stable_sort(fields.begin(), fields.end(), [](const auto& a, const auto& b) { return a.index < b.index; });
@@ -60,11 +63,16 @@ void ReadFileOptions(MapReader& options, SinkOptions& result) {
 
 std::string_view IncrementalStrategyName(IncrementalStrategy strategy) {
   switch (strategy) {
-    case IncrementalStrategy::kReplace: return "replace";
-    case IncrementalStrategy::kAppend: return "append";
-    case IncrementalStrategy::kMerge: return "merge";
-    case IncrementalStrategy::kDeleteInsert: return "delete+insert";
-    case IncrementalStrategy::kScd2: return "scd2";
+    case IncrementalStrategy::kReplace:
+      return "replace";
+    case IncrementalStrategy::kAppend:
+      return "append";
+    case IncrementalStrategy::kMerge:
+      return "merge";
+    case IncrementalStrategy::kDeleteInsert:
+      return "delete+insert";
+    case IncrementalStrategy::kScd2:
+      return "scd2";
   }
   return "replace";
 }
@@ -78,7 +86,8 @@ std::string SinkOptions::DestTable() const {
 
 SinkOptions ReadSinkOptions(MapReader& options, const SectionContext& context) {
   SinkOptions result;
-  options.Refuse("columns", "the option is not supported", "write the types under source.options.type_hints: {column: type}");
+  options.Refuse("columns", "the option is not supported",
+                 "write the types under source.options.type_hints: {column: type}");
   result.dest_table = options.TextOr("dest_table");
   if (auto strategy = options.Choice("incremental_strategy", {"replace", "append", "merge", "delete+insert", "scd2"})) {
     result.incremental_strategy = static_cast<IncrementalStrategy>(*strategy);

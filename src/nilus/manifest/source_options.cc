@@ -30,7 +30,8 @@ void ReadIntervals(MapReader& options, SourceOptions& result) {
   // With a zone on one side only, which comes first is not known here.
   if (!start || !end || start->has_zone != end->has_zone) return;
   if (std::pair(start->seconds, start->nanoseconds) >= std::pair(end->seconds, end->nanoseconds)) {
-    options.Add("interval_end", "the interval is empty: its end " + end->text + " is not after its start " + start->text,
+    options.Add("interval_end",
+                "the interval is empty: its end " + end->text + " is not after its start " + start->text,
                 "the end is not part of the interval: write the day after");
   }
 }
@@ -40,8 +41,10 @@ void ReadIntervals(MapReader& options, SourceOptions& result) {
 TextMap JoinSplitDecimals(TextMap hints) {
   TextMap joined;
   for (auto& [column, text] : hints) {
-    bool is_rest = text.empty() && column.size() > 1 && column.ends_with(')') && column.find_first_not_of("0123456789 ") == column.size() - 1;
-    if (is_rest && !joined.empty() && joined.back().second.find('(') != std::string::npos && joined.back().second.find(')') == std::string::npos) {
+    bool is_rest = text.empty() && column.size() > 1 && column.ends_with(')') &&
+                   column.find_first_not_of("0123456789 ") == column.size() - 1;
+    if (is_rest && !joined.empty() && joined.back().second.find('(') != std::string::npos &&
+        joined.back().second.find(')') == std::string::npos) {
       joined.back().second += "," + column;
     } else {
       joined.emplace_back(std::move(column), std::move(text));
@@ -94,8 +97,9 @@ NameFilter ReadFilter(MapReader& options, std::string_view name) {
   return result;
 }
 
-constexpr std::string_view kMetadataOptions[] = {"service_type",       "database_filter", "schema_filter", "table_filter",
-                                                 "query_log_duration", "result_limit",    "threads"};
+constexpr std::string_view kMetadataOptions[] = {"service_type", "database_filter",    "schema_filter",
+                                                 "table_filter", "query_log_duration", "result_limit",
+                                                 "threads"};
 
 void ReadMetadataOptions(MapReader& options, SourceOptions& result) {
   result.service_type = options.TextOr("service_type");
@@ -108,7 +112,8 @@ void ReadMetadataOptions(MapReader& options, SourceOptions& result) {
 }
 
 void ReadSqlOptions(MapReader& options, SourceOptions& result) {
-  result.extract_parallelism = static_cast<int>(options.Integer("extract_parallelism", 1, kMostParallelism).value_or(5));
+  result.extract_parallelism =
+      static_cast<int>(options.Integer("extract_parallelism", 1, kMostParallelism).value_or(5));
   result.page_size = options.Integer("page_size", 1, kLargestPage).value_or(result.page_size);
   result.sql_limit = options.Integer("sql_limit", 0);
   result.sql_exclude_columns = options.TextList("sql_exclude_columns", true);
@@ -117,7 +122,7 @@ void ReadSqlOptions(MapReader& options, SourceOptions& result) {
   }
   if (options.Text("sql_backend")) {
     options.findings().Notice(options.KeyPlaceOf("sql_backend"), options.PathOf("sql_backend"),
-                            "the option has no effect: there is one native path", "remove it");
+                              "the option has no effect: there is one native path", "remove it");
   }
   result.yield_limit = options.Integer("yield_limit", 1);
 }
@@ -141,7 +146,8 @@ SourceOptions ReadSourceOptions(MapReader& options, const SectionContext& contex
       result.change_strategy = static_cast<ChangeStrategy>(*strategy);
     }
   } else {
-    options.Refuse("strategy", "the option is for cdc only", "for how rows are written, set sink.options.incremental_strategy");
+    options.Refuse("strategy", "the option is for cdc only",
+                   "for how rows are written, set sink.options.incremental_strategy");
   }
   result.max_table_nesting = static_cast<int>(options.Integer("max_table_nesting", 0, kDeepestNesting).value_or(0));
   ReadSqlOptions(options, result);
@@ -151,7 +157,8 @@ SourceOptions ReadSourceOptions(MapReader& options, const SectionContext& contex
   if (context.type == PipelineType::kMetadata) {
     ReadMetadataOptions(options, result);
   } else {
-    for (std::string_view name : kMetadataOptions) options.Refuse(name, "the option is for type: metadata only", "remove it");
+    for (std::string_view name : kMetadataOptions)
+      options.Refuse(name, "the option is for type: metadata only", "remove it");
   }
   result.connector = ReadConnectorOptions(options, context);
   return result;

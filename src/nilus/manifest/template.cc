@@ -80,8 +80,9 @@ class Expression {
     } else {
       std::string_view nearest = NearestName(name, kFilters);
       return FailWithFix(ErrorKind::kInvalidInput,
-                         nearest.empty() ? "known: base64_decode, base64_encode, urlencode, urldecode, trim, default('x')"
-                                         : "write " + std::string(nearest),
+                         nearest.empty()
+                             ? "known: base64_decode, base64_encode, urlencode, urldecode, trim, default('x')"
+                             : "write " + std::string(nearest),
                          "{} is not a filter", Shown(name));
     }
     return {};
@@ -165,7 +166,8 @@ Result<std::string> RenderTemplate(std::string_view text, const SecretValueLooku
     if (open == std::string_view::npos) return result;
     size_t close = FindEnd(text, open + 2);
     if (close == std::string_view::npos) {
-      return FailWithFix(ErrorKind::kInvalidInput, std::string(kForm), "the template's '{{{{' is never closed by '}}}}'");
+      return FailWithFix(ErrorKind::kInvalidInput, std::string(kForm),
+                         "the template's '{{{{' is never closed by '}}}}'");
     }
     NILUS_ASSIGN(std::string value, Expression(text.substr(open + 2, close - open - 2), lookup).Evaluate());
     result += value;

@@ -13,7 +13,8 @@ using ::testing::Not;
 
 Result<std::string> Render(std::string_view text) {
   static const std::map<std::string, std::string, std::less<>> values = {
-      {"password", "p@ss"}, {"encoded", "cEBzcw=="}, {"url", "p%40ss"}, {"padded", " x \n"}, {"empty", ""}, {"tls.crt", "C"}, {"canary", "canary!"}};
+      {"password", "p@ss"}, {"encoded", "cEBzcw=="}, {"url", "p%40ss"},    {"padded", " x \n"},
+      {"empty", ""},        {"tls.crt", "C"},        {"canary", "canary!"}};
   return RenderTemplate(text, [](std::string_view alias, std::string_view key) -> Result<std::optional<std::string>> {
     if (alias != "pg") return Fail(ErrorKind::kInvalidInput, "no alias {}", alias);
     auto found = values.find(key);
@@ -49,9 +50,11 @@ TEST(Template, SaysWhatIsWrong) {
   EXPECT_THAT(Rendered("{{ secrets['pg'].password | base64decode }}"), HasSubstr("write base64_decode"));
   EXPECT_THAT(Rendered("{{ secrets['pg'].canary | base64_decode }}"), HasSubstr("not base64"));
   EXPECT_THAT(Rendered("{{ secrets['pg'].canary | base64_decode }}"), Not(HasSubstr("canary!")));
-  for (std::string_view text : {"{{", "{{ }}", "{{ env.X }}", "{{ secrets }}", "{{ secrets['pg }}", "{{ secrets['pg'] }}", "{{ secrets['pg']. }}",
-                                "{{ secrets['pg'].password | }}", "{{ secrets['pg'].password | default }}", "{{ secrets['pg'].password | default( }}",
-                                "{{ secrets['pg'].password | trim('x') }}", "{{ secrets['pg'].password x }}", "{{ secrets['pg'].password | default('x' }}"}) {
+  for (std::string_view text :
+       {"{{", "{{ }}", "{{ env.X }}", "{{ secrets }}", "{{ secrets['pg }}", "{{ secrets['pg'] }}",
+        "{{ secrets['pg']. }}", "{{ secrets['pg'].password | }}", "{{ secrets['pg'].password | default }}",
+        "{{ secrets['pg'].password | default( }}", "{{ secrets['pg'].password | trim('x') }}",
+        "{{ secrets['pg'].password x }}", "{{ secrets['pg'].password | default('x' }}"}) {
     EXPECT_FALSE(Render(text)) << text;
   }
 }

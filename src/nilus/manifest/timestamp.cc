@@ -43,7 +43,8 @@ class Scanner {
 };
 
 Failure NotATimestamp(std::string_view text) {
-  return FailWithFix(ErrorKind::kInvalidInput, "write 2023-01-31, 2023-01-31T15:00:00, or that with Z or an offset such as +05:30",
+  return FailWithFix(ErrorKind::kInvalidInput,
+                     "write 2023-01-31, 2023-01-31T15:00:00, or that with Z or an offset such as +05:30",
                      "{} is not a date or time", Shown(text));
 }
 

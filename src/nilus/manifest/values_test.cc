@@ -15,7 +15,8 @@ TEST(MemoryQuantity, ReadsKubernetesUnits) {
   EXPECT_EQ(*ParseMemoryQuantity("1.5G"), 1500000000);
   EXPECT_EQ(*ParseMemoryQuantity("64k"), 64000);
   EXPECT_EQ(*ParseMemoryQuantity("1024"), 1024);
-  for (std::string_view text : {"", "Gi", "1GB", "1 Gi", "-1Gi", "1e3", "0", "0.1", "1..5G", "99999999999999999999Gi", "0x10"}) {
+  for (std::string_view text :
+       {"", "Gi", "1GB", "1 Gi", "-1Gi", "1e3", "0", "0.1", "1..5G", "99999999999999999999Gi", "0x10"}) {
     EXPECT_FALSE(ParseMemoryQuantity(text)) << text;
   }
 }
@@ -24,7 +25,8 @@ TEST(CpuQuantity, ReadsThousandths) {
   EXPECT_DOUBLE_EQ(*ParseCpuQuantity("200m"), 0.2);
   EXPECT_DOUBLE_EQ(*ParseCpuQuantity("1000m"), 1);
   EXPECT_DOUBLE_EQ(*ParseCpuQuantity("1.5"), 1.5);
-  for (std::string_view text : {"", "0", "0m", "-1", "1 core", "m", "1M", "100000"}) EXPECT_FALSE(ParseCpuQuantity(text)) << text;
+  for (std::string_view text : {"", "0", "0m", "-1", "1 core", "m", "1M", "100000"})
+    EXPECT_FALSE(ParseCpuQuantity(text)) << text;
 }
 
 TEST(Timestamp, ReadsEveryFormOfTheSpec) {
@@ -54,16 +56,17 @@ TEST(Timestamp, CountsSeconds) {
 }
 
 TEST(Timestamp, RefusesOthers) {
-  for (std::string_view text : {"", "2023", "2023-1-31", "31.01.2023", "2023-02-29", "2023-13-01", "0000-01-01", "2023-01-31T24:00:00",
-                                "2023-01-31T15:60", "2023-01-31T15:00:61", "2023-01-31T15:00:00.", "2023-01-31T15:00:00.1234567890",
-                                "2023-01-31T15:00:00+99:00", "2023-01-31T", "2023-01-31X15:00:00", "2023-01-31T15:00:00Zx", "now"}) {
+  for (std::string_view text :
+       {"", "2023", "2023-1-31", "31.01.2023", "2023-02-29", "2023-13-01", "0000-01-01", "2023-01-31T24:00:00",
+        "2023-01-31T15:60", "2023-01-31T15:00:61", "2023-01-31T15:00:00.", "2023-01-31T15:00:00.1234567890",
+        "2023-01-31T15:00:00+99:00", "2023-01-31T", "2023-01-31X15:00:00", "2023-01-31T15:00:00Zx", "now"}) {
     EXPECT_FALSE(ParseTimestamp(text)) << text;
   }
 }
 
 TEST(Cron, AcceptsFiveFields) {
-  for (std::string_view text : {"30 11 * * *", "*/5 * * * *", "0,30 9-17 * * MON-FRI", "0 0 1 JAN *", "0 0 29 2 *", "0 0 * * 7",
-                                "5/15 * * * *", "0 0 31 1,3 *", "0 0 30 2 1"}) {
+  for (std::string_view text : {"30 11 * * *", "*/5 * * * *", "0,30 9-17 * * MON-FRI", "0 0 1 JAN *", "0 0 29 2 *",
+                                "0 0 * * 7", "5/15 * * * *", "0 0 31 1,3 *", "0 0 30 2 1"}) {
     auto cron = CheckCron(text);
     EXPECT_TRUE(cron) << text << (cron ? "" : cron.error().ToString());
   }
@@ -71,9 +74,11 @@ TEST(Cron, AcceptsFiveFields) {
 }
 
 TEST(Cron, RefusesOthers) {
-  for (std::string_view text : {"", "* * * *", "@daily", "60 * * * *", "* 24 * * *", "* * 0 * *", "* * 32 * *", "* * * 13 *", "* * * * 8",
-                                "*/0 * * * *", "*/99 * * * *", "5-1 * * * *", "a * * * *", "1,, * * * *", "* * * FOO *", "-1 * * * *",
-                                "1-2-3 * * * *", "*/ * * * *", "0 0 30 2 *", "0 0 31 4,6,9,11 *", "? * * * *"}) {
+  for (std::string_view text :
+       {"",           "* * * *",           "@daily",      "60 * * * *",  "* 24 * * *",    "* * 0 * *",
+        "* * 32 * *", "* * * 13 *",        "* * * * 8",   "*/0 * * * *", "*/99 * * * *",  "5-1 * * * *",
+        "a * * * *",  "1,, * * * *",       "* * * FOO *", "-1 * * * *",  "1-2-3 * * * *", "*/ * * * *",
+        "0 0 30 2 *", "0 0 31 4,6,9,11 *", "? * * * *"}) {
     EXPECT_FALSE(CheckCron(text)) << text;
   }
   auto six = CheckCron("* * * * * *");
@@ -89,15 +94,16 @@ TEST(Timezone, MustBeInTheZoneDatabase) {
   EXPECT_TRUE(CheckTimezone("Asia/Kolkata"));
   EXPECT_TRUE(CheckTimezone("America/Argentina/Buenos_Aires"));
   EXPECT_TRUE(CheckTimezone("Etc/GMT+5"));
-  for (std::string_view name : {"", "Asia/Kolkatta", "Asia", "../../../etc/passwd", "/etc/localtime", "Asia/", "zone.tab", "tzdata.zi", "Asia/../UTC",
-                                "Asia//Kolkata\n", "asia kolkata"}) {
+  for (std::string_view name : {"", "Asia/Kolkatta", "Asia", "../../../etc/passwd", "/etc/localtime", "Asia/",
+                                "zone.tab", "tzdata.zi", "Asia/../UTC", "Asia//Kolkata\n", "asia kolkata"}) {
     EXPECT_FALSE(CheckTimezone(name)) << name;
   }
   EXPECT_FALSE(CheckTimezone(std::string("UTC\0x", 5)));
 }
 
 TEST(ColumnType, IsCanonical) {
-  for (std::string_view type : {"text", "bigint", "double", "bool", "timestamp", "timestamp_ntz", "date", "time", "binary", "json"}) {
+  for (std::string_view type :
+       {"text", "bigint", "double", "bool", "timestamp", "timestamp_ntz", "date", "time", "binary", "json"}) {
     EXPECT_EQ(*CanonicalColumnType(type), type);
   }
   EXPECT_EQ(*CanonicalColumnType("DECIMAL( 12 , 2 )"), "decimal(12,2)");
@@ -108,8 +114,9 @@ TEST(ColumnType, IsCanonical) {
 }
 
 TEST(ColumnType, RefusesOthers) {
-  for (std::string_view type : {"", "decimal(", "decimal()", "decimal(0,0)", "decimal(39,1)", "decimal(5,6)", "decimal(5,-1)", "decimal(1,2,3)",
-                                "decimal(a,b)", "decimal(5,2)x", "text(20)", "int[]", "wei"}) {
+  for (std::string_view type :
+       {"", "decimal(", "decimal()", "decimal(0,0)", "decimal(39,1)", "decimal(5,6)", "decimal(5,-1)", "decimal(1,2,3)",
+        "decimal(a,b)", "decimal(5,2)x", "text(20)", "int[]", "wei"}) {
     EXPECT_FALSE(CanonicalColumnType(type)) << type;
   }
   EXPECT_EQ(CanonicalColumnType("bigintt").error().fix, "write bigint");

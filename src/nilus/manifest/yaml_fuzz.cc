@@ -12,11 +12,10 @@ namespace {
 
 size_t CheckNode(const nilus::YamlNode& node, size_t depth, const nilus::YamlLimits& limits) {
   if (depth > limits.max_depth + 1 || node.place.line < 1 || node.place.column < 1) abort();
-  if (node.entries.size() != node.key_places.size()) abort();
   size_t nodes = 1;
   std::set<std::string> keys;
-  for (const auto& [key, value] : node.entries) {
-    if (!keys.insert(key).second) abort();
+  for (const auto& [key, place, value] : node.entries) {
+    if (!keys.insert(key).second || place.line < 1) abort();
     nodes += CheckNode(value, depth + 1, limits);
   }
   for (const auto& item : node.items) nodes += CheckNode(item, depth + 1, limits);

@@ -1,5 +1,5 @@
-// Text → YamlNode through yaml-cpp's event interface. yaml-cpp's own Node graph is not used: it keeps duplicate keys and
-// shares aliased nodes, and a walk over such a graph is what "billion laughs" explodes.
+// Text → YamlNode through yaml-cpp's event interface. yaml-cpp's own Node graph is not used: it keeps duplicate keys
+// and shares aliased nodes, and a walk over such a graph is what "billion laughs" explodes.
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -49,24 +49,28 @@ class TreeBuilder : public YAML::EventHandler {
   }
   void OnAlias(const YAML::Mark& mark, YAML::anchor_t anchor) override {
     auto found = anchors_.find(anchor);
-    if (found == anchors_.end()) Refuse(mark, "an alias (*name) stands inside the value it names", "write the value out");
+    if (found == anchors_.end())
+      Refuse(mark, "an alias (*name) stands inside the value it names", "write the value out");
     Count(mark, found->second.nodes);
     YamlNode copy = found->second.node;
     CheckDepth(mark, frames_.size() + found->second.depth);
     copy.place = Place(mark);
     Finish(mark, std::move(copy), 0, found->second.nodes, found->second.depth);
   }
-  void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor, const std::string& value) override {
+  void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+                const std::string& value) override {
     YamlNode node = YamlNode::Scalar(value, Place(mark));
     node.quoted = tag == "!" || tag == "tag:yaml.org,2002:str";
     CheckTag(mark, tag);
     Leaf(mark, std::move(node), anchor);
   }
-  void OnSequenceStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor, YAML::EmitterStyle::value) override {
+  void OnSequenceStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+                       YAML::EmitterStyle::value) override {
     Open(mark, tag, anchor, YamlKind::kSequence);
   }
   void OnSequenceEnd() override { Close(); }
-  void OnMapStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor, YAML::EmitterStyle::value) override {
+  void OnMapStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+                  YAML::EmitterStyle::value) override {
     Open(mark, tag, anchor, YamlKind::kMap);
   }
   void OnMapEnd() override { Close(); }
@@ -76,14 +80,14 @@ class TreeBuilder : public YAML::EventHandler {
     YamlNode node;
     YAML::Mark mark;
     YAML::anchor_t anchor = 0;
-    size_t nodes = 1;                       // in this subtree, itself included
-    size_t depth = 1;                       // of this subtree
-    std::optional<std::string> key;         // kMap: read, its value is awaited
+    size_t nodes = 1;                // in this subtree, itself included
+    size_t depth = 1;                // of this subtree
+    std::optional<std::string> key;  // kMap: read, its value is awaited
     SourcePlace key_place;
     bool key_is_merge = false;
-    bool key_is_double = false;             // reported; its value is dropped
+    bool key_is_double = false;  // reported; its value is dropped
     std::unordered_set<std::string> keys;
-    std::vector<YamlNode> merges;           // values of "<<"
+    std::vector<YamlNode> merges;  // values of "<<"
   };
   struct Anchored {
     YamlNode node;
@@ -99,12 +103,15 @@ class TreeBuilder : public YAML::EventHandler {
   void Count(const YAML::Mark& mark, size_t nodes) {
     nodes_ += nodes;
     if (nodes_ > limits_.max_nodes) {
-      Refuse(mark, "the file holds more than " + std::to_string(limits_.max_nodes) + " values once anchors and merges are expanded",
+      Refuse(mark,
+             "the file holds more than " + std::to_string(limits_.max_nodes) +
+                 " values once anchors and merges are expanded",
              "write less, or use fewer aliases");
     }
   }
   void CheckDepth(const YAML::Mark& mark, size_t depth) {
-    if (depth > limits_.max_depth) Refuse(mark, "values are nested deeper than " + std::to_string(limits_.max_depth) + " levels", {});
+    if (depth > limits_.max_depth)
+      Refuse(mark, "values are nested deeper than " + std::to_string(limits_.max_depth) + " levels", {});
   }
   void CheckTag(const YAML::Mark& mark, const std::string& tag) {
     constexpr std::string_view kStandard = "tag:yaml.org,2002:";
@@ -149,14 +156,15 @@ class TreeBuilder : public YAML::EventHandler {
   }
   void MergeOne(Frame& frame, YamlNode merged) {
     if (merged.kind != YamlKind::kMap) {
-      problems_.push_back({merged.place, {}, "'<<' merges maps, but this is " + std::string(YamlKindName(merged.kind)),
+      problems_.push_back({merged.place,
+                           {},
+                           "'<<' merges maps, but this is " + std::string(YamlKindName(merged.kind)),
                            "write <<: *name with a name that stands for a map"});
       return;
     }
     for (size_t i = 0; i < merged.entries.size(); ++i) {
-      if (!frame.keys.insert(merged.entries[i].first).second) continue;
+      if (!frame.keys.insert(merged.entries[i].key).second) continue;
       frame.node.entries.push_back(std::move(merged.entries[i]));
-      frame.node.key_places.push_back(std::move(merged.key_places[i]));
     }
   }
   // Hands a complete node to whatever holds it.
@@ -181,14 +189,17 @@ class TreeBuilder : public YAML::EventHandler {
     }
   }
   void Key(const YAML::Mark& mark, Frame& map, const YamlNode& node) {
-    if (node.kind != YamlKind::kScalar) Refuse(mark, "a key is " + std::string(YamlKindName(node.kind)), "write a name before the ':'");
-    if (map.keys.size() >= limits_.max_keys) Refuse(mark, "a map holds more than " + std::to_string(limits_.max_keys) + " keys", {});
+    if (node.kind != YamlKind::kScalar)
+      Refuse(mark, "a key is " + std::string(YamlKindName(node.kind)), "write a name before the ':'");
+    if (map.keys.size() >= limits_.max_keys)
+      Refuse(mark, "a map holds more than " + std::to_string(limits_.max_keys) + " keys", {});
     map.key = node.text;
     map.key_place = node.place;
     map.key_is_merge = node.text == "<<" && !node.quoted;
     map.key_is_double = !map.keys.insert(node.text).second;
     if (map.key_is_double) {
-      problems_.push_back({node.place, {}, "the key '" + node.text.substr(0, 100) + "' stands twice in this map", "keep one of them"});
+      problems_.push_back(
+          {node.place, {}, "the key '" + node.text.substr(0, 100) + "' stands twice in this map", "keep one of them"});
     }
   }
   static void Value(Frame& map, YamlNode node) {
@@ -198,8 +209,7 @@ class TreeBuilder : public YAML::EventHandler {
       map.key.reset();
       map.merges.push_back(std::move(node));
     } else {
-      map.node.entries.emplace_back(*std::exchange(map.key, std::nullopt), std::move(node));
-      map.node.key_places.push_back(std::move(map.key_place));
+      map.node.entries.push_back({*std::exchange(map.key, std::nullopt), std::move(map.key_place), std::move(node)});
     }
   }
 
@@ -224,7 +234,8 @@ SourcePlace PlaceOfByte(std::string_view text, size_t offset, const std::string&
 // What makes a text no manifest at all. False when it was refused.
 bool CheckBytes(std::string_view text, const std::string& file, const YamlLimits& limits, Problems& problems) {
   if (text.size() > limits.max_bytes) {
-    problems.push_back({{file}, {}, "the file is larger than " + std::to_string(limits.max_bytes / 1024) + " KiB", "split it"});
+    problems.push_back(
+        {{file}, {}, "the file is larger than " + std::to_string(limits.max_bytes / 1024) + " KiB", "split it"});
     return false;
   }
   auto control = std::find_if(text.begin(), text.end(), [](unsigned char c) {
@@ -232,7 +243,10 @@ bool CheckBytes(std::string_view text, const std::string& file, const YamlLimits
   });
   if (control != text.end()) {
     auto offset = static_cast<size_t>(control - text.begin());
-    problems.push_back({PlaceOfByte(text, offset, file), {}, "the file holds binary bytes, so it is no YAML text", "write it as UTF-8 text"});
+    problems.push_back({PlaceOfByte(text, offset, file),
+                        {},
+                        "the file holds binary bytes, so it is no YAML text",
+                        "write it as UTF-8 text"});
     return false;
   }
   if (!IsValidUtf8(text)) {
@@ -256,7 +270,9 @@ int LineIndentedWithTab(std::string_view text, int up_to_line) {
     size_t end = std::min(text.find('\n'), text.size());
     std::string_view current = text.substr(0, end);
     size_t first = std::min(current.find_first_not_of(" \t\r"), current.size());
-    if (current.substr(0, first).find('\t') != std::string_view::npos && first < current.size() && current[first] != '#') return line;
+    if (current.substr(0, first).find('\t') != std::string_view::npos && first < current.size() &&
+        current[first] != '#')
+      return line;
     text.remove_prefix(std::min(end + 1, text.size()));
   }
   return 0;
@@ -264,7 +280,8 @@ int LineIndentedWithTab(std::string_view text, int up_to_line) {
 
 // yaml-cpp's words, in ours where they are unclear.
 Problem SyntaxProblem(std::string_view text, const std::string& file, const YAML::Exception& error) {
-  SourcePlace place{file, error.mark.is_null() ? 0 : error.mark.line + 1, error.mark.is_null() ? 0 : error.mark.column + 1};
+  SourcePlace place{file, error.mark.is_null() ? 0 : error.mark.line + 1,
+                    error.mark.is_null() ? 0 : error.mark.column + 1};
   if (int line = LineIndentedWithTab(text, place.line > 0 ? place.line + 1 : 0); line > 0) {
     return {{file, line, 1}, {}, "a tab is used to indent", "indent with spaces"};
   }
@@ -277,7 +294,8 @@ Problem SyntaxProblem(std::string_view text, const std::string& file, const YAML
 
 }  // namespace
 
-std::vector<YamlNode> ParseYaml(std::string_view text, const std::string& file, const YamlLimits& limits, Problems& problems) {
+std::vector<YamlNode> ParseYaml(std::string_view text, const std::string& file, const YamlLimits& limits,
+                                Problems& problems) {
   std::vector<YamlNode> documents;
   if (!CheckBytes(text, file, limits, problems)) return documents;
   try {
@@ -303,10 +321,12 @@ std::vector<YamlNode> ReadYamlFile(const std::string& file, const YamlLimits& li
     problems.push_back({{file}, {}, std::move(message), std::move(fix)});
     return std::vector<YamlNode>();
   };
-  int descriptor = open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);  // O_NONBLOCK: a pipe without a writer does not hang
+  int descriptor =
+      open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);  // O_NONBLOCK: a pipe without a writer does not hang
   if (descriptor < 0) {
     int error = errno;
-    return fail(std::string("the file cannot be read: ") + std::strerror(error), error == ENOENT ? "check the path" : "");
+    return fail(std::string("the file cannot be read: ") + std::strerror(error),
+                error == ENOENT ? "check the path" : "");
   }
   struct stat status {};
   std::string text;

@@ -35,9 +35,9 @@ TEST(Yaml, KeepsOrderAndPlaces) {
   ASSERT_THAT(parsed.documents, SizeIs(2));
   const YamlNode& document = parsed.documents[0];
   ASSERT_THAT(document.entries, SizeIs(2));
-  EXPECT_EQ(document.entries[0].first, "b");
-  EXPECT_EQ(document.entries[0].second.place.ToString(), "f.yaml:1:4");
-  EXPECT_EQ(document.key_places[1].ToString(), "f.yaml:2:1");
+  EXPECT_EQ(document.entries[0].key, "b");
+  EXPECT_EQ(document.entries[0].value.place.ToString(), "f.yaml:1:4");
+  EXPECT_EQ(document.entries[1].key_place.ToString(), "f.yaml:2:1");
   const YamlNode* list = document.Find("a");
   ASSERT_NE(list, nullptr);
   EXPECT_EQ(list->items[1].place.ToString(), "f.yaml:4:5");
@@ -193,7 +193,8 @@ TEST(SetYamlValue, MakesAndReplaces) {
 
 TEST(SetYamlValue, RefusesBadPaths) {
   Parsed parsed = Parse("spec: {a: 1, list: [x]}\n");
-  for (std::string_view path : {"", "spec..a", ".spec", "spec.a.b", "spec.list.9", "spec.list.x", "spec.list.99999999999999999999"}) {
+  for (std::string_view path :
+       {"", "spec..a", ".spec", "spec.a.b", "spec.list.9", "spec.list.x", "spec.list.99999999999999999999"}) {
     Problems problems;
     SetYamlValue(parsed.documents[0], path, "1", {"--set"}, problems);
     EXPECT_THAT(problems, SizeIs(1)) << path;

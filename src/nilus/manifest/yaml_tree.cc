@@ -4,25 +4,25 @@
 
 namespace nilus {
 
+// Here, where YamlEntry is complete.
+YamlNode::YamlNode() = default;
+YamlNode::~YamlNode() = default;
+YamlNode::YamlNode(const YamlNode&) = default;
+YamlNode::YamlNode(YamlNode&&) noexcept = default;
+YamlNode& YamlNode::operator=(const YamlNode&) = default;
+YamlNode& YamlNode::operator=(YamlNode&&) noexcept = default;
+
 const YamlNode* YamlNode::Find(std::string_view key) const {
-  auto found = std::find_if(entries.begin(), entries.end(), [&](const auto& entry) { return entry.first == key; });
-  return found == entries.end() ? nullptr : &found->second;
+  auto found = std::find_if(entries.begin(), entries.end(), [&](const YamlEntry& entry) { return entry.key == key; });
+  return found == entries.end() ? nullptr : &found->value;
 }
 
 YamlNode* YamlNode::Find(std::string_view key) { return const_cast<YamlNode*>(std::as_const(*this).Find(key)); }
 
 YamlNode& YamlNode::Set(std::string key, YamlNode value) {
   if (YamlNode* existing = Find(key)) return *existing = std::move(value);
-  key_places.push_back(value.place);
-  return entries.emplace_back(std::move(key), std::move(value)).second;
-}
-
-bool YamlNode::Remove(std::string_view key) {
-  auto found = std::find_if(entries.begin(), entries.end(), [&](const auto& entry) { return entry.first == key; });
-  if (found == entries.end()) return false;
-  key_places.erase(key_places.begin() + (found - entries.begin()));
-  entries.erase(found);
-  return true;
+  SourcePlace key_place = value.place;
+  return entries.emplace_back(YamlEntry{std::move(key), std::move(key_place), std::move(value)}).value;
 }
 
 YamlNode YamlNode::Scalar(std::string text, SourcePlace place) {
@@ -42,15 +42,20 @@ YamlNode YamlNode::Map(SourcePlace place) {
 
 std::string_view YamlKindName(YamlKind kind) {
   switch (kind) {
-    case YamlKind::kNull: return "nothing";
-    case YamlKind::kScalar: return "a single value";
-    case YamlKind::kSequence: return "a list";
-    case YamlKind::kMap: return "a map";
+    case YamlKind::kNull:
+      return "nothing";
+    case YamlKind::kScalar:
+      return "a single value";
+    case YamlKind::kSequence:
+      return "a list";
+    case YamlKind::kMap:
+      return "a map";
   }
   return "nothing";
 }
 
-void SetYamlValue(YamlNode& root, std::string_view path, std::string_view value, const SourcePlace& origin, Problems& problems) {
+void SetYamlValue(YamlNode& root, std::string_view path, std::string_view value, const SourcePlace& origin,
+                  Problems& problems) {
   constexpr size_t kDeepestPath = 16;
   auto problem = [&](std::string message, std::string fix = {}) {
     problems.push_back({origin, std::string(path), std::move(message), std::move(fix)});
@@ -64,16 +69,19 @@ void SetYamlValue(YamlNode& root, std::string_view path, std::string_view value,
       return problem("the path is not one", "write names separated by single dots: spec.source.options.sql_limit=10");
     }
     if (node->kind == YamlKind::kSequence) {
-      bool is_number = step.size() <= 6 && std::all_of(step.begin(), step.end(), [](char c) { return c >= '0' && c <= '9'; });
+      bool is_number =
+          step.size() <= 6 && std::all_of(step.begin(), step.end(), [](char c) { return c >= '0' && c <= '9'; });
       size_t index = is_number ? std::stoul(std::string(step)) : node->items.size() + 1;
       if (index > node->items.size()) {
-        return problem("'" + std::string(step) + "' is no element of this list of " + std::to_string(node->items.size()),
-                       "elements are numbered from 0");
+        return problem(
+            "'" + std::string(step) + "' is no element of this list of " + std::to_string(node->items.size()),
+            "elements are numbered from 0");
       }
       if (index == node->items.size()) node->items.emplace_back().place = origin;
       node = &node->items[index];
     } else {
-      if (node->kind == YamlKind::kScalar) return problem("'" + std::string(step) + "' stands below a single value, not a map");
+      if (node->kind == YamlKind::kScalar)
+        return problem("'" + std::string(step) + "' stands below a single value, not a map");
       if (node->kind == YamlKind::kNull) *node = YamlNode::Map(origin);
       YamlNode* next = node->Find(step);
       if (next == nullptr) {
