@@ -123,7 +123,7 @@ class DuckdbDestination(FileDatabase):
     def rows(self, columns):
         if "items" not in self._tables():
             return []
-        listed = ", ".join(f"CAST({column} AS VARCHAR) AS {column}" for column in columns)
+        listed = ", ".join(f'CAST("{column}" AS VARCHAR) AS "{column}"' for column in columns)
         return [tuple(row[column] for column in columns) for row in self._query(f"SELECT {listed} FROM lake.items")]
 
     def leftovers(self):

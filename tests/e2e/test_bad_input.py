@@ -152,7 +152,7 @@ def test_a_source_database_that_is_none(nilus, tmp_path):
 def test_columns_that_collide_after_naming(nilus, tmp_path, database):
     database.execute('CREATE TABLE t ("userId" bigint, user_id bigint); INSERT INTO t VALUES (1, 2)')
     done = nilus("run", nilus.write(BATCH.format(source=database.uri, table="public.t", sink=f"duckdb:///{tmp_path}/x.duckdb", strategy="replace")))
-    clear(done, 1, "userId", "user_id", "SCHEMA_NAMING")
+    clear(done, 2, "userId", "user_id", "SCHEMA_NAMING")
 
 
 def test_sql_in_every_identifier(nilus, tmp_path, postgres):
@@ -191,7 +191,11 @@ def test_1600_columns(kind, nilus, tmp_path, postgres):
 def test_a_value_of_100_megabytes(nilus, tmp_path, database):
     database.execute("CREATE TABLE big (id bigint, body text); INSERT INTO big SELECT 1, repeat('0123456789', 10000000); INSERT INTO big VALUES (2, 'small')")
     for sink in (f"file://{tmp_path}/out", f"duckdb:///{tmp_path}/x.duckdb", f"sqlite:///{tmp_path}/x.db"):
-        done = nilus("run", nilus.write(BATCH.format(source=database.uri, table="public.big", sink=sink, strategy="replace").replace("lake.t", "main.big")))
+        text = BATCH.format(source=database.uri, table="public.big", sink=sink, strategy="replace").replace("lake.t", "main.big")
+        done = nilus("run", nilus.write(text))
+        if sink.startswith("file:") and done.code != 0:  # DuckDB's Parquet writer needs several copies of a value: refused clearly, and the fix works
+            clear(done, 1, "resources.limits.memory")
+            done = nilus("run", nilus.write(text.replace("  type: batch", "  type: batch\n  resources: {limits: {memory: 2Gi}}")))
         clear(done, 0)
     with sqlite3.connect(tmp_path / "x.db") as db:
         assert db.execute("SELECT id, length(body) FROM big ORDER BY id").fetchall() == [(1, 100_000_000), (2, 5)]
@@ -280,7 +284,7 @@ def test_a_table_dropped_while_it_is_read(nilus, tmp_path, database):
     """The reader's lock makes DROP wait, or the run fails and says so; it never succeeds with half a table."""
     database.execute("CREATE TABLE t (id bigint, body text); INSERT INTO t SELECT i, repeat('x', 1000) FROM generate_series(1, 20000) i")
     manifest = nilus.write(BATCH.format(source=database.uri, table="public.t", sink=f"file://{tmp_path}/out?format=csv", strategy="replace"))
-    process = nilus.start("run", manifest, "--json", env={"NILUS_FAULT": "engine.before_read:pause"})
+    process = nilus.start("run", manifest, "--json", env={"NILUS_FAULT": "engine.after_open:pause"})
     _, status = os.waitpid(process.pid, os.WUNTRACED)
     assert os.WIFSTOPPED(status)
     import signal
@@ -311,7 +315,7 @@ def test_stopping_is_graceful(nilus, tmp_path, database):
     database.execute("CREATE TABLE t AS SELECT i AS id FROM generate_series(1, 10) i")
     for number in (signal.SIGTERM, signal.SIGINT):
         manifest = nilus.write(BATCH.format(source=database.uri, table="public.t", sink=f"file://{tmp_path}/out", strategy="replace"))
-        process = nilus.start("run", manifest, env={"NILUS_FAULT": "engine.before_read:pause"})
+        process = nilus.start("run", manifest, env={"NILUS_FAULT": "engine.after_open:pause"})
         _, status = os.waitpid(process.pid, os.WUNTRACED)
         assert os.WIFSTOPPED(status)
         os.kill(process.pid, number)

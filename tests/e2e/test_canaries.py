@@ -132,7 +132,7 @@ def test_the_command_line_is_wiped(nilus, tmp_path, postgres):
     database.execute("CREATE TABLE t (id bigint); INSERT INTO t SELECT generate_series(1, 1000)")
     canary = "CaNaRyCmdline"
     process = nilus.start("ingest", "--source-uri", f"postgresql://postgres:{canary}@127.0.0.1:{postgres.port}/{database.name}", "--source-table", "public.t",
-                          "--dest-uri", f"file://{tmp_path}/out", "--dest-table", "lake.t", env={"NILUS_FAULT": "engine.before_commit:pause"})
+                          "--dest-uri", f"file://{tmp_path}/out", "--dest-table", "lake.t", env={"NILUS_FAULT": "engine.after_finish:pause"})
     import os
     import signal
     os.waitpid(process.pid, os.WUNTRACED)

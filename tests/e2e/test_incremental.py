@@ -113,6 +113,16 @@ def test_replace_takes_everything_each_time(nilus, source, destination):
     assert rows(destination) == [(2, "b", 2), (3, "c", 3)]
 
 
+def test_replace_with_a_key_still_takes_everything(nilus, source, destination):
+    """A replace that read only what is new would lose the rest."""
+    manifest = pipeline(nilus, source, destination, "replace")
+    source.add((1, "a", 1), (2, "b", 2))
+    nilus.run(manifest)
+    source.add((3, "c", 3))
+    nilus.run(manifest)
+    assert rows(destination) == [(1, "a", 1), (2, "b", 2), (3, "c", 3)]
+
+
 def test_scd2_keeps_versions(nilus, source, destination):
     needs(destination, "scd2")
     manifest = pipeline(nilus, source, destination, "scd2", key=None)
@@ -151,9 +161,9 @@ def test_intervals_are_half_open(nilus, source, destination):
 def test_null_keys(nilus, source, destination):
     source.add((1, "a", 1), (2, "null", None))
     failed = nilus.run(pipeline(nilus, source, destination, "append"), expect=1)
-    assert "updated_at" in failed.all_output and "incremental_nulls" in failed.all_output
+    assert "updated_at" in failed.all_output and "incremental_key_nulls" in failed.all_output
     assert rows(destination) == []
-    nilus.run(pipeline(nilus, source, destination, "append", incremental_nulls="exclude"))
+    nilus.run(pipeline(nilus, source, destination, "append", incremental_key_nulls="exclude"))
     assert rows(destination) == [(1, "a", 1)]
 
 

@@ -41,7 +41,7 @@ def test_a_run_that_was_stopped_and_wakes_late_cannot_commit(kind, nilus, tmp_pa
     create_source(tmp_path / "source.db", 500)
     manifest = nilus.manifest({"address": f"sqlite:///{tmp_path}/source.db", "options": {"source_table": "items", "incremental_key": "updated_at"}},
                               {"address": destination.uri, "options": {"dest_table": destination.table, "incremental_strategy": "append"}})
-    zombie = nilus.start("run", manifest, "--json", env={"NILUS_FAULT": "engine.before_commit:pause"})
+    zombie = nilus.start("run", manifest, "--json", env={"NILUS_FAULT": "engine.after_finish:pause"})
     _, status = os.waitpid(zombie.pid, os.WUNTRACED)
     assert os.WIFSTOPPED(status), "the run did not come to its commit"
     other = nilus.run(manifest, expect=None)

@@ -26,8 +26,12 @@ Result<std::unique_ptr<Connection>> Snapshot::Take(const std::stop_token& stop) 
     }
   }
   NILUS_ASSIGN(std::unique_ptr<Connection> connection, Connection::Open(address_, stop));
+  // A worker that waits for its table lock stands behind whoever asked for an exclusive one meanwhile (DROP, ALTER), who
+  // waits for the keeper, who waits for the worker: a deadlock that the server cannot see. So workers wait briefly only.
   auto imported = connection->Execute(
-      "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET TRANSACTION SNAPSHOT " + QuoteLiteral(exported_id_), stop);
+      "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET TRANSACTION SNAPSHOT " + QuoteLiteral(exported_id_) +
+          "; SET LOCAL lock_timeout = '2s'",
+      stop);
   if (imported) return connection;
   Error error = std::move(imported).error();
   if (error.kind == ErrorKind::kCancelled || !connection->is_usable()) return Failure(std::move(error));
