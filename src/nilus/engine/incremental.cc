@@ -76,7 +76,11 @@ Status Incremental::Prepare(Checkpoint committed, const Schema& schema) {
     }
   }
   committed_ = std::move(committed);
-  if (job.strategy == WriteStrategy::kReplace || !committed_.cursor) return {};
+  if (job.strategy == WriteStrategy::kReplace) return {};
+  if (committed_.nulls && (LoadsOnce(job.strategy) || committed_.nulls->by.empty())) {
+    nulls_to_drop_ = *committed_.nulls;
+  }
+  if (!committed_.cursor) return {};
 
   // Going on from the committed cursor.
   Cursor& cursor = *committed_.cursor;
@@ -92,9 +96,6 @@ Status Incremental::Prepare(Checkpoint committed, const Schema& schema) {
                          key_, cursor.value.type.ToString(), type->ToString());
     }
     cursor.value = ScalarAt(*converted, 0);
-  }
-  if (committed_.nulls && (LoadsOnce(job.strategy) || committed_.nulls->by.empty())) {
-    nulls_to_drop_ = *committed_.nulls;
   }
   if (has_start_) return {};
   range_.lower = cursor.value;

@@ -52,7 +52,8 @@ std::string ToHex(const RowHash& hash);
 std::optional<RowHash> RowHashFromHex(std::string_view hex);  // exactly 32 hex digits
 
 // Hashes rows by some or all of their columns. A value counts by its column's name and what it says, not by how wide its
-// type is, and NULL counts as absent: a new column that is NULL, or an int that became a bigint, changes no hash.
+// type is, and NULL counts as absent: a new column that is NULL, or an int that became a bigint or a decimal, changes no
+// hash. -0 is not 0.
 class RowHasher {
  public:
   // Columns are given by their names; empty: all of the schema's.

@@ -1,0 +1,134 @@
+#include "nilus/engine/checkpoint.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace nilus {
+namespace {
+
+using testing::HasSubstr;
+
+RowHash HashOf(int n) {
+  RowHash hash;
+  hash.bytes[0] = static_cast<uint8_t>(n);
+  return hash;
+}
+
+std::string MessageOf(const std::string& json) {
+  Result<Checkpoint> checkpoint = ParseCheckpoint(Position{json});
+  if (checkpoint) return "accepted";
+  EXPECT_EQ(checkpoint.error().kind, ErrorKind::kInvalidInput);
+  EXPECT_THAT(checkpoint.error().fix, HasSubstr("nilus state"));
+  return checkpoint.error().message;
+}
+
+TEST(Checkpoint, EmptyPositionIsTheBeginning) {
+  Result<Checkpoint> checkpoint = ParseCheckpoint(Position{});
+  ASSERT_TRUE(checkpoint);
+  EXPECT_FALSE(checkpoint->cursor);
+  EXPECT_FALSE(checkpoint->boundary);
+  EXPECT_EQ(ToPosition(*checkpoint).json, R"({"v":1})");
+}
+
+TEST(Checkpoint, RoundTripsEverything) {
+  Checkpoint checkpoint;
+  checkpoint.cursor = Cursor{.column = "updated \"at\" ü",
+                             .value = Scalar{MakeType(TypeId::kTimestamp), "2024-03-15T10:20:30.123456Z"},
+                             .until = "2024-03-16T00:00:00Z"};
+  checkpoint.boundary = RowSet{.by = {"id", "n"}, .counts = {{HashOf(1), 1}, {HashOf(2), 3}, {HashOf(3), 1}}};
+  checkpoint.nulls = RowSet{.by = {}, .counts = {{HashOf(9), 1}}};
+  checkpoint.source.json = R"({"files": [1.50, "a,b}"], "n": 123456789012345678901234567890})";
+  Position position = ToPosition(checkpoint);
+  Result<Checkpoint> back = ParseCheckpoint(position);
+  ASSERT_TRUE(back) << back.error().message;
+  EXPECT_EQ(back->cursor->column, checkpoint.cursor->column);
+  EXPECT_EQ(back->cursor->value, checkpoint.cursor->value);
+  EXPECT_EQ(back->cursor->until, checkpoint.cursor->until);
+  EXPECT_EQ(back->boundary->by, checkpoint.boundary->by);
+  EXPECT_EQ(back->boundary->counts, checkpoint.boundary->counts);
+  EXPECT_EQ(back->boundary->size(), 5);
+  EXPECT_EQ(back->nulls->counts, checkpoint.nulls->counts);
+  EXPECT_EQ(back->source, checkpoint.source) << "the source's part is kept to the letter";
+  EXPECT_EQ(ToPosition(*back), position);
+}
+
+TEST(Checkpoint, KnownEmptyBoundaryDiffersFromAnUnknownOne) {
+  Checkpoint checkpoint;
+  checkpoint.boundary = RowSet{};
+  Result<Checkpoint> back = ParseCheckpoint(ToPosition(checkpoint));
+  ASSERT_TRUE(back);
+  EXPECT_TRUE(back->boundary);
+  EXPECT_FALSE(ParseCheckpoint(Position{R"({"v":1})"})->boundary);
+}
+
+TEST(Checkpoint, RefusesWhatItDoesNotUnderstand) {
+  EXPECT_THAT(MessageOf("nonsense"), HasSubstr("no JSON object"));
+  EXPECT_THAT(MessageOf("[]"), HasSubstr("no JSON object"));
+  EXPECT_THAT(MessageOf("{}"), HasSubstr("no version"));
+  EXPECT_THAT(MessageOf(R"({"v":2})"), HasSubstr("version is 2"));
+  EXPECT_THAT(MessageOf(R"({"v":"1"})"), HasSubstr("no version"));
+  EXPECT_THAT(MessageOf(R"({"v":1,"future":0})"), HasSubstr("`future`"));
+  EXPECT_THAT(MessageOf(R"({"v":1,"cursor":3})"), HasSubstr("`cursor` is not an object"));
+  EXPECT_THAT(MessageOf(R"({"v":1,"cursor":{"column":"a","type":"bigint"}})"), HasSubstr("`value`"));
+  EXPECT_THAT(MessageOf(R"({"v":1,"cursor":{"column":"a","type":"nope","value":"1"}})"), HasSubstr("nope"));
+  EXPECT_THAT(MessageOf(R"({"v":1,"cursor":{"column":"a","type":"bigint","value":"x"}})"), HasSubstr("`x`"));
+  EXPECT_THAT(MessageOf(R"({"v":1,"boundary":{"by":[],"rows":"abc"}})"), HasSubstr("boundary.rows"));
+  EXPECT_THAT(MessageOf(R"({"v":1,"boundary":{"by":[1],"rows":""}})"), HasSubstr("column names"));
+  EXPECT_THAT(MessageOf(R"({"v":1,"boundary":{"rows":"0123456789abcdef0123456789abcdeg"}})"), HasSubstr("damaged"));
+  EXPECT_THAT(MessageOf(R"({"v":1,"boundary":{"rows":"","repeated":{"00000000000000000000000000000000":1}}})"), HasSubstr("damaged"));
+  EXPECT_THAT(MessageOf(R"({"v":1,"boundary":{"rows":"","repeated":{"00000000000000000000000000000000":18446744073709551615}}})"),
+              HasSubstr("damaged"));
+  EXPECT_THAT(MessageOf(R"({"v":1,"source":5})"), HasSubstr("source"));
+  EXPECT_THAT(MessageOf(R"({"v":1,"source":5,"s\u006furce":{}})"), HasSubstr("source"));
+}
+
+TEST(Checkpoint, LimitsDepthAndSize) {
+  EXPECT_THAT(MessageOf(R"({"v":1,"source":)" + std::string(100000, '[')), HasSubstr("too deeply"));
+  EXPECT_THAT(MessageOf(R"({"v":1,"source":{"a":)" + std::string(40, '[') + std::string(40, ']') + "}}"), HasSubstr("too deeply"));
+  EXPECT_THAT(MessageOf(std::string(kMaxCheckpointBytes + 1, ' ')), HasSubstr("bytes"));
+}
+
+TEST(Checkpoint, BracesInTextsAreNoNesting) {
+  EXPECT_TRUE(ParseCheckpoint(Position{R"({"v":1,"source":{"a":"\"{{{{[[[[,}:","b":{}}})"}));
+}
+
+TEST(RowHasher, CountsWhatValuesSay) {
+  auto hash = [](const std::vector<std::pair<Field, std::optional<std::string>>>& cells, std::vector<std::string> by = {}) {
+    Schema schema;
+    std::vector<Column> columns;
+    for (const auto& [field, text] : cells) {
+      schema.fields.push_back(field);
+      ColumnBuilder builder(field.type);
+      text ? static_cast<void>(AppendParsed(*text, &builder)) : builder.AppendNull();
+      columns.push_back(builder.Finish());
+    }
+    Result<RowHasher> hasher = RowHasher::Create(schema, by);
+    EXPECT_TRUE(hasher);
+    return ToHex(hasher->Hash(RecordBatch(std::make_shared<Schema>(schema), columns, 1), 0));
+  };
+  Field a{.name = "a", .type = MakeType(TypeId::kInt64)};
+  Field a32{.name = "a", .type = MakeType(TypeId::kInt32)};
+  Field b{.name = "b", .type = MakeType(TypeId::kText)};
+  Field c{.name = "c", .type = MakeDecimal(10, 2)};
+  Field c4{.name = "c", .type = MakeDecimal(20, 4)};
+  std::string plain = hash({{a, "1"}, {b, "x"}});
+  EXPECT_EQ(hash({{b, "x"}, {a, "1"}}), plain) << "the order of columns is of no account";
+  EXPECT_EQ(hash({{a32, "1"}, {b, "x"}}), plain) << "nor is the width of an integer";
+  EXPECT_EQ(hash({{a, "1"}, {b, "x"}, {c, std::nullopt}}), plain) << "nor a new column that is NULL";
+  EXPECT_EQ(hash({{c, "1.50"}}), hash({{c4, "1.5000"}}));
+  Field a_decimal{.name = "a", .type = MakeDecimal(20, 2)};
+  Field a_double{.name = "a", .type = MakeType(TypeId::kFloat64)};
+  EXPECT_EQ(hash({{a_decimal, "1.00"}, {b, "x"}}), plain);
+  EXPECT_EQ(hash({{a_double, "1"}, {b, "x"}}), plain);
+  EXPECT_NE(hash({{a_double, "-0"}}), hash({{a_double, "0"}}));
+  EXPECT_NE(hash({{a, "1"}, {b, "y"}}), plain);
+  EXPECT_NE(hash({{a, std::nullopt}, {b, "x"}}), hash({{a, "0"}, {b, "x"}}));
+  EXPECT_NE(hash({{b, ""}}), hash({{b, std::nullopt}}));
+  EXPECT_EQ(hash({{a, "1"}, {b, "x"}}, {"a"}), hash({{a, "1"}, {b, "other"}}, {"a"}));
+  EXPECT_EQ(*RowHashFromHex(plain), *RowHashFromHex(plain));
+  EXPECT_EQ(ToHex(*RowHashFromHex(plain)), plain);
+  EXPECT_FALSE(RowHashFromHex("xyz"));
+}
+
+}  // namespace
+}  // namespace nilus
