@@ -186,6 +186,8 @@ Result<Statement> MakeSelect(const Relation& relation, const Schema& schema, con
       condition += fmt::format(" AND NOT ({})", misfit);
     }
     select.sql += " WHERE " + condition;
+    // A limit keeps the lowest keys, so that the cursor may stop there.
+    if (request.limit) select.sql += fmt::format(" ORDER BY {} NULLS LAST", KeyExpression(key));
   }
   if (request.limit) select.sql += fmt::format(" LIMIT {}", *request.limit);
   return select;

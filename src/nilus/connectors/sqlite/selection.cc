@@ -290,6 +290,8 @@ Result<Selection> Select(Database& db, const ReadRequest& request) {
                               : key.type.id == TypeId::kText ? column + " COLLATE BINARY" : column;
     NILUS_ASSIGN(const std::string present, RangeCondition(KeyRange{.column = key.name, .with_nulls = false}, key, nullptr));
     selection.upper_sql = fmt::format("SELECT {} FROM {} WHERE {} ORDER BY {} DESC LIMIT 1", column, origin.from, present, order);
+    // A limit keeps the lowest keys, so that the cursor may stop there.
+    if (request.limit) selection.sql += fmt::format(" ORDER BY {} NULLS LAST", order);
   }
   if (request.limit) selection.sql += fmt::format(" LIMIT {}", std::max<int64_t>(*request.limit, 0));
   return selection;
