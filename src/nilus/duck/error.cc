@@ -99,7 +99,7 @@ duckdb_error_type TypeByPrefix(std::string_view text) {
 std::string FixFor(ErrorKind kind, duckdb_error_type type, std::string_view text) {
   if (type == DUCKDB_ERROR_OUT_OF_MEMORY) return "raise spec.resources.limits.memory, or lower page_size";
   if (kind == ErrorKind::kExhausted) return "free disk space there, or point TMPDIR to a larger disk if it is the temporary folder";
-  if (Contains(text, "lock")) return kind == ErrorKind::kTransient ? "end the process that holds the file, or wait for it" : "";
+  if (Contains(text, " lock")) return kind == ErrorKind::kTransient ? "end the process that holds the file, or wait for it" : "";
   return {};
 }
 
@@ -107,6 +107,8 @@ std::string FixFor(ErrorKind kind, duckdb_error_type type, std::string_view text
 
 Error MapError(duckdb_error_type type, std::string_view message) {
   if (type == DUCKDB_ERROR_INVALID) type = TypeByPrefix(message);
+  // Memory that runs out while a transaction commits is reported as an error of the transaction.
+  if (Contains(message, "could not allocate block")) type = DUCKDB_ERROR_OUT_OF_MEMORY;
   // A full disk is a full disk under any type: a failed checkpoint or spill is reported as a transaction or fatal error.
   ErrorKind kind = Contains(message, "No space left on device") || Contains(message, "max_temp_directory_size")
                        ? ErrorKind::kExhausted
