@@ -51,7 +51,12 @@ inline void AppendText(BatchBuilder* builder, int index, const uint8_t* bytes, u
 
 }  // namespace
 
-CopyDecoder::CopyDecoder(std::vector<Column> columns) : columns_(std::move(columns)) {}
+CopyDecoder::CopyDecoder(std::vector<Column> columns) : columns_(std::move(columns)) {
+  for (const Column& column : columns_) {
+    fields_.push_back({column.wire, static_cast<uint8_t>(column.type.precision), static_cast<uint8_t>(column.type.scale),
+                       column.type.id == TypeId::kTimestamp});
+  }
+}
 
 Status CopyDecoder::Feed(std::string_view bytes) {
   at_ = reinterpret_cast<const uint8_t*>(bytes.data());
@@ -83,16 +88,17 @@ Result<bool> CopyDecoder::DecodeRow(BatchBuilder* builder) {
     return Fail(ErrorKind::kData, "a row of binary COPY has {} fields, where {} columns were asked for", count, columns_.size());
   }
   const uint8_t* at = at_;
-  for (size_t i = 0; i < columns_.size(); ++i) {
-    if (end_ - at < 4) return BadLength(i, -1).map([] { return false; });
+  const uint8_t* const end = end_;
+  for (size_t i = 0; i < fields_.size(); ++i) {
+    if (end - at < 4) return CutShort(i);
     uint32_t length = LoadBig32(at);
     at += 4;
     if (length == 0xFFFFFFFF) {
       builder->column(static_cast<int>(i)).AppendNull();
       continue;
     }
-    if (length > static_cast<size_t>(end_ - at)) return BadLength(i, length).map([] { return false; });
-    NILUS_TRY(DecodeField(i, at, length, builder));
+    if (length > static_cast<size_t>(end - at)) return CutShort(i);
+    if (!DecodeField(fields_[i], static_cast<int>(i), at, length, builder)) return BadValue(i, length);
     at += length;
   }
   at_ = at;
@@ -100,111 +106,114 @@ Result<bool> CopyDecoder::DecodeRow(BatchBuilder* builder) {
   return true;
 }
 
-inline Status CopyDecoder::DecodeField(size_t i, const uint8_t* bytes, uint32_t length, BatchBuilder* builder) {
-  const Column& column = columns_[i];
-  const int index = static_cast<int>(i);
+// False: these bytes are no value of the format.
+inline bool CopyDecoder::DecodeField(Field field, int index, const uint8_t* bytes, uint32_t length, BatchBuilder* builder) {
   ColumnBuilder& out = builder->column(index);
-  switch (column.wire) {
+  switch (field.wire) {
     case Wire::kBool:
-      if (length != 1) return BadLength(i, length);
+      if (length != 1) return false;
       out.AppendBool(bytes[0] != 0);
-      return {};
+      return true;
     case Wire::kInt16:
-      if (length != 2) return BadLength(i, length);
+      if (length != 2) return false;
       out.Append(static_cast<int16_t>(LoadBig16(bytes)));
-      return {};
+      return true;
     case Wire::kInt16Wide:
-      if (length != 2) return BadLength(i, length);
+      if (length != 2) return false;
       out.Append<int64_t>(static_cast<int16_t>(LoadBig16(bytes)));
-      return {};
+      return true;
     case Wire::kInt32:
-      if (length != 4) return BadLength(i, length);
+      if (length != 4) return false;
       out.Append(static_cast<int32_t>(LoadBig32(bytes)));
-      return {};
+      return true;
     case Wire::kInt32Wide:
-      if (length != 4) return BadLength(i, length);
+      if (length != 4) return false;
       out.Append<int64_t>(static_cast<int32_t>(LoadBig32(bytes)));
-      return {};
+      return true;
     case Wire::kUint32Wide:
-      if (length != 4) return BadLength(i, length);
+      if (length != 4) return false;
       out.Append<int64_t>(LoadBig32(bytes));
-      return {};
+      return true;
     case Wire::kInt64:
-      if (length != 8) return BadLength(i, length);
+      if (length != 8) return false;
       out.Append(static_cast<int64_t>(LoadBig64(bytes)));
-      return {};
+      return true;
     case Wire::kFloat32:
-      if (length != 4) return BadLength(i, length);
+      if (length != 4) return false;
       out.Append(std::bit_cast<float>(LoadBig32(bytes)));
-      return {};
+      return true;
     case Wire::kFloat32Wide:
-      if (length != 4) return BadLength(i, length);
+      if (length != 4) return false;
       out.Append<double>(std::bit_cast<float>(LoadBig32(bytes)));
-      return {};
+      return true;
     case Wire::kFloat64:
-      if (length != 8) return BadLength(i, length);
+      if (length != 8) return false;
       out.Append(std::bit_cast<double>(LoadBig64(bytes)));
-      return {};
+      return true;
     case Wire::kNumeric: {
       Int128 value;
-      Decoded decoded = DecodeNumeric(bytes, length, column.type.precision, column.type.scale, &value);
+      Decoded decoded = DecodeNumeric(bytes, length, field.precision, field.scale, &value);
       if (decoded == Decoded::kFits) {
         out.Append(value);
       } else if (decoded == Decoded::kMisfit) {
         builder->AppendVariant(index, NumericText(bytes, length));
       } else {
-        return BadLength(i, length);
+        return false;
       }
-      return {};
+      return true;
     }
-    case Wire::kText: AppendText(builder, index, bytes, length); return {};
+    case Wire::kText: AppendText(builder, index, bytes, length); return true;
     case Wire::kJsonb:
-      if (length < 1 || bytes[0] != 1) return BadLength(i, length);  // the only version there is
+      if (length < 1 || bytes[0] != 1) return false;  // the only version there is
       AppendText(builder, index, bytes + 1, length - 1);
-      return {};
-    case Wire::kBinary: out.AppendBytes({reinterpret_cast<const char*>(bytes), length}); return {};
+      return true;
+    case Wire::kBinary: out.AppendBytes({reinterpret_cast<const char*>(bytes), length}); return true;
     case Wire::kDate: {
-      if (length != 4) return BadLength(i, length);
+      if (length != 4) return false;
       auto days = static_cast<int32_t>(LoadBig32(bytes));
       if (days <= std::numeric_limits<int32_t>::max() - kEpochDays && days != std::numeric_limits<int32_t>::min()) {
         out.Append<int32_t>(days + kEpochDays);
       } else if (days == std::numeric_limits<int32_t>::max() || days == std::numeric_limits<int32_t>::min()) {
         builder->AppendVariant(index, days > 0 ? "infinity" : "-infinity");
       } else {
-        return BadLength(i, length);
+        return false;
       }
-      return {};
+      return true;
     }
     case Wire::kTime: {
-      if (length != 8) return BadLength(i, length);
+      if (length != 8) return false;
       uint64_t micros = LoadBig64(bytes);
-      if (micros > static_cast<uint64_t>(kDayMicros)) return BadLength(i, length);
+      if (micros > static_cast<uint64_t>(kDayMicros)) return false;
       out.Append(static_cast<int64_t>(micros));
-      return {};
+      return true;
     }
     case Wire::kTimestamp: {
-      if (length != 8) return BadLength(i, length);
+      if (length != 8) return false;
       auto micros = static_cast<int64_t>(LoadBig64(bytes));
       int64_t shifted;
       if (!__builtin_add_overflow(micros, kEpochMicros, &shifted) && micros != std::numeric_limits<int64_t>::min()) {
         out.Append(shifted);
       } else {
-        builder->AppendVariant(index, TimestampText(micros, column.type.id == TypeId::kTimestamp));
+        builder->AppendVariant(index, TimestampText(micros, field.with_zone));
       }
-      return {};
+      return true;
     }
     case Wire::kUuid:
-      if (length != 16) return BadLength(i, length);
+      if (length != 16) return false;
       FormatUuid(bytes, out.StartBytes(36));
       out.FinishBytes(36);
-      return {};
+      return true;
   }
-  return {};
+  return true;
 }
 
-[[gnu::cold]] Status CopyDecoder::BadLength(size_t i, int64_t length) const {
-  if (length < 0) return Fail(ErrorKind::kData, "binary COPY ends within a row, before column {}", columns_[i].name);
-  return Fail(ErrorKind::kData, "column {}: {} bytes of binary COPY are no {} value", columns_[i].name, length, columns_[i].type.ToString());
+[[gnu::cold]] Failure CopyDecoder::CutShort(size_t column) const {
+  return Fail(ErrorKind::kData, "a row of binary COPY is cut short at column {}", columns_[column].name);
+}
+
+[[gnu::cold]] Failure CopyDecoder::BadValue(size_t column, uint32_t length) const {
+  return Fail(ErrorKind::kData, "column {}: {} bytes of binary COPY are no {} value", columns_[column].name, length,
+              columns_[column].type.ToString());
 }
 
 }  // namespace nilus::postgres

@@ -128,9 +128,10 @@ Result<ReadPlan> PostgresSource::Plan(const ReadRequest& request) {
   settings_.reset();
   NILUS_TRY(Connect());
   if (request.limit && *request.limit < 0) return Fail(ErrorKind::kInvalidInput, "sql_limit is negative");
-  NILUS_TRY(BeginSnapshot(request));
-  // An error from here on leaves an open transaction behind: the session is not used again.
-  std::unique_ptr<Connection> keeper;
+  if (Status begun = BeginSnapshot(request); !begun) {
+    if (connection_ != nullptr && connection_->is_in_transaction()) connection_.reset();
+    return Failure(begun.error());
+  }
   auto plan = [&]() -> Result<ReadPlan> {
     NILUS_ASSIGN(Target target, FindTarget(request));
     ReadPlan result;
@@ -156,7 +157,8 @@ Result<ReadPlan> PostgresSource::Plan(const ReadRequest& request) {
     settings_ = std::move(settings);
     return result;
   }();
-  keeper = std::move(connection_);
+  // After an error its transaction is still open, so this session is not used again either.
+  std::unique_ptr<Connection> keeper = std::move(connection_);
   if (!plan) return plan;
   snapshot_ = std::make_shared<Snapshot>(address_, std::move(keeper));
   if (plan->splits.size() > 1) NILUS_TRY(snapshot_->Export(context_.stop));

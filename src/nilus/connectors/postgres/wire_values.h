@@ -72,7 +72,13 @@ inline Decoded DecodeNumeric(const uint8_t* bytes, uint32_t length, int precisio
   // Where the last digit stands, in decimal places of the unscaled value.
   int exponent = 4 * (static_cast<int16_t>(LoadBig16(bytes + 2)) - static_cast<int>(count) + 1) + scale;
   bool is_short = count - 1 < 4 && length == 8 + 2 * count && exponent >= -3 && exponent <= 18 && (sign & ~kNumericNegative) == 0;
-  if (!is_short) return DecodeLongNumeric(bytes, length, precision, scale, unscaled);
+  if (!is_short) {
+    if (count == 0 && length == 8 && sign == 0) {
+      *unscaled = 0;
+      return Decoded::kFits;
+    }
+    return DecodeLongNumeric(bytes, length, precision, scale, unscaled);
+  }
   const uint8_t* digit = bytes + 8;
   uint64_t value = 0;
   uint32_t largest = 0;
