@@ -1,8 +1,7 @@
 // PostgreSQL, source and sink together, under the suite that every connector passes.
-#include "nilus/connector/conformance_testing.h"
-
 #include <sstream>
 
+#include "nilus/connector/conformance_testing.h"
 #include "nilus/connectors/postgres/connector.h"
 #include "nilus/connectors/postgres/server_testing.h"
 
@@ -16,7 +15,8 @@ int64_t CountRows(const conformance::Place& place, const TableName& table) {
 
 std::vector<std::string> ListObjects(const conformance::Place& place) {
   auto address = ParseAddress(place.sink_address, [](std::string_view) { return std::optional<std::string>(); });
-  std::istringstream lines(MustSelect(*address,
+  std::istringstream lines(MustSelect(
+      *address,
       "SELECT string_agg(n.nspname || '.' || c.relname, chr(10) ORDER BY 1) FROM pg_class c JOIN pg_namespace n "
       "ON n.oid = c.relnamespace WHERE n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast') AND "
       "n.nspname !~ '^pg_t'"));
@@ -27,7 +27,8 @@ std::vector<std::string> ListObjects(const conformance::Place& place) {
 
 // What the server itself makes of a JSON text.
 std::string AsJsonb(const std::string& text) {
-  return MustSelect(TestServer::Shared()->DatabaseAddress("postgres"), "SELECT " + QuoteLiteral(text) + "::jsonb::text");
+  return MustSelect(TestServer::Shared()->DatabaseAddress("postgres"),
+                    "SELECT " + QuoteLiteral(text) + "::jsonb::text");
 }
 
 conformance::Quirks MakeQuirks(const std::string& version) {

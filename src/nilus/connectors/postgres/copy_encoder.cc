@@ -6,7 +6,7 @@
 namespace nilus::postgres {
 namespace {
 
-constexpr int64_t kEpochDays = 10'957;                     // 2000-01-01, PostgreSQL's day zero, since 1970-01-01
+constexpr int64_t kEpochDays = 10'957;  // 2000-01-01, PostgreSQL's day zero, since 1970-01-01
 constexpr int64_t kEpochMicros = kEpochDays * 86'400'000'000;
 constexpr uint32_t kNullLength = 0xFFFFFFFFU;
 constexpr uint8_t kJsonbVersion = 1;
@@ -122,20 +122,26 @@ void WriteNumeric(int64_t rows, const uint8_t* lengths, const uint8_t* slots, ui
 // Bytes of a value whose length does not depend on it; 0 for the others.
 int FormWidth(CopyForm form) {
   switch (form) {
-    case CopyForm::kBool: return 1;
-    case CopyForm::kInt2: return 2;
+    case CopyForm::kBool:
+      return 1;
+    case CopyForm::kInt2:
+      return 2;
     case CopyForm::kInt4:
     case CopyForm::kFloat4:
-    case CopyForm::kDate: return 4;
+    case CopyForm::kDate:
+      return 4;
     case CopyForm::kInt8:
     case CopyForm::kFloat8:
     case CopyForm::kTime:
-    case CopyForm::kTimestamp: return 8;
-    case CopyForm::kUuid: return 16;
+    case CopyForm::kTimestamp:
+      return 8;
+    case CopyForm::kUuid:
+      return 16;
     case CopyForm::kNumeric:
     case CopyForm::kText:
     case CopyForm::kBytea:
-    case CopyForm::kJsonb: return 0;
+    case CopyForm::kJsonb:
+      return 0;
   }
   return 0;
 }
@@ -229,7 +235,8 @@ void CopyEncoder::SizeNumeric(const Column& column, int64_t begin, int64_t rows)
 void CopyEncoder::SizeRows(std::span<const CopyField> fields, int64_t begin, int64_t rows, bool has_sequence) {
   size_t constant = 2 + 4 * fields.size() + (has_sequence ? 12 : 0);
   for (const CopyField& field : fields) {
-    if (field.column != nullptr && field.column->validity.empty()) constant += static_cast<size_t>(FormWidth(field.form));
+    if (field.column != nullptr && field.column->validity.empty())
+      constant += static_cast<size_t>(FormWidth(field.form));
   }
   row_bytes_.assign(static_cast<size_t>(rows), static_cast<uint32_t>(constant));
   numeric_lengths_.clear();
@@ -284,7 +291,9 @@ void CopyEncoder::EncodeRows(std::span<const CopyField> fields, int64_t begin, i
     }
     const Column& column = *field.column;
     switch (field.form) {
-      case CopyForm::kBool: WriteBool(column, begin, rows, cursors); break;
+      case CopyForm::kBool:
+        WriteBool(column, begin, rows, cursors);
+        break;
       case CopyForm::kInt2:
         WriteFixed<int16_t, uint16_t>(column, begin, rows, cursors, [](int16_t v) { return static_cast<uint16_t>(v); });
         break;
@@ -302,8 +311,9 @@ void CopyEncoder::EncodeRows(std::span<const CopyField> fields, int64_t begin, i
         WriteFixed<double, uint64_t>(column, begin, rows, cursors, [](double v) { return std::bit_cast<uint64_t>(v); });
         break;
       case CopyForm::kDate:
-        WriteFixed<int32_t, uint32_t>(column, begin, rows, cursors,
-                                      [](int32_t v) { return static_cast<uint32_t>(v) - static_cast<uint32_t>(kEpochDays); });
+        WriteFixed<int32_t, uint32_t>(column, begin, rows, cursors, [](int32_t v) {
+          return static_cast<uint32_t>(v) - static_cast<uint32_t>(kEpochDays);
+        });
         break;
       case CopyForm::kTimestamp:
         WriteFixed<int64_t, uint64_t>(column, begin, rows, cursors, [](int64_t v) {
@@ -311,9 +321,15 @@ void CopyEncoder::EncodeRows(std::span<const CopyField> fields, int64_t begin, i
         });
         break;
       case CopyForm::kText:
-      case CopyForm::kBytea: WriteBytes(column, begin, rows, cursors, false); break;
-      case CopyForm::kJsonb: WriteBytes(column, begin, rows, cursors, true); break;
-      case CopyForm::kUuid: WriteUuid(column, begin, rows, cursors); break;
+      case CopyForm::kBytea:
+        WriteBytes(column, begin, rows, cursors, false);
+        break;
+      case CopyForm::kJsonb:
+        WriteBytes(column, begin, rows, cursors, true);
+        break;
+      case CopyForm::kUuid:
+        WriteUuid(column, begin, rows, cursors);
+        break;
       case CopyForm::kNumeric: {
         size_t base = numerics++ * kBlockRows;
         WriteNumeric(rows, numeric_lengths_.data() + base, numeric_slots_.data() + base * kMaxNumericBytes, cursors);

@@ -41,7 +41,8 @@ int EncodeNumeric(Int128 value, int scale, uint8_t* end);
 void AppendCopyHeader(BufferBuilder* out);
 void AppendCopyTrailer(BufferBuilder* out);
 
-// One field of each row: a column of a batch, in a form that its type allows (see CopyForm). Null column: NULL everywhere.
+// One field of each row: a column of a batch, in a form that its type allows (see CopyForm). Null column: NULL
+// everywhere.
 struct CopyField {
   const Column* column = nullptr;
   CopyForm form = CopyForm::kText;
@@ -65,7 +66,8 @@ class CopyEncoder {
 
   std::vector<uint32_t> row_bytes_;
   std::vector<uint8_t*> cursors_;
-  std::vector<uint8_t> numeric_slots_;    // kBlockRows slots of kMaxNumericBytes for each numeric column, values at their ends
+  std::vector<uint8_t>
+      numeric_slots_;  // kBlockRows slots of kMaxNumericBytes for each numeric column, values at their ends
   std::vector<uint8_t> numeric_lengths_;  // 0: NULL
 };
 

@@ -27,7 +27,9 @@ Lineitem MakeLineitem(int64_t rows) {
   auto money = [&](ColumnBuilder& to) { to.Append<Int128>(static_cast<Int128>(random() % 10'000'000)); };
   auto date = [&](ColumnBuilder& to) { to.Append<int32_t>(static_cast<int32_t>(8000 + random() % 2500)); };
   auto text = [&](size_t from, size_t to_length) {
-    return [&random, from, to_length](ColumnBuilder& to) { to.AppendBytes(std::string(from + random() % (to_length - from + 1), 'x')); };
+    return [&random, from, to_length](ColumnBuilder& to) {
+      to.AppendBytes(std::string(from + random() % (to_length - from + 1), 'x'));
+    };
   };
   for (int i = 0; i < 4; ++i) add(MakeType(TypeId::kInt64), bigint);
   for (int i = 0; i < 4; ++i) add(MakeDecimal(15, 2), money);

@@ -34,9 +34,14 @@ std::string Literal(const Scalar& value) {
   switch (value.type.id) {
     case TypeId::kDate:
     case TypeId::kTimestamp:
-    case TypeId::kTimestampNtz: text = DateText(text); break;
-    case TypeId::kBinary: text = "\\x" + text; break;
-    default: break;
+    case TypeId::kTimestampNtz:
+      text = DateText(text);
+      break;
+    case TypeId::kBinary:
+      text = "\\x" + text;
+      break;
+    default:
+      break;
   }
   // A backslash means something in '…' when standard_conforming_strings is off.
   std::string quoted = QuoteText(text);

@@ -18,7 +18,8 @@ namespace {
 // Ranges of the server's types: src/include/datatype/timestamp.h (4713-11-24 BC is Julian day 0), relative to 1970.
 constexpr int32_t kMinDate = -2'440'588;
 constexpr int32_t kMaxDate = 2'145'031'948 + 10'957;
-constexpr int64_t kMinTimestamp = -211'813'488'000'000'000 + 946'684'800'000'000;  // no 64-bit value since 1970 is too late
+constexpr int64_t kMinTimestamp =
+    -211'813'488'000'000'000 + 946'684'800'000'000;  // no 64-bit value since 1970 is too late
 constexpr int64_t kDayMicros = 86'400'000'000;
 
 // One flag a row, made when the first misfit is found.
@@ -126,7 +127,8 @@ Int128 PowerOfTen(int exponent) {
 
 void FlagDecimals(const Column& column, const LoadColumn& to, Flags* flags) {
   const Type& from = column.type;
-  if (!to.is_bounded || (from.scale <= to.type.scale && from.precision - from.scale <= to.type.precision - to.type.scale)) {
+  if (!to.is_bounded ||
+      (from.scale <= to.type.scale && from.precision - from.scale <= to.type.precision - to.type.scale)) {
     return;
   }
   const Int128 step = PowerOfTen(std::max(0, from.scale - to.type.scale));
@@ -144,8 +146,12 @@ void FlagMisfits(const Column& column, const LoadColumn& to, Flags* flags) {
   switch (to.form) {
     case CopyForm::kText:
     case CopyForm::kJsonb:
-    case CopyForm::kUuid: FlagText(column, to, flags); break;
-    case CopyForm::kDate: FlagOutside<int32_t>(column, kMinDate, kMaxDate, flags); break;
+    case CopyForm::kUuid:
+      FlagText(column, to, flags);
+      break;
+    case CopyForm::kDate:
+      FlagOutside<int32_t>(column, kMinDate, kMaxDate, flags);
+      break;
     case CopyForm::kTime:
       FlagOutside<int64_t>(column, 0, kDayMicros, flags);
       FlagFinerThan(column, to.time_unit, flags);
@@ -154,14 +160,17 @@ void FlagMisfits(const Column& column, const LoadColumn& to, Flags* flags) {
       FlagOutside<int64_t>(column, kMinTimestamp, std::numeric_limits<int64_t>::max(), flags);
       FlagFinerThan(column, to.time_unit, flags);
       break;
-    case CopyForm::kNumeric: FlagDecimals(column, to, flags); break;
+    case CopyForm::kNumeric:
+      FlagDecimals(column, to, flags);
+      break;
     case CopyForm::kBool:
     case CopyForm::kInt2:
     case CopyForm::kInt4:
     case CopyForm::kInt8:
     case CopyForm::kFloat4:
     case CopyForm::kFloat8:
-    case CopyForm::kBytea: break;
+    case CopyForm::kBytea:
+      break;
   }
 }
 
@@ -169,17 +178,14 @@ bool IsInteger(TypeId id) { return id == TypeId::kInt16 || id == TypeId::kInt32 
 bool IsTextual(TypeId id) { return id == TypeId::kText || id == TypeId::kJson; }
 bool IsTimestamp(TypeId id) { return id == TypeId::kTimestamp || id == TypeId::kTimestampNtz; }
 
-// The encoder reads values of `from` where it wants `to`: text and json are the same bytes, and both timestamps the same
-// microseconds (a zone-less reading is taken as UTC). A decimal keeps its own scale on the wire.
-bool SameLayout(TypeId from, TypeId to) {
-  return from == to || (IsTextual(from) && IsTextual(to)) || (IsTimestamp(from) && IsTimestamp(to));
-}
-
 int64_t IntegerAt(const Column& column, int64_t row) {
   switch (column.type.id) {
-    case TypeId::kInt16: return column.Value<int16_t>(row);
-    case TypeId::kInt32: return column.Value<int32_t>(row);
-    default: return column.Value<int64_t>(row);
+    case TypeId::kInt16:
+      return column.Value<int16_t>(row);
+    case TypeId::kInt32:
+      return column.Value<int32_t>(row);
+    default:
+      return column.Value<int64_t>(row);
   }
 }
 
@@ -232,7 +238,9 @@ Column ConvertTexts(const Column& from, const Type& type, Flags* flags) {
   ColumnBuilder to(type);
   std::string text;
   bool loses_digits = from.type.id == TypeId::kDecimal || from.type.id == TypeId::kInt64;
-  int most_digits = type.id == TypeId::kFloat64 ? 15 : type.id == TypeId::kFloat32 ? 6 : std::numeric_limits<int>::max();
+  int most_digits = type.id == TypeId::kFloat64   ? 15
+                    : type.id == TypeId::kFloat32 ? 6
+                                                  : std::numeric_limits<int>::max();
   for (int64_t row = 0; row < from.length; ++row) {
     if (from.IsNull(row)) {
       to.AppendNull();
@@ -253,10 +261,14 @@ Column ConvertTexts(const Column& from, const Type& type, Flags* flags) {
 Column Convert(const Column& from, const LoadColumn& to, Flags* flags) {
   if (IsInteger(from.type.id)) {
     switch (to.type.id) {
-      case TypeId::kInt16: return ConvertIntegers<int16_t>(from, to.type, flags);
-      case TypeId::kInt32: return ConvertIntegers<int32_t>(from, to.type, flags);
-      case TypeId::kInt64: return ConvertIntegers<int64_t>(from, to.type, flags);
-      default: break;
+      case TypeId::kInt16:
+        return ConvertIntegers<int16_t>(from, to.type, flags);
+      case TypeId::kInt32:
+        return ConvertIntegers<int32_t>(from, to.type, flags);
+      case TypeId::kInt64:
+        return ConvertIntegers<int64_t>(from, to.type, flags);
+      default:
+        break;
     }
   }
   if (from.type.id == TypeId::kFloat64 && to.type.id == TypeId::kFloat32) return ConvertToReal(from, to.type, flags);
@@ -280,10 +292,18 @@ void CopyUnflagged(const Column& from, const Flags& flags, ColumnBuilder* to) {
 Column WithoutFlagged(const Column& from, const Flags& flags) {
   ColumnBuilder to(from.type);
   switch (FixedWidth(from.type.id)) {
-    case 2: CopyUnflagged<int16_t>(from, flags, &to); break;
-    case 4: CopyUnflagged<int32_t>(from, flags, &to); break;
-    case 8: CopyUnflagged<int64_t>(from, flags, &to); break;
-    case 16: CopyUnflagged<Int128>(from, flags, &to); break;
+    case 2:
+      CopyUnflagged<int16_t>(from, flags, &to);
+      break;
+    case 4:
+      CopyUnflagged<int32_t>(from, flags, &to);
+      break;
+    case 8:
+      CopyUnflagged<int64_t>(from, flags, &to);
+      break;
+    case 16:
+      CopyUnflagged<Int128>(from, flags, &to);
+      break;
     default:
       for (int64_t row = 0; row < from.length; ++row) {
         if (from.IsNull(row) || flags.IsSet(row)) {
@@ -338,10 +358,17 @@ LoadColumn PlanColumn(const Type& source, const TargetColumn& target) {
   return plan;
 }
 
+// A zone-less reading is taken as UTC.
+bool HasLayoutOf(const Type& type, const LoadColumn& plan) {
+  const TypeId wanted = plan.type.id;
+  return type.id == wanted || (IsTextual(type.id) && IsTextual(wanted)) ||
+         (IsTimestamp(type.id) && IsTimestamp(wanted));
+}
+
 FittedColumn FitColumn(const Column& column, const LoadColumn& to) {
   FittedColumn fitted;
   Flags flags(column.length);
-  fitted.column = SameLayout(column.type.id, to.type.id) ? column : Convert(column, to, &flags);
+  fitted.column = HasLayoutOf(column.type, to) ? column : Convert(column, to, &flags);
   FlagMisfits(fitted.column, to, &flags);
   fitted.misfit_count = flags.count();
   if (flags.count() == 0) return fitted;

@@ -16,13 +16,13 @@ namespace nilus::postgres {
 // How values of a source type go into a destination column.
 struct LoadColumn {
   std::string name;
-  Type type;                  // what the encoder is given
+  Type type;  // what the encoder is given
   CopyForm form = CopyForm::kText;
   bool is_json_text = false;
-  bool is_bounded = false;    // kDecimal: no more digits than `type` has
+  bool is_bounded = false;  // kDecimal: no more digits than `type` has
   int64_t time_unit = 1;
-  std::string sql_type;       // of the destination column
-  bool needs_cast = false;    // travels as text; the server casts to sql_type before the rows go into the table
+  std::string sql_type;     // of the destination column
+  bool needs_cast = false;  // travels as text; the server casts to sql_type before the rows go into the table
 };
 LoadColumn PlanColumn(const Type& source, const TargetColumn& target);
 
@@ -33,5 +33,9 @@ struct FittedColumn {
 };
 // Texts of misfits: canonical (data/scalar.h), but lower hex for text that holds NUL or is not UTF-8.
 FittedColumn FitColumn(const Column& column, const LoadColumn& to);
+
+// The encoder can read values of this type where the plan wants its own (text and json are the same bytes, both
+// timestamps the same microseconds; a decimal keeps its own scale).
+bool HasLayoutOf(const Type& type, const LoadColumn& plan);
 
 }  // namespace nilus::postgres

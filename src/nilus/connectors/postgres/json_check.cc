@@ -6,9 +6,9 @@
 namespace nilus::postgres {
 namespace {
 
-constexpr size_t kMaxDepth = 1000;            // the server's stack (max_stack_depth = 2MB) ends some thousands deep
-constexpr int64_t kMaxNumberDigits = 10'000;  // numeric ends at 131,072 digits before and 16,383 behind the point
-constexpr size_t kMaxJsonbBytes = 255U << 20; // JENTRY_OFFLENMASK: 2^28 - 1
+constexpr size_t kMaxDepth = 1000;             // the server's stack (max_stack_depth = 2MB) ends some thousands deep
+constexpr int64_t kMaxNumberDigits = 10'000;   // numeric ends at 131,072 digits before and 16,383 behind the point
+constexpr size_t kMaxJsonbBytes = 255U << 20;  // JENTRY_OFFLENMASK: 2^28 - 1
 
 bool IsDigit(char c) { return c >= '0' && c <= '9'; }
 
@@ -68,11 +68,16 @@ class Checker {
         *opened = true;
         return close == ']' || Key();
       }
-      case '"': return String();
-      case 't': return Word("true");
-      case 'f': return Word("false");
-      case 'n': return Word("null");
-      default: return Number();
+      case '"':
+        return String();
+      case 't':
+        return Word("true");
+      case 'f':
+        return Word("false");
+      case 'n':
+        return Word("null");
+      default:
+        return Number();
     }
   }
 

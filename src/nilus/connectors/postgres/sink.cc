@@ -22,7 +22,8 @@ constexpr OptionSpec kSinkOptions[] = {
 // A writer's hold on its load. The load itself is the sink's, and outlives the writer until the commit.
 class PostgresWriter : public Writer {
  public:
-  PostgresWriter(SinkSession* session, TableLoad* load) : session_(session), load_(load), load_number_(session->load_number()) {}
+  PostgresWriter(SinkSession* session, TableLoad* load)
+      : session_(session), load_(load), load_number_(session->load_number()) {}
 
   Status Write(RecordBatch batch) override {
     std::lock_guard lock(session_->mutex());
@@ -100,7 +101,8 @@ class PostgresSink : public Sink {
     std::lock_guard lock(session_.mutex());
     if (!session_.is_loading() && !loads_.empty()) {  // else the position would move without the rows
       loads_.clear();
-      return Fail(ErrorKind::kTransient, "load {} failed before its commit: nothing of it is left to commit", request.load_id);
+      return Fail(ErrorKind::kTransient, "load {} failed before its commit: nothing of it is left to commit",
+                  request.load_id);
     }
     const std::stop_token stop = loads_.empty() ? session_.context().stop : loads_.front()->request().stop;
     auto committed = CommitLocked(request, stop);
@@ -121,15 +123,18 @@ class PostgresSink : public Sink {
     if (done) return CommitResult{.version = *done};
     NILUS_ASSIGN(std::optional<CommittedState> state, FindCommitted(request.pipeline, stop));
     const int64_t found = state ? state->version : 0;
-    if (found != request.expected_version) return Failure(StateConflict(request.pipeline, request.expected_version, found));
+    if (found != request.expected_version)
+      return Failure(StateConflict(request.pipeline, request.expected_version, found));
 
     CommitResult result;
     for (const auto& load : loads_) {
       if (!load->is_finished()) {
-        return Fail(ErrorKind::kInternal, "commit of table {} before its writer has finished", load->table().ToString());
+        return Fail(ErrorKind::kInternal, "commit of table {} before its writer has finished",
+                    load->table().ToString());
       }
       if (Status applied = load->Apply(request.interval, &result); !applied) {
-        return Failure(InContext(fmt::format("while loading table {}", load->table().ToString()), std::move(applied).error()));
+        return Failure(
+            InContext(fmt::format("while loading table {}", load->table().ToString()), std::move(applied).error()));
       }
     }
     NILUS_TRY(WriteState(request, stop));
@@ -153,7 +158,8 @@ class PostgresSink : public Sink {
     return std::optional<CommittedState>(std::move(state));
   }
 
-  Result<std::optional<int64_t>> FindLoad(const PipelineId& pipeline, const std::string& load_id, const std::stop_token& stop) {
+  Result<std::optional<int64_t>> FindLoad(const PipelineId& pipeline, const std::string& load_id,
+                                          const std::stop_token& stop) {
     NILUS_ASSIGN(StateSql sql, MakeStateSql(PostgresDialect(), pipeline.state_schema));
     NILUS_TRY(session_.Idle(stop));
     NILUS_ASSIGN(bool exists, session_.TableExists(sql.loads_table, stop));
@@ -184,10 +190,12 @@ class PostgresSink : public Sink {
     const std::string expected = std::to_string(request.expected_version);
     Result<PgResult> written = Fail(ErrorKind::kInternal, "nothing written");
     if (request.expected_version == 0) {
-      const Connection::Parameter parameters[] = {request.pipeline.value, version, request.load_id, request.position.json, now};
+      const Connection::Parameter parameters[] = {request.pipeline.value, version, request.load_id,
+                                                  request.position.json, now};
       written = session_.Query(sql.insert_state, parameters, stop);
     } else {
-      const Connection::Parameter parameters[] = {version, request.load_id, request.position.json, now, request.pipeline.value, expected};
+      const Connection::Parameter parameters[] = {version, request.load_id,        request.position.json,
+                                                  now,     request.pipeline.value, expected};
       written = session_.Query(sql.update_state, parameters, stop);
     }
     if (!written) return Failure(InContext("while storing the position", std::move(written).error()));

@@ -35,7 +35,8 @@ bool HasSqlState(const Error& error, std::string_view code) {
 SinkSession::SinkSession(Address address, const OpenContext& context)
     : address_(std::move(address)),
       context_(context),
-      lock_timeout_seconds_(std::clamp<int64_t>(context.options.Integer("lock_timeout", kDefaultLockTimeoutSeconds), 0, 86'400)) {}
+      lock_timeout_seconds_(
+          std::clamp<int64_t>(context.options.Integer("lock_timeout", kDefaultLockTimeoutSeconds), 0, 86'400)) {}
 
 Result<Connection*> SinkSession::Idle(const std::stop_token& stop) {
   if (is_loading_) {
@@ -52,10 +53,12 @@ Result<Connection*> SinkSession::Idle(const std::stop_token& stop) {
 }
 
 Status SinkSession::StartTransaction(const std::stop_token& stop) {
-  // Times out on what others hold, never on our own work; notices within seconds that this process has died.
+  // Times out on what others hold, never on our own work; notices within seconds that this process has died. Deferrable
+  // constraints are checked at COMMIT: rows that are updated are deleted and inserted.
   std::string sql = fmt::format(
       "BEGIN; SET LOCAL lock_timeout = '{}ms'; SET LOCAL statement_timeout = 0; "
-      "SET LOCAL idle_in_transaction_session_timeout = 0; SET LOCAL client_min_messages = error",
+      "SET LOCAL idle_in_transaction_session_timeout = 0; SET LOCAL client_min_messages = error; SET CONSTRAINTS ALL "
+      "DEFERRED",
       std::max<int64_t>(lock_timeout_seconds_ * 1000, 1));
   if (connection_->server_version() >= 140000) sql += "; SET LOCAL client_connection_check_interval = '2s'";
   if (connection_->server_version() >= 170000) sql += "; SET LOCAL transaction_timeout = 0";
@@ -82,13 +85,16 @@ Status SinkSession::TakeLock(Connection* connection, const PipelineId& pipeline,
   const Connection::Parameter parameters[] = {std::to_string(key)};
   const auto deadline = std::chrono::steady_clock::now() + seconds(lock_timeout_seconds_);
   while (true) {
-    NILUS_ASSIGN(PgResult taken, connection->Query("SELECT pg_catalog.pg_try_advisory_xact_lock($1::bigint)", parameters, stop));
+    NILUS_ASSIGN(PgResult taken,
+                 connection->Query("SELECT pg_catalog.pg_try_advisory_xact_lock($1::bigint)", parameters, stop));
     if (FieldText(taken, 0, 0) == "t") return {};
     if (std::chrono::steady_clock::now() >= deadline) break;
-    if (!SleepUnlessStopped(kLockPollInterval, stop)) return Fail(ErrorKind::kCancelled, "stopped while waiting for another load");
+    if (!SleepUnlessStopped(kLockPollInterval, stop))
+      return Fail(ErrorKind::kCancelled, "stopped while waiting for another load");
   }
   NILUS_ASSIGN(std::string holder, LockHolder(connection, key, stop));
-  return FailWithFix(ErrorKind::kConflict, "wait until it ends, or stop it: two loads of one pipeline would overwrite each other",
+  return FailWithFix(ErrorKind::kConflict,
+                     "wait until it ends, or stop it: two loads of one pipeline would overwrite each other",
                      "pipeline {} is being loaded by another session{}; waited {} s for it", pipeline.value, holder,
                      lock_timeout_seconds_);
 }
@@ -97,11 +103,14 @@ Result<std::string> SinkSession::LockHolder(Connection* connection, int64_t key,
   // pg_locks shows a 64-bit key as two halves, with objsubid 1.
   auto bits = static_cast<uint64_t>(key);
   const Connection::Parameter halves[] = {std::to_string(bits >> 32), std::to_string(bits & 0xFFFFFFFF)};
-  NILUS_ASSIGN(PgResult found, connection->Query(
-      "SELECT l.pid, a.usename, a.client_addr, date_trunc('second', a.xact_start) FROM pg_catalog.pg_locks l "
-      "LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid WHERE l.locktype = 'advisory' AND l.granted AND "
-      "l.objsubid = 1 AND l.classid = $1::oid AND l.objid = $2::oid AND l.database = "
-      "(SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database())", halves, stop));
+  NILUS_ASSIGN(
+      PgResult found,
+      connection->Query(
+          "SELECT l.pid, a.usename, a.client_addr, date_trunc('second', a.xact_start) FROM pg_catalog.pg_locks l "
+          "LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid WHERE l.locktype = 'advisory' AND l.granted AND "
+          "l.objsubid = 1 AND l.classid = $1::oid AND l.objid = $2::oid AND l.database = "
+          "(SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database())",
+          halves, stop));
   if (PQntuples(found.get()) == 0) return std::string();  // it has just ended
   std::string text = fmt::format(" (server process {}", FieldText(found, 0, 0));
   if (!FieldIsNull(found, 0, 1)) text += fmt::format(", user {}", FieldText(found, 0, 1));
@@ -167,10 +176,13 @@ Status SinkSession::AwaitOutcome(const PipelineId& pipeline, const std::stop_tok
     NILUS_ASSIGN(PgResult status, connection->Query("SELECT pg_catalog.txid_status($1::bigint)", parameters, stop));
     if (FieldText(status, 0, 0) != "in progress") break;
     if (std::chrono::steady_clock::now() >= deadline) {
-      return Fail(ErrorKind::kUnknownOutcome, "transaction {} has been in progress at the server for {} s: neither committed nor "
-                  "rolled back yet", unknown_transaction_id_, kOutcomeTimeout.count());
+      return Fail(ErrorKind::kUnknownOutcome,
+                  "transaction {} has been in progress at the server for {} s: neither committed nor "
+                  "rolled back yet",
+                  unknown_transaction_id_, kOutcomeTimeout.count());
     }
-    if (!SleepUnlessStopped(kLockPollInterval, stop)) return Fail(ErrorKind::kCancelled, "stopped while waiting for a commit");
+    if (!SleepUnlessStopped(kLockPollInterval, stop))
+      return Fail(ErrorKind::kCancelled, "stopped while waiting for a commit");
   }
   unknown_transaction_id_.clear();
   return {};
@@ -192,7 +204,8 @@ Result<int64_t> SinkSession::ExecuteCounting(const std::string& sql, const std::
   return ParseInteger(PQcmdTuples(result.get())).value_or(0);
 }
 
-Status SinkSession::ExecuteStep(const SqlStep& step, std::string_view schema, CommitResult* counts, const std::stop_token& stop) {
+Status SinkSession::ExecuteStep(const SqlStep& step, std::string_view schema, CommitResult* counts,
+                                const std::stop_token& stop) {
   if (step.sql.starts_with("CREATE SCHEMA IF NOT EXISTS ")) {
     NILUS_ASSIGN(bool exists, SchemaExists(schema, stop));
     if (exists) return {};

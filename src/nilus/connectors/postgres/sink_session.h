@@ -38,11 +38,12 @@ class SinkSession {
 
   // Statements of the load.
   Result<PgResult> Execute(const std::string& sql, const std::stop_token& stop);
-  Result<PgResult> Query(const std::string& sql, std::span<const Connection::Parameter> parameters, const std::stop_token& stop);
+  Result<PgResult> Query(const std::string& sql, std::span<const Connection::Parameter> parameters,
+                         const std::stop_token& stop);
   // Rows that the statement changed, by its command tag.
   Result<int64_t> ExecuteCounting(const std::string& sql, const std::stop_token& stop);
-  // A step of the shared SQL, whose rows are added to `counts` when that is not null. CREATE SCHEMA IF NOT EXISTS is left
-  // out where `schema` exists: PostgreSQL asks for the right to create even where nothing is to be created.
+  // A step of the shared SQL, whose rows are added to `counts` when that is not null. CREATE SCHEMA IF NOT EXISTS is
+  // left out where `schema` exists: PostgreSQL asks for the right to create even where nothing is to be created.
   Status ExecuteStep(const SqlStep& step, std::string_view schema, CommitResult* counts, const std::stop_token& stop);
   Result<bool> SchemaExists(std::string_view schema, const std::stop_token& stop);
   Result<bool> TableExists(const TableName& table, const std::stop_token& stop);
@@ -75,9 +76,9 @@ class SinkSession {
   std::unique_ptr<Connection> connection_;
   bool is_loading_ = false;
   int64_t load_number_ = 0;
-  int64_t* copy_rows_ = nullptr;         // null: no COPY under way
-  std::string transaction_id_;           // of the load that is being committed
-  std::string unknown_transaction_id_;   // its outcome is not known
+  int64_t* copy_rows_ = nullptr;        // null: no COPY under way
+  std::string transaction_id_;          // of the load that is being committed
+  std::string unknown_transaction_id_;  // its outcome is not known
 };
 
 // The advisory lock of a pipeline: the first 8 bytes of a hash.

@@ -25,7 +25,15 @@ Status TableLoad::LockTarget(bool for_alter) {
 Status TableLoad::RunSteps(const std::vector<SqlStep>& steps, CommitResult* counts) {
   for (const SqlStep& step : steps) {
     NILUS_FAULT_POINT("postgres.sink.apply_step");
-    NILUS_TRY(session_->ExecuteStep(step, request_.table.schema, counts, request_.stop));
+    Status done = session_->ExecuteStep(step, request_.table.schema, counts, request_.stop);
+    if (done) continue;
+    Error error = std::move(done).error();
+    if (HasSqlState(error, "23503") && error.fix.empty()) {
+      error.fix =
+          "rows are deleted and inserted anew: a foreign key to the table must be DEFERRABLE, so that it is checked at "
+          "the end";
+    }
+    return Failure(std::move(error));
   }
   return {};
 }
@@ -35,8 +43,8 @@ Status TableLoad::CastStagedTexts() {
   for (const LoadColumn& plan : plans_) {
     if (!plan.needs_cast) continue;
     const std::string column = QuoteIdentifier(plan.name);
-    auto cast = session_->Execute(fmt::format("ALTER TABLE {0} ALTER COLUMN {1} TYPE {2} USING {1}::{2}", sql_.staging_sql(), column,
-                                              plan.sql_type),
+    auto cast = session_->Execute(fmt::format("ALTER TABLE {0} ALTER COLUMN {1} TYPE {2} USING {1}::{2}",
+                                              sql_.staging_sql(), column, plan.sql_type),
                                   request_.stop);
     if (!cast) {
       return Failure(InContext(fmt::format("while converting column `{}` of table {} from text to {}", plan.name,
@@ -54,7 +62,9 @@ Status TableLoad::Apply(const std::optional<KeyRange>& interval, CommitResult* c
 
   NILUS_TRY(CastStagedTexts());
   const bool joins = !sql_.primary_key().empty();
-  if (joins) NILUS_TRY(session_->Execute("ANALYZE " + sql_.staging_sql(), request_.stop));  // temporary tables have no statistics
+  if (joins)
+    NILUS_TRY(
+        session_->Execute("ANALYZE " + sql_.staging_sql(), request_.stop));  // temporary tables have no statistics
 
   NILUS_ASSIGN(Connection * connection, session_->Idle(request_.stop));
   NILUS_ASSIGN(existing_, FindTable(connection, request_.table, request_.stop));
@@ -81,7 +91,8 @@ Status TableLoad::Apply(const std::optional<KeyRange>& interval, CommitResult* c
   NILUS_TRY(RunSteps(prepare, counts));
   NILUS_ASSIGN(std::vector<SqlStep> apply, sql_.Apply(state, interval));
   NILUS_TRY(RunSteps(apply, counts));
-  if (request_.strategy == WriteStrategy::kReplace && (!state.existing || state.can_drop)) counts->rows_inserted += staged_rows_;
+  if (request_.strategy == WriteStrategy::kReplace && (!state.existing || state.can_drop))
+    counts->rows_inserted += staged_rows_;
   return RunSteps(after_rows_, counts);
 }
 

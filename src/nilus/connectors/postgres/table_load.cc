@@ -13,7 +13,7 @@ namespace nilus::postgres {
 namespace {
 
 constexpr size_t kSendBytes = 128 << 10;
-constexpr size_t kKeepBytes = 4 << 20;  // a buffer that one huge value made larger is given back
+constexpr size_t kKeepBytes = 4 << 20;   // a buffer that one huge value made larger is given back
 constexpr size_t kIdentifierLimit = 63;  // NAMEDATALEN - 1
 
 // The variant column's name within the identifier limit, cut as all long names are (spec 03).
@@ -41,18 +41,29 @@ Column MergeTexts(const Column& a, const Column& b) {
 
 }  // namespace
 
+bool LoadsDirectly(const WriteRequest& request, const LoadSql& sql, const std::optional<TargetTable>& existing) {
+  if (request.strategy == WriteStrategy::kReplace) return false;
+  if (!existing) return request.strategy != WriteStrategy::kScd2 && !sql.needs_sequence();
+  if (request.strategy != WriteStrategy::kAppend || request.full_refresh) return false;
+  return std::all_of(sql.columns().fields.begin(), sql.columns().fields.end(), [&](const Field& field) {
+    const TargetColumn* column = existing->Find(field.name);
+    return column != nullptr && !PlanColumn(field.type, *column).needs_cast;
+  });
+}
+
 Result<std::unique_ptr<TableLoad>> TableLoad::Open(SinkSession* session, const WriteRequest& request) {
   NILUS_ASSIGN(LoadSql sql, LoadSql::Make(PostgresDialect(), request));
   std::unique_ptr<TableLoad> load(new TableLoad(session, request, std::move(sql)));
   NILUS_ASSIGN(Connection * connection, session->Idle(request.stop));
   NILUS_ASSIGN(load->existing_, FindTable(connection, request.table, request.stop));
   NILUS_TRY(load->CheckTarget());
+  NILUS_TRY(load->CheckCascades(connection));
   load->keeps_types_ = load->existing_.has_value();
   if (load->existing_ && load->MayDrop()) {
     NILUS_ASSIGN(std::vector<std::string> attachments, FindAttachments(connection, *load->existing_, request.stop));
     load->keeps_types_ = !attachments.empty();
   }
-  load->is_direct_ = load->CanGoDirect();
+  load->is_direct_ = LoadsDirectly(request, load->sql_, load->existing_);
   NILUS_FAULT_POINT("postgres.sink.prepare");
   NILUS_TRY(load->is_direct_ ? (load->existing_ ? Status() : load->CreateTarget()) : load->CreateStaging());
   NILUS_TRY(load->PlanColumns(0));
@@ -85,16 +96,20 @@ Status TableLoad::CheckTarget() const {
   return {};
 }
 
-bool TableLoad::CanGoDirect() const {
-  if (request_.strategy == WriteStrategy::kReplace) return false;
-  if (!existing_) {
-    return request_.strategy != WriteStrategy::kScd2 && !sql_.needs_sequence();
-  }
-  if (request_.strategy != WriteStrategy::kAppend || request_.full_refresh) return false;
-  return std::all_of(sql_.columns().fields.begin(), sql_.columns().fields.end(), [&](const Field& field) {
-    const TargetColumn* column = existing_->Find(field.name);
-    return column != nullptr && !PlanColumn(field.type, *column).needs_cast;
-  });
+// Rows that merge updates, and rows that replace takes out, are deleted: a foreign key must not pass that on silently.
+Status TableLoad::CheckCascades(Connection* connection) const {
+  if (!existing_ || request_.strategy == WriteStrategy::kAppend || request_.strategy == WriteStrategy::kScd2) return {};
+  const Connection::Parameter parameters[] = {std::to_string(existing_->oid)};
+  NILUS_ASSIGN(PgResult found, connection->Query("SELECT conname, conrelid::pg_catalog.regclass FROM "
+                                                 "pg_catalog.pg_constraint WHERE confrelid = $1 AND contype = 'f' "
+                                                 "AND confdeltype IN ('c', 'n', 'd') ORDER BY 1 LIMIT 1",
+                                                 parameters, request_.stop));
+  if (PQntuples(found.get()) == 0) return {};
+  return FailWithFix(
+      ErrorKind::kUnsupported, "make the foreign key ON DELETE NO ACTION DEFERRABLE, or use append or scd2",
+      "strategy {} deletes rows of {} and inserts them anew, and foreign key {} of {} would change that table's "
+      "rows with each of them",
+      WriteStrategyName(request_.strategy), request_.table.ToString(), FieldText(found, 0, 0), FieldText(found, 0, 1));
 }
 
 Status TableLoad::CreateTarget() {
@@ -135,10 +150,12 @@ Status TableLoad::SetStagingTypes(size_t first_column) {
     const LoadColumn& plan = plans_[i];
     const std::string wanted = plan.needs_cast ? "text" : plan.sql_type;
     if (wanted == SqlTypeName(sql_.columns().fields[i].type)) continue;
-    changes += fmt::format("{}ALTER COLUMN {} TYPE {} USING NULL", changes.empty() ? "" : ", ", QuoteIdentifier(plan.name), wanted);
+    changes += fmt::format("{}ALTER COLUMN {} TYPE {} USING NULL", changes.empty() ? "" : ", ",
+                           QuoteIdentifier(plan.name), wanted);
   }
   if (changes.empty()) return {};
-  return session_->Execute(fmt::format("ALTER TABLE {} {}", sql_.staging_sql(), changes), request_.stop).map([](const PgResult&) {});
+  return session_->Execute(fmt::format("ALTER TABLE {} {}", sql_.staging_sql(), changes), request_.stop)
+      .map([](const PgResult&) {});
 }
 
 Status TableLoad::AddColumns(const std::vector<Field>& fields) {
@@ -154,15 +171,15 @@ Status TableLoad::AddColumns(const std::vector<Field>& fields) {
   }
   if (created_target_) {
     for (const Field& field : fields) {
-      NILUS_TRY(session_->Execute(fmt::format("ALTER TABLE {} ADD COLUMN {} {}", sql_.target_sql(), QuoteIdentifier(field.name),
-                                              SqlTypeName(field.type)),
+      NILUS_TRY(session_->Execute(fmt::format("ALTER TABLE {} ADD COLUMN {} {}", sql_.target_sql(),
+                                              QuoteIdentifier(field.name), SqlTypeName(field.type)),
                                   request_.stop));
     }
     return {};
   }
-  const bool fits_target = std::all_of(plans_.begin() + static_cast<std::ptrdiff_t>(first), plans_.end(), [&](const LoadColumn& plan) {
-    return existing_->Find(plan.name) != nullptr && !plan.needs_cast;
-  });
+  const bool fits_target =
+      std::all_of(plans_.begin() + static_cast<std::ptrdiff_t>(first), plans_.end(),
+                  [&](const LoadColumn& plan) { return existing_->Find(plan.name) != nullptr && !plan.needs_cast; });
   if (fits_target) return {};
   is_direct_ = false;
   NILUS_TRY(CreateStaging());
@@ -184,6 +201,7 @@ Result<RecordBatch> TableLoad::Fit(const RecordBatch& batch) {
     auto variant = std::find_if(schema->fields.begin(), schema->fields.end(),
                                 [&](const Field& other) { return other.variant_of == field.name; });
     if (variant != schema->fields.end()) {
+      if (variant->type.id != TypeId::kText) return Failure(VariantTypeError(variant->name, variant->type.ToString()));
       Column& texts = columns[static_cast<size_t>(variant - schema->fields.begin())];
       texts = MergeTexts(texts, *fitted.misfits);
       continue;
@@ -197,6 +215,15 @@ Result<RecordBatch> TableLoad::Fit(const RecordBatch& batch) {
   return RecordBatch(std::move(schema), std::move(columns), batch.num_rows());
 }
 
+// Somebody may have made a column of that name with another type.
+Error TableLoad::VariantTypeError(const std::string& column, const std::string& type) const {
+  return Error{
+      ErrorKind::kData,
+      fmt::format("column `{}` of table {} has to take texts of values that do not fit their column, but is {}", column,
+                  request_.table.ToString(), type),
+      "change the column's type to text, or rename it"};
+}
+
 Status TableLoad::CheckKeys(const RecordBatch& batch) {
   const std::vector<std::string>& keys = sql_.primary_key();
   for (size_t i = 0; i < keys.size(); ++i) {
@@ -205,8 +232,8 @@ Status TableLoad::CheckKeys(const RecordBatch& batch) {
     if (nulls == 0) continue;
     if (misfits_.contains(keys[i])) {
       return FailWithFix(ErrorKind::kData, "mend the rows at the source, or choose another primary_key",
-                         "{} value(s) of the primary key column `{}` of table {} cannot be held by its type", misfits_[keys[i]],
-                         keys[i], request_.table.ToString());
+                         "{} value(s) of the primary key column `{}` of table {} cannot be held by its type",
+                         misfits_[keys[i]], keys[i], request_.table.ToString());
     }
     return Failure(sql_.NullKeyError(static_cast<int>(i), nulls));
   }
@@ -230,8 +257,8 @@ std::string TableLoad::CopySql() const {
   }
   if (has_staging_ && sql_.needs_sequence()) columns += ", " + QuoteIdentifier(kSequenceColumn);
   const bool is_new = has_staging_ || created_target_;
-  return fmt::format("COPY {} ({}) FROM STDIN (FORMAT binary{})", is_direct_ ? sql_.target_sql() : sql_.staging_sql(), columns,
-                     is_new ? ", FREEZE" : "");
+  return fmt::format("COPY {} ({}) FROM STDIN (FORMAT binary{})", is_direct_ ? sql_.target_sql() : sql_.staging_sql(),
+                     columns, is_new ? ", FREEZE" : "");
 }
 
 Status TableLoad::Send(const RecordBatch& batch) {
@@ -241,14 +268,21 @@ Status TableLoad::Send(const RecordBatch& batch) {
   std::vector<CopyField> fields(plans_.size());
   for (size_t i = 0; i < plans_.size(); ++i) {
     std::optional<int> index = batch.schema()->Find(plans_[i].name);
-    if (index) fields[i] = CopyField{&batch.column(*index), plans_[i].form};
+    if (!index) continue;
+    const Column& column = batch.column(*index);
+    const bool is_variant = !batch.schema()->fields[static_cast<size_t>(*index)].variant_of.empty();
+    if (!HasLayoutOf(column.type, plans_[i]) || (is_variant && plans_[i].form != CopyForm::kText)) {
+      return Failure(VariantTypeError(plans_[i].name, plans_[i].sql_type));
+    }
+    fields[i] = CopyField{&column, plans_[i].form};
   }
   const bool has_sequence = has_staging_ && sql_.needs_sequence();
   for (int64_t begin = 0; begin < batch.num_rows(); begin += CopyEncoder::kBlockRows) {
     const int64_t end = std::min(batch.num_rows(), begin + CopyEncoder::kBlockRows);
     encoder_.EncodeRows(fields, begin, end, has_sequence ? next_sequence_ + begin : -1, &buffer_);
     if (buffer_.size() < kSendBytes && end < batch.num_rows()) continue;
-    NILUS_TRY(session_->PutCopy(std::string_view(reinterpret_cast<const char*>(buffer_.data()), buffer_.size()), request_.stop));
+    NILUS_TRY(session_->PutCopy(std::string_view(reinterpret_cast<const char*>(buffer_.data()), buffer_.size()),
+                                request_.stop));
     bytes_ += static_cast<int64_t>(buffer_.size());
     if (buffer_.size() > kKeepBytes) buffer_ = BufferBuilder();
     buffer_.Resize(0);
@@ -261,8 +295,9 @@ Status TableLoad::Send(const RecordBatch& batch) {
 Result<Receipt> TableLoad::Finish() {
   NILUS_TRY(session_->EndCopy(request_.stop));
   for (const auto& [column, count] : misfits_) {
-    LogWarning("{}: {} value(s) of column `{}` do not fit its type {} and are kept as text in `{}`", request_.table.ToString(), count,
-               column, plans_[static_cast<size_t>(*sql_.columns().Find(column))].sql_type, VariantColumnName(column));
+    LogWarning("{}: {} value(s) of column `{}` do not fit its type {} and are kept as text in `{}`",
+               request_.table.ToString(), count, column,
+               plans_[static_cast<size_t>(*sql_.columns().Find(column))].sql_type, VariantColumnName(column));
   }
   is_finished_ = true;
   return Receipt{.table = request_.table, .rows = rows_, .bytes = bytes_};

@@ -1,8 +1,10 @@
 // The load of one table: where its rows wait inside the transaction, and how they get into the target at commit.
 //
 // Direct: rows go straight into the target, where nothing has to be done with them afterwards: append to a table that
-//   has all the columns, and any first load into a table that does not exist yet (but scd2, and merge with repeated keys).
-// Staged: rows go into a temporary table, or into the new table of a replace. Its columns have the target's own types, so
+//   has all the columns, and any first load into a table that does not exist yet (but scd2, and merge with repeated
+//   keys).
+// Staged: rows go into a temporary table, or into the new table of a replace. Its columns have the target's own types,
+// so
 //   what the server cannot convert is known before the commit; text waits for a cast where we know no binary form.
 // A direct load into an existing table that meets a new column goes on in staging: ALTER TABLE would lock readers out
 //   for the rest of the load, so it waits for the commit.
@@ -27,6 +29,8 @@
 
 namespace nilus::postgres {
 
+bool LoadsDirectly(const WriteRequest& request, const LoadSql& sql, const std::optional<TargetTable>& existing);
+
 class TableLoad {
  public:
   // Looks at the target and prepares the place for rows. The session's load has begun; its mutex is held, as in all
@@ -49,13 +53,14 @@ class TableLoad {
   // The strategy wants a table made anew, where nothing hangs on the old one.
   bool MayDrop() const { return request_.strategy == WriteStrategy::kReplace || request_.full_refresh; }
   Status CheckTarget() const;
-  bool CanGoDirect() const;
+  Status CheckCascades(Connection* connection) const;
   Status CreateTarget();
   Status CreateStaging();
   Status SetStagingTypes(size_t first_column);
   Status PlanColumns(size_t first_column);
   Status AddColumns(const std::vector<Field>& fields);
   Result<RecordBatch> Fit(const RecordBatch& batch);
+  Error VariantTypeError(const std::string& column, const std::string& type) const;
   Status CheckKeys(const RecordBatch& batch);
   Status Send(const RecordBatch& batch);
   std::string CopySql() const;
@@ -67,21 +72,21 @@ class TableLoad {
   SinkSession* const session_;
   const WriteRequest request_;
   LoadSql sql_;
-  std::optional<TargetTable> existing_;       // as found at Open
-  bool keeps_types_ = false;                  // of existing_: its columns stay, so their types are what rows must have
-  bool is_direct_ = false;                    // rows go into the target now
+  std::optional<TargetTable> existing_;  // as found at Open
+  bool keeps_types_ = false;             // of existing_: its columns stay, so their types are what rows must have
+  bool is_direct_ = false;               // rows go into the target now
   bool has_staging_ = false;
-  bool created_target_ = false;               // in this transaction, so nobody else sees it
+  bool created_target_ = false;  // in this transaction, so nobody else sees it
   bool is_finished_ = false;
-  std::vector<SqlStep> after_rows_;           // the key index of a target that was created here
-  std::vector<LoadColumn> plans_;             // of sql_.columns(), in order
-  std::map<std::string, int64_t> misfits_;    // by column
+  std::vector<SqlStep> after_rows_;         // the key index of a target that was created here
+  std::vector<LoadColumn> plans_;           // of sql_.columns(), in order
+  std::map<std::string, int64_t> misfits_;  // by column
   CopyEncoder encoder_;
   BufferBuilder buffer_;
   int64_t next_sequence_ = 0;
   int64_t rows_ = 0;
   int64_t bytes_ = 0;
-  int64_t direct_rows_ = 0;                   // as the server counted them
+  int64_t direct_rows_ = 0;  // as the server counted them
   int64_t staged_rows_ = 0;
 };
 
