@@ -34,8 +34,8 @@ SELECT c.oid, c.relkind, pg_catalog.row_security_active(c.oid)
  WHERE n.nspname = $1 AND c.relname = $2)sql";
 
 // What DROP TABLE would take along, refuse over, or what a plain CREATE TABLE would not bring back. Each thing that the
-// server records as depending on the table is in pg_depend; the table's row type and TOAST table always are. pg_attver is
-// bookkeeping of the server's own (15.20 and later minor versions write it into every column's options).
+// server records as depending on the table is in pg_depend; the table's row type and TOAST table always are. pg_attver
+// is bookkeeping of the server's own (15.20 and later minor versions write it into every column's options).
 constexpr std::string_view kAttachmentsSql = R"sql(
 WITH t AS (SELECT c.*, pg_catalog.to_jsonb(c) AS j FROM pg_catalog.pg_class c WHERE c.oid = $1)
 SELECT DISTINCT what FROM (
@@ -113,7 +113,8 @@ constexpr int32_t kVarHeader = 4;  // VARHDRSZ, which length typmods include
 
 // The type as the catalog shows it: base type, its modifier, pg_type.typtype, and the extension it belongs to.
 void SetForm(uint32_t base, int32_t typmod, char typtype, std::string_view extension, TargetColumn* column) {
-  const auto* known = std::find_if(kForms.begin(), kForms.end(), [&](const BinaryForm& form) { return form.oid == base; });
+  const auto* known =
+      std::find_if(kForms.begin(), kForms.end(), [&](const BinaryForm& form) { return form.oid == base; });
   if (known == kForms.end()) {
     column->type = MakeType(TypeId::kText);
     column->form = CopyForm::kText;
@@ -149,7 +150,8 @@ void SetForm(uint32_t base, int32_t typmod, char typtype, std::string_view exten
 
 bool IsTrue(const PgResult& result, int row, int column) { return FieldText(result, row, column) == "t"; }
 
-Result<std::vector<TargetColumn>> FindColumns(Connection* connection, const std::string& oid_text, const std::stop_token& stop) {
+Result<std::vector<TargetColumn>> FindColumns(Connection* connection, const std::string& oid_text,
+                                              const std::stop_token& stop) {
   const Connection::Parameter parameters[] = {oid_text};
   NILUS_ASSIGN(PgResult found, connection->Query(std::string(kColumnsSql), parameters, stop));
   std::vector<TargetColumn> columns;
@@ -170,13 +172,19 @@ Result<std::vector<TargetColumn>> FindColumns(Connection* connection, const std:
 
 std::string_view KindName(char kind) {
   switch (kind) {
-    case 'v': return "a view";
-    case 'm': return "a materialized view";
-    case 'S': return "a sequence";
-    case 'c': return "a composite type";
+    case 'v':
+      return "a view";
+    case 'm':
+      return "a materialized view";
+    case 'S':
+      return "a sequence";
+    case 'c':
+      return "a composite type";
     case 'i':
-    case 'I': return "an index";
-    default: return "no table";
+    case 'I':
+      return "an index";
+    default:
+      return "no table";
   }
 }
 
@@ -197,7 +205,8 @@ Schema TargetTable::ToSchema() const {
   return schema;
 }
 
-Result<std::optional<TargetTable>> FindTable(Connection* connection, const TableName& name, const std::stop_token& stop) {
+Result<std::optional<TargetTable>> FindTable(Connection* connection, const TableName& name,
+                                             const std::stop_token& stop) {
   const Connection::Parameter names[] = {name.schema, name.name};
   NILUS_ASSIGN(PgResult found, connection->Query(std::string(kTableSql), names, stop));
   if (PQntuples(found.get()) == 0) return std::optional<TargetTable>();
@@ -214,7 +223,8 @@ Result<std::optional<TargetTable>> FindTable(Connection* connection, const Table
   return std::optional<TargetTable>(std::move(table));
 }
 
-Result<std::vector<std::string>> FindAttachments(Connection* connection, const TargetTable& table, const std::stop_token& stop) {
+Result<std::vector<std::string>> FindAttachments(Connection* connection, const TargetTable& table,
+                                                 const std::stop_token& stop) {
   const Connection::Parameter parameters[] = {std::to_string(table.oid)};
   NILUS_ASSIGN(PgResult found, connection->Query(std::string(kAttachmentsSql), parameters, stop));
   std::vector<std::string> attachments;
@@ -229,20 +239,46 @@ TargetColumn CreatedColumn(const Field& field) {
   column.type = field.type;
   column.is_bounded = true;
   switch (field.type.id) {
-    case TypeId::kBool: column.form = CopyForm::kBool; break;
-    case TypeId::kInt16: column.form = CopyForm::kInt2; break;
-    case TypeId::kInt32: column.form = CopyForm::kInt4; break;
-    case TypeId::kInt64: column.form = CopyForm::kInt8; break;
-    case TypeId::kFloat32: column.form = CopyForm::kFloat4; break;
-    case TypeId::kFloat64: column.form = CopyForm::kFloat8; break;
-    case TypeId::kDecimal: column.form = CopyForm::kNumeric; break;
-    case TypeId::kText: column.form = CopyForm::kText; break;
-    case TypeId::kBinary: column.form = CopyForm::kBytea; break;
-    case TypeId::kJson: column.form = CopyForm::kJsonb; break;
-    case TypeId::kDate: column.form = CopyForm::kDate; break;
-    case TypeId::kTime: column.form = CopyForm::kTime; break;
+    case TypeId::kBool:
+      column.form = CopyForm::kBool;
+      break;
+    case TypeId::kInt16:
+      column.form = CopyForm::kInt2;
+      break;
+    case TypeId::kInt32:
+      column.form = CopyForm::kInt4;
+      break;
+    case TypeId::kInt64:
+      column.form = CopyForm::kInt8;
+      break;
+    case TypeId::kFloat32:
+      column.form = CopyForm::kFloat4;
+      break;
+    case TypeId::kFloat64:
+      column.form = CopyForm::kFloat8;
+      break;
+    case TypeId::kDecimal:
+      column.form = CopyForm::kNumeric;
+      break;
+    case TypeId::kText:
+      column.form = CopyForm::kText;
+      break;
+    case TypeId::kBinary:
+      column.form = CopyForm::kBytea;
+      break;
+    case TypeId::kJson:
+      column.form = CopyForm::kJsonb;
+      break;
+    case TypeId::kDate:
+      column.form = CopyForm::kDate;
+      break;
+    case TypeId::kTime:
+      column.form = CopyForm::kTime;
+      break;
     case TypeId::kTimestamp:
-    case TypeId::kTimestampNtz: column.form = CopyForm::kTimestamp; break;
+    case TypeId::kTimestampNtz:
+      column.form = CopyForm::kTimestamp;
+      break;
   }
   return column;
 }

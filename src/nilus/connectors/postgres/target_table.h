@@ -16,7 +16,7 @@ namespace nilus::postgres {
 
 struct TargetColumn {
   std::string name;
-  std::string sql_type;      // as ALTER TABLE … TYPE takes it: "character varying(20)", "public.mood"
+  std::string sql_type;  // as ALTER TABLE … TYPE takes it: "character varying(20)", "public.mood"
   // The type of the values that COPY can send into the column, in this form. Where we know no binary form of the
   // column's type (inet, int4[], …) it is kText, and the server has to cast (needs_cast).
   Type type;
@@ -32,20 +32,22 @@ struct TargetColumn {
 
 struct TargetTable {
   uint32_t oid = 0;
-  char kind = 'r';                     // pg_class.relkind
-  bool row_security_applies = false;   // to us
+  char kind = 'r';                    // pg_class.relkind
+  bool row_security_applies = false;  // to us
   std::vector<TargetColumn> columns;
 
   const TargetColumn* Find(std::string_view name) const;
-  Schema ToSchema() const;             // needs_cast columns show as text
+  Schema ToSchema() const;  // needs_cast columns show as text
 };
 
 // Nothing: there is no such table. kUnsupported for views, sequences and the like, kAuth for row security that would
 // hide rows from us.
-Result<std::optional<TargetTable>> FindTable(Connection* connection, const TableName& name, const std::stop_token& stop);
+Result<std::optional<TargetTable>> FindTable(Connection* connection, const TableName& name,
+                                             const std::stop_token& stop);
 
 // What hangs on the table that DROP and CREATE would lose: "a view or rule", "an index", "grants". Empty: nothing.
-Result<std::vector<std::string>> FindAttachments(Connection* connection, const TargetTable& table, const std::stop_token& stop);
+Result<std::vector<std::string>> FindAttachments(Connection* connection, const TargetTable& table,
+                                                 const std::stop_token& stop);
 
 // The column that we would create for a field.
 TargetColumn CreatedColumn(const Field& field);
