@@ -3,6 +3,7 @@
 namespace nilus {
 
 void ColumnBuilder::StartValidity() {
+  if (length_ == 0) return;  // nothing to mark, and no memory yet
   validity_.Resize(static_cast<size_t>((length_ + 7) / 8));
   std::memset(validity_.data(), 0xFF, validity_.size());
   if ((length_ & 7) != 0) validity_.data()[length_ >> 3] = static_cast<uint8_t>((1U << (length_ & 7)) - 1);
