@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cctype>
 #include <map>
+#include <nlohmann/json.hpp>
 
 #include "nilus/base/fault.h"
 #include "nilus/connectors/files/byte_stream.h"
@@ -14,6 +15,8 @@
 
 namespace nilus::files {
 namespace {
+
+using Json = nlohmann::json;
 
 // DuckDB takes file names as patterns: brackets make wildcards ordinary.
 std::string LiteralPath(std::string_view path) {
@@ -104,25 +107,37 @@ Result<std::vector<OfferedTable>> OfferedTables(const std::string& path, const F
   return offered;
 }
 
-Result<std::vector<std::vector<std::string>>> TablesOfQuery(duck::Connection& connection, const std::string& sql) {
-  std::vector<std::vector<std::string>> tables;
-  duckdb_value names = duckdb_get_table_names(connection.handle(), sql.c_str(), true);
-  if (names == nullptr) return tables;  // the query itself will say what is wrong
-  for (idx_t i = 0; i < duckdb_get_list_size(names); ++i) {
-    duckdb_value name = duckdb_get_list_child(names, i);
-    char* text = duckdb_get_varchar(name);
-    if (text != nullptr) tables.push_back(SplitQualifiedName(text));
-    duckdb_free(text);
-    duckdb_destroy_value(&name);
+struct NamedTable {
+  std::string schema;
+  std::string name;
+};
+
+// All tables that a SELECT names, from DuckDB's own parse of it. Other statements are refused here.
+Result<std::vector<NamedTable>> TablesOfQuery(duck::Connection& connection, const std::string& sql) {
+  const duck::TextValue params[] = {sql};
+  NILUS_ASSIGN(duck::TextValue tree, connection.QueryValue("SELECT json_serialize_sql(CAST($1 AS VARCHAR))", params));
+  Json document = Json::parse(tree.value_or(""), nullptr, false);
+  if (!document.is_object() || document.value("error", false)) {
+    std::string reason = document.is_object() ? document.value("error_message", std::string()) : std::string();
+    return FailWithFix(ErrorKind::kInvalidInput, "write one SELECT", "the query cannot be read: {}", reason);
   }
-  duckdb_destroy_value(&names);
+  std::vector<NamedTable> tables;
+  std::vector<const Json*> open = {&document};
+  while (!open.empty()) {
+    const Json* node = open.back();
+    open.pop_back();
+    if (node->is_object() && node->value("type", Json()) == "BASE_TABLE") {
+      tables.push_back({node->value("schema_name", std::string()), node->value("table_name", std::string())});
+    }
+    if (!node->is_structured()) continue;
+    for (const Json& child : *node) open.push_back(&child);
+  }
   return tables;
 }
 
-bool IsNamed(const OfferedTable& table, const std::vector<std::string>& parts) {
-  if (parts.empty() || Lower(parts.back()) != Lower(table.name)) return false;
-  if (parts.size() == 1) return table.schema.empty() || Lower(table.schema) == "main";
-  return Lower(parts[parts.size() - 2]) == Lower(table.schema.empty() ? "main" : table.schema);
+bool IsNamed(const OfferedTable& table, const NamedTable& named) {
+  std::string schema = table.schema.empty() ? "main" : Lower(table.schema);
+  return Lower(named.name) == Lower(table.name) && (named.schema.empty() ? schema == "main" : Lower(named.schema) == schema);
 }
 
 Status LoadText(duck::Connection& connection, const std::string& name, const std::vector<InputFile>& files, std::stop_token stop) {
@@ -170,6 +185,8 @@ DuckSelect Narrowed(const DuckSelect& inner, const std::vector<std::string>& col
   std::string conditions = range ? Conditions(*range, &select.params) : std::string();
   select.sql = fmt::format("SELECT {} FROM ({}) AS source", list.empty() ? "*" : list, inner.sql);
   if (!conditions.empty()) select.sql += " WHERE " + conditions;
+  // A limit keeps the lowest keys, so that the cursor may stop there.
+  if (limit && range) select.sql += fmt::format(" ORDER BY {} NULLS LAST", duck::QuoteIdentifier(range->column));
   if (limit) select.sql += fmt::format(" LIMIT {}", *limit);
   return select;
 }
@@ -189,7 +206,7 @@ Result<DuckSelect> PrepareQuery(duck::Connection& connection, const std::string&
   DuckSelect select{.sql = query.sql, .params = query.params, .files = {}};
   std::string allowed;
   for (const OfferedTable& table : offered) {
-    if (std::none_of(named.begin(), named.end(), [&](const auto& parts) { return IsNamed(table, parts); })) continue;
+    if (std::none_of(named.begin(), named.end(), [&](const NamedTable& one) { return IsNamed(table, one); })) continue;
     bool by_path = table.source_table.starts_with('/');
     NILUS_ASSIGN(InputSet set, ResolveInput(by_path ? table.source_table : path, by_path ? "" : table.source_table, options, false));
     std::string schema = duck::QuoteIdentifier(table.schema.empty() ? "main" : table.schema);

@@ -87,22 +87,4 @@ Result<BoundQuery> BindQuery(std::string_view query, const ReadRequest& request)
   return bound;
 }
 
-std::vector<std::string> SplitQualifiedName(std::string_view name) {
-  std::vector<std::string> parts(1);
-  for (size_t i = 0; i < name.size(); ++i) {
-    if (name[i] == '"') {
-      for (++i; i < name.size(); ++i) {
-        if (name[i] == '"' && (i + 1 == name.size() || name[i + 1] != '"')) break;
-        if (name[i] == '"') ++i;
-        parts.back().push_back(name[i]);
-      }
-    } else if (name[i] == '.') {
-      parts.emplace_back();
-    } else {
-      parts.back().push_back(name[i]);
-    }
-  }
-  return parts;
-}
-
 }  // namespace nilus::files

@@ -20,7 +20,4 @@ struct BoundQuery {
 // values. kInvalidInput when one is named but not given, when the text is empty, or when it holds several statements.
 Result<BoundQuery> BindQuery(std::string_view query, const ReadRequest& request);
 
-// "a"."b c".d split into a, b c, d.
-std::vector<std::string> SplitQualifiedName(std::string_view name);
-
 }  // namespace nilus::files
