@@ -48,7 +48,7 @@ def rows_as_text(database, table, columns, typed):
     for name, sql_type in columns:
         column = quoted(name)
         variant = quoted(typed[1].get(name, "")) if typed[1].get(name) else None
-        base = {"integer[]": f"to_json({column})::text"}.get(sql_type if typed[0] else "", f"{column}::text")
+        base = f"to_jsonb({column})::text" if sql_type == "integer[]" else f"{column}::text"
         if sql_type.startswith("numeric"):
             base = f"trim_scale({column}::numeric)::text"
         if sql_type == "bytea":
@@ -70,16 +70,16 @@ def test_generated_tables(sink, nilus, tmp_path, postgres):
     for index in range(TABLES // len(SINKS)):
         table, columns = create_table(source, chance, index)
 
-        def load(from_address, from_table, to_address, to_table):
+        def load(from_address, from_table, to_address, to_table, env=None):
             return nilus.run(nilus.manifest({"address": from_address, "options": {"source_table": from_table}},
-                                            {"address": to_address, "options": {"dest_table": to_table}}, name=f"g{index}"))
+                                            {"address": to_address, "options": {"dest_table": to_table}}, name=f"g{index}"), env=env)
         if sink == "postgres":
             load(source.uri, f"public.{table}", destination.uri, f"lake.{table}")
         else:
             middle, name = {"duckdb": (f"duckdb:///{tmp_path}/x.duckdb", f"lake.{table}"), "sqlite": (f"sqlite:///{tmp_path}/x.db", f"main.{table}"),
                             "parquet": (f"file://{tmp_path}/files?format=parquet", f"lake.{table}")}[sink]
             load(source.uri, f"public.{table}", middle, name)
-            load(middle, name, destination.uri, f"lake.{table}")
+            load(middle, name, destination.uri, f"lake.{table}", env={"SCHEMA_NAMING": "direct"})
         arrived = destination_columns(destination, f"lake.{table}")
         variants = {name[:-len("__v_text")]: name for name in arrived if name.endswith("__v_text")}
         plain = [name for name in arrived if not name.endswith("__v_text")]

@@ -81,17 +81,19 @@ def create(database, types):
     return names
 
 
-def expected_expression(name, sql_type):
+def expected_expression(name, sql_type, with_precision):
     """The text that must arrive for a column, in PostgreSQL's own words."""
-    if sql_type in ("pair",) or sql_type.endswith("[]"):
-        return f"to_json({name})::text"
+    if sql_type in ("json", "jsonb", "pair") or sql_type.endswith("[]"):
+        return f"to_jsonb({name})::text"  # json is compared by its meaning: the destination's type is jsonb
+    if sql_type == "char(5)":
+        return f"rpad({name}, 5)"  # blank-padded, as every client of PostgreSQL gets it
     if sql_type == "money":
         return f"trim_scale({name}::numeric)::text"
     if sql_type.startswith("numeric"):
         return f"trim_scale({name})::text"
     if sql_type == "bytea":
         return f"encode({name}, 'hex')"
-    if sql_type == "real":
+    if sql_type == "real" and not with_precision:
         return f"{name}::double precision::text"
     return f"{name}::text"
 
@@ -108,22 +110,24 @@ def arrived_expression(database, table, name, sql_type):
         expression = f"encode({name}, 'hex')"
     if f"{name}__v_text" in found:
         expression = f"coalesce({expression}, {name}__v_text)"
+    if sql_type in ("json", "jsonb"):
+        expression = f"({expression})::jsonb::text"
     return expression
 
 
-def compare(source, destination, table, names):
+def compare(source, destination, table, names, with_precision=False, but=()):
     different = []
     for name, sql_type in names.items():
-        expected = source.execute(f"SELECT id, {expected_expression(name, sql_type)} FROM kinds ORDER BY id")
+        expected = source.execute(f"SELECT id, {expected_expression(name, sql_type, with_precision)} FROM kinds ORDER BY id")
         arrived = destination.execute(f"SELECT id, {arrived_expression(destination, table, name, sql_type)} FROM {table} ORDER BY id")
         assert len(expected) == len(arrived)
-        different += [f"{sql_type}: row {e[0]}: {str(e[1])[:80]!r} became {str(a[1])[:80]!r}" for e, a in zip(expected, arrived) if e != a]
+        different += [f"{sql_type}: row {e[0]}: {str(e[1])[:80]!r} became {str(a[1])[:80]!r}" for e, a in zip(expected, arrived) if e != a and e[1] not in but]
     assert not different, "\n".join(different)
 
 
-def load(nilus, source, table, sink, dest_table, **options):
+def load(nilus, source, table, sink, dest_table, env=None, **options):
     return nilus.run(nilus.manifest({"address": source, "options": {"source_table": table, **options}},
-                                    {"address": sink, "options": {"dest_table": dest_table, "incremental_strategy": "replace"}}))
+                                    {"address": sink, "options": {"dest_table": dest_table, "incremental_strategy": "replace"}}), env=env)
 
 
 @pytest.mark.parametrize("group", GROUPS)
@@ -138,8 +142,9 @@ def test_round_trip(group, through, nilus, tmp_path, postgres):
         address, table = {"duckdb": (f"duckdb:///{tmp_path}/x.duckdb", "lake.kinds"), "sqlite": (f"sqlite:///{tmp_path}/x.db", "main.kinds"),
                           "parquet": (f"file://{tmp_path}/files?format=parquet", "lake.kinds")}[through]
         load(nilus, source.uri, "public.kinds", address, table)
-        load(nilus, address, table, destination.uri, "lake.kinds")
-    compare(source, destination, "lake.kinds", names)
+        load(nilus, address, table, destination.uri, "lake.kinds", env={"SCHEMA_NAMING": "direct"})  # c__v_text keeps its name
+    # SQLite itself stores a REAL without a fraction as an integer: the sign of zero is not kept.
+    compare(source, destination, "lake.kinds", names, "precision" in through, but=("-0",) if through == "sqlite" else ())
 
 
 @pytest.mark.parametrize("group", GROUPS)
