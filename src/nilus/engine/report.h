@@ -93,7 +93,7 @@ struct RunReport {
   std::vector<std::string> warnings;
 };
 
-// 0 done, 1 failed, 2 the input is wrong (found before anything ran), 130 interrupted.
+// 0 done, 1 failed, 2 the input is wrong (found before anything was read), 130 interrupted.
 int ExitCode(const RunReport& report);
 
 // ---- nilus plan ----

@@ -25,11 +25,24 @@ void AddText(Json* json, const char* key, const std::string& text) {
 }
 
 // A position as an object; one that is damaged (and might be nested without end) as a text.
-void AddPosition(Json* json, const std::string& position) {
-  if (position.empty()) return;
+Json PositionJson(const std::string& position) {
   std::string text = Text(position);
   bool is_sound = ParseCheckpoint(Position{text}).has_value();
-  (*json)["position"] = is_sound ? Json::parse(text, nullptr, /*allow_exceptions=*/false) : Json(text);
+  return is_sound ? Json::parse(text, nullptr, /*allow_exceptions=*/false) : Json(text);
+}
+
+// The hashes of boundary rows may be megabytes: a run's report says how many there are (`nilus state show` has them).
+Json PositionSummary(const std::string& position) {
+  Json json = PositionJson(position);
+  if (!json.is_object()) return json;
+  for (const char* part : {"boundary", "nulls"}) {
+    if (!json.contains(part)) continue;
+    size_t once = json[part].value("rows", std::string()).size() / (2 * sizeof(RowHash));
+    size_t repeated = json[part].contains("repeated") ? json[part]["repeated"].size() : 0;
+    json[part].erase("repeated");
+    json[part]["rows"] = once + repeated;
+  }
+  return json;
 }
 
 Json PhaseJson(const PhaseReport& phase) {
@@ -89,7 +102,7 @@ std::string ToJson(const RunReport& report, int indent) {
                {"attempts", report.attempts}};
   AddText(&json, "cursor_before", report.cursor_before);
   AddText(&json, "cursor_after", report.cursor_after);
-  AddPosition(&json, report.position);
+  if (!report.position.empty()) json["position"] = PositionSummary(report.position);
   json["tables"] = Json::array();
   for (const TableReport& table : report.tables) json["tables"].push_back(TableJson(table));
   json["phases"] = {{"extract", PhaseJson(report.extract)},
@@ -154,7 +167,7 @@ std::string ToJson(const StateReport& report, int indent) {
   AddText(&json, "cursor_column", report.cursor_column);
   AddText(&json, "cursor", report.cursor);
   json["boundary_rows"] = report.boundary_rows;
-  AddPosition(&json, report.position);
+  if (!report.position.empty()) json["position"] = PositionJson(report.position);
   return Dump(json, indent);
 }
 

@@ -49,7 +49,7 @@ int ExitCode(const RunReport& report) {
   if (!report.error) return 1;
   if (report.error->kind == ErrorKind::kCancelled) return 130;
   bool is_input = report.error->kind == ErrorKind::kInvalidInput || report.error->kind == ErrorKind::kUnsupported;
-  return is_input && report.error->phase == "plan" ? 2 : 1;
+  return is_input && report.tables.empty() ? 2 : 1;  // tables are reported once something was read
 }
 
 RunReport RunJob(const BatchJob& job, const RunOptions& options) {

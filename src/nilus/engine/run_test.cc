@@ -410,6 +410,7 @@ TEST_F(RunTest, ReportsAreJsonWithoutSecrets) {
   EXPECT_EQ(json["tables"][0]["rows_out"], 10);
   EXPECT_EQ(json["phases"]["extract"]["rows"], 10);
   EXPECT_EQ(json["position"]["cursor"]["value"], "9");
+  EXPECT_EQ(json["position"]["boundary"]["rows"], 1);
   EXPECT_EQ(json["run_id"], report.run_id);
   job_.incremental_key = "hunter2hunter2";
   json = nlohmann::json::parse(ToJson(RunJob(job_, QuickOptions())));
