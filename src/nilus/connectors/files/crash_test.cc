@@ -138,6 +138,7 @@ class CrashTest : public FolderTest {
   // Every point of an uninterrupted pipeline, where it is passed first and last: each is a step of its own.
   std::vector<std::pair<std::string, int>> Passages(const Scenario& scenario) {
     std::string trace = Path("trace");
+    std::filesystem::remove(trace);
     EXPECT_EQ(RunChild(scenario, "", trace), 0) << Contents(Path("child.log"));
     std::ifstream lines(trace);
     std::map<std::string, int> counts;
