@@ -20,9 +20,11 @@ constexpr int kRelationColumnCount = 9;
 std::string TypesQuery(std::string_view first_step, std::string_view key_position, std::string_view joins) {
   return fmt::format(
       "WITH RECURSIVE step AS ({} UNION ALL "
-      "SELECT s.n, s.name, s.not_null OR d.typnotnull, d.typbasetype, CASE WHEN d.typtypmod <> -1 THEN d.typtypmod ELSE s.typmod END "
+      "SELECT s.n, s.name, s.not_null OR d.typnotnull, d.typbasetype, CASE WHEN d.typtypmod <> -1 THEN d.typtypmod "
+      "ELSE s.typmod END "
       "FROM step s JOIN pg_catalog.pg_type d ON d.oid = s.type AND d.typtype = 'd') "
-      "SELECT s.name, s.not_null, t.oid, s.typmod, t.typtype, t.typcategory, tn.nspname, t.typname, coalesce(e.extname, ''), {} "
+      "SELECT s.name, s.not_null, t.oid, s.typmod, t.typtype, t.typcategory, tn.nspname, t.typname, "
+      "coalesce(e.extname, ''), {} "
       "FROM step s JOIN pg_catalog.pg_type t ON t.oid = s.type AND t.typtype <> 'd' "
       "JOIN pg_catalog.pg_namespace tn ON tn.oid = t.typnamespace "
       "LEFT JOIN pg_catalog.pg_depend x ON x.classid = 'pg_catalog.pg_type'::pg_catalog.regclass AND x.objid = t.oid "
@@ -31,7 +33,9 @@ std::string TypesQuery(std::string_view first_step, std::string_view key_positio
       first_step, key_position, joins);
 }
 
-int64_t FieldInteger(const PgResult& result, int row, int column) { return ParseInteger(FieldText(result, row, column)).value_or(0); }
+int64_t FieldInteger(const PgResult& result, int row, int column) {
+  return ParseInteger(FieldText(result, row, column)).value_or(0);
+}
 bool FieldIsTrue(const PgResult& result, int row, int column) { return FieldText(result, row, column) == "t"; }
 char FieldChar(const PgResult& result, int row, int column) {
   std::string_view text = FieldText(result, row, column);
@@ -73,8 +77,10 @@ std::vector<CatalogColumn> ReadColumnRows(const PgResult& result) {
 
 Failure UnknownRelation(Connection& connection, const TableRef& ref, const std::stop_token& stop) {
   auto known = connection.Execute(
-      "SELECT n.nspname || '.' || c.relname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
-      "WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast') "
+      "SELECT n.nspname || '.' || c.relname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = "
+      "c.relnamespace "
+      "WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND n.nspname NOT IN ('pg_catalog', 'information_schema', "
+      "'pg_toast') "
       "ORDER BY 1 LIMIT 5000",
       stop);
   if (!known) return Failure(known.error());
@@ -84,7 +90,8 @@ Failure UnknownRelation(Connection& connection, const TableRef& ref, const std::
   for (std::string_view name : names) {  // the same table in another schema
     if (nearest.empty() && name.substr(name.find('.') + 1) == ref.name) nearest = name;
   }
-  return FailWithFix(ErrorKind::kNotFound, nearest.empty() ? "write schema.table as the database spells it" : "did you mean " + nearest + "?",
+  return FailWithFix(ErrorKind::kNotFound,
+                     nearest.empty() ? "write schema.table as the database spells it" : "did you mean " + nearest + "?",
                      "table {} does not exist in database {}", ref.ToString(), PQdb(connection.raw()));
 }
 
@@ -93,9 +100,10 @@ Failure UnknownRelation(Connection& connection, const TableRef& ref, const std::
 Result<Relation> FindRelation(Connection& connection, const TableRef& ref, const std::stop_token& stop) {
   std::string sql = "SELECT ";
   sql += kRelationColumns;
-  sql += "FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
-         "LEFT JOIN pg_catalog.pg_am am ON am.oid = c.relam "
-         "WHERE n.nspname = $1 AND c.relname = $2 AND c.relkind IN ('r', 'p', 'v', 'm', 'f')";
+  sql +=
+      "FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
+      "LEFT JOIN pg_catalog.pg_am am ON am.oid = c.relam "
+      "WHERE n.nspname = $1 AND c.relname = $2 AND c.relkind IN ('r', 'p', 'v', 'm', 'f')";
   std::array<Connection::Parameter, 2> parameters = {ref.schema, ref.name};
   NILUS_ASSIGN(PgResult result, connection.Query(sql, parameters, stop));
   if (PQntuples(result.get()) == 0) return UnknownRelation(connection, ref, stop);
@@ -106,17 +114,20 @@ Result<std::vector<CatalogColumn>> ReadColumns(Connection& connection, uint32_t 
   // indkey counts from 0; INCLUDE columns (PostgreSQL 11) stand behind the key's.
   std::string key_limit = connection.server_version() >= 110000 ? "i.indnkeyatts" : "i.indnatts";
   std::string sql = TypesQuery(
-      "SELECT a.attnum::pg_catalog.int4 AS n, a.attname AS name, a.attnotnull AS not_null, a.atttypid AS type, a.atttypmod AS typmod "
+      "SELECT a.attnum::pg_catalog.int4 AS n, a.attname AS name, a.attnotnull AS not_null, a.atttypid AS type, "
+      "a.atttypmod AS typmod "
       "FROM pg_catalog.pg_attribute a WHERE a.attrelid = $1::pg_catalog.oid AND a.attnum > 0 AND NOT a.attisdropped",
       "coalesce((SELECT k.p FROM pg_catalog.unnest(i.indkey::pg_catalog.int2[]) WITH ORDINALITY k(attnum, p) "
-      "WHERE k.attnum = s.n AND k.p <= " + key_limit + "), 0)",
+      "WHERE k.attnum = s.n AND k.p <= " +
+          key_limit + "), 0)",
       "LEFT JOIN pg_catalog.pg_index i ON i.indrelid = $1::pg_catalog.oid AND i.indisprimary AND i.indisvalid");
   std::array<Connection::Parameter, 1> parameters = {std::to_string(relation)};
   NILUS_ASSIGN(PgResult result, connection.Query(sql, parameters, stop));
   return ReadColumnRows(result);
 }
 
-Result<std::vector<CatalogColumn>> DescribeQuery(Connection& connection, const std::string& query, const std::stop_token& stop) {
+Result<std::vector<CatalogColumn>> DescribeQuery(Connection& connection, const std::string& query,
+                                                 const std::stop_token& stop) {
   auto described = connection.DescribeStatement(query, stop);
   if (!described) return Failure(InContext("checking the query", described.error()));
   int count = PQnfields(described->get());
@@ -131,7 +142,8 @@ Result<std::vector<CatalogColumn>> DescribeQuery(Connection& connection, const s
   }
   std::string sql = TypesQuery(
       "SELECT c.n::pg_catalog.int4 AS n, ''::pg_catalog.name AS name, false AS not_null, c.type, c.typmod "
-      "FROM ROWS FROM (pg_catalog.unnest($1::pg_catalog.oid[]), pg_catalog.unnest($2::pg_catalog.int4[])) WITH ORDINALITY c(type, typmod, n)",
+      "FROM ROWS FROM (pg_catalog.unnest($1::pg_catalog.oid[]), pg_catalog.unnest($2::pg_catalog.int4[])) WITH "
+      "ORDINALITY c(type, typmod, n)",
       "0", "");
   std::array<Connection::Parameter, 2> parameters = {types + "}", typmods + "}"};
   NILUS_ASSIGN(PgResult result, connection.Query(sql, parameters, stop));
@@ -144,12 +156,14 @@ Result<std::vector<CatalogColumn>> DescribeQuery(Connection& connection, const s
 }
 
 Result<std::vector<Partition>> ReadPartitions(Connection& connection, uint32_t relation, const std::stop_token& stop) {
-  std::string sql = "WITH RECURSIVE part AS (SELECT inhrelid AS oid FROM pg_catalog.pg_inherits WHERE inhparent = $1::pg_catalog.oid "
-                    "UNION ALL SELECT i.inhrelid FROM part p JOIN pg_catalog.pg_inherits i ON i.inhparent = p.oid) SELECT ";
+  std::string sql =
+      "WITH RECURSIVE part AS (SELECT inhrelid AS oid FROM pg_catalog.pg_inherits WHERE inhparent = $1::pg_catalog.oid "
+      "UNION ALL SELECT i.inhrelid FROM part p JOIN pg_catalog.pg_inherits i ON i.inhparent = p.oid) SELECT ";
   sql += kRelationColumns;
-  sql += ", pg_catalog.has_table_privilege(c.oid, 'SELECT') FROM part JOIN pg_catalog.pg_class c ON c.oid = part.oid "
-         "JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace LEFT JOIN pg_catalog.pg_am am ON am.oid = c.relam "
-         "WHERE c.relkind <> 'p' ORDER BY n.nspname, c.relname";
+  sql +=
+      ", pg_catalog.has_table_privilege(c.oid, 'SELECT') FROM part JOIN pg_catalog.pg_class c ON c.oid = part.oid "
+      "JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace LEFT JOIN pg_catalog.pg_am am ON am.oid = c.relam "
+      "WHERE c.relkind <> 'p' ORDER BY n.nspname, c.relname";
   std::array<Connection::Parameter, 1> parameters = {std::to_string(relation)};
   NILUS_ASSIGN(PgResult result, connection.Query(sql, parameters, stop));
   std::vector<Partition> partitions;

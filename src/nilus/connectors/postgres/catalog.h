@@ -24,12 +24,12 @@ struct CatalogColumn {
 struct Relation {
   TableRef ref;
   uint32_t oid = 0;
-  char kind = 'r';            // pg_class.relkind: r table, p partitioned, v view, m materialized view, f foreign
-  bool is_heap = false;       // has blocks that ctid ranges can divide
+  char kind = 'r';              // pg_class.relkind: r table, p partitioned, v view, m materialized view, f foreign
+  bool is_heap = false;         // has blocks that ctid ranges can divide
   bool is_row_secured = false;  // row-level security hides rows from this role
-  int64_t blocks = 0;         // of the main fork, now
+  int64_t blocks = 0;           // of the main fork, now
   int64_t block_bytes = 8192;
-  double estimated_rows = -1; // of the last ANALYZE; below 0: unknown
+  double estimated_rows = -1;  // of the last ANALYZE; below 0: unknown
 };
 
 // kNotFound with the nearest existing name.
@@ -37,7 +37,8 @@ Result<Relation> FindRelation(Connection& connection, const TableRef& ref, const
 // Columns in order, without dropped ones; empty when the relation has gone.
 Result<std::vector<CatalogColumn>> ReadColumns(Connection& connection, uint32_t relation, const std::stop_token& stop);
 // The columns of a query's result, without running it.
-Result<std::vector<CatalogColumn>> DescribeQuery(Connection& connection, const std::string& query, const std::stop_token& stop);
+Result<std::vector<CatalogColumn>> DescribeQuery(Connection& connection, const std::string& query,
+                                                 const std::stop_token& stop);
 
 // A partition that holds rows itself, found through all levels.
 struct Partition {

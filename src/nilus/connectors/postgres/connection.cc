@@ -76,13 +76,15 @@ Status Connection::Connect(const Address& address, const char* const* keywords, 
   while (PQstatus(connection_) != CONNECTION_BAD && state != PGRES_POLLING_OK && state != PGRES_POLLING_FAILED) {
     Status waited = Wait(state == PGRES_POLLING_WRITING, deadline, stop);
     if (!waited && waited.error().kind == ErrorKind::kTransient) {
-      return FailWithFix(ErrorKind::kTransient, "check host, port and firewall, or raise connect_timeout in the address",
+      return FailWithFix(ErrorKind::kTransient,
+                         "check host, port and firewall, or raise connect_timeout in the address",
                          "cannot connect to {}: no answer within {} seconds", display_, timeout_seconds);
     }
     NILUS_TRY(waited);
     state = PQconnectPoll(connection_);
   }
-  if (state != PGRES_POLLING_OK) return Failure(ConnectError(display_, PQerrorMessage(connection_), address.had_percent_sequences));
+  if (state != PGRES_POLLING_OK)
+    return Failure(ConnectError(display_, PQerrorMessage(connection_), address.had_percent_sequences));
   PQsetErrorVerbosity(connection_, PQERRORS_DEFAULT);
   if (PQsetnonblocking(connection_, 1) != 0) return Failure(LostError());
   return {};
@@ -90,11 +92,12 @@ Status Connection::Connect(const Address& address, const char* const* keywords, 
 
 Status Connection::SetUpSession(const std::stop_token& stop) {
   if (server_version() < 100000) {
-    return FailWithFix(ErrorKind::kUnsupported, "upgrade the server", "{} runs PostgreSQL {}; 10 and later are supported", display_,
-                       server_version() / 10000);
+    return FailWithFix(ErrorKind::kUnsupported, "upgrade the server",
+                       "{} runs PostgreSQL {}; 10 and later are supported", display_, server_version() / 10000);
   }
-  std::string sql = "SET TimeZone='UTC';SET DateStyle='ISO, MDY';SET IntervalStyle='postgres';SET extra_float_digits=3;"
-                    "SET bytea_output='hex';SET standard_conforming_strings=on";
+  std::string sql =
+      "SET TimeZone='UTC';SET DateStyle='ISO, MDY';SET IntervalStyle='postgres';SET extra_float_digits=3;"
+      "SET bytea_output='hex';SET standard_conforming_strings=on";
   if (server_version() >= 110000) sql += ";SET jit=off";
   // A database without encoding may hold any bytes: asked for UTF8, the server would refuse to send them.
   const char* encoding = PQparameterStatus(connection_, "server_encoding");
@@ -113,8 +116,8 @@ Status Connection::Wait(bool for_write, const Deadline& deadline, const std::sto
       return Cancelled();
     }
     // While writing, also watch for what the server says: it may have failed and wait for us to read that.
-    std::array<pollfd, 2> fds = {{{PQsocket(connection_), static_cast<short>(for_write ? POLLOUT | POLLIN : POLLIN), 0},
-                                  {wake_fd_, POLLIN, 0}}};
+    std::array<pollfd, 2> fds = {
+        {{PQsocket(connection_), static_cast<short>(for_write ? POLLOUT | POLLIN : POLLIN), 0}, {wake_fd_, POLLIN, 0}}};
     int timeout_ms = -1;
     if (deadline) {
       auto left = std::chrono::duration_cast<std::chrono::milliseconds>(*deadline - std::chrono::steady_clock::now());
@@ -133,7 +136,8 @@ void Connection::Cancel() {
   PGcancel* cancel = PQgetCancel(connection_);
   if (cancel == nullptr) return;
   std::array<char, 256> problem{};
-  if (PQcancel(cancel, problem.data(), problem.size()) == 0) LogDebug("postgres: cancel was not delivered: {}", TrimmedMessage(problem.data()));
+  if (PQcancel(cancel, problem.data(), problem.size()) == 0)
+    LogDebug("postgres: cancel was not delivered: {}", TrimmedMessage(problem.data()));
   PQfreeCancel(cancel);
 }
 
@@ -160,18 +164,20 @@ Result<PgResult> Connection::Collect(const std::stop_token& stop) {
   PgResult last;
   std::optional<Error> error;
   while (true) {
-    NILUS_ASSIGN(PGresult* next, NextResult(stop));
+    NILUS_ASSIGN(PGresult * next, NextResult(stop));
     if (next == nullptr) break;
     last.reset(next);
     switch (PQresultStatus(next)) {
       case PGRES_COPY_IN:
       case PGRES_COPY_OUT:
-      case PGRES_COPY_BOTH: return last;
+      case PGRES_COPY_BOTH:
+        return last;
       case PGRES_BAD_RESPONSE:
       case PGRES_FATAL_ERROR:
         if (!error) error = ErrorFrom(next);
         break;
-      default: break;
+      default:
+        break;
     }
     if (PQstatus(connection_) == CONNECTION_BAD) break;
   }
@@ -186,7 +192,8 @@ Result<PgResult> Connection::Execute(const std::string& sql, const std::stop_tok
   return Collect(stop);
 }
 
-Result<PgResult> Connection::Query(const std::string& sql, std::span<const Parameter> parameters, const std::stop_token& stop) {
+Result<PgResult> Connection::Query(const std::string& sql, std::span<const Parameter> parameters,
+                                   const std::stop_token& stop) {
   std::vector<const char*> values;
   for (const Parameter& parameter : parameters) {
     if (parameter && parameter->find('\0') != std::string::npos) {
@@ -194,7 +201,8 @@ Result<PgResult> Connection::Query(const std::string& sql, std::span<const Param
     }
     values.push_back(parameter ? parameter->c_str() : nullptr);
   }
-  if (PQsendQueryParams(connection_, sql.c_str(), static_cast<int>(values.size()), nullptr, values.data(), nullptr, nullptr, 0) == 0) {
+  if (PQsendQueryParams(connection_, sql.c_str(), static_cast<int>(values.size()), nullptr, values.data(), nullptr,
+                        nullptr, 0) == 0) {
     return Failure(LostError());
   }
   return Collect(stop);
@@ -286,7 +294,10 @@ bool Connection::is_in_transaction() const {
 }
 
 Status Connection::GrowReceiveBuffer(int64_t bytes, const std::stop_token& stop) {
-  return Execute("SELECT pg_catalog.repeat(' ', " + std::to_string(bytes) + ")", stop).map([](const PgResult&) {});
+  if (bytes <= receive_buffer_bytes_) return {};
+  NILUS_TRY(Execute("SELECT pg_catalog.repeat(' ', " + std::to_string(bytes) + ")", stop));
+  receive_buffer_bytes_ = bytes;
+  return {};
 }
 
 Error Connection::LostError() {
@@ -305,15 +316,18 @@ Error Connection::ErrorFrom(const PGresult* result) {
   const char* schema = PQresultErrorField(result, PG_DIAG_SCHEMA_NAME);
   const char* column = PQresultErrorField(result, PG_DIAG_COLUMN_NAME);
   if (table != nullptr && schema != nullptr) {
-    message += fmt::format(" (table {}.{}{}{})", schema, table, column != nullptr ? ", column " : "", column != nullptr ? column : "");
+    message += fmt::format(" (table {}.{}{}{})", schema, table, column != nullptr ? ", column " : "",
+                           column != nullptr ? column : "");
   }
   Error error{KindOfSqlState(code), fmt::format("{} [SQLSTATE {}]", message, code), std::string(FixOfSqlState(code))};
   const char* hint = PQresultErrorField(result, PG_DIAG_MESSAGE_HINT);
   if (error.fix.empty() && hint != nullptr) error.fix = TrimmedMessage(hint);
   const char* severity = PQresultErrorField(result, PG_DIAG_SEVERITY_NONLOCALIZED);
-  if (severity != nullptr && std::string_view(severity) != "ERROR") broken_ = true;  // FATAL, PANIC: the session has ended
+  if (severity != nullptr && std::string_view(severity) != "ERROR")
+    broken_ = true;  // FATAL, PANIC: the session has ended
   if (error.kind == ErrorKind::kAuth && had_percent_sequences_ && code.starts_with("28")) {
-    error.fix += "; a value filled into the address holds %XX sequences: use the filter urldecode if it is percent-encoded";
+    error.fix +=
+        "; a value filled into the address holds %XX sequences: use the filter urldecode if it is percent-encoded";
   }
   return error;
 }
@@ -327,7 +341,9 @@ std::string QuoteIdentifier(std::string_view name) {
   return quoted + "\"";
 }
 
-std::string QuoteName(std::string_view schema, std::string_view name) { return QuoteIdentifier(schema) + "." + QuoteIdentifier(name); }
+std::string QuoteName(std::string_view schema, std::string_view name) {
+  return QuoteIdentifier(schema) + "." + QuoteIdentifier(name);
+}
 
 std::string QuoteLiteral(std::string_view text) {
   bool has_backslash = text.find('\\') != std::string_view::npos;

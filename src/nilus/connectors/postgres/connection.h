@@ -66,7 +66,8 @@ class Connection {
   // parameters. The last statement's result; the first error ends it.
   Result<PgResult> Execute(const std::string& sql, const std::stop_token& stop = {});
   // Runs one statement with $1, $2, … bound as text; results in text form.
-  Result<PgResult> Query(const std::string& sql, std::span<const Parameter> parameters, const std::stop_token& stop = {});
+  Result<PgResult> Query(const std::string& sql, std::span<const Parameter> parameters,
+                         const std::stop_token& stop = {});
   // Prepares one statement without running it and tells its result's columns: PQnfields, PQfname, PQftype, PQfmod.
   Result<PgResult> DescribeStatement(const std::string& sql, const std::stop_token& stop = {});
 
@@ -82,11 +83,12 @@ class Connection {
   Status AbortCopyIn(const std::string& reason);
 
   int server_version() const { return PQserverVersion(connection_); }  // 150020 for 15.20, 90624 for 9.6.24
-  PGconn* raw() const { return connection_; }                             // for libpq calls that do no I/O
+  PGconn* raw() const { return connection_; }                          // for libpq calls that do no I/O
   // False after the connection was lost or a statement was cancelled: close it, and open another.
   bool is_usable() const { return !broken_ && PQstatus(connection_) == CONNECTION_OK; }
   bool is_in_transaction() const;
   // Grows libpq's receive buffer (it starts at 16 KiB and never shrinks): fewer system calls for a long COPY out.
+  // Nothing to do the second time.
   Status GrowReceiveBuffer(int64_t bytes, const std::stop_token& stop = {});
 
   // Asks the server to cancel what runs on this session. Does not wait for the outcome; marks the session unusable.
@@ -113,7 +115,8 @@ class Connection {
   PGconn* connection_ = nullptr;
   int wake_fd_ = -1;  // eventfd that a stop request writes to
   bool broken_ = false;
-  std::string display_;  // the address without secrets
+  int64_t receive_buffer_bytes_ = 0;  // asked for by GrowReceiveBuffer
+  std::string display_;               // the address without secrets
   bool had_percent_sequences_ = false;
 };
 

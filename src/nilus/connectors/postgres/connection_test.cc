@@ -17,7 +17,9 @@ namespace {
 using testing::HasSubstr;
 using testing::Not;
 
-Address Parse(const std::string& uri) { return ParseAddress(uri, [](std::string_view) { return std::nullopt; }).value(); }
+Address Parse(const std::string& uri) {
+  return ParseAddress(uri, [](std::string_view) { return std::nullopt; }).value();
+}
 
 std::string Param(const std::string& uri, std::string_view name, size_t server = 0) {
   ConnectPlan plan = PlanConnection(Parse(uri)).value();
@@ -32,7 +34,8 @@ TEST(PlanConnection, TlsIsVerifiedButForLoopback) {
     EXPECT_EQ(Param("postgresql://u:p@" + host + "/d", "sslmode"), "verify-full") << host;
     EXPECT_THAT(Param("postgresql://u:p@" + host + "/d", "sslrootcert"), HasSubstr("cert"));
   }
-  for (std::string uri : {"postgresql://u:p@localhost/d", "postgresql://u:p@127.0.0.1/d", "postgresql://u:p@[::1]/d", "postgresql:///d?host=/tmp"}) {
+  for (std::string uri : {"postgresql://u:p@localhost/d", "postgresql://u:p@127.0.0.1/d", "postgresql://u:p@[::1]/d",
+                          "postgresql:///d?host=/tmp"}) {
     EXPECT_EQ(Param(uri, "sslmode"), "prefer") << uri;
   }
   EXPECT_EQ(Param("postgresql://u:p@localhost/d?hostaddr=10.0.0.1", "sslmode"), "verify-full");
@@ -63,15 +66,31 @@ TEST(PlanConnection, UnknownAndDoubledParametersAreRefused) {
 }
 
 TEST(SqlState, KindsSayWhatToDoNext) {
-  for (auto [code, kind] : {std::pair{"28P01", ErrorKind::kAuth}, {"3D000", ErrorKind::kNotFound}, {"42P01", ErrorKind::kNotFound}, {"42703", ErrorKind::kNotFound},
-                            {"08006", ErrorKind::kTransient}, {"57P01", ErrorKind::kTransient}, {"57P03", ErrorKind::kTransient}, {"40001", ErrorKind::kTransient},
-                            {"40P01", ErrorKind::kTransient}, {"53300", ErrorKind::kTransient}, {"55P03", ErrorKind::kTransient}, {"53100", ErrorKind::kExhausted},
-                            {"42501", ErrorKind::kAuth}, {"22P02", ErrorKind::kData}, {"23505", ErrorKind::kData}, {"42601", ErrorKind::kInvalidInput},
-                            {"0A000", ErrorKind::kUnsupported}, {"XX000", ErrorKind::kInternal}}) {
+  for (auto [code, kind] : {std::pair{"28P01", ErrorKind::kAuth},
+                            {"3D000", ErrorKind::kNotFound},
+                            {"42P01", ErrorKind::kNotFound},
+                            {"42703", ErrorKind::kNotFound},
+                            {"08006", ErrorKind::kTransient},
+                            {"57P01", ErrorKind::kTransient},
+                            {"57P03", ErrorKind::kTransient},
+                            {"40001", ErrorKind::kTransient},
+                            {"40P01", ErrorKind::kTransient},
+                            {"53300", ErrorKind::kTransient},
+                            {"55P03", ErrorKind::kTransient},
+                            {"53100", ErrorKind::kExhausted},
+                            {"42501", ErrorKind::kAuth},
+                            {"22P02", ErrorKind::kData},
+                            {"23505", ErrorKind::kData},
+                            {"42601", ErrorKind::kInvalidInput},
+                            {"0A000", ErrorKind::kUnsupported},
+                            {"XX000", ErrorKind::kInternal}}) {
     EXPECT_EQ(KindOfSqlState(code), kind) << code;
   }
-  EXPECT_EQ(SqlStateInMessage("connection to server at \"h\" (::1), port 1 failed: FATAL:  28P01: password …\nLOCATION:  auth_failed, auth.c:338\n"), "28P01");
-  EXPECT_EQ(WithoutVerbosity("FATAL:  28P01: password failed\nLOCATION:  auth_failed, auth.c:338\n"), "password failed");
+  EXPECT_EQ(SqlStateInMessage("connection to server at \"h\" (::1), port 1 failed: FATAL:  28P01: password "
+                              "…\nLOCATION:  auth_failed, auth.c:338\n"),
+            "28P01");
+  EXPECT_EQ(WithoutVerbosity("FATAL:  28P01: password failed\nLOCATION:  auth_failed, auth.c:338\n"),
+            "password failed");
   EXPECT_EQ(SqlStateInMessage("could not connect: Connection refused\n"), "");
 }
 
@@ -138,8 +157,11 @@ TEST(Connection, CertificatesAreVerified) {
   ASSERT_TRUE(started.has_value()) << started.error().ToString();
   TestServer& server = **started;
   std::string folder = server.folder();
-  std::string make = "cd " + folder + " && openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=test -addext subjectAltName=DNS:localhost "
-                     "-keyout key.pem -out cert.pem >openssl.log 2>&1 && chmod 600 key.pem && if [ $(id -u) = 0 ]; then chown nobody key.pem; fi";
+  std::string make =
+      "cd " + folder +
+      " && openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=test -addext subjectAltName=DNS:localhost "
+      "-keyout key.pem -out cert.pem >openssl.log 2>&1 && chmod 600 key.pem && if [ $(id -u) = 0 ]; then chown nobody "
+      "key.pem; fi";
   if (std::system(make.c_str()) != 0) GTEST_SKIP() << "no openssl program";
   Address address = server.DatabaseAddress("postgres");
   MustExecute(address, "ALTER SYSTEM SET ssl_cert_file = '" + folder + "/cert.pem'");
@@ -184,7 +206,8 @@ TEST(Connection, CopyInRoundTripAndItsErrors) {
   ASSERT_TRUE(connection->StartCopyIn("COPY t FROM STDIN").has_value());
   std::string rows;
   for (int i = 0; i < 100'000; ++i) rows += std::to_string(i) + "\tvalue\n";
-  for (size_t at = 0; at < rows.size(); at += 7919) ASSERT_TRUE(connection->PutCopyData(std::string_view(rows).substr(at, 7919)).has_value());
+  for (size_t at = 0; at < rows.size(); at += 7919)
+    ASSERT_TRUE(connection->PutCopyData(std::string_view(rows).substr(at, 7919)).has_value());
   EXPECT_EQ(connection->EndCopyIn().value(), 100'000);
   ASSERT_TRUE(connection->StartCopyIn("COPY t FROM STDIN").has_value());
   ASSERT_TRUE(connection->PutCopyData("1\tagain\n").has_value());

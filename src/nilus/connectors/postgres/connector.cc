@@ -17,7 +17,8 @@ const Connector kPostgresConnector = {
     .name = "postgresql",
     .schemes = kSchemes,
     .title = "PostgreSQL",
-    .summary = "Tables, views, partitioned tables and queries of PostgreSQL 10 to 18, read and written with binary COPY",
+    .summary =
+        "Tables, views, partitioned tables and queries of PostgreSQL 10 to 18, read and written with binary COPY",
     .address_example = "postgresql://user:password@host:5432/db?sslmode=verify-full",
     .address_params = postgres::AddressParams(),
     .source_options = {},

@@ -53,8 +53,8 @@ inline void AppendText(BatchBuilder* builder, int index, const uint8_t* bytes, u
 
 CopyDecoder::CopyDecoder(std::vector<Column> columns) : columns_(std::move(columns)) {
   for (const Column& column : columns_) {
-    fields_.push_back({column.wire, static_cast<uint8_t>(column.type.precision), static_cast<uint8_t>(column.type.scale),
-                       column.type.id == TypeId::kTimestamp});
+    fields_.push_back({column.wire, static_cast<uint8_t>(column.type.precision),
+                       static_cast<uint8_t>(column.type.scale), column.type.id == TypeId::kTimestamp});
   }
 }
 
@@ -85,7 +85,8 @@ Result<bool> CopyDecoder::DecodeRow(BatchBuilder* builder) {
   }
   if (saw_trailer_) return Fail(ErrorKind::kData, "a row follows the end of binary COPY");
   if (count != columns_.size()) {
-    return Fail(ErrorKind::kData, "a row of binary COPY has {} fields, where {} columns were asked for", count, columns_.size());
+    return Fail(ErrorKind::kData, "a row of binary COPY has {} fields, where {} columns were asked for", count,
+                columns_.size());
   }
   const uint8_t* at = at_;
   const uint8_t* const end = end_;
@@ -107,7 +108,8 @@ Result<bool> CopyDecoder::DecodeRow(BatchBuilder* builder) {
 }
 
 // False: these bytes are no value of the format.
-inline bool CopyDecoder::DecodeField(Field field, int index, const uint8_t* bytes, uint32_t length, BatchBuilder* builder) {
+inline bool CopyDecoder::DecodeField(Field field, int index, const uint8_t* bytes, uint32_t length,
+                                     BatchBuilder* builder) {
   ColumnBuilder& out = builder->column(index);
   switch (field.wire) {
     case Wire::kBool:
@@ -162,12 +164,16 @@ inline bool CopyDecoder::DecodeField(Field field, int index, const uint8_t* byte
       }
       return true;
     }
-    case Wire::kText: AppendText(builder, index, bytes, length); return true;
+    case Wire::kText:
+      AppendText(builder, index, bytes, length);
+      return true;
     case Wire::kJsonb:
       if (length < 1 || bytes[0] != 1) return false;  // the only version there is
       AppendText(builder, index, bytes + 1, length - 1);
       return true;
-    case Wire::kBinary: out.AppendBytes({reinterpret_cast<const char*>(bytes), length}); return true;
+    case Wire::kBinary:
+      out.AppendBytes({reinterpret_cast<const char*>(bytes), length});
+      return true;
     case Wire::kDate: {
       if (length != 4) return false;
       auto days = static_cast<int32_t>(LoadBig32(bytes));

@@ -83,36 +83,41 @@ CopyDecoder::Column Date(const char* name) { return {name, MakeType(TypeId::kDat
 CopyDecoder::Column Text(const char* name) { return {name, MakeType(TypeId::kText), Wire::kText}; }
 
 Table Lineitem(int rows) {
-  return Make({Int("l_orderkey"), Int("l_partkey"), Int("l_suppkey"), Int("l_linenumber"), Money("l_quantity"), Money("l_extendedprice"),
-               Money("l_discount"), Money("l_tax"), Text("l_returnflag"), Text("l_linestatus"), Date("l_shipdate"), Date("l_commitdate"),
-               Date("l_receiptdate"), Text("l_shipinstruct"), Text("l_shipmode"), Text("l_comment")},
-              rows, [](Message& m, std::mt19937& random, int i) {
-                auto integer = [&](int64_t v) {
-                  m.Field(4);
-                  m.Int32(v);
-                };
-                integer(i / 4);
-                integer(random() % 200'000);
-                integer(random() % 10'000);
-                integer(i % 7);
-                m.Numeric(static_cast<int64_t>(random() % 50 + 1) * 100);
-                m.Numeric(90'000 + random() % 10'000'000);
-                m.Numeric(random() % 11);
-                m.Numeric(random() % 9);
-                m.Text(std::string(1, "ANR"[random() % 3]));
-                m.Text(random() % 2 == 0 ? "O" : "F");
-                for (int k = 0; k < 3; ++k) integer(-2'900 + static_cast<int>(random() % 2'500));
-                static constexpr std::array kInstructions = {"DELIVER IN PERSON", "COLLECT COD", "NONE", "TAKE BACK RETURN"};
-                static constexpr std::array kModes = {"REG AIR", "AIR", "RAIL", "SHIP", "TRUCK", "MAIL", "FOB"};
-                m.Text(kInstructions[random() % kInstructions.size()]);
-                m.Text(kModes[random() % kModes.size()]);
-                m.Text(std::string("carefully final deposits sleep furiously along the").substr(0, 10 + random() % 34));
-              });
+  return Make(
+      {Int("l_orderkey"), Int("l_partkey"), Int("l_suppkey"), Int("l_linenumber"), Money("l_quantity"),
+       Money("l_extendedprice"), Money("l_discount"), Money("l_tax"), Text("l_returnflag"), Text("l_linestatus"),
+       Date("l_shipdate"), Date("l_commitdate"), Date("l_receiptdate"), Text("l_shipinstruct"), Text("l_shipmode"),
+       Text("l_comment")},
+      rows, [](Message& m, std::mt19937& random, int i) {
+        auto integer = [&](int64_t v) {
+          m.Field(4);
+          m.Int32(v);
+        };
+        integer(i / 4);
+        integer(random() % 200'000);
+        integer(random() % 10'000);
+        integer(i % 7);
+        m.Numeric(static_cast<int64_t>(random() % 50 + 1) * 100);
+        m.Numeric(90'000 + random() % 10'000'000);
+        m.Numeric(random() % 11);
+        m.Numeric(random() % 9);
+        m.Text(std::string(1, "ANR"[random() % 3]));
+        m.Text(random() % 2 == 0 ? "O" : "F");
+        for (int k = 0; k < 3; ++k) integer(-2'900 + static_cast<int>(random() % 2'500));
+        static constexpr std::array kInstructions = {"DELIVER IN PERSON", "COLLECT COD", "NONE", "TAKE BACK RETURN"};
+        static constexpr std::array kModes = {"REG AIR", "AIR", "RAIL", "SHIP", "TRUCK", "MAIL", "FOB"};
+        m.Text(kInstructions[random() % kInstructions.size()]);
+        m.Text(kModes[random() % kModes.size()]);
+        m.Text(std::string("carefully final deposits sleep furiously along the").substr(0, 10 + random() % 34));
+      });
 }
 
 Table Narrow(int rows) {
-  return Make({{"id", MakeType(TypeId::kInt64), Wire::kInt64}, Int("a"), {"at", MakeType(TypeId::kTimestamp), Wire::kTimestamp},
-               {"x", MakeType(TypeId::kFloat64), Wire::kFloat64}, Text("t")},
+  return Make({{"id", MakeType(TypeId::kInt64), Wire::kInt64},
+               Int("a"),
+               {"at", MakeType(TypeId::kTimestamp), Wire::kTimestamp},
+               {"x", MakeType(TypeId::kFloat64), Wire::kFloat64},
+               Text("t")},
               rows, [](Message& m, std::mt19937& random, int i) {
                 m.Field(8);
                 m.Int64(i);
@@ -143,7 +148,8 @@ void Decode(benchmark::State& state, const Table& table) {
   auto rows = static_cast<double>(table.messages.size()) * static_cast<double>(state.iterations());
   state.SetBytesProcessed(wire_bytes * state.iterations());
   // Seconds of CPU per million rows.
-  state.counters["cpu_per_million"] = benchmark::Counter(rows * 1e-6, benchmark::Counter::kIsRate | benchmark::Counter::kInvert);
+  state.counters["cpu_per_million"] =
+      benchmark::Counter(rows * 1e-6, benchmark::Counter::kIsRate | benchmark::Counter::kInvert);
 }
 
 void DecodeLineitem(benchmark::State& state) {

@@ -18,24 +18,38 @@ using namespace nilus::postgres;  // NOLINT
 
 Type TypeOf(Wire wire, uint8_t salt) {
   switch (wire) {
-    case Wire::kBool: return MakeType(TypeId::kBool);
-    case Wire::kInt16: return MakeType(TypeId::kInt16);
-    case Wire::kInt32: return MakeType(TypeId::kInt32);
+    case Wire::kBool:
+      return MakeType(TypeId::kBool);
+    case Wire::kInt16:
+      return MakeType(TypeId::kInt16);
+    case Wire::kInt32:
+      return MakeType(TypeId::kInt32);
     case Wire::kInt64:
     case Wire::kInt16Wide:
     case Wire::kInt32Wide:
-    case Wire::kUint32Wide: return MakeType(TypeId::kInt64);
-    case Wire::kFloat32: return MakeType(TypeId::kFloat32);
+    case Wire::kUint32Wide:
+      return MakeType(TypeId::kInt64);
+    case Wire::kFloat32:
+      return MakeType(TypeId::kFloat32);
     case Wire::kFloat32Wide:
-    case Wire::kFloat64: return MakeType(TypeId::kFloat64);
-    case Wire::kNumeric: return MakeDecimal(1 + salt % 38, (salt * 7) % (2 + salt % 38));
-    case Wire::kText: return MakeType(salt % 2 == 0 ? TypeId::kText : TypeId::kJson);
-    case Wire::kUuid: return MakeType(TypeId::kText);
-    case Wire::kJsonb: return MakeType(TypeId::kJson);
-    case Wire::kBinary: return MakeType(TypeId::kBinary);
-    case Wire::kDate: return MakeType(TypeId::kDate);
-    case Wire::kTime: return MakeType(TypeId::kTime);
-    case Wire::kTimestamp: return MakeType(salt % 2 == 0 ? TypeId::kTimestamp : TypeId::kTimestampNtz);
+    case Wire::kFloat64:
+      return MakeType(TypeId::kFloat64);
+    case Wire::kNumeric:
+      return MakeDecimal(1 + salt % 38, (salt * 7) % (2 + salt % 38));
+    case Wire::kText:
+      return MakeType(salt % 2 == 0 ? TypeId::kText : TypeId::kJson);
+    case Wire::kUuid:
+      return MakeType(TypeId::kText);
+    case Wire::kJsonb:
+      return MakeType(TypeId::kJson);
+    case Wire::kBinary:
+      return MakeType(TypeId::kBinary);
+    case Wire::kDate:
+      return MakeType(TypeId::kDate);
+    case Wire::kTime:
+      return MakeType(TypeId::kTime);
+    case Wire::kTimestamp:
+      return MakeType(salt % 2 == 0 ? TypeId::kTimestamp : TypeId::kTimestampNtz);
   }
   return MakeType(TypeId::kText);
 }

@@ -48,7 +48,8 @@ Decoded Decode(const std::vector<CopyDecoder::Column>& columns, const std::vecto
   return {std::nullopt, builder.Finish(), decoder.saw_trailer()};
 }
 
-const std::vector<CopyDecoder::Column> kTwo = {{"n", MakeType(TypeId::kInt64), Wire::kInt32Wide}, {"t", MakeType(TypeId::kText), Wire::kText}};
+const std::vector<CopyDecoder::Column> kTwo = {{"n", MakeType(TypeId::kInt64), Wire::kInt32Wide},
+                                               {"t", MakeType(TypeId::kText), Wire::kText}};
 
 TEST(CopyDecoder, RowsNullsAndTrailer) {
   std::string row = Big(2, 2) + Field(Big(7, 4)) + Field("seven");
@@ -64,11 +65,16 @@ TEST(CopyDecoder, RowsNullsAndTrailer) {
 
 // Bytes that PostgreSQL 15 sent for SELECT 1.5::numeric, 'infinity'::date, true, '\x00ff'::bytea, '{"a":1}'::jsonb.
 TEST(CopyDecoder, CapturedBytes) {
-  std::string captured = kHeader + std::string("\x00\x05\x00\x00\x00\x0c\x00\x02\x00\x00\x00\x00\x00\x01\x00\x01\x13\x88"
-                                               "\x00\x00\x00\x04\x7f\xff\xff\xff\x00\x00\x00\x01\x01\x00\x00\x00\x02\x00\xff"
-                                               "\x00\x00\x00\x09\x01{\"a\": 1}", 50);
-  Decoded decoded = Decode({{"n", MakeDecimal(38, 9), Wire::kNumeric}, {"d", MakeType(TypeId::kDate), Wire::kDate}, {"b", MakeType(TypeId::kBool), Wire::kBool},
-                            {"y", MakeType(TypeId::kBinary), Wire::kBinary}, {"j", MakeType(TypeId::kJson), Wire::kJsonb}},
+  std::string captured = kHeader + std::string(
+                                       "\x00\x05\x00\x00\x00\x0c\x00\x02\x00\x00\x00\x00\x00\x01\x00\x01\x13\x88"
+                                       "\x00\x00\x00\x04\x7f\xff\xff\xff\x00\x00\x00\x01\x01\x00\x00\x00\x02\x00\xff"
+                                       "\x00\x00\x00\x09\x01{\"a\": 1}",
+                                       50);
+  Decoded decoded = Decode({{"n", MakeDecimal(38, 9), Wire::kNumeric},
+                            {"d", MakeType(TypeId::kDate), Wire::kDate},
+                            {"b", MakeType(TypeId::kBool), Wire::kBool},
+                            {"y", MakeType(TypeId::kBinary), Wire::kBinary},
+                            {"j", MakeType(TypeId::kJson), Wire::kJsonb}},
                            {captured, kTrailer});
   ASSERT_FALSE(decoded.error) << decoded.error->ToString();
   auto text = [&](int column) {
@@ -86,7 +92,8 @@ TEST(CopyDecoder, CapturedBytes) {
 }
 
 TEST(CopyDecoder, HeadersThatAreNone) {
-  for (std::string header : {std::string(), kHeader.substr(0, 18), "X" + kHeader.substr(1), std::string("PGCOPY\n\377\r\n\0\0\1\0\0\0\0\0\0", 19),
+  for (std::string header : {std::string(), kHeader.substr(0, 18), "X" + kHeader.substr(1),
+                             std::string("PGCOPY\n\377\r\n\0\0\1\0\0\0\0\0\0", 19),
                              kHeader.substr(0, 15) + Big(0x7FFFFFFF, 4), kHeader.substr(0, 15) + Big(0xFFFFFFFF, 4)}) {
     Decoded decoded = Decode(kTwo, {header});
     ASSERT_TRUE(decoded.error.has_value());

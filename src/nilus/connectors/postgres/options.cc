@@ -31,11 +31,13 @@ constexpr OptionSpec kAddressParams[] = {
     {"sslsni", OptionType::kBoolean, "true", "send the host's name in the TLS handshake"},
     {"ssl_min_protocol_version", OptionType::kChoice, "TLSv1.2", "lowest TLS version", "TLSv1|TLSv1.1|TLSv1.2|TLSv1.3"},
     {"ssl_max_protocol_version", OptionType::kChoice, "", "highest TLS version", "TLSv1|TLSv1.1|TLSv1.2|TLSv1.3"},
-    {"channel_binding", OptionType::kChoice, "prefer", "bind SCRAM logins to the TLS channel", "disable|prefer|require"},
+    {"channel_binding", OptionType::kChoice, "prefer", "bind SCRAM logins to the TLS channel",
+     "disable|prefer|require"},
     {"gssencmode", OptionType::kChoice, "prefer", "Kerberos encryption", "disable|prefer|require"},
     {"krbsrvname", OptionType::kText, "postgres", "Kerberos service name"},
     {"gsslib", OptionType::kText, "", "GSS library"},
-    {"requirepeer", OptionType::kText, "", "operating-system user that must own the server at the other end of a socket"},
+    {"requirepeer", OptionType::kText, "",
+     "operating-system user that must own the server at the other end of a socket"},
     {"host", OptionType::kText, "", "host, or folder of the server's Unix socket, when the address has none"},
     {"hostaddr", OptionType::kText, "", "IP address to connect to, without looking the host's name up"},
     {"port", OptionType::kInteger, "5432", "port, when the address has none"},
@@ -47,7 +49,8 @@ constexpr OptionSpec kAddressParams[] = {
     {"keepalives", OptionType::kInteger, "1", "1: TCP keepalives, 0: none"},
     {"keepalives_idle", OptionType::kInteger, "30", "seconds of silence before the first keepalive"},
     {"keepalives_interval", OptionType::kInteger, "10", "seconds between keepalives"},
-    {"keepalives_count", OptionType::kInteger, "3", "keepalives without an answer before the connection counts as lost"},
+    {"keepalives_count", OptionType::kInteger, "3",
+     "keepalives without an answer before the connection counts as lost"},
     {"tcp_user_timeout", OptionType::kInteger, "60000", "milliseconds that sent data may stay unacknowledged"},
     {"target_session_attrs", OptionType::kChoice, "any", "which of several servers to use",
      "any|read-write|read-only|primary|standby|prefer-standby"},
@@ -57,7 +60,8 @@ constexpr OptionSpec kAddressParams[] = {
 
 bool IsLoopback(std::string_view host) {
   return host.empty() || host.starts_with('/') || host.starts_with('@') || host == "localhost" ||
-         host.ends_with(".localhost") || host == "::1" || (host.starts_with("127.") && host.find_first_not_of("0123456789.") == host.npos);
+         host.ends_with(".localhost") || host == "::1" ||
+         (host.starts_with("127.") && host.find_first_not_of("0123456789.") == host.npos);
 }
 
 std::string SystemCertificates() {
@@ -80,9 +84,11 @@ Failure UnknownParam(std::string_view key) {
 Result<OptionValues> ReadParams(const Address& address) {
   OptionValues values;
   for (const auto& [key, value] : address.params) {
-    auto spec = std::find_if(std::begin(kAddressParams), std::end(kAddressParams), [&name = key](const OptionSpec& s) { return s.name == name; });
+    auto spec = std::find_if(std::begin(kAddressParams), std::end(kAddressParams),
+                             [&name = key](const OptionSpec& s) { return s.name == name; });
     if (spec == std::end(kAddressParams)) return UnknownParam(key);
-    if (Status set = SetOption(*spec, value, values); !set) return Failure(InContext("address parameter " + key, set.error()));
+    if (Status set = SetOption(*spec, value, values); !set)
+      return Failure(InContext("address parameter " + key, set.error()));
   }
   return values;
 }
@@ -102,7 +108,8 @@ Result<ConnectPlan> PlanConnection(const Address& address) {
   plan.timeout_seconds = static_cast<int>(std::clamp<int64_t>(values.Integer("connect_timeout", 15), 1, 3600));
 
   ConnectParams common;
-  for (const NamedPart& part : {NamedPart{"user", address.user}, {"password", address.password}, {"dbname", address.path}}) {
+  for (const NamedPart& part :
+       {NamedPart{"user", address.user}, {"password", address.password}, {"dbname", address.path}}) {
     if (!part.from_address.empty() && values.Has(part.key)) {
       return FailWithFix(ErrorKind::kInvalidInput, "write it once", "the address gives the {} twice", part.key);
     }
@@ -110,9 +117,9 @@ Result<ConnectPlan> PlanConnection(const Address& address) {
     if (!value.empty()) common.emplace_back(part.key, std::move(value));
   }
   for (const OptionSpec& spec : kAddressParams) {
-    bool decided_here = spec.name == "user" || spec.name == "password" || spec.name == "dbname" || spec.name == "host" ||
-                   spec.name == "hostaddr" || spec.name == "port" || spec.name == "connect_timeout" || spec.name == "sslmode" ||
-                   spec.name == "target_session_attrs";
+    bool decided_here = spec.name == "user" || spec.name == "password" || spec.name == "dbname" ||
+                        spec.name == "host" || spec.name == "hostaddr" || spec.name == "port" ||
+                        spec.name == "connect_timeout" || spec.name == "sslmode" || spec.name == "target_session_attrs";
     if (decided_here) continue;
     // Choices without a default and empty texts are left to libpq.
     std::string value = values.Text(spec.name, spec.default_value);
@@ -145,7 +152,8 @@ Result<ConnectPlan> PlanConnection(const Address& address) {
       bool is_local = IsLoopback(host.host) && IsLoopback(values.Text("hostaddr"));
       std::string sslmode = values.Text("sslmode", is_local ? "prefer" : "verify-full");
       params.emplace_back("sslmode", sslmode);
-      if (sslmode.starts_with("verify-") && !values.Has("sslrootcert")) params.emplace_back("sslrootcert", SystemCertificates());
+      if (sslmode.starts_with("verify-") && !values.Has("sslrootcert"))
+        params.emplace_back("sslrootcert", SystemCertificates());
       plan.servers.push_back(std::move(params));
     }
   }

@@ -22,7 +22,8 @@ class CopyReader : public Reader {
         page_rows_(std::max<int64_t>(settings_->page_rows, 1)),
         batch_bytes_(std::clamp<int64_t>(settings_->batch_bytes, 1, kMostBatchBytes)) {
     for (const CopyDecoder::Column& column : settings_->columns) {
-      fixed_row_bytes_ += HasOffsets(column.type.id) ? static_cast<int64_t>(sizeof(int32_t)) : FixedWidth(column.type.id);
+      fixed_row_bytes_ +=
+          HasOffsets(column.type.id) ? static_cast<int64_t>(sizeof(int32_t)) : FixedWidth(column.type.id);
     }
   }
 
@@ -38,7 +39,8 @@ class CopyReader : public Reader {
     if (!batch) {
       connection_.reset();
       is_done_ = true;
-      if (batch.error().kind != ErrorKind::kCancelled) return Failure(InContext("reading " + settings_->table, batch.error()));
+      if (batch.error().kind != ErrorKind::kCancelled)
+        return Failure(InContext("reading " + settings_->table, batch.error()));
     }
     return batch;
   }
@@ -96,7 +98,8 @@ class CopyReader : public Reader {
 
 }  // namespace
 
-std::unique_ptr<Reader> MakeReader(std::shared_ptr<Snapshot> snapshot, std::shared_ptr<const ReaderSettings> settings, std::string copy_sql) {
+std::unique_ptr<Reader> MakeReader(std::shared_ptr<Snapshot> snapshot, std::shared_ptr<const ReaderSettings> settings,
+                                   std::string copy_sql) {
   return std::make_unique<CopyReader>(std::move(snapshot), std::move(settings), std::move(copy_sql));
 }
 

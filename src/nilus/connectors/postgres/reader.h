@@ -12,14 +12,15 @@
 namespace nilus::postgres {
 
 struct ReaderSettings {
-  std::string table;       // for messages
+  std::string table;  // for messages
   SchemaPtr schema;
   std::vector<CopyDecoder::Column> columns;
   int64_t page_rows = 0;
   int64_t batch_bytes = 0;
-  bool is_large = false;   // worth a larger receive buffer
+  bool is_large = false;  // worth a larger receive buffer
 };
 
-std::unique_ptr<Reader> MakeReader(std::shared_ptr<Snapshot> snapshot, std::shared_ptr<const ReaderSettings> settings, std::string copy_sql);
+std::unique_ptr<Reader> MakeReader(std::shared_ptr<Snapshot> snapshot, std::shared_ptr<const ReaderSettings> settings,
+                                   std::string copy_sql);
 
 }  // namespace nilus::postgres

@@ -15,8 +15,8 @@ namespace nilus::postgres {
 
 // One column that is read.
 struct SelectColumn {
-  std::string name;        // as the source calls it
-  std::string reference;   // t."name", or t."c3" in a query, whose names may repeat
+  std::string name;       // as the source calls it
+  std::string reference;  // t."name", or t."c3" in a query, whose names may repeat
   PgType pg_type;
   Mapping mapping;
   bool not_null = false;
@@ -25,9 +25,9 @@ struct SelectColumn {
 };
 
 struct Selection {
-  std::string from;                    // "schema"."table" AS t, or (query) AS t(c1, c2, …)
-  std::vector<SelectColumn> columns;   // those that are read
-  std::vector<SelectColumn> all;       // and those that are excluded: an incremental key may be among them
+  std::string from;                   // "schema"."table" AS t, or (query) AS t(c1, c2, …)
+  std::vector<SelectColumn> columns;  // those that are read
+  std::vector<SelectColumn> all;      // and those that are excluded: an incremental key may be among them
   std::vector<std::string> primary_key;
 
   Schema ToSchema() const;
@@ -35,14 +35,17 @@ struct Selection {
 };
 
 // Columns in the catalog's order without the excluded ones. kInvalidInput for an unknown name, or when nothing is left.
-Result<Selection> SelectFromTable(const TableRef& ref, const std::vector<CatalogColumn>& columns, const ReadRequest& request);
-Result<Selection> SelectFromQuery(const std::string& query, const std::vector<CatalogColumn>& columns, const ReadRequest& request);
+Result<Selection> SelectFromTable(const TableRef& ref, const std::vector<CatalogColumn>& columns,
+                                  const ReadRequest& request);
+Result<Selection> SelectFromQuery(const std::string& query, const std::vector<CatalogColumn>& columns,
+                                  const ReadRequest& request);
 
 // How an incremental key is compared: natively, or as text by bytes (COLLATE "C").
 struct Key {
   std::string expression;
-  std::string cast;              // "::pg_catalog.int8": puts a literal into the key's type
-  // Infinity and numeric NaN are no cursor values: they are kept as misfits beside a NULL key, so they go with the NULLs.
+  std::string cast;  // "::pg_catalog.int8": puts a literal into the key's type
+  // Infinity and numeric NaN are no cursor values: they are kept as misfits beside a NULL key, so they go with the
+  // NULLs.
   std::string finite_condition;  // empty, or what leaves those at the upper end out: they are no upper bound
   std::string misfit_condition;  // empty, or what finds them, by ranges that an index can serve
   Type type;
@@ -56,9 +59,11 @@ std::string RangeCondition(const Key& key, const KeyRange& range);
 
 // COPY (SELECT … FROM … WHERE …) TO STDOUT in binary; conditions that are empty are left out.
 std::string CopyStatement(const Selection& selection, const std::string& from, const std::string& condition,
-                          const std::string& more_conditions, const std::optional<int64_t>& limit, const std::string& order_by);
+                          const std::string& more_conditions, const std::optional<int64_t>& limit,
+                          const std::string& order_by);
 // The same for the highest finite key: of the whole relation, or of the first `limit` rows by key within the range.
-std::string CopyMaximum(const Selection& selection, const Key& key, const std::string& condition, const std::optional<int64_t>& limit);
+std::string CopyMaximum(const Selection& selection, const Key& key, const std::string& condition,
+                        const std::optional<int64_t>& limit);
 
 // Block ranges that together hold every row, also of blocks added later: "t.ctid >= '(0,0)'::pg_catalog.tid AND …".
 struct RowRange {

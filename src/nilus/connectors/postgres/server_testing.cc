@@ -83,8 +83,8 @@ Status TestServer::StartAgain() {
   Status started;
   for (int attempt = 0; attempt < 5; ++attempt) {  // another program may take the port between finding and binding it
     if (port_ == 0 || attempt > 0) port_ = FreePort();
-    started = Run(bin_ + "/pg_ctl -w -t 60 -D " + folder_ + "/data -l " + folder_ + "/log start -o '" +
-                  "-c port=" + std::to_string(port_) + " -c listen_addresses=127.0.0.1 -c unix_socket_directories=" + folder_ +
+    started = Run(bin_ + "/pg_ctl -w -t 60 -D " + folder_ + "/data -l " + folder_ + "/log start -o '" + "-c port=" +
+                  std::to_string(port_) + " -c listen_addresses=127.0.0.1 -c unix_socket_directories=" + folder_ +
                   " -c fsync=off -c wal_level=logical -c max_prepared_transactions=10 -c max_connections=60" +
                   " -c shared_buffers=32MB -c log_min_messages=warning'");
     if (started) break;
@@ -128,8 +128,8 @@ Address TestServer::DatabaseAddress(const std::string& database) const {
 
 Address TestServer::NewDatabase(const std::string& encoding) {
   std::string name = "test_" + std::to_string(++databases_);
-  MustExecute(DatabaseAddress("postgres"),
-              "CREATE DATABASE " + name + " TEMPLATE template0 ENCODING '" + encoding + "' LC_COLLATE 'C' LC_CTYPE 'C'");
+  MustExecute(DatabaseAddress("postgres"), "CREATE DATABASE " + name + " TEMPLATE template0 ENCODING '" + encoding +
+                                               "' LC_COLLATE 'C' LC_CTYPE 'C'");
   return DatabaseAddress(name);
 }
 

@@ -20,25 +20,28 @@ Result<std::unique_ptr<Connection>> Snapshot::Take(const std::stop_token& stop) 
     }
     if (exported_id_.empty()) {
       if (keeper_ == nullptr) {
-        return Fail(ErrorKind::kTransient, "the session that held the snapshot is in use or was lost: the read has to be planned anew");
+        return Fail(ErrorKind::kTransient,
+                    "the session that held the snapshot is in use or was lost: the read has to be planned anew");
       }
       return std::move(keeper_);
     }
   }
   NILUS_ASSIGN(std::unique_ptr<Connection> connection, Connection::Open(address_, stop));
-  // A worker that waits for its table lock stands behind whoever asked for an exclusive one meanwhile (DROP, ALTER), who
-  // waits for the keeper, who waits for the worker: a deadlock that the server cannot see. So workers wait briefly only.
-  auto imported = connection->Execute(
-      "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET TRANSACTION SNAPSHOT " + QuoteLiteral(exported_id_) +
-          "; SET LOCAL lock_timeout = '2s'",
-      stop);
+  // A worker that waits for its table lock stands behind whoever asked for an exclusive one meanwhile (DROP, ALTER),
+  // who waits for the keeper, who waits for the worker: a deadlock that the server cannot see. So workers wait briefly
+  // only.
+  auto imported = connection->Execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET TRANSACTION SNAPSHOT " +
+                                          QuoteLiteral(exported_id_) + "; SET LOCAL lock_timeout = '2s'",
+                                      stop);
   if (imported) return connection;
   Error error = std::move(imported).error();
   if (error.kind == ErrorKind::kCancelled || !connection->is_usable()) return Failure(std::move(error));
-  return Failure(Error{ErrorKind::kTransient,
-                       "the snapshot of this read is no longer there, because the session that held it has ended (" + error.message + ")",
-                       "the read is planned anew; if this happens again, look for a server restart, a failover or an administrator's "
-                       "pg_terminate_backend in the server's log"});
+  return Failure(Error{
+      ErrorKind::kTransient,
+      "the snapshot of this read is no longer there, because the session that held it has ended (" + error.message +
+          ")",
+      "the read is planned anew; if this happens again, look for a server restart, a failover or an administrator's "
+      "pg_terminate_backend in the server's log"});
 }
 
 void Snapshot::GiveBack(std::unique_ptr<Connection> connection) {

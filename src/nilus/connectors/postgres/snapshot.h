@@ -18,7 +18,8 @@ namespace nilus::postgres {
 class Snapshot {
  public:
   // `keeper` is in its transaction already.
-  Snapshot(Address address, std::unique_ptr<Connection> keeper) : address_(std::move(address)), keeper_(std::move(keeper)) {}
+  Snapshot(Address address, std::unique_ptr<Connection> keeper)
+      : address_(std::move(address)), keeper_(std::move(keeper)) {}
 
   Connection& keeper() { return *keeper_; }
   // From now on Take gives sessions of their own.

@@ -64,7 +64,9 @@ TEST_P(SnapshotTest, SplitsSeeOneStateWhileOthersWrite) {
   std::atomic<bool> is_done = false;
   std::thread writer([&] {
     for (int i = 0; !is_done; ++i) {
-      Sql("INSERT INTO big SELECT -i, 'new' FROM generate_series(1, 500) i; UPDATE big SET v = repeat('y', 900) WHERE id % 97 = " + std::to_string(i % 97));
+      Sql("INSERT INTO big SELECT -i, 'new' FROM generate_series(1, 500) i; UPDATE big SET v = repeat('y', 900) WHERE "
+          "id % 97 = " +
+          std::to_string(i % 97));
     }
   });
   std::atomic<size_t> next = 0;
@@ -116,9 +118,11 @@ TEST_P(SnapshotTest, TheTableCannotBeTruncatedOrDroppedMeanwhile) {
 
 TEST_P(SnapshotTest, PartitionsAreReadOneByOne) {
   Sql("CREATE TABLE p (id int, v text) PARTITION BY RANGE (id);"
-      "CREATE TABLE p1 (junk int, v text, id int); ALTER TABLE p1 DROP COLUMN junk; ALTER TABLE p ATTACH PARTITION p1 FOR VALUES FROM (0) TO (30000);"
+      "CREATE TABLE p1 (junk int, v text, id int); ALTER TABLE p1 DROP COLUMN junk; ALTER TABLE p ATTACH PARTITION p1 "
+      "FOR VALUES FROM (0) TO (30000);"
       "CREATE TABLE p2 PARTITION OF p FOR VALUES FROM (30000) TO (59000) PARTITION BY RANGE (id);"
-      "CREATE TABLE p21 PARTITION OF p2 FOR VALUES FROM (30000) TO (58000); CREATE TABLE p22 PARTITION OF p2 FOR VALUES FROM (58000) TO (59000);"
+      "CREATE TABLE p21 PARTITION OF p2 FOR VALUES FROM (30000) TO (58000); CREATE TABLE p22 PARTITION OF p2 FOR "
+      "VALUES FROM (58000) TO (59000);"
       "CREATE TABLE \"p'3\" PARTITION OF p DEFAULT");
   FillLargeTable("p");
   auto read = ReadAll(address_, Parallel("p"));
@@ -134,15 +138,19 @@ TEST_P(SnapshotTest, PartitionsAreReadOneByOne) {
 
 TEST_P(SnapshotTest, RowSecurityAndRightsOfTheParentHold) {
   std::string role = "reader_" + address_.path;
-  Sql("CREATE TABLE p (id int, v text) PARTITION BY RANGE (id); CREATE TABLE p1 PARTITION OF p DEFAULT; CREATE ROLE " + role + " LOGIN;"
-      "GRANT SELECT ON p TO " + role);
+  Sql("CREATE TABLE p (id int, v text) PARTITION BY RANGE (id); CREATE TABLE p1 PARTITION OF p DEFAULT; CREATE ROLE " +
+      role +
+      " LOGIN;"
+      "GRANT SELECT ON p TO " +
+      role);
   FillLargeTable("p");
   Address reader = address_;
   reader.user = role;
   auto read = ReadAll(reader, Parallel("p"));  // has no rights on the partition itself
   ASSERT_TRUE(read.has_value()) << read.error().ToString();
   EXPECT_EQ(read->rows.size(), 60000);
-  Sql("GRANT SELECT ON p1 TO " + role + "; ALTER TABLE p ENABLE ROW LEVEL SECURITY; CREATE POLICY few ON p USING (id <= 7)");
+  Sql("GRANT SELECT ON p1 TO " + role +
+      "; ALTER TABLE p ENABLE ROW LEVEL SECURITY; CREATE POLICY few ON p USING (id <= 7)");
   read = ReadAll(reader, Parallel("p"));
   ASSERT_TRUE(read.has_value()) << read.error().ToString();
   EXPECT_EQ(Ids(*read), Numbers(1, 7));
@@ -150,7 +158,8 @@ TEST_P(SnapshotTest, RowSecurityAndRightsOfTheParentHold) {
 
 TEST_P(SnapshotTest, RightsOnSingleColumnsAreEnough) {
   std::string role = "columns_" + address_.path;
-  Sql("CREATE TABLE t (id int, secret text); INSERT INTO t VALUES (1, 'x'); CREATE ROLE " + role + " LOGIN; GRANT SELECT (id) ON t TO " + role);
+  Sql("CREATE TABLE t (id int, secret text); INSERT INTO t VALUES (1, 'x'); CREATE ROLE " + role +
+      " LOGIN; GRANT SELECT (id) ON t TO " + role);
   Address reader = address_;
   reader.user = role;
   auto refused = ReadAll(reader, Request("t"));
@@ -171,7 +180,8 @@ TEST_P(SnapshotTest, ALostKeeperIsToldAsSuch) {
   ASSERT_GT(plan.splits.size(), 1);
   auto first = source->Open(plan.splits[0]).value();
   ASSERT_TRUE(first->Next({}).has_value());
-  Sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() AND query LIKE '%export_snapshot%'");
+  Sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> "
+      "pg_backend_pid() AND query LIKE '%export_snapshot%'");
   // Readers that have the snapshot go on …
   while (true) {
     auto batch = first->Next({});
@@ -195,7 +205,8 @@ TEST_P(SnapshotTest, ALostReaderIsTransient) {
   ReadRequest request;
   auto reader = source->Open(plan.splits[0]).value();
   ASSERT_TRUE(reader->Next({}).has_value());
-  Sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()");
+  Sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> "
+      "pg_backend_pid()");
   while (true) {
     auto batch = reader->Next({});
     if (batch.has_value()) {
@@ -213,7 +224,9 @@ TEST_P(SnapshotTest, AStopCancelsAtTheServer) {
   auto reader = source->Open(plan.splits[0]).value();
   std::stop_source stop;
   std::thread stopper([&] {
-    while (MustSelect(address_, "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'COPY%' AND state = 'active'") != "1") {
+    while (MustSelect(address_,
+                      "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'COPY%' "
+                      "AND state = 'active'") != "1") {
     }
     stop.request_stop();
   });
@@ -221,7 +234,10 @@ TEST_P(SnapshotTest, AStopCancelsAtTheServer) {
   stopper.join();
   ASSERT_FALSE(batch.has_value());
   EXPECT_EQ(batch.error().kind, ErrorKind::kCancelled);
-  while (MustSelect(address_, "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'COPY%'") != "0") {
+  while (
+      MustSelect(address_,
+                 "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'COPY%'") !=
+      "0") {
   }
 }
 
@@ -253,7 +269,10 @@ TEST_P(SnapshotTest, DroppedReadersLeaveNothingBehind) {
     ASSERT_TRUE(reader->Next({}).has_value());
   }
   source.reset();
-  while (MustSelect(address_, "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()") != "0") {
+  while (MustSelect(
+             address_,
+             "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()") !=
+         "0") {
   }
 }
 
@@ -269,7 +288,8 @@ TEST_P(SnapshotTest, PlansCanFollowOneAnother) {
   EXPECT_EQ(ReadAll(*source, Request("t"))->rows.size(), 2);
 }
 
-INSTANTIATE_TEST_SUITE_P(Servers, SnapshotTest, testing::Values("15", "18"), [](const auto& tested) { return "Postgres" + tested.param; });
+INSTANTIATE_TEST_SUITE_P(Servers, SnapshotTest, testing::Values("15", "18"),
+                         [](const auto& tested) { return "Postgres" + tested.param; });
 
 }  // namespace
 }  // namespace nilus::postgres

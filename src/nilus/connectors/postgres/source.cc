@@ -63,8 +63,10 @@ class PostgresSource : public Source {
                                             const std::optional<int64_t>& limit);
   Result<std::vector<Split>> PlanSplits(const Target& target, const ReadRequest& request, const std::string& condition,
                                         const std::string& order_by);
-  Result<std::vector<Split>> PartitionSplits(const Target& target, const ReadRequest& request, const std::string& condition);
-  Result<std::vector<Split>> IntegerKeySplits(const Target& target, const ReadRequest& request, const std::string& condition, int count);
+  Result<std::vector<Split>> PartitionSplits(const Target& target, const ReadRequest& request,
+                                             const std::string& condition);
+  Result<std::vector<Split>> IntegerKeySplits(const Target& target, const ReadRequest& request,
+                                              const std::string& condition, int count);
   static TableDescription ToDescription(const Target& target);
 
   const Address address_;
@@ -84,7 +86,8 @@ TableDescription PostgresSource::ToDescription(const Target& target) {
       description.estimated_rows = static_cast<int64_t>(relation.estimated_rows);
     }
   }
-  if (target.relation && target.relation->is_heap) description.estimated_bytes = target.relation->blocks * target.relation->block_bytes;
+  if (target.relation && target.relation->is_heap)
+    description.estimated_bytes = target.relation->blocks * target.relation->block_bytes;
   return description;
 }
 
@@ -110,7 +113,8 @@ Status PostgresSource::BeginSnapshot(const ReadRequest& request) {
   if (!QueryText(request.table)) {
     NILUS_ASSIGN(TableRef ref, ParseTableName(request.table));
     NILUS_ASSIGN(Relation relation, FindRelation(*connection_, ref, context_.stop));
-    bool can_be_locked = relation.kind == 'r' || relation.kind == 'p' || (relation.kind == 'v' && connection_->server_version() >= 110000);
+    bool can_be_locked = relation.kind == 'r' || relation.kind == 'p' ||
+                         (relation.kind == 'v' && connection_->server_version() >= 110000);
     if (can_be_locked) lock = "; LOCK TABLE " + QuoteName(ref.schema, ref.name) + " IN ACCESS SHARE MODE";
   }
   auto begun = connection_->Execute(begin + lock, context_.stop);
@@ -152,7 +156,8 @@ Result<ReadPlan> PostgresSource::Plan(const ReadRequest& request) {
     settings->columns = target.selection.DecoderColumns();
     settings->page_rows = request.page_rows;
     settings->batch_bytes = request.batch_bytes;
-    settings->is_large = !target.relation || target.relation->blocks * target.relation->block_bytes >= kSmallTableBytes ||
+    settings->is_large = !target.relation ||
+                         target.relation->blocks * target.relation->block_bytes >= kSmallTableBytes ||
                          target.relation->kind != 'r';
     settings_ = std::move(settings);
     return result;
@@ -165,7 +170,8 @@ Result<ReadPlan> PostgresSource::Plan(const ReadRequest& request) {
   return plan;
 }
 
-Result<std::optional<Scalar>> PostgresSource::ReadMaximum(const Selection& selection, const Key& key, const std::string& condition,
+Result<std::optional<Scalar>> PostgresSource::ReadMaximum(const Selection& selection, const Key& key,
+                                                          const std::string& condition,
                                                           const std::optional<int64_t>& limit) {
   NILUS_TRY(connection_->StartCopyOut(CopyMaximum(selection, key, condition, limit), context_.stop));
   CopyDecoder decoder({{"max", key.type, key.wire}});
@@ -183,10 +189,11 @@ Result<std::optional<Scalar>> PostgresSource::ReadMaximum(const Selection& selec
   return ScalarAt(batch.column(0), 0);
 }
 
-Result<std::vector<Split>> PostgresSource::PlanSplits(const Target& target, const ReadRequest& request, const std::string& condition,
-                                                      const std::string& order_by) {
+Result<std::vector<Split>> PostgresSource::PlanSplits(const Target& target, const ReadRequest& request,
+                                                      const std::string& condition, const std::string& order_by) {
   const Selection& selection = target.selection;
-  std::vector<Split> whole = {{request.table, CopyStatement(selection, selection.from, condition, "", request.limit, order_by)}};
+  std::vector<Split> whole = {
+      {request.table, CopyStatement(selection, selection.from, condition, "", request.limit, order_by)}};
   if (!target.relation || request.limit || request.parallelism <= 1) return whole;
   const Relation& relation = *target.relation;
   if (relation.kind == 'p') {
@@ -194,7 +201,8 @@ Result<std::vector<Split>> PostgresSource::PlanSplits(const Target& target, cons
     return parts.size() > 1 ? std::move(parts) : whole;
   }
   if (!relation.is_heap || relation.blocks * relation.block_bytes < 2 * kSmallTableBytes) return whole;
-  int64_t count = std::min<int64_t>(std::max(8, 4 * request.parallelism), relation.blocks * relation.block_bytes / kSmallTableBytes);
+  int64_t count = std::min<int64_t>(std::max(8, 4 * request.parallelism),
+                                    relation.blocks * relation.block_bytes / kSmallTableBytes);
   if (connection_->server_version() < kFirstVersionWithTidRangeScan) {
     NILUS_ASSIGN(std::vector<Split> parts, IntegerKeySplits(target, request, condition, static_cast<int>(count)));
     return parts.size() > 1 ? std::move(parts) : whole;
@@ -208,7 +216,8 @@ Result<std::vector<Split>> PostgresSource::PlanSplits(const Target& target, cons
 }
 
 // Leaf partitions are read directly, unless rights or row-level security differ from what the parent gives.
-Result<std::vector<Split>> PostgresSource::PartitionSplits(const Target& target, const ReadRequest& request, const std::string& condition) {
+Result<std::vector<Split>> PostgresSource::PartitionSplits(const Target& target, const ReadRequest& request,
+                                                           const std::string& condition) {
   NILUS_ASSIGN(std::vector<Partition> partitions, ReadPartitions(*connection_, target.relation->oid, context_.stop));
   int64_t total_bytes = 0;
   for (const Partition& partition : partitions) {
@@ -235,7 +244,8 @@ Result<std::vector<Split>> PostgresSource::PartitionSplits(const Target& target,
     std::string from = QuoteName(relation.ref.schema, relation.ref.name) + " AS t";
     int64_t bytes = relation.blocks * relation.block_bytes;
     if (bytes >= 2 * split_bytes && relation.is_heap && has_block_ranges) {
-      for (const RowRange& range : BlockRanges(relation.blocks, std::max<int64_t>(split_bytes / relation.block_bytes, 1))) {
+      for (const RowRange& range :
+           BlockRanges(relation.blocks, std::max<int64_t>(split_bytes / relation.block_bytes, 1))) {
         splits.push_back({relation.ref.ToString() + " " + range.description,
                           CopyStatement(target.selection, from, condition, range.condition, std::nullopt, "")});
       }
@@ -253,16 +263,18 @@ Result<std::vector<Split>> PostgresSource::PartitionSplits(const Target& target,
   return splits;
 }
 
-Result<std::vector<Split>> PostgresSource::IntegerKeySplits(const Target& target, const ReadRequest& request, const std::string& condition,
-                                                            int count) {
+Result<std::vector<Split>> PostgresSource::IntegerKeySplits(const Target& target, const ReadRequest& request,
+                                                            const std::string& condition, int count) {
   const Selection& selection = target.selection;
   if (selection.primary_key.size() != 1) return std::vector<Split>{};
   auto key = std::find_if(selection.columns.begin(), selection.columns.end(),
                           [&](const SelectColumn& c) { return c.name == selection.primary_key[0]; });
   bool is_integer = key->pg_type.oid == oid::kInt2 || key->pg_type.oid == oid::kInt4 || key->pg_type.oid == oid::kInt8;
   if (!is_integer) return std::vector<Split>{};
-  NILUS_ASSIGN(PgResult bounds, connection_->Execute(fmt::format("SELECT pg_catalog.min({0}), pg_catalog.max({0}) FROM {1}", key->reference,
-                                                                 selection.from), context_.stop));
+  NILUS_ASSIGN(PgResult bounds,
+               connection_->Execute(fmt::format("SELECT pg_catalog.min({0}), pg_catalog.max({0}) FROM {1}",
+                                                key->reference, selection.from),
+                                    context_.stop));
   auto lowest = ParseInteger(FieldText(bounds, 0, 0));
   auto highest = ParseInteger(FieldText(bounds, 0, 1));
   if (!lowest || !highest) return std::vector<Split>{};

@@ -41,7 +41,8 @@ class SourceTest : public testing::Test {
 };
 
 TEST_F(SourceTest, DescribesColumnsKeyAndSize) {
-  Sql("CREATE TABLE t (b text NOT NULL, a int, c varchar(7), d numeric(9,3), dropped int, PRIMARY KEY (a, b) INCLUDE (d));"
+  Sql("CREATE TABLE t (b text NOT NULL, a int, c varchar(7), d numeric(9,3), dropped int, PRIMARY KEY (a, b) INCLUDE "
+      "(d));"
       "ALTER TABLE t DROP COLUMN dropped; INSERT INTO t SELECT 'x', i FROM generate_series(1, 1000) i; ANALYZE t");
   auto source = OpenPostgresSource(address_, {}).value();
   TableDescription description = source->Describe(Request("public.t")).value();
@@ -65,7 +66,8 @@ TEST_F(SourceTest, OddNamesAreOnlyNames) {
          INSERT INTO "a.b"."t""; DROP TABLE x; --" VALUES (1, 2, 3, 4))");
   auto read = ReadAll(address_, Request(R"("a.b"."t""; DROP TABLE x; --")"));
   ASSERT_TRUE(read.has_value()) << read.error().ToString();
-  std::map<std::string, std::string> row = {{"c\"; DROP TABLE x; --", "1"}, {"ünï ço∂e 🎉", "2"}, {"SELECT", "3"}, {"a'b\\c", "4"}};
+  std::map<std::string, std::string> row = {
+      {"c\"; DROP TABLE x; --", "1"}, {"ünï ço∂e 🎉", "2"}, {"SELECT", "3"}, {"a'b\\c", "4"}};
   EXPECT_THAT(read->rows, ElementsAre(row));
   ReadRequest request = Request(R"("a.b"."t""; DROP TABLE x; --")");
   request.range = KeyRange{.column = "c\"; DROP TABLE x; --", .lower = Scalar{MakeType(TypeId::kInt64), "1"}};
@@ -75,7 +77,8 @@ TEST_F(SourceTest, OddNamesAreOnlyNames) {
 }
 
 TEST_F(SourceTest, ViewsMaterializedViewsAndInheritance) {
-  Sql("CREATE TABLE parent (id int); CREATE TABLE child () INHERITS (parent); INSERT INTO parent VALUES (1); INSERT INTO child VALUES (2);"
+  Sql("CREATE TABLE parent (id int); CREATE TABLE child () INHERITS (parent); INSERT INTO parent VALUES (1); INSERT "
+      "INTO child VALUES (2);"
       "CREATE VIEW v AS SELECT id * 10 AS ten FROM parent; CREATE MATERIALIZED VIEW m AS SELECT ten FROM v");
   EXPECT_THAT(Values(Request("public.parent"), "id"), UnorderedElementsAre("1", "2"));
   EXPECT_THAT(Values(Request("public.v"), "ten"), UnorderedElementsAre("10", "20"));
@@ -84,9 +87,12 @@ TEST_F(SourceTest, ViewsMaterializedViewsAndInheritance) {
 }
 
 TEST_F(SourceTest, Queries) {
-  Sql("CREATE TABLE t (id int, at timestamptz); INSERT INTO t SELECT i, '2024-01-01 00:00+00'::timestamptz + i * interval '1 day' FROM generate_series(0, 9) i");
-  EXPECT_THAT(Values(Request("query:SELECT id + 1 AS n FROM t WHERE id < 2 ORDER BY id; -- a comment"), "n"), ElementsAre("1", "2"));
-  EXPECT_THAT(Values(Request("query:WITH x AS (SELECT 'a'::text AS a, 'b' AS a) SELECT * FROM x"), "a"), ElementsAre("b"));  // both are there
+  Sql("CREATE TABLE t (id int, at timestamptz); INSERT INTO t SELECT i, '2024-01-01 00:00+00'::timestamptz + i * "
+      "interval '1 day' FROM generate_series(0, 9) i");
+  EXPECT_THAT(Values(Request("query:SELECT id + 1 AS n FROM t WHERE id < 2 ORDER BY id; -- a comment"), "n"),
+              ElementsAre("1", "2"));
+  EXPECT_THAT(Values(Request("query:WITH x AS (SELECT 'a'::text AS a, 'b' AS a) SELECT * FROM x"), "a"),
+              ElementsAre("b"));  // both are there
   EXPECT_EQ(ReadAll(address_, Request("query:SELECT 1 AS a, 2 AS a"))->plan.table.schema.size(), 2);
   EXPECT_THAT(Values(Request("query:VALUES (1), (2)"), "column1"), ElementsAre("1", "2"));
   EXPECT_THAT(Values(Request("query:TABLE t LIMIT 1"), "id"), ElementsAre("0"));
@@ -131,19 +137,26 @@ TEST_F(SourceTest, UnknownNamesSuggestTheNearest) {
 }
 
 TEST_F(SourceTest, RangesAndUpperBound) {
-  Sql("CREATE TABLE t (id int, n numeric(10,2), txt text, at timestamp, day date, u uuid, e text COLLATE \"und-x-icu\", f float8);"
-      "INSERT INTO t SELECT i, i + 0.5, chr(64 + i), '2024-01-01'::timestamp + i * interval '1 hour', '2024-01-01'::date + i,"
+  Sql("CREATE TABLE t (id int, n numeric(10,2), txt text, at timestamp, day date, u uuid, e text COLLATE "
+      "\"und-x-icu\", f float8);"
+      "INSERT INTO t SELECT i, i + 0.5, chr(64 + i), '2024-01-01'::timestamp + i * interval '1 hour', "
+      "'2024-01-01'::date + i,"
       "('00000000-0000-0000-0000-00000000000' || i)::uuid, chr(64 + i), i / 2.0 FROM generate_series(1, 5) i;"
       "INSERT INTO t (id) VALUES (NULL)");
   struct Case {
     std::string column, lower, upper, highest;
     TypeId type;
   };
-  for (const Case& c : {Case{"id", "2", "4", "5", TypeId::kInt64}, {"n", "2.50", "4.50", "5.50", TypeId::kDecimal}, {"txt", "B", "D", "E", TypeId::kText},
-                        {"at", "2024-01-01T02:00:00", "2024-01-01T04:00:00", "2024-01-01T05:00:00", TypeId::kTimestampNtz},
-                        {"day", "2024-01-03", "2024-01-05", "2024-01-06", TypeId::kDate},
-                        {"u", "00000000-0000-0000-0000-000000000002", "00000000-0000-0000-0000-000000000004", "00000000-0000-0000-0000-000000000005", TypeId::kText},
-                        {"e", "B", "D", "E", TypeId::kText}, {"f", "1", "2", "2.5", TypeId::kFloat64}}) {
+  for (const Case& c :
+       {Case{"id", "2", "4", "5", TypeId::kInt64},
+        {"n", "2.50", "4.50", "5.50", TypeId::kDecimal},
+        {"txt", "B", "D", "E", TypeId::kText},
+        {"at", "2024-01-01T02:00:00", "2024-01-01T04:00:00", "2024-01-01T05:00:00", TypeId::kTimestampNtz},
+        {"day", "2024-01-03", "2024-01-05", "2024-01-06", TypeId::kDate},
+        {"u", "00000000-0000-0000-0000-000000000002", "00000000-0000-0000-0000-000000000004",
+         "00000000-0000-0000-0000-000000000005", TypeId::kText},
+        {"e", "B", "D", "E", TypeId::kText},
+        {"f", "1", "2", "2.5", TypeId::kFloat64}}) {
     SCOPED_TRACE(c.column);
     ReadRequest request = Request("t");
     request.range = KeyRange{.column = c.column};
@@ -177,7 +190,8 @@ TEST_F(SourceTest, KeysWithoutOrderAreRefused) {
 }
 
 TEST_F(SourceTest, InfinityIsNoUpperBoundAndIsReadWithTheNulls) {
-  Sql("CREATE TABLE t (id int, at timestamptz, n numeric); INSERT INTO t VALUES (1, '2024-01-01Z', 1), (2, 'infinity', 'NaN'), (3, '-infinity', '-5'), (4, NULL, NULL);"
+  Sql("CREATE TABLE t (id int, at timestamptz, n numeric); INSERT INTO t VALUES (1, '2024-01-01Z', 1), (2, 'infinity', "
+      "'NaN'), (3, '-infinity', '-5'), (4, NULL, NULL);"
       "INSERT INTO t VALUES (5, NULL, 'Infinity'), (6, NULL, '-Infinity')");
   ReadRequest request = Request("t");
   request.range = KeyRange{.column = "at", .lower = Scalar{MakeType(TypeId::kTimestamp), "2024-01-01T00:00:00Z"}};
@@ -254,7 +268,9 @@ TEST_F(SourceTest, HugeValueIsABatchOfItsOwn) {
 
 TEST_F(SourceTest, InvalidUtf8IsKeptInHex) {
   Address ascii = TestServer::Shared()->NewDatabase("SQL_ASCII");
-  MustExecute(ascii, "SET client_encoding = 'SQL_ASCII'; CREATE TABLE t (v text); INSERT INTO t VALUES (E'caf\\351'), ('plain'), (E'caf\\303\\251')");
+  MustExecute(ascii,
+              "SET client_encoding = 'SQL_ASCII'; CREATE TABLE t (v text); INSERT INTO t VALUES (E'caf\\351'), "
+              "('plain'), (E'caf\\303\\251')");
   auto read = ReadAll(ascii, Request("t"));
   ASSERT_TRUE(read.has_value()) << read.error().ToString();
   EXPECT_EQ(read->rows[0]["v"], "NULL");

@@ -33,7 +33,8 @@ Result<std::string> ReadNamePart(std::string_view* text, std::string_view whole,
       return part;
     }
   }
-  return FailWithFix(ErrorKind::kInvalidInput, "close the double quote", "the table name {} has a quote that is not closed", whole);
+  return FailWithFix(ErrorKind::kInvalidInput, "close the double quote",
+                     "the table name {} has a quote that is not closed", whole);
 }
 
 // Walks through SQL, stopping only at characters outside strings, quoted names and comments.
@@ -97,7 +98,8 @@ class SqlScanner {
   size_t EndOfDollarQuote(size_t at) const {
     size_t tag_end = at + 1;
     while (tag_end < sql_.size() && sql_[tag_end] != '$' && IsNamePart(sql_[tag_end])) ++tag_end;
-    bool is_tag = tag_end < sql_.size() && sql_[tag_end] == '$' && !std::isdigit(static_cast<unsigned char>(sql_[at + 1]));
+    bool is_tag =
+        tag_end < sql_.size() && sql_[tag_end] == '$' && !std::isdigit(static_cast<unsigned char>(sql_[at + 1]));
     if (!is_tag) return at;  // a parameter such as $1, or an operator
     std::string_view tag = sql_.substr(at, tag_end + 1 - at);
     size_t close = sql_.find(tag, tag_end + 1);
@@ -118,7 +120,8 @@ bool IsBlank(std::string_view sql, const SqlScanner& scanner, size_t at) {
 }  // namespace
 
 Result<TableRef> ParseTableName(std::string_view text) {
-  if (text.find('\0') != std::string_view::npos) return Fail(ErrorKind::kInvalidInput, "a table name holds a NUL character");
+  if (text.find('\0') != std::string_view::npos)
+    return Fail(ErrorKind::kInvalidInput, "a table name holds a NUL character");
   std::string_view rest = text;
   NILUS_ASSIGN(std::string first, ReadNamePart(&rest, text, true));
   if (rest.empty()) {
@@ -126,7 +129,8 @@ Result<TableRef> ParseTableName(std::string_view text) {
     return TableRef{"public", std::move(first)};
   }
   if (!rest.starts_with('.')) {
-    return FailWithFix(ErrorKind::kInvalidInput, "write \"schema\".\"table\"", "the table name {} goes on after a closing quote", text);
+    return FailWithFix(ErrorKind::kInvalidInput, "write \"schema\".\"table\"",
+                       "the table name {} goes on after a closing quote", text);
   }
   rest.remove_prefix(1);
   NILUS_ASSIGN(std::string second, ReadNamePart(&rest, text, false));
@@ -146,8 +150,10 @@ std::optional<std::string_view> QueryText(std::string_view source_table) {
   return source_table.substr(kPrefix.size());
 }
 
-Result<std::string> BindIntervals(std::string_view query, const std::optional<std::string>& start, const std::optional<std::string>& end) {
-  if (query.find('\0') != std::string_view::npos) return Fail(ErrorKind::kInvalidInput, "the query holds a NUL character");
+Result<std::string> BindIntervals(std::string_view query, const std::optional<std::string>& start,
+                                  const std::optional<std::string>& end) {
+  if (query.find('\0') != std::string_view::npos)
+    return Fail(ErrorKind::kInvalidInput, "the query holds a NUL character");
   SqlScanner scanner(query);
   std::string bound;
   size_t copied = 0;
@@ -157,8 +163,10 @@ Result<std::string> BindIntervals(std::string_view query, const std::optional<st
       break;
     }
     if (query[at] != ':' || (at > 0 && query[at - 1] == ':')) continue;
-    for (const auto& [name, value] : {std::pair{std::string_view(":interval_start"), &start}, {":interval_end", &end}}) {
-      bool is_here = query.substr(at).starts_with(name) && (at + name.size() >= query.size() || !IsNamePart(query[at + name.size()]));
+    for (const auto& [name, value] :
+         {std::pair{std::string_view(":interval_start"), &start}, {":interval_end", &end}}) {
+      bool is_here = query.substr(at).starts_with(name) &&
+                     (at + name.size() >= query.size() || !IsNamePart(query[at + name.size()]));
       if (!is_here) continue;
       if (!*value) {
         std::string option(name.substr(1));
@@ -172,7 +180,8 @@ Result<std::string> BindIntervals(std::string_view query, const std::optional<st
     }
   }
   bound.append(query.substr(std::min(copied, query.size())));
-  if (IsBlank(bound, SqlScanner(bound), 0)) return FailWithFix(ErrorKind::kInvalidInput, "write query:SELECT …", "the query is empty");
+  if (IsBlank(bound, SqlScanner(bound), 0))
+    return FailWithFix(ErrorKind::kInvalidInput, "write query:SELECT …", "the query is empty");
   return bound;
 }
 

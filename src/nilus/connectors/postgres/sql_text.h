@@ -24,9 +24,10 @@ Result<TableRef> ParseTableName(std::string_view text);
 std::optional<std::string_view> QueryText(std::string_view source_table);
 
 // The query without a closing ';', with :interval_start and :interval_end replaced by quoted literals (a timestamp's
-// text, which takes the type of what it is compared with). Strings, quoted names, comments, dollar quotes and `::` casts
-// are left alone. kInvalidInput when a placeholder is there but its value is not.
-Result<std::string> BindIntervals(std::string_view query, const std::optional<std::string>& start, const std::optional<std::string>& end);
+// text, which takes the type of what it is compared with). Strings, quoted names, comments, dollar quotes and `::`
+// casts are left alone. kInvalidInput when a placeholder is there but its value is not.
+Result<std::string> BindIntervals(std::string_view query, const std::optional<std::string>& start,
+                                  const std::optional<std::string>& end);
 
 // Canonical text of a date or timestamp (data/scalar.h) as PostgreSQL reads it: years before 1 as BC, no '+'.
 std::string PostgresDateText(std::string_view canonical);

@@ -28,7 +28,9 @@ TEST(QueryText, OnlyBehindThePrefix) {
   EXPECT_EQ(QueryText("q"), std::nullopt);
 }
 
-std::string Bind(std::string_view query) { return BindIntervals(query, "2024-01-01T00:00:00Z", "-0043-03-15T00:00:00Z").value(); }
+std::string Bind(std::string_view query) {
+  return BindIntervals(query, "2024-01-01T00:00:00Z", "-0043-03-15T00:00:00Z").value();
+}
 
 TEST(BindIntervals, PlaceholdersBecomeLiterals) {
   EXPECT_EQ(Bind("SELECT * FROM t WHERE a >= :interval_start AND a<:interval_end"),
@@ -37,9 +39,11 @@ TEST(BindIntervals, PlaceholdersBecomeLiterals) {
 }
 
 TEST(BindIntervals, OtherThingsStay) {
-  for (std::string_view query : {"SELECT a::interval_start", "SELECT ':interval_start'", "SELECT E'\\':interval_start'", "SELECT \":interval_start\"",
-                                 "SELECT 1 -- :interval_start", "SELECT /* /* :interval_start */ :interval_end */ 1", "SELECT $$:interval_start$$",
-                                 "SELECT $x$ $$ :interval_start $x$", "SELECT :interval_started", "SELECT 'it''s :interval_end'", "SELECT a[1:2]"}) {
+  for (std::string_view query : {"SELECT a::interval_start", "SELECT ':interval_start'", "SELECT E'\\':interval_start'",
+                                 "SELECT \":interval_start\"", "SELECT 1 -- :interval_start",
+                                 "SELECT /* /* :interval_start */ :interval_end */ 1", "SELECT $$:interval_start$$",
+                                 "SELECT $x$ $$ :interval_start $x$", "SELECT :interval_started",
+                                 "SELECT 'it''s :interval_end'", "SELECT a[1:2]"}) {
     EXPECT_EQ(Bind(query), query);
   }
 }

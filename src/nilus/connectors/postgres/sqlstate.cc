@@ -25,7 +25,9 @@ constexpr Rule kRules[] = {
     {"3D000", ErrorKind::kNotFound, "check the database's name in the address"},
     {"3F000", ErrorKind::kNotFound, ""},
     {"40", ErrorKind::kTransient, ""},
-    {"42501", ErrorKind::kAuth, "grant the right to the role: GRANT USAGE ON SCHEMA …, GRANT SELECT (or INSERT, …) ON …, GRANT CREATE ON DATABASE …"},
+    {"42501", ErrorKind::kAuth,
+     "grant the right to the role: GRANT USAGE ON SCHEMA …, GRANT SELECT (or INSERT, …) ON …, GRANT CREATE ON DATABASE "
+     "…"},
     {"42P01", ErrorKind::kNotFound, ""},
     {"42703", ErrorKind::kNotFound, ""},
     {"42704", ErrorKind::kNotFound, ""},
@@ -36,11 +38,13 @@ constexpr Rule kRules[] = {
     {"42", ErrorKind::kInvalidInput, ""},
     {"53100", ErrorKind::kExhausted, "free disk space at the server"},
     {"53200", ErrorKind::kExhausted, "the server has run out of memory"},
-    {"53300", ErrorKind::kTransient, "the server has no connection left: lower extract_parallelism or raise max_connections"},
+    {"53300", ErrorKind::kTransient,
+     "the server has no connection left: lower extract_parallelism or raise max_connections"},
     {"53400", ErrorKind::kExhausted, ""},
     {"53", ErrorKind::kExhausted, ""},
     {"54", ErrorKind::kUnsupported, ""},
-    {"55P03", ErrorKind::kTransient, "another session holds or waits for a lock on the table (DROP, ALTER, TRUNCATE …): run again when it is done"},
+    {"55P03", ErrorKind::kTransient,
+     "another session holds or waits for a lock on the table (DROP, ALTER, TRUNCATE …): run again when it is done"},
     {"55006", ErrorKind::kTransient, ""},
     {"55000", ErrorKind::kInvalidInput, ""},
     {"57014", ErrorKind::kTransient, "a statement timeout or an administrator cancelled the statement"},
@@ -54,7 +58,7 @@ constexpr Rule kRules[] = {
     {"72000", ErrorKind::kTransient, ""},  // snapshot too old
     {"XX001", ErrorKind::kData, "the server reports corrupted data: see its log"},
     {"XX002", ErrorKind::kData, "the server reports a corrupted index: see its log"},
-    {"P0", ErrorKind::kData, ""},          // raised by a function or trigger
+    {"P0", ErrorKind::kData, ""},  // raised by a function or trigger
 };
 
 const Rule* FindRule(std::string_view sqlstate) {
@@ -114,10 +118,12 @@ Error ConnectError(std::string_view display, std::string_view verbose, bool had_
     error.kind = KindOfSqlState(code);
     error.fix = FixOfSqlState(code);
     // A login that fails because the server wants (or refuses) TLS is not about the password.
-    if (code == "28000" && Has(message, "no encryption")) error.fix = "the server wants TLS: add ?sslmode=require or verify-full";
+    if (code == "28000" && Has(message, "no encryption"))
+      error.fix = "the server wants TLS: add ?sslmode=require or verify-full";
     if (error.kind == ErrorKind::kAuth && had_percent_sequences) {
-      error.fix += "; a value filled into the address holds %XX sequences, which are taken as they stand: use the filter "
-                   "urldecode if the secret is percent-encoded";
+      error.fix +=
+          "; a value filled into the address holds %XX sequences, which are taken as they stand: use the filter "
+          "urldecode if the secret is percent-encoded";
     }
   } else if (Has(message, "server does not support SSL") || Has(message, "certificate") || Has(message, "SSL error") ||
              Has(message, "root certificate")) {
@@ -129,8 +135,8 @@ Error ConnectError(std::string_view display, std::string_view verbose, bool had_
   } else if (Has(message, "could not translate host name")) {
     error.kind = Has(message, "Temporary failure") ? ErrorKind::kTransient : ErrorKind::kNotFound;
     error.fix = "check the host in the address";
-  } else if (Has(message, "invalid connection option") || Has(message, "invalid value for") || Has(message, "invalid port") ||
-             (Has(message, "invalid ") && Has(message, " value:"))) {
+  } else if (Has(message, "invalid connection option") || Has(message, "invalid value for") ||
+             Has(message, "invalid port") || (Has(message, "invalid ") && Has(message, " value:"))) {
     error.kind = ErrorKind::kInvalidInput;
   } else if (Has(message, "Connection refused") || Has(message, "No such file or directory")) {
     error.fix = "check host and port, and that the server runs";

@@ -10,8 +10,8 @@ namespace nilus::postgres {
 namespace {
 
 struct TypeCase {
-  std::string type;              // of the column
-  std::string logical;           // what it becomes
+  std::string type;                 // of the column
+  std::string logical;              // what it becomes
   std::vector<std::string> values;  // SQL expressions
   // How the server prints the value in our canonical text; misfits are compared with value::text.
   std::string canonical = "{}::text";
@@ -26,7 +26,8 @@ const std::string kIsoDate =
 const std::string kIsoTime = "to_char({}, 'HH24:MI:SS') || replace(to_char({}, '.US'), '.000000', '')";
 
 std::string Replace(std::string text, const std::string& with) {
-  for (size_t at = text.find("{}"); at != std::string::npos; at = text.find("{}", at + with.size())) text.replace(at, 2, with);
+  for (size_t at = text.find("{}"); at != std::string::npos; at = text.find("{}", at + with.size()))
+    text.replace(at, 2, with);
   return text;
 }
 
@@ -40,37 +41,54 @@ std::vector<TypeCase> Cases() {
       {"xid", "bigint", {"'4294967295'", "'3'"}},
       {"cid", "bigint", {"'4294967295'"}},
       {"float8", "double", {"'1e308'", "1.5", "'-0.5'", "0.1", "123456789"}},
-      {"numeric(15,2)", "decimal(15,2)", {"0", "12.34", "-12.34", "9999999999999.99", "-9999999999999.99", "0.01", "'NaN'"}},
+      {"numeric(15,2)",
+       "decimal(15,2)",
+       {"0", "12.34", "-12.34", "9999999999999.99", "-9999999999999.99", "0.01", "'NaN'"}},
       {"numeric(4,4)", "decimal(4,4)", {"0.1234", "-0.9999", "0.0001"}},
       {"numeric(38,0)", "decimal(38,0)", {"99999999999999999999999999999999999999", "-1", "100000000000000000000"}},
       {"numeric(38,38)", "decimal(38,38)", {"0.12345678901234567890123456789012345678"}},
       {"numeric(3,-2)", "decimal(5,0)", {"99900", "-100", "12345"}},
       {"numeric(3,5)", "decimal(5,5)", {"0.00999", "-0.00001"}},
-      {"numeric", "decimal(38,9)",
+      {"numeric",
+       "decimal(38,9)",
        {"1", "-1.5", "0.000000001", "0.0000000001", "'NaN'", "1e40", "-1e28", "12345678901234567890123456789.123456789",
         "123456789012345678901234567890.1", "1e-300", "1e1000"},
        "round({}, 9)::text"},
       {"numeric(50,10)", "decimal(38,9)", {"1.5", "1.0000000001", "1e39"}, "round({}, 9)::text"},
       {"money", "decimal(38,9)", {"'12.34'", "'-92233720368547758.08'"}, "round({}::numeric, 9)::text"},
-      {"text", "text", {"''", "'a'", "'Grüße, 世界 🎉'", "repeat('x', 100000)", "E'tab\\tline\\nback\\\\slash'", "''' ; DROP TABLE t; --'"}},
+      {"text",
+       "text",
+       {"''", "'a'", "'Grüße, 世界 🎉'", "repeat('x', 100000)", "E'tab\\tline\\nback\\\\slash'",
+        "''' ; DROP TABLE t; --'"}},
       {"varchar(10)", "text", {"'abc'", "'ü'"}},
       {"char(5)", "text", {"'ab'"}, "format('%s', {})"},
       {"name", "text", {"'a_name'"}},
       {"\"char\"", "text", {"'x'", "''"}},
       {"bytea", "binary", {"'\\x'", "'\\x00ff10'", "decode(repeat('ab', 1000), 'hex')"}, "encode({}, 'hex')"},
-      {"date", "date", {"'2024-02-29'", "'0001-01-01'", "'4713-11-24 BC'", "'0044-03-15 BC'", "'0001-12-31 BC'", "'9999-12-31'", "'12024-01-01'",
-                        "'5874897-12-31'", "'infinity'", "'-infinity'", "'1970-01-01'", "'1999-12-31'"}, kIsoDate},
-      {"time", "time", {"'00:00'", "'23:59:59.999999'", "'12:30:00.5'"}, kIsoTime}, {"time", "time", {"'24:00'"}},
+      {"date",
+       "date",
+       {"'2024-02-29'", "'0001-01-01'", "'4713-11-24 BC'", "'0044-03-15 BC'", "'0001-12-31 BC'", "'9999-12-31'",
+        "'12024-01-01'", "'5874897-12-31'", "'infinity'", "'-infinity'", "'1970-01-01'", "'1999-12-31'"},
+       kIsoDate},
+      {"time", "time", {"'00:00'", "'23:59:59.999999'", "'12:30:00.5'"}, kIsoTime},
+      {"time", "time", {"'24:00'"}},
       {"timetz", "text", {"'12:30:00.5+02'", "'24:00-11:30'"}},
-      {"timestamp", "timestamp_ntz",
-       {"'2024-03-15 10:20:30.123456'", "'1969-12-31 23:59:59.999999'", "'4713-11-24 00:00 BC'", "'0001-01-01'", "'infinity'", "'-infinity'",
-        "'294276-12-31 23:59:59.999999'", "'294247-01-10 04:00:54.775807'", "'294247-01-10 04:00:54.775808'", "'12024-01-01'", "'2016-12-31 23:59:60'"},
+      {"timestamp",
+       "timestamp_ntz",
+       {"'2024-03-15 10:20:30.123456'", "'1969-12-31 23:59:59.999999'", "'4713-11-24 00:00 BC'", "'0001-01-01'",
+        "'infinity'", "'-infinity'", "'294276-12-31 23:59:59.999999'", "'294247-01-10 04:00:54.775807'",
+        "'294247-01-10 04:00:54.775808'", "'12024-01-01'", "'2016-12-31 23:59:60'"},
        kIsoDate + " || 'T' || " + kIsoTime},
-      {"timestamptz", "timestamp",
-       {"'2024-03-15 10:20:30.5+02'", "'infinity'", "'-infinity'", "'294276-12-31 23:59:59+00'", "'0044-03-15 00:00+00 BC'", "'2024-03-31 01:30 Europe/Berlin'"},
+      {"timestamptz",
+       "timestamp",
+       {"'2024-03-15 10:20:30.5+02'", "'infinity'", "'-infinity'", "'294276-12-31 23:59:59+00'",
+        "'0044-03-15 00:00+00 BC'", "'2024-03-31 01:30 Europe/Berlin'"},
        kIsoDate + " || 'T' || " + kIsoTime + " || 'Z'"},
       {"interval", "text", {"'1 year 2 mons 3 days 04:05:06.789'", "'-1 day'", "'0'", "'178000000 years'"}},
-      {"uuid", "text", {"'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11'", "'00000000-0000-0000-0000-000000000000'", "'ffffffff-ffff-ffff-ffff-ffffffffffff'"}},
+      {"uuid",
+       "text",
+       {"'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11'", "'00000000-0000-0000-0000-000000000000'",
+        "'ffffffff-ffff-ffff-ffff-ffffffffffff'"}},
       {"json", "json", {"'{\"a\" :  1, \"a\": [1,2]}'", "'null'", "'\"x\"'"}},
       {"jsonb", "json", {"'{\"a\": 1, \"b\": [1, 2.50, null]}'", "'null'", "'12345678901234567890.5'"}},
       {"xml", "text", {"'<a b=\"c\">d</a>'"}},
@@ -130,9 +148,12 @@ TEST_P(TypesTest, ReadAsTheServerPrintsThem) {
   TestServer* server = TestServer::Shared(GetParam());
   if (server == nullptr) GTEST_SKIP() << "PostgreSQL " << GetParam() << " is not installed";
   Address address = server->NewDatabase();
-  MustExecute(address, "SET TimeZone='UTC'; CREATE TYPE mood AS ENUM ('sad', 'ok', 'très heureux'); CREATE TYPE pair AS (a int, b text);"
-                       "CREATE DOMAIN positive AS int CHECK (VALUE > 0); CREATE DOMAIN more_positive AS positive CHECK (VALUE > 100);"
-                       "CREATE DOMAIN price AS numeric(10,2); CREATE DOMAIN ints AS int[]; CREATE TYPE floatrange AS RANGE (subtype = float8)");
+  MustExecute(
+      address,
+      "SET TimeZone='UTC'; CREATE TYPE mood AS ENUM ('sad', 'ok', 'très heureux'); CREATE TYPE pair AS (a int, b text);"
+      "CREATE DOMAIN positive AS int CHECK (VALUE > 0); CREATE DOMAIN more_positive AS positive CHECK (VALUE > 100);"
+      "CREATE DOMAIN price AS numeric(10,2); CREATE DOMAIN ints AS int[]; CREATE TYPE floatrange AS RANGE (subtype = "
+      "float8)");
   auto session = Connection::Open(address, {});
   ASSERT_TRUE(session.has_value()) << session.error().ToString();
   auto must = [&](const std::string& sql) {
@@ -169,7 +190,8 @@ TEST_P(TypesTest, ReadAsTheServerPrintsThem) {
       } else if (type_case.type == "float8") {
         EXPECT_EQ(std::stod(row["v"] == "NULL" ? "0" : row["v"]), std::stod(server_says("coalesce(v, 0)::text")));
       } else {
-        EXPECT_EQ(row["v"], row["v"] == "NULL" ? server_says("v::text") : server_says(Replace(type_case.canonical, "v")));
+        EXPECT_EQ(row["v"],
+                  row["v"] == "NULL" ? server_says("v::text") : server_says(Replace(type_case.canonical, "v")));
       }
       // Misfits are only what really does not fit.
       std::string text = server_says("v::text");
@@ -180,7 +202,8 @@ TEST_P(TypesTest, ReadAsTheServerPrintsThem) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Servers, TypesTest, testing::Values("15", "18"), [](const auto& tested) { return "Postgres" + tested.param; });
+INSTANTIATE_TEST_SUITE_P(Servers, TypesTest, testing::Values("15", "18"),
+                         [](const auto& tested) { return "Postgres" + tested.param; });
 
 TEST(MapType, PrecisionIsKeptOnRequest) {
   auto name = [](uint32_t oid, int32_t typmod, ReflectionLevel level) {
@@ -201,7 +224,8 @@ TEST(MapType, ExtensionTypesUseTheirOwnSchema) {
   EXPECT_EQ(MapType(geometry, ReflectionLevel::kFull).type.id, TypeId::kBinary);
   geometry.extension = "";  // a type of the users' own with that name
   EXPECT_EQ(MapType(geometry, ReflectionLevel::kFull).select_after, "::pg_catalog.text");
-  EXPECT_EQ(MapType({50001, -1, 'b', 'U', "public", "vector", "vector"}, ReflectionLevel::kFull).type.id, TypeId::kJson);
+  EXPECT_EQ(MapType({50001, -1, 'b', 'U', "public", "vector", "vector"}, ReflectionLevel::kFull).type.id,
+            TypeId::kJson);
 }
 
 }  // namespace

@@ -46,7 +46,8 @@ Decoded DecodeLongNumeric(const uint8_t* bytes, uint32_t length, int precision, 
       digit /= below;
       base = 10'000 / below;
     }
-    if (__builtin_mul_overflow(value, base, &value) || __builtin_add_overflow(value, digit, &value)) return Decoded::kMisfit;
+    if (__builtin_mul_overflow(value, base, &value) || __builtin_add_overflow(value, digit, &value))
+      return Decoded::kMisfit;
   }
   for (; value != 0 && exponent > 0; --exponent) {
     if (__builtin_mul_overflow(value, 10, &value)) return Decoded::kMisfit;

@@ -71,7 +71,8 @@ inline Decoded DecodeNumeric(const uint8_t* bytes, uint32_t length, int precisio
   uint16_t sign = LoadBig16(bytes + 4);
   // Where the last digit stands, in decimal places of the unscaled value.
   int exponent = 4 * (static_cast<int16_t>(LoadBig16(bytes + 2)) - static_cast<int>(count) + 1) + scale;
-  bool is_short = count - 1 < 4 && length == 8 + 2 * count && exponent >= -3 && exponent <= 18 && (sign & ~kNumericNegative) == 0;
+  bool is_short =
+      count - 1 < 4 && length == 8 + 2 * count && exponent >= -3 && exponent <= 18 && (sign & ~kNumericNegative) == 0;
   if (!is_short) {
     if (count == 0 && length == 8 && sign == 0) {
       *unscaled = 0;
@@ -104,10 +105,12 @@ inline Decoded DecodeNumeric(const uint8_t* bytes, uint32_t length, int precisio
       if (last % 10 != 0) return Decoded::kMisfit;
       result = static_cast<Int128>(value * 1'000 + last / 10);
       break;
-    default: result = static_cast<Int128>(value * 10'000 + last) * kPowersOfTen[exponent];
+    default:
+      result = static_cast<Int128>(value * 10'000 + last) * kPowersOfTen[exponent];
   }
-  if (precision <= 18 ? result >= kPowersOfTen[precision]
-                      : precision < 36 && result >= static_cast<Int128>(kPowersOfTen[18]) * kPowersOfTen[precision - 18]) {
+  if (precision <= 18
+          ? result >= kPowersOfTen[precision]
+          : precision < 36 && result >= static_cast<Int128>(kPowersOfTen[18]) * kPowersOfTen[precision - 18]) {
     return Decoded::kMisfit;
   }
   *unscaled = sign != 0 ? -result : result;

@@ -27,9 +27,12 @@ std::vector<uint8_t> Numeric(int weight, uint16_t sign, int display_scale, const
 std::string Decode(const std::vector<uint8_t>& bytes, int precision, int scale) {
   Int128 value = 0;
   switch (DecodeNumeric(bytes.data(), static_cast<uint32_t>(bytes.size()), precision, scale, &value)) {
-    case Decoded::kFits: return FormatDecimal(value, scale);
-    case Decoded::kMisfit: return "misfit " + NumericText(bytes.data(), static_cast<uint32_t>(bytes.size()));
-    case Decoded::kMalformed: return "malformed";
+    case Decoded::kFits:
+      return FormatDecimal(value, scale);
+    case Decoded::kMisfit:
+      return "misfit " + NumericText(bytes.data(), static_cast<uint32_t>(bytes.size()));
+    case Decoded::kMalformed:
+      return "malformed";
   }
   return "";
 }
@@ -47,8 +50,10 @@ TEST(DecodeNumeric, ShortValues) {
 }
 
 TEST(DecodeNumeric, LongValues) {
-  EXPECT_EQ(Decode(Numeric(8, 0, 9, {1234, 5678, 9012, 3456, 7890, 1234, 5678, 9012, 3456, 7890}), 38, 2), "misfit 123456789012345678901234567890123456.789000000");
-  EXPECT_EQ(Decode(Numeric(8, 0, 0, {99, 9999, 9999, 9999, 9999, 9999, 9999, 9999, 9999}), 38, 0), "9999999999999999999999999999999999");
+  EXPECT_EQ(Decode(Numeric(8, 0, 9, {1234, 5678, 9012, 3456, 7890, 1234, 5678, 9012, 3456, 7890}), 38, 2),
+            "misfit 123456789012345678901234567890123456.789000000");
+  EXPECT_EQ(Decode(Numeric(8, 0, 0, {99, 9999, 9999, 9999, 9999, 9999, 9999, 9999, 9999}), 38, 0),
+            "9999999999999999999999999999999999");
   EXPECT_EQ(Decode(Numeric(9, 0, 0, {99, 9999, 9999, 9999, 9999, 9999, 9999, 9999, 9999, 9999}), 38, 0),
             "99999999999999999999999999999999999999");
   EXPECT_EQ(Decode(Numeric(9, 0, 0, {100}), 38, 0), "misfit 1" + std::string(38, '0'));
