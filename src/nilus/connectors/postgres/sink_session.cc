@@ -210,8 +210,19 @@ Status SinkSession::ExecuteStep(const SqlStep& step, std::string_view schema, Co
     NILUS_ASSIGN(bool exists, SchemaExists(schema, stop));
     if (exists) return {};
   }
-  NILUS_ASSIGN(int64_t rows, ExecuteCounting(step.sql, stop));
-  if (counts != nullptr) CountRows(step.effect, rows, counts);
+  auto rows = ExecuteCounting(step.sql, stop);
+  if (!rows) {
+    Error error = std::move(rows).error();
+    if (HasSqlState(error, "55P03") && error.fix.empty()) {
+      error.fix =
+          "another session holds or is making the table or its schema: run again when it has ended, or raise "
+          "lock_timeout";
+    }
+    // Of two sessions that make the same thing at once, one finds it in the catalog's unique index.
+    if (step.sql.starts_with("CREATE ") && HasSqlState(error, "23505")) error.kind = ErrorKind::kConflict;
+    return Failure(std::move(error));
+  }
+  if (counts != nullptr) CountRows(step.effect, *rows, counts);
   return {};
 }
 

@@ -166,6 +166,32 @@ TEST_P(SinkTest, ASecondLoadIsToldWhoHoldsTheFirst) {
   ASSERT_OK(OpenSink()->Open(MakeRequest(IdText(), WriteStrategy::kAppend, "load-2")));
 }
 
+TEST_P(SinkTest, TwoFirstLoadsIntoOneSchemaAtOnce) {
+  WriteRequest a = MakeRequest(IdText(), WriteStrategy::kAppend);
+  WriteRequest b = MakeRequest(IdText(), WriteStrategy::kAppend, "load-2", "u");
+  b.pipeline.value = "tests/another";
+  for (WriteRequest* request : {&a, &b}) request->table.schema = request->pipeline.state_schema = "fresh";
+  auto first = OpenSink();
+  ASSERT_OK(Stage(first.get(), a, {MakeBatch(IdText(), {{"1", "a"}})}));
+  std::jthread committer([&] {
+    while (
+        Select(
+            "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()") ==
+        "0") {
+      std::this_thread::yield();
+    }
+    EXPECT_EQ(ErrorOf(first->Commit(CommitOf(a, 0))), "");
+  });
+  auto second = OpenSink("60");
+  EXPECT_EQ(KindOf(Stage(second.get(), b, {MakeBatch(IdText(), {{"2", "b"}})})), "conflict");
+  committer.join();
+  ASSERT_OK(Stage(second.get(), b, {MakeBatch(IdText(), {{"2", "b"}})}));
+  ASSERT_OK(second->Commit(CommitOf(b, 0)));
+  EXPECT_EQ(Rows("fresh.t"), "(1,a)");
+  EXPECT_EQ(Rows("fresh.u"), "(2,b)");
+  EXPECT_EQ(Rows("fresh._nilus_state", "t.version"), "1 1");
+}
+
 TEST_P(SinkTest, WaitingForTheLockEndsWithAStop) {
   auto first = OpenSink();
   ASSERT_OK(first->Open(MakeRequest(IdText(), WriteStrategy::kAppend)));
