@@ -19,7 +19,9 @@ struct RoleResult {
 RoleResult Judge(std::string_view role, Result<std::vector<CheckItem>> items) {
   RoleResult result{role, true, {}};
   if (!items) {
-    result.items.push_back({"connect", false, items.error().ToString()});
+    const Error& error = items.error();
+    result.items.push_back(
+        {"connect", false, error.fix.empty() ? error.message : error.message + "\nfix: " + error.fix});
   } else {
     result.items = *std::move(items);
   }
@@ -81,6 +83,10 @@ class Check final : public Command {
     for (const RoleResult& result : results) {
       context.out.Write(fmt::format("  as a {}: {}\n", result.role, result.usable ? "usable" : "not usable"));
       for (const CheckItem& item : result.items) {
+        std::string detail = EscapeForTerminal(Redact(item.detail), true);
+        for (size_t at = detail.find('\n'); at != std::string::npos; at = detail.find('\n', at + 1)) {
+          detail.insert(at + 1, "           ");
+        }
         context.out.Write(fmt::format("    {:<6} {}{}{}\n", item.ok ? "ok" : "FAILED",
                                       EscapeForTerminal(Redact(item.what)), item.detail.empty() ? "" : ": ",
                                       EscapeForTerminal(Redact(item.detail))));

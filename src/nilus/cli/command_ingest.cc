@@ -101,8 +101,7 @@ class Ingest final : public Command {
     if (Status status = CollectValues(values); !status) return ReportError(context, status.error());
     settings_.progress = ChooseProgress(context, settings_.quiet);
     if (progress_ == "log" && settings_.progress == ProgressMode::kLive) settings_.progress = ProgressMode::kPlain;
-    LoadedManifests loaded =
-        LoadFromFlags(values, "ingest", MakeLoadOptions(context.registry, overrides_, resources_));
+    LoadedManifests loaded = LoadFromFlags(values, "ingest", MakeLoadOptions(context.registry, overrides_, resources_));
     // Without a name the engine keys the state by a hash of addresses and tables: two sources of one table stay apart.
     for (Pipeline& pipeline : loaded.pipelines) pipeline.name.clear();
     return RunPipelines(context, ResolveAll(std::move(loaded), context.registry, /*write_files=*/true), settings_);

@@ -44,9 +44,9 @@ class State final : public Command {
     ReadyManifests ready = ResolveAll(LoadManifests(files, MakeLoadOptions(context.registry, overrides_, resources_)),
                                       context.registry, /*write_files=*/true);
     if (!ready.problems.empty()) return ReportProblems(context, ready.problems, json_);
-    std::vector<const Pipeline*> chosen;
+    std::vector<const ReadyPipeline*> chosen;
     for (const ReadyPipeline& item : ready.pipelines) {
-      if (!node_ || item.pipeline.node == *node_ || item.pipeline.name == *node_) chosen.push_back(&item.pipeline);
+      if (!node_ || item.pipeline.node == *node_ || item.pipeline.name == *node_) chosen.push_back(&item);
     }
     if (chosen.empty()) {
       return ReportError(context,
@@ -61,18 +61,19 @@ class State final : public Command {
   }
 
  private:
-  int Answer(Context& context, const std::vector<const Pipeline*>& pipelines) const {
+  int Answer(Context& context, const std::vector<const ReadyPipeline*>& chosen) const {
     nlohmann::ordered_json answers = nlohmann::ordered_json::array();
-    RunOptions options;
-    options.stop = context.stop;
-    for (const Pipeline* pipeline : pipelines) {
+    for (const ReadyPipeline* ready : chosen) {
+      const Pipeline* pipeline = &ready->pipeline;
       if (std::optional<Error> refusal = RefuseToRun(*pipeline)) return ReportError(context, *refusal, true);
-      Result<StateReport> before = ShowState(*pipeline, context.registry, options);
+      Result<RunOptions> options = MakeRunOptions(context, *ready);
+      if (!options) return ReportError(context, options.error());
+      Result<StateReport> before = ShowState(*pipeline, context.registry, *options);
       if (!before) return ReportError(context, InContext(DisplayName(*pipeline), before.error()));
       StateReport state = *before;
       if (action_ != "show") {
-        Result<StateReport> after = action_ == "set" ? SetState(*pipeline, context.registry, options, value_)
-                                                     : ResetState(*pipeline, context.registry, options);
+        Result<StateReport> after = action_ == "set" ? SetState(*pipeline, context.registry, *options, value_)
+                                                     : ResetState(*pipeline, context.registry, *options);
         if (!after) return ReportError(context, InContext(DisplayName(*pipeline), after.error()));
         state = *after;
         if (!before->position.empty() && !json_) {

@@ -1,5 +1,6 @@
 #include "nilus/cli/run_pipelines.h"
 
+#include <cstdlib>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <utility>
@@ -20,6 +21,7 @@ using Json = nlohmann::ordered_json;
 struct Outcome {
   int code = kDone;
   Json json;
+  std::string next_step;  // of a run that succeeded
 };
 
 Json ErrorJson(const Pipeline& pipeline, const Error& error) {
@@ -33,9 +35,7 @@ Outcome Refuse(Context& context, const Pipeline& pipeline, const Error& error) {
   return {ReportError(context, InContext(DisplayName(pipeline), error), true), ErrorJson(pipeline, error)};
 }
 
-Outcome Plan(Context& context, const Pipeline& pipeline, const RunSettings& settings) {
-  RunOptions options;
-  options.stop = context.stop;
+Outcome Plan(Context& context, const Pipeline& pipeline, const RunOptions& options, const RunSettings& settings) {
   Result<PlanReport> plan = PlanPipeline(pipeline, context.registry, options);
   if (!plan) {
     return {ReportError(context, InContext(DisplayName(pipeline), plan.error())), ErrorJson(pipeline, plan.error())};
@@ -44,31 +44,35 @@ Outcome Plan(Context& context, const Pipeline& pipeline, const RunSettings& sett
   return {kDone, settings.json ? Json::parse(ToJson(*plan)) : Json()};
 }
 
-Outcome Run(Context& context, const Pipeline& pipeline, const RunSettings& settings) {
+Outcome Run(Context& context, const Pipeline& pipeline, RunOptions options, const RunSettings& settings) {
   SetLogLevel(settings.debug   ? LogLevel::kDebug
               : settings.quiet ? LogLevel::kError
                                : pipeline.log_level.value_or(LogLevel::kWarning));
   Progress progress;
-  RunOptions options;
   options.progress = &progress;
-  options.stop = context.stop;
   RunReport report;
   {
     ProgressView view(context, progress, DisplayName(pipeline), settings.progress);
     report = RunPipeline(pipeline, context.registry, options);
   }
+  report.name = DisplayName(pipeline);
   Outcome outcome{nilus::ExitCode(report), settings.json ? Json::parse(ToJson(report)) : Json()};
   if (!settings.quiet) {
     for (const std::string& warning : report.warnings) Warn(context, warning);
   }
   if (report.error) {
     Error error{report.error->kind, report.error->message, report.error->fix};
-    std::string where = DisplayName(pipeline);
+    std::string where = report.name;
     if (!report.error->phase.empty()) where += ", " + report.error->phase;
     if (!report.error->table.empty()) where += " of " + report.error->table;
     ReportError(context, InContext(where, std::move(error)), true);
   } else if (!settings.json && !settings.quiet) {
     context.out.Write(RenderRunSummary(context, report, pipeline));
+    context.out.Flush();  // keeps its place among the lines on err
+    outcome.next_step = RenderNextStep(report, pipeline);
+  } else if (!settings.quiet) {
+    context.err.Write(
+        fmt::format("{}: done in {}\n", EscapeForTerminal(Redact(report.name)), FormatSeconds(report.seconds)));
   }
   return outcome;
 }
@@ -80,6 +84,23 @@ std::string NodeKey(const Pipeline& pipeline, const std::string& node) {
 }
 
 }  // namespace
+
+Result<RunOptions> MakeRunOptions(const Context& context, const ReadyPipeline& ready) {
+  RunOptions options;
+  options.stop = context.stop;
+  options.variables = ready.resolved.variables;
+  constexpr const char* kRetryAttempts = "NILUS_RETRY_ATTEMPTS";
+  if (const char* text = std::getenv(kRetryAttempts); text != nullptr && *text != '\0') {
+    constexpr int64_t kMostAttempts = 100;
+    std::optional<int64_t> attempts = ParseInteger(text);
+    if (!attempts || *attempts < 1 || *attempts > kMostAttempts) {
+      return FailWithFix(ErrorKind::kInvalidInput, "set it to a number from 1 (no second attempt) to 100, or unset it",
+                         "the variable {} is no number of attempts", kRetryAttempts);
+    }
+    options.retry.max_attempts = static_cast<int>(*attempts);
+  }
+  return options;
+}
 
 ProgressMode ChooseProgress(const Context& context, bool quiet) {
   if (quiet) return ProgressMode::kNone;
@@ -101,6 +122,7 @@ int RunPipelines(Context& context, ReadyManifests manifests, const RunSettings& 
                                       "a pipeline is a document of `type: nilus`, `workflow` or `service`"});
   }
   int code = kDone;
+  std::string next_step;
   std::set<std::string> failed;
   Json runs = Json::array();
   for (ReadyPipeline& ready : manifests.pipelines) {
@@ -118,11 +140,15 @@ int RunPipelines(Context& context, ReadyManifests manifests, const RunSettings& 
                        Error{ErrorKind::kCancelled, fmt::format("skipped, because `{}` did not succeed", missing), {}});
     } else if (std::optional<Error> refusal = RefuseToRun(pipeline)) {
       outcome = Refuse(context, pipeline, *refusal);
+    } else if (Result<RunOptions> options = MakeRunOptions(context, ready); !options) {
+      return ReportError(context, options.error());
     } else {
-      outcome = settings.dry_run ? Plan(context, pipeline, settings) : Run(context, pipeline, settings);
+      outcome =
+          settings.dry_run ? Plan(context, pipeline, *options, settings) : Run(context, pipeline, *options, settings);
     }
     if (outcome.code != kDone) failed.insert(NodeKey(pipeline, pipeline.node));
     if (code == kDone || outcome.code == kInterrupted) code = outcome.code;
+    if (!outcome.next_step.empty()) next_step = std::move(outcome.next_step);
     runs.push_back(std::move(outcome.json));
     ready.resolved.secret_folder.reset();  // its secrets are needed no longer
   }

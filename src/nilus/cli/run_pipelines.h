@@ -9,6 +9,7 @@
 #include "nilus/cli/manifests.h"
 #include "nilus/cli/progress_view.h"
 #include "nilus/engine/report.h"
+#include "nilus/engine/run.h"
 
 namespace nilus::cli {
 
@@ -26,6 +27,10 @@ ProgressMode ChooseProgress(const Context& context, bool quiet);
 // Problems first (exit code 2, nothing runs), then every pipeline. A pipeline that depends on one that failed is
 // skipped; others still run. Returns the first exit code that is not kDone.
 int RunPipelines(Context& context, ReadyManifests manifests, const RunSettings& settings);
+
+// What the engine is told about a pipeline beside its manifest: variables, the stop request, and
+// $NILUS_RETRY_ATTEMPTS (1 to 100 attempts of a run, the first included; kInvalidInput when it is none).
+Result<RunOptions> MakeRunOptions(const Context& context, const ReadyPipeline& ready);
 
 // Only batch pipelines run yet: says so about the others.
 std::optional<Error> RefuseToRun(const Pipeline& pipeline);

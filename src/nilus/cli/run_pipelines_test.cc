@@ -2,6 +2,7 @@
 #include "nilus/cli/run_pipelines.h"
 
 #include <gmock/gmock.h>
+#include <stdlib.h>
 
 #include <nlohmann/json.hpp>
 
@@ -127,11 +128,12 @@ TEST(RunPipelines, NothingRunsWhenOneFileIsWrong) {
 
 TEST(RunPipelines, ModesThatComeLaterAreRefusedNotIgnored) {
   TestFolder folder;
-  std::string file = folder.Write("c.yaml",
-                                  "name: c\nversion: v1alpha\ntype: nilus\nspec:\n  type: cdc\n"
-                                  "  source: {address: \"postgresql://u@127.0.0.1:1/d\", options: {source_table: public.t}, "
-                                  "cdc: {topic.prefix: shop}}\n"
-                                  "  sink: {address: \"postgresql://u@127.0.0.1:1/d\", options: {dest_table: raw}}\n");
+  std::string file =
+      folder.Write("c.yaml",
+                   "name: c\nversion: v1alpha\ntype: nilus\nspec:\n  type: cdc\n"
+                   "  source: {address: \"postgresql://u@127.0.0.1:1/d\", options: {source_table: public.t}, "
+                   "cdc: {topic.prefix: shop}}\n"
+                   "  sink: {address: \"postgresql://u@127.0.0.1:1/d\", options: {dest_table: raw}}\n");
   TestProgram program;
   for (const Connector* connector : AllConnectors().all()) program.registry.Add(*connector);
   EXPECT_EQ(program.Run({"validate", file}), kDone) << program.err.text();
@@ -162,6 +164,30 @@ TEST(RunPipelines, DryRunPlansAndLoadsNothing) {
   TestProgram machine;
   EXPECT_EQ(machine.Run({"plan", file, "--json"}), kDone);
   EXPECT_EQ(json::parse(machine.out.text()).at("dest_table"), "main.a");
+}
+
+TEST(RunPipelines, TheNextStepIsSaidOnceAndTheEndToo) {
+  TestFolder folder;
+  std::string a = folder.Write("a.yaml", FakeManifest("a", "1", "x"));
+  std::string b = folder.Write("b.yaml", FakeManifest("b", "2", "x"));
+  TestProgram program;
+  EXPECT_EQ(program.Run({"run", a, b}), kDone);
+  EXPECT_EQ(program.out.text().find("next: "), program.out.text().rfind("next: ")) << program.out.text();
+  TestProgram machine;
+  EXPECT_EQ(machine.Run({"run", a, "--json"}), kDone);
+  EXPECT_THAT(machine.err.text(), AllOf(HasSubstr("a: started"), HasSubstr("a: done in ")));
+}
+
+TEST(RunPipelines, AttemptsComeFromTheEnvironmentAndAreChecked) {
+  TestFolder folder;
+  std::string file = folder.Write("a.yaml", FakeManifest("a", "1", "x"));
+  ::setenv("NILUS_RETRY_ATTEMPTS", "many", 1);
+  TestProgram wrong;
+  EXPECT_EQ(wrong.Run({"run", file}), kWrongInput);
+  EXPECT_THAT(wrong.err.text(), HasSubstr("NILUS_RETRY_ATTEMPTS"));
+  ::setenv("NILUS_RETRY_ATTEMPTS", "1", 1);
+  EXPECT_EQ(TestProgram().Run({"run", file}), kDone);
+  ::unsetenv("NILUS_RETRY_ATTEMPTS");
 }
 
 TEST(RunPipelines, SetChangesAValue) {

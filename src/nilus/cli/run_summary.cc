@@ -9,6 +9,8 @@
 namespace nilus::cli {
 namespace {
 
+constexpr int kLongestSource = 60;  // columns of a query that are shown
+
 std::string Safe(std::string_view text) { return EscapeForTerminal(Redact(text)); }
 
 // The address as the manifest has it when that shows no secret (placeholders do not), else as it may be shown.
@@ -37,7 +39,11 @@ std::string QuoteTable(std::string_view table) {
   return QuoteIdentifier(table.substr(0, dot)) + "." + QuoteIdentifier(table.substr(dot + 1));
 }
 
+// What became of the rows, when that is more than "all were inserted".
 std::string Counts(const TableReport& table) {
+  if (table.rows_inserted == table.rows_out && table.rows_updated + table.rows_deleted == 0 &&
+      table.rows_in == table.rows_out)
+    return {};
   std::string text;
   auto add = [&](int64_t count, std::string_view what) {
     if (count > 0) text += fmt::format("{}{} {}", text.empty() ? "" : ", ", FormatCount(count), what);
@@ -63,10 +69,10 @@ std::string ShellQuote(std::string_view text) {
 std::string RenderRunSummary(const Context& context, const RunReport& report, const Pipeline& pipeline) {
   std::string text;
   for (const TableReport& table : report.tables) {
-    text +=
-        fmt::format("{} {}: {} from {} to {} ({}) in {}\n", Styled(context, Style::kGreen, "done"), Safe(DisplayName(pipeline)),
-                    FormatRows(table.rows_out), Safe(table.source), Styled(context, Style::kBold, Safe(table.name)),
-                    report.strategy, FormatSeconds(report.seconds));
+    text += fmt::format("{} {}: {} from {} to {} ({}) in {}\n", Styled(context, Style::kGreen, "done"),
+                        Safe(DisplayName(pipeline)), FormatRows(table.rows_out),
+                        FitWidth(Safe(table.source), kLongestSource), Styled(context, Style::kBold, Safe(table.name)),
+                        report.strategy, FormatSeconds(report.seconds));
     if (std::string counts = Counts(table); !counts.empty()) text += "     " + counts + "\n";
     for (const VariantCount& variant : table.variants) {
       text += fmt::format("     {} of `{}` did not fit its type: kept as text in `{}__v_text`\n",
@@ -93,12 +99,14 @@ std::string RenderRunSummary(const Context& context, const RunReport& report, co
   text += fmt::format("     read {}, CPU {}, peak memory {}{}\n", FormatBytes(report.extract.bytes),
                       FormatSeconds(report.cpu_seconds), FormatBytes(report.peak_bytes),
                       report.attempts > 1 ? fmt::format(", {} attempts", report.attempts) : "");
-  if (!report.tables.empty()) {
-    std::string query = "SELECT * FROM " + QuoteTable(report.tables.front().name) + " LIMIT 10";
-    text += fmt::format("next: nilus query {} {}\n", ShellQuote(Safe(DestinationForQuery(report, pipeline))),
-                        ShellQuote(Safe(query)));
-  }
   return text;
+}
+
+std::string RenderNextStep(const RunReport& report, const Pipeline& pipeline) {
+  if (report.tables.empty()) return {};
+  std::string query = "SELECT * FROM " + QuoteTable(report.tables.front().name) + " LIMIT 10";
+  return fmt::format("next: nilus query {} {}\n", ShellQuote(Safe(DestinationForQuery(report, pipeline))),
+                     ShellQuote(Safe(query)));
 }
 
 std::string RenderPlan(const Context& context, const PlanReport& plan) {

@@ -13,6 +13,9 @@ namespace nilus::cli {
 // What landed where, in two to a few lines. Not for failed runs.
 std::string RenderRunSummary(const Context& context, const RunReport& report, const Pipeline& pipeline);
 
+// "next: nilus query …", a command that shows what landed; empty when nothing did.
+std::string RenderNextStep(const RunReport& report, const Pipeline& pipeline);
+
 std::string RenderPlan(const Context& context, const PlanReport& plan);
 std::string RenderState(const StateReport& state);
 
