@@ -249,5 +249,21 @@ TEST_F(BatchStreamTest, StatementThatReadsOnlyTheStartDoesNotHang) {
   EXPECT_EQ(**connection_.QueryValue("SELECT count(*) FROM t"), "5");
 }
 
+// Text is UTF-8 by contract. What breaks the contract must not get into a file, nor break the database.
+TEST_F(BatchStreamTest, InvalidUtf8IsADataErrorAndHarmsNothing) {
+  for (const std::string& text : {std::string("\xff\xfe short"), std::string("a longer text with a broken \xc3\x28 in it")}) {
+    BatchBuilder builder(NumberSchema());
+    builder.column(0).Append<int64_t>(1);
+    builder.column(1).AppendBytes(text);
+    builder.FinishRow();
+    auto stream = Start("CREATE TABLE broken AS SELECT * FROM ");
+    ASSERT_TRUE(stream->Push(builder.Finish()));
+    auto result = stream->Finish();
+    ASSERT_FALSE(result);
+    EXPECT_EQ(result.error().kind, ErrorKind::kData) << result.error().ToString();
+    EXPECT_TRUE(connection_.Execute("SELECT 1"));
+  }
+}
+
 }  // namespace
 }  // namespace nilus::duck

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -152,30 +153,44 @@ TEST(Database, MissingFilesAndFoldersAreNotFound) {
   EXPECT_EQ(KindOf(opened), ErrorKind::kInvalidInput) << opened.error().ToString();
 }
 
-// The lock as another process would hold it. The child does nothing but system calls between fork and _exit.
+// What another process does in the test below: this program, asked for this test alone. Holds the lock until its standard
+// input ends.
+TEST(OtherProcess, DISABLED_HoldsTheLock) {
+  int file = open(std::getenv("NILUS_TEST_FILE"), O_RDWR);
+  struct flock lock = {};
+  lock.l_type = F_WRLCK;
+  lock.l_whence = SEEK_SET;
+  char answer = fcntl(file, F_SETLK, &lock) == 0 ? 'y' : 'n';
+  constexpr int kAnswerTo = 3;
+  ASSERT_EQ(write(kAnswerTo, &answer, 1), 1);
+  ASSERT_EQ(read(0, &answer, 1), 0);
+  close(file);
+}
+
 TEST(Database, FileOfAnotherProcessIsTransientAndNamesIt) {
   TempFolder folder;
   std::string path = folder / "t.duckdb";
   ASSERT_TRUE(Connection::Open(*Database::Open({.path = path}))->Execute("CREATE TABLE t (i INT)"));
   int ready[2];
   int done[2];
-  ASSERT_EQ(pipe(ready), 0);
-  ASSERT_EQ(pipe(done), 0);
-  pid_t child = fork();
-  if (child == 0) {
-    int file = open(path.c_str(), O_RDWR);
-    struct flock lock = {};
-    lock.l_type = F_WRLCK;
-    lock.l_whence = SEEK_SET;
-    char c = fcntl(file, F_SETLK, &lock) == 0 ? 'y' : 'n';
-    [[maybe_unused]] ssize_t told = write(ready[1], &c, 1);
-    close(done[1]);
-    [[maybe_unused]] ssize_t waited = read(done[0], &c, 1);
-    _exit(0);
-  }
-  char c = 0;
-  ASSERT_EQ(read(ready[0], &c, 1), 1);
-  ASSERT_EQ(c, 'y');
+  ASSERT_EQ(pipe2(ready, O_CLOEXEC), 0);
+  ASSERT_EQ(pipe2(done, O_CLOEXEC), 0);
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init(&actions);
+  posix_spawn_file_actions_adddup2(&actions, done[0], 0);
+  posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0);
+  posix_spawn_file_actions_adddup2(&actions, ready[1], 3);
+  std::string program = "/proc/self/exe";
+  std::string filter = "--gtest_filter=OtherProcess.*";
+  std::string disabled = "--gtest_also_run_disabled_tests";
+  char* arguments[] = {program.data(), filter.data(), disabled.data(), nullptr};
+  ASSERT_EQ(setenv("NILUS_TEST_FILE", path.c_str(), 1), 0);
+  pid_t child = 0;
+  ASSERT_EQ(posix_spawn(&child, program.c_str(), &actions, nullptr, arguments, environ), 0);
+  posix_spawn_file_actions_destroy(&actions);
+  char answer = 0;
+  ASSERT_EQ(read(ready[0], &answer, 1), 1);
+  ASSERT_EQ(answer, 'y');
   for (bool read_only : {false, true}) {
     auto opened = Database::Open({.path = path, .read_only = read_only});
     ASSERT_FALSE(opened);

@@ -88,13 +88,13 @@ Status ParquetWriter::State::StartFile(const SchemaPtr& schema) {
   return {};
 }
 
-// The current file has all its rows. Waits while too many others are still being compressed.
+// The current file has all its rows. Waits until there is room for the next one beside those still being compressed.
 Status ParquetWriter::State::CloseCurrent() {
   if (!current) return {};
   current->stream->CloseInput();
   closing.push_back(*std::move(current));
   current.reset();
-  while (static_cast<int>(closing.size()) > options.parallel_files) NILUS_TRY(SettleOldest());
+  while (static_cast<int>(closing.size()) >= options.parallel_files) NILUS_TRY(SettleOldest());
   return {};
 }
 
@@ -124,6 +124,16 @@ Result<std::unique_ptr<ParquetWriter>> ParquetWriter::Open(std::shared_ptr<Datab
   auto state = std::make_unique<State>();
   state->database = std::move(database);
   state->options = std::move(options);
+  ParquetOptions& ours = state->options;
+  // A file holds a row group twice: as DuckDB collects it, and as pages.
+  int64_t files_by_memory = state->database->config().memory_bytes / (4 * ours.row_group_bytes);
+  ours.parallel_files = static_cast<int>(std::clamp<int64_t>(ours.parallel_files, 1, std::max<int64_t>(files_by_memory, 1)));
+  if (ours.file_rows > 0) {
+    int64_t groups = (ours.file_rows + ours.row_group_rows - 1) / ours.row_group_rows;
+    ours.row_group_rows = (ours.file_rows + groups - 1) / groups;  // of one size
+    NILUS_ASSIGN(Connection connection, Connection::Open(state->database));
+    NILUS_TRY(connection.Execute("SET threads = 1"));
+  }
   return std::unique_ptr<ParquetWriter>(new ParquetWriter(std::move(state)));
 }
 

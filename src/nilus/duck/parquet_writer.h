@@ -21,10 +21,10 @@ struct ParquetOptions {
   ParquetCompression compression = ParquetCompression::kZstd;
   int zstd_level = 1;
   int64_t file_rows = 0;               // rows a file holds at most; 0: no limit
-  int64_t row_group_rows = 122'880;    // a row group ends at this many rows …
-  int64_t row_group_bytes = 32 << 20;  // … or about this many uncompressed bytes: what a file being written holds in memory
+  int64_t row_group_rows = 65'536;     // a row group ends at about this many rows …
+  int64_t row_group_bytes = 32 << 20;  // … or this many uncompressed bytes: about half of what a file being written holds in memory
   int64_t queue_bytes = 8 << 20;       // batches waiting for each file being written
-  int parallel_files = 2;              // files being compressed at the same time, beside the one being filled
+  int parallel_files = 2;              // files being written at the same time; fewer when the database has little memory
   std::stop_token stop;
 };
 
@@ -40,7 +40,8 @@ struct WrittenFile {
 // folder is not); a writer destroyed before that removes its files. No rows: no files.
 class ParquetWriter {
  public:
-  // The database (usually one in memory) gives memory and threads; its preserve_insertion_order is off.
+  // The database (usually one in memory) gives the memory; its preserve_insertion_order is off. With file_rows it is set to
+  // one thread: each file has its own, and a second one would only wait.
   static Result<std::unique_ptr<ParquetWriter>> Open(std::shared_ptr<Database> database, ParquetOptions options);
   ~ParquetWriter();
 

@@ -64,6 +64,11 @@ Result<Plan> MakePlan(Connection& connection, const std::string& sql, TextParams
 }  // namespace
 
 struct QueryReader::State {
+  // What still runs would be waited for by the connection's next statement, or its end.
+  ~State() {
+    if (connection != nullptr && !at_end) duckdb_interrupt(connection->handle());
+  }
+
   Connection* connection = nullptr;
   QueryReaderOptions options;
   Plan plan;

@@ -218,5 +218,18 @@ TEST(QueryReader, StopsAndCanBeLeftHalfway) {
   EXPECT_EQ(**connection.QueryValue("SELECT 42"), "42");
 }
 
+TEST(QueryReader, LeftHalfwayItsTransactionGoesOn) {
+  Connection connection = InMemory();
+  ASSERT_TRUE(connection.Execute("CREATE TABLE t AS SELECT range AS id FROM range(300000)"));
+  ASSERT_TRUE(connection.Execute("BEGIN TRANSACTION"));
+  ASSERT_TRUE(connection.Execute("DELETE FROM t WHERE id < 10"));
+  auto reader = QueryReader::Open(connection, "SELECT a.id FROM t a, t b WHERE a.id + b.id > 5", {}, {.page_rows = 1000}, {});
+  ASSERT_TRUE(reader) << reader.error().ToString();
+  ASSERT_TRUE((*reader)->Next({}));
+  (*reader).reset();
+  EXPECT_EQ(**connection.QueryValue("SELECT count(*) FROM t"), "299990");
+  EXPECT_TRUE(connection.Execute("COMMIT"));
+}
+
 }  // namespace
 }  // namespace nilus::duck

@@ -45,15 +45,16 @@ Result<PreparedHandle> Prepare(Connection& connection, const std::string& sql, T
 
 Result<ResultHandle> Run(Connection& connection, duckdb_prepared_statement statement, ResultMode mode,
                          const std::stop_token& stop) {
-  // An interrupt counts only while a statement runs: one that came before the start is caught by the question below, and
-  // one that comes later meets the running statement.
+  // An interrupt counts only while a statement runs: its start clears what came before, so that is asked for again. The
+  // statement is run even then: its tasks may be at work already, and only the run waits for their end.
   std::stop_callback interrupt(stop, [&] { duckdb_interrupt(connection.handle()); });
   duckdb_pending_result raw = nullptr;
   duckdb_state state = mode == ResultMode::kStreaming ? duckdb_pending_prepared_streaming(statement, &raw)
                                                       : duckdb_pending_prepared(statement, &raw);
   PendingHandle pending(raw);
-  if (stop.stop_requested()) return Cancelled();
+  if (stop.stop_requested()) duckdb_interrupt(connection.handle());
   if (state == DuckDBError) {
+    if (stop.stop_requested()) return Cancelled();
     return Failure(MapError(DUCKDB_ERROR_INVALID, TextOr(duckdb_pending_error(raw))));
   }
   ResultHandle result;

@@ -194,6 +194,32 @@ TEST_F(DuckdbSinkTest, ManyRowsOfManyColumnsArrive) {
             (duck::TextRow{"300000", "11250150000", "7"}));
 }
 
+// Both share one DuckDB instance and its threads, and none waits for the other for ever.
+TEST_F(DuckdbSinkTest, SourceAndSinkMayBeOneFile) {
+  Execute("CREATE TABLE numbers AS SELECT range AS id, DATE '1970-01-01' AS d FROM range(500000)");
+  auto sink = Open();
+  auto source = kDuckdbConnector.open_source(*ParseAddress("duckdb:///" + path_, ProcessEnvironment()), OpenContext{});
+  ASSERT_TRUE(source) << source.error().ToString();
+  auto plan = (*source)->Plan({.table = "numbers"});
+  ASSERT_TRUE(plan) << plan.error().ToString();
+  WriteRequest request = Request(IdAndDate(), WriteStrategy::kReplace);
+  auto writer = sink->Open(request);
+  ASSERT_TRUE(writer) << writer.error().ToString();
+  auto reader = (*source)->Open(plan->splits[0]);
+  ASSERT_TRUE(reader) << reader.error().ToString();
+  while (true) {
+    auto batch = (*reader)->Next({});
+    ASSERT_TRUE(batch) << batch.error().ToString();
+    if (!*batch) break;
+    Status written = (*writer)->Write((*batch)->rows);
+    ASSERT_TRUE(written) << written.error().ToString();
+  }
+  ASSERT_TRUE((*writer)->Finish());
+  auto result = sink->Commit(CommitOf(request, 0));
+  ASSERT_TRUE(result) << result.error().ToString();
+  EXPECT_EQ(result->rows_inserted, 500'000);
+}
+
 TEST(CheckAssignable, RefusesOnlyWhatCouldLoseValues) {
   auto allowed = [](Type from, Type to) { return CheckAssignable({"s", "t"}, Field{.name = "c", .type = from}, to).has_value(); };
   auto type = [](TypeId id) { return MakeType(id); };
