@@ -105,8 +105,12 @@ Status Attempt::Execute(const std::vector<std::string>& earlier_loads) {
 
   phase_ = "load";
   progress_->SetPhase(RunPhase::kFinishing);
-  if (writer == nullptr && prepared.destination && !prepared.destination->fields.empty()) {
-    NILUS_ASSIGN(writer, open_writer(*prepared.destination));  // no row told the schema, but the table is there
+  bool makes_anew = job_->strategy == WriteStrategy::kReplace || job_->full_refresh;
+  if (writer == nullptr && makes_anew) {  // no row told the schema: a table that is there loses its rows all the same
+    NILUS_ASSIGN(std::optional<Schema> there, prepared.sink->Describe(job_->table));
+    if (there && !there->fields.empty()) {
+      NILUS_ASSIGN(writer, open_writer(*there));
+    }
   }
   CommitRequest commit{.pipeline = job_->pipeline,
                        .load_id = load_id_,
@@ -207,6 +211,7 @@ void Attempt::ReportMove(const Mover& mover, const Incremental* incremental) {
 // What the load changed about the table, as far as the engine can see.
 void Attempt::ReportSchema(const Preparation& prepared) {
   if (job_->strategy == WriteStrategy::kReplace || job_->full_refresh) return;  // made anew
+  if (prepared.shape->schema().fields.empty()) return;  // nothing came, and nothing was made
   std::string table = job_->table.ToString();
   std::vector<SchemaChange>& changes = report_->schema_changes;
   if (!prepared.destination) {

@@ -129,15 +129,15 @@ void Incremental::SetUpper(const std::optional<Scalar>& upper) { snapshot_upper_
 Result<std::shared_ptr<const Incremental::Bounds>> Incremental::BoundsFor(const Type& type) {
   std::lock_guard lock(mutex_);
   if (bounds_ != nullptr) {
-    const std::optional<Column>& any = bounds_->lower ? bounds_->lower : bounds_->upper;
-    if (any && !SameKind(any->type, type)) {
+    if (!SameKind(bounds_->type, type)) {
       return Fail(ErrorKind::kData, "incremental_key `{}` changed its type from {} to {} while it was read", key_,
-                  any->type.ToString(), type.ToString());
+                  bounds_->type.ToString(), type.ToString());
     }
     return bounds_;
   }
   NILUS_TRY(CheckKeyType(type, key_));
   auto bounds = std::make_shared<Bounds>();
+  bounds->type = type;
   if (range_.lower) {
     NILUS_ASSIGN(bounds->lower, ParseKey(*range_.lower, type));
   }

@@ -58,6 +58,7 @@ class Incremental {
 
  private:
   struct Bounds {                       // one-row columns of the key's type; nothing: open
+    Type type;
     std::optional<Column> lower;
     std::optional<Column> upper;
   };
