@@ -88,8 +88,7 @@ class Check final : public Command {
           detail.insert(at + 1, "           ");
         }
         context.out.Write(fmt::format("    {:<6} {}{}{}\n", item.ok ? "ok" : "FAILED",
-                                      EscapeForTerminal(Redact(item.what)), item.detail.empty() ? "" : ": ",
-                                      EscapeForTerminal(Redact(item.detail))));
+                                      EscapeForTerminal(Redact(item.what)), detail.empty() ? "" : ": ", detail));
       }
     }
   }

@@ -38,6 +38,12 @@ TEST(Check, TellsWhatAnAddressIsGoodFor) {
   EXPECT_EQ(TestProgram().Run({"check", "fake:///3", "--as", "source"}), kDone);
 }
 
+TEST(Check, AFixStandsOnALineOfItsOwn) {
+  TestProgram program;
+  EXPECT_EQ(program.Run({"check", "fake:///broken", "--as", "source"}), kRunFailed);
+  EXPECT_THAT(program.out.text(), HasSubstr("\n           fix: use another one\n"));
+}
+
 TEST(Check, AnswersMachines) {
   TestProgram program;
   EXPECT_EQ(program.Run({"check", "fake:///refuses", "--as", "both", "--json"}), kRunFailed);

@@ -152,6 +152,7 @@ int RunPipelines(Context& context, ReadyManifests manifests, const RunSettings& 
     runs.push_back(std::move(outcome.json));
     ready.resolved.secret_folder.reset();  // its secrets are needed no longer
   }
+  context.out.Write(next_step);
   if (settings.json) {
     Json result =
         runs.size() == 1 ? std::move(runs.front()) : Json{{"is_success", code == kDone}, {"runs", std::move(runs)}};

@@ -172,6 +172,7 @@ TEST(RunPipelines, TheNextStepIsSaidOnceAndTheEndToo) {
   std::string b = folder.Write("b.yaml", FakeManifest("b", "2", "x"));
   TestProgram program;
   EXPECT_EQ(program.Run({"run", a, b}), kDone);
+  EXPECT_THAT(program.out.text(), HasSubstr("next: "));
   EXPECT_EQ(program.out.text().find("next: "), program.out.text().rfind("next: ")) << program.out.text();
   TestProgram machine;
   EXPECT_EQ(machine.Run({"run", a, "--json"}), kDone);
