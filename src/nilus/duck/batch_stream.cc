@@ -33,7 +33,8 @@ struct BatchStream::State {
 void BatchStream::State::RunStatement() {
   auto run = [this]() -> Result<std::vector<TextRow>> {
     NILUS_ASSIGN(PreparedHandle statement, Prepare(*connection, sql, {}));
-    NILUS_ASSIGN(ResultHandle result, Run(*connection, statement.get(), ResultMode::kMaterialized, interrupt.get_token()));
+    NILUS_ASSIGN(ResultHandle result,
+                 Run(*connection, statement.get(), ResultMode::kMaterialized, interrupt.get_token()));
     return TextRowsOf(result);
   };
   try {
@@ -99,14 +100,17 @@ Status BatchStream::PushRows(RecordBatch batch, int64_t first_row, int64_t count
   State& state = *state_;
   if (count == 0) return {};
   if (state.last_columns == nullptr || batch.schema() != state.last_schema) {
-    if (!Accepts(*batch.schema())) return Fail(ErrorKind::kInternal, "a batch has columns that its stream does not have");
+    if (!Accepts(*batch.schema()))
+      return Fail(ErrorKind::kInternal, "a batch has columns that its stream does not have");
     auto columns = std::make_shared<std::vector<int>>();
-    for (const Field& field : state.feed->schema()->fields) columns->push_back(batch.schema()->Find(field.name).value_or(-1));
+    for (const Field& field : state.feed->schema()->fields)
+      columns->push_back(batch.schema()->Find(field.name).value_or(-1));
     state.last_schema = batch.schema();
     state.last_columns = std::move(columns);
   }
   if (state.feed->Push(FedBatch{std::move(batch), first_row, first_row + count, state.last_columns})) return {};
-  return Failure(state.feed->abort_reason().value_or(Error{ErrorKind::kInternal, "rows were pushed behind the end", {}}));
+  return Failure(
+      state.feed->abort_reason().value_or(Error{ErrorKind::kInternal, "rows were pushed behind the end", {}}));
 }
 
 Result<std::vector<TextRow>> BatchStream::Finish() {

@@ -16,10 +16,10 @@
 namespace nilus::duck {
 
 struct BatchStreamOptions {
-  SchemaPtr schema;                  // of the relation; batches are matched to it by name, a missing column is NULL
-  int64_t queue_bytes = 8 << 20;     // batches waiting; Push blocks beyond
-  bool single_thread = false;        // rows reach the statement in arrival order (one scan thread)
-  std::stop_token stop;              // ends statement and Push with kCancelled
+  SchemaPtr schema;               // of the relation; batches are matched to it by name, a missing column is NULL
+  int64_t queue_bytes = 8 << 20;  // batches waiting; Push blocks beyond
+  bool single_thread = false;     // rows reach the statement in arrival order (one scan thread)
+  std::stop_token stop;           // ends statement and Push with kCancelled
 };
 
 // Push, Finish and destruction on one thread. The connection is the stream's alone until it is finished or destroyed.

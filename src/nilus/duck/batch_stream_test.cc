@@ -15,8 +15,8 @@ namespace nilus::duck {
 namespace {
 
 SchemaPtr NumberSchema() {
-  static const SchemaPtr schema =
-      std::make_shared<Schema>(Schema{{Field{.name = "id", .type = MakeType(TypeId::kInt64)}, Field{.name = "v", .type = MakeType(TypeId::kText)}}});
+  static const SchemaPtr schema = std::make_shared<Schema>(Schema{
+      {Field{.name = "id", .type = MakeType(TypeId::kInt64)}, Field{.name = "v", .type = MakeType(TypeId::kText)}}});
   return schema;
 }
 
@@ -24,7 +24,8 @@ RecordBatch Numbers(int64_t first, int64_t count) {
   BatchBuilder builder(NumberSchema());
   for (int64_t row = first; row < first + count; ++row) {
     builder.column(0).Append<int64_t>(row);
-    row % 3 == 0 ? builder.column(1).AppendNull() : builder.column(1).AppendBytes("text that is not inlined " + std::to_string(row));
+    row % 3 == 0 ? builder.column(1).AppendNull()
+                 : builder.column(1).AppendBytes("text that is not inlined " + std::to_string(row));
     builder.FinishRow();
   }
   return builder.Finish();
@@ -32,9 +33,11 @@ RecordBatch Numbers(int64_t first, int64_t count) {
 
 class BatchStreamTest : public testing::Test {
  protected:
-  std::unique_ptr<BatchStream> Start(const std::string& before, const std::string& after = "", BatchStreamOptions options = {}) {
+  std::unique_ptr<BatchStream> Start(const std::string& before, const std::string& after = "",
+                                     BatchStreamOptions options = {}) {
     if (options.schema == nullptr) options.schema = NumberSchema();
-    auto stream = BatchStream::Start(connection_, [&](const std::string& relation) { return before + relation + after; }, options);
+    auto stream = BatchStream::Start(
+        connection_, [&](const std::string& relation) { return before + relation + after; }, options);
     EXPECT_TRUE(stream);
     return *std::move(stream);
   }
@@ -51,7 +54,8 @@ TEST_F(BatchStreamTest, InsertsEveryRowOnce) {
   ASSERT_TRUE(result) << result.error().ToString();
   EXPECT_EQ((*result)[0][0], "200000");
   auto check = connection_.Query(
-      "SELECT count(*), count(DISTINCT id), sum(id), count(v), count(*) FILTER (v = 'text that is not inlined ' || id) FROM t");
+      "SELECT count(*), count(DISTINCT id), sum(id), count(v), count(*) FILTER (v = 'text that is not inlined ' || id) "
+      "FROM t");
   EXPECT_EQ((*check)[0], (TextRow{"200000", "200000", "19999900000", "133333", "133333"}));
 }
 
@@ -70,8 +74,9 @@ TEST_F(BatchStreamTest, PartsOfBatchesKeepValuesAndNulls) {
     ASSERT_TRUE(stream->PushRows(batch, first, std::min(count, 10'000 - first)));
   }
   ASSERT_TRUE(stream->Finish());
-  auto check = connection_.Query("SELECT count(*), sum(id), count(*) FILTER ((v IS NULL) = (id % 3 = 0)), "
-                                 "count(*) FILTER (v = 'text that is not inlined ' || id) FROM t");
+  auto check = connection_.Query(
+      "SELECT count(*), sum(id), count(*) FILTER ((v IS NULL) = (id % 3 = 0)), "
+      "count(*) FILTER (v = 'text that is not inlined ' || id) FROM t");
   EXPECT_EQ((*check)[0], (TextRow{"10000", "49995000", "10000", "6666"}));
 }
 
@@ -106,7 +111,9 @@ TEST_F(BatchStreamTest, ColumnsAreMatchedByNameAndMissingOnesAreNull) {
 // Every type in, every type out.
 TEST_F(BatchStreamTest, TypesRoundTrip) {
   auto schema = std::make_shared<Schema>();
-  auto add = [&](Type type) { schema->fields.push_back(Field{.name = "c" + std::to_string(schema->size()), .type = type}); };
+  auto add = [&](Type type) {
+    schema->fields.push_back(Field{.name = "c" + std::to_string(schema->size()), .type = type});
+  };
   for (int id = 0; id <= static_cast<int>(TypeId::kTimestampNtz); ++id) {
     if (static_cast<TypeId>(id) != TypeId::kDecimal) add(MakeType(static_cast<TypeId>(id)));
   }
@@ -121,19 +128,41 @@ TEST_F(BatchStreamTest, TypesRoundTrip) {
         continue;
       }
       switch (column.type().id) {
-        case TypeId::kBool: column.AppendBool(value > 0); break;
-        case TypeId::kText: column.AppendBytes(std::string(static_cast<size_t>(row % 20), 'x')); break;
-        case TypeId::kJson: column.AppendBytes(fmt::format("[{}]", value)); break;
-        case TypeId::kBinary: column.AppendBytes(std::string(static_cast<size_t>(row % 20), '\0')); break;
-        case TypeId::kFloat32: column.Append<float>(static_cast<float>(value) / 4); break;
-        case TypeId::kFloat64: column.Append<double>(static_cast<double>(value) / 3); break;
-        case TypeId::kDecimal: column.Append<Int128>(value); break;
-        case TypeId::kTime: column.Append<int64_t>(row); break;
+        case TypeId::kBool:
+          column.AppendBool(value > 0);
+          break;
+        case TypeId::kText:
+          column.AppendBytes(std::string(static_cast<size_t>(row % 20), 'x'));
+          break;
+        case TypeId::kJson:
+          column.AppendBytes(fmt::format("[{}]", value));
+          break;
+        case TypeId::kBinary:
+          column.AppendBytes(std::string(static_cast<size_t>(row % 20), '\0'));
+          break;
+        case TypeId::kFloat32:
+          column.Append<float>(static_cast<float>(value) / 4);
+          break;
+        case TypeId::kFloat64:
+          column.Append<double>(static_cast<double>(value) / 3);
+          break;
+        case TypeId::kDecimal:
+          column.Append<Int128>(value);
+          break;
+        case TypeId::kTime:
+          column.Append<int64_t>(row);
+          break;
         default:
           switch (FixedWidth(column.type().id)) {
-            case 2: column.Append<int16_t>(static_cast<int16_t>(value)); break;
-            case 4: column.Append<int32_t>(static_cast<int32_t>(value)); break;
-            default: column.Append<int64_t>(value); break;
+            case 2:
+              column.Append<int16_t>(static_cast<int16_t>(value));
+              break;
+            case 4:
+              column.Append<int32_t>(static_cast<int32_t>(value));
+              break;
+            default:
+              column.Append<int64_t>(value);
+              break;
           }
       }
     }
@@ -144,7 +173,8 @@ TEST_F(BatchStreamTest, TypesRoundTrip) {
   ASSERT_TRUE(stream->Push(batch));
   ASSERT_TRUE(stream->Finish());
   for (const Field& field : schema->fields) {
-    EXPECT_EQ(**connection_.QueryValue("SELECT data_type FROM duckdb_columns() WHERE column_name = " + QuoteLiteral(field.name)),
+    EXPECT_EQ(**connection_.QueryValue("SELECT data_type FROM duckdb_columns() WHERE column_name = " +
+                                       QuoteLiteral(field.name)),
               SqlTypeName(field.type));
   }
   auto reader = QueryReader::Open(connection_, "SELECT * FROM t ORDER BY rowid", {}, {.keep_narrow = true}, {});
@@ -251,7 +281,8 @@ TEST_F(BatchStreamTest, StatementThatReadsOnlyTheStartDoesNotHang) {
 
 // Text is UTF-8 by contract. What breaks the contract must not get into a file, nor break the database.
 TEST_F(BatchStreamTest, InvalidUtf8IsADataErrorAndHarmsNothing) {
-  for (const std::string& text : {std::string("\xff\xfe short"), std::string("a longer text with a broken \xc3\x28 in it")}) {
+  for (const std::string& text :
+       {std::string("\xff\xfe short"), std::string("a longer text with a broken \xc3\x28 in it")}) {
     BatchBuilder builder(NumberSchema());
     builder.column(0).Append<int64_t>(1);
     builder.column(1).AppendBytes(text);

@@ -5,20 +5,33 @@ namespace {
 
 duckdb_type PlainType(TypeId id) {
   switch (id) {
-    case TypeId::kBool: return DUCKDB_TYPE_BOOLEAN;
-    case TypeId::kInt16: return DUCKDB_TYPE_SMALLINT;
-    case TypeId::kInt32: return DUCKDB_TYPE_INTEGER;
-    case TypeId::kInt64: return DUCKDB_TYPE_BIGINT;
-    case TypeId::kFloat32: return DUCKDB_TYPE_FLOAT;
-    case TypeId::kFloat64: return DUCKDB_TYPE_DOUBLE;
-    case TypeId::kDecimal: return DUCKDB_TYPE_DECIMAL;
+    case TypeId::kBool:
+      return DUCKDB_TYPE_BOOLEAN;
+    case TypeId::kInt16:
+      return DUCKDB_TYPE_SMALLINT;
+    case TypeId::kInt32:
+      return DUCKDB_TYPE_INTEGER;
+    case TypeId::kInt64:
+      return DUCKDB_TYPE_BIGINT;
+    case TypeId::kFloat32:
+      return DUCKDB_TYPE_FLOAT;
+    case TypeId::kFloat64:
+      return DUCKDB_TYPE_DOUBLE;
+    case TypeId::kDecimal:
+      return DUCKDB_TYPE_DECIMAL;
     case TypeId::kText:
-    case TypeId::kJson: return DUCKDB_TYPE_VARCHAR;
-    case TypeId::kBinary: return DUCKDB_TYPE_BLOB;
-    case TypeId::kDate: return DUCKDB_TYPE_DATE;
-    case TypeId::kTime: return DUCKDB_TYPE_TIME;
-    case TypeId::kTimestamp: return DUCKDB_TYPE_TIMESTAMP_TZ;
-    case TypeId::kTimestampNtz: return DUCKDB_TYPE_TIMESTAMP;
+    case TypeId::kJson:
+      return DUCKDB_TYPE_VARCHAR;
+    case TypeId::kBinary:
+      return DUCKDB_TYPE_BLOB;
+    case TypeId::kDate:
+      return DUCKDB_TYPE_DATE;
+    case TypeId::kTime:
+      return DUCKDB_TYPE_TIME;
+    case TypeId::kTimestamp:
+      return DUCKDB_TYPE_TIMESTAMP_TZ;
+    case TypeId::kTimestampNtz:
+      return DUCKDB_TYPE_TIMESTAMP;
   }
   return DUCKDB_TYPE_INVALID;
 }
@@ -27,20 +40,34 @@ duckdb_type PlainType(TypeId id) {
 
 std::string SqlTypeName(const Type& type) {
   switch (type.id) {
-    case TypeId::kBool: return "BOOLEAN";
-    case TypeId::kInt16: return "SMALLINT";
-    case TypeId::kInt32: return "INTEGER";
-    case TypeId::kInt64: return "BIGINT";
-    case TypeId::kFloat32: return "FLOAT";
-    case TypeId::kFloat64: return "DOUBLE";
-    case TypeId::kDecimal: return fmt::format("DECIMAL({},{})", type.precision, type.scale);
-    case TypeId::kText: return "VARCHAR";
-    case TypeId::kJson: return "JSON";
-    case TypeId::kBinary: return "BLOB";
-    case TypeId::kDate: return "DATE";
-    case TypeId::kTime: return "TIME";
-    case TypeId::kTimestamp: return "TIMESTAMP WITH TIME ZONE";
-    case TypeId::kTimestampNtz: return "TIMESTAMP";
+    case TypeId::kBool:
+      return "BOOLEAN";
+    case TypeId::kInt16:
+      return "SMALLINT";
+    case TypeId::kInt32:
+      return "INTEGER";
+    case TypeId::kInt64:
+      return "BIGINT";
+    case TypeId::kFloat32:
+      return "FLOAT";
+    case TypeId::kFloat64:
+      return "DOUBLE";
+    case TypeId::kDecimal:
+      return fmt::format("DECIMAL({},{})", type.precision, type.scale);
+    case TypeId::kText:
+      return "VARCHAR";
+    case TypeId::kJson:
+      return "JSON";
+    case TypeId::kBinary:
+      return "BLOB";
+    case TypeId::kDate:
+      return "DATE";
+    case TypeId::kTime:
+      return "TIME";
+    case TypeId::kTimestamp:
+      return "TIMESTAMP WITH TIME ZONE";
+    case TypeId::kTimestampNtz:
+      return "TIMESTAMP";
   }
   return "VARCHAR";
 }

@@ -1,4 +1,5 @@
-// SQL on one connection: statements with bound texts, small results as text. Rows in bulk: query_reader.h, batch_stream.h.
+// SQL on one connection: statements with bound texts, small results as text. Rows in bulk: query_reader.h,
+// batch_stream.h.
 #pragma once
 
 #include <duckdb.h>
@@ -32,7 +33,8 @@ class Connection {
   // One statement; `?` or `$1` take the parameters as VARCHAR (cast them in SQL where the type matters). The number of
   // rows that it inserted, updated or deleted, or that COPY … TO wrote; 0 for others.
   Result<int64_t> Execute(const std::string& sql, TextParams params = {}, std::stop_token stop = {});
-  // All rows of a small result as canonical texts (data/scalar.h); lists, structs and the like are NULL: cast them in SQL.
+  // All rows of a small result as canonical texts (data/scalar.h); lists, structs and the like are NULL: cast them in
+  // SQL.
   Result<std::vector<TextRow>> Query(const std::string& sql, TextParams params = {}, std::stop_token stop = {});
   // The first value of the first row; nothing for no row or NULL.
   Result<TextValue> QueryValue(const std::string& sql, TextParams params = {}, std::stop_token stop = {});

@@ -69,7 +69,8 @@ TEST(Connection, ErrorsSayWhatTheCallerDoesNext) {
 
 TEST(Connection, OutOfMemoryIsExhaustedAndNamesTheSetting) {
   Connection connection = InMemory({.memory_bytes = 16 << 20, .spill_bytes = 1 << 20});
-  auto result = connection.Query("SELECT count(DISTINCT v) FROM (SELECT range || 'some longer text' AS v FROM range(3000000))");
+  auto result =
+      connection.Query("SELECT count(DISTINCT v) FROM (SELECT range || 'some longer text' AS v FROM range(3000000))");
   ASSERT_FALSE(result);
   EXPECT_EQ(result.error().kind, ErrorKind::kExhausted) << result.error().ToString();
   EXPECT_FALSE(result.error().fix.empty());
@@ -153,8 +154,8 @@ TEST(Database, MissingFilesAndFoldersAreNotFound) {
   EXPECT_EQ(KindOf(opened), ErrorKind::kInvalidInput) << opened.error().ToString();
 }
 
-// What another process does in the test below: this program, asked for this test alone. Holds the lock until its standard
-// input ends.
+// What another process does in the test below: this program, asked for this test alone. Holds the lock until its
+// standard input ends.
 TEST(OtherProcess, DISABLED_HoldsTheLock) {
   int file = open(std::getenv("NILUS_TEST_FILE"), O_RDWR);
   struct flock lock = {};

@@ -19,8 +19,8 @@
 namespace nilus::duck {
 namespace {
 
-// Files open in this process, by their real path. DuckDB's lock on a file is between processes only: a second instance on
-// the same file here would damage it, so both users share one instance.
+// Files open in this process, by their real path. DuckDB's lock on a file is between processes only: a second instance
+// on the same file here would damage it, so both users share one instance.
 struct OpenFiles {
   std::mutex mutex;
   std::condition_variable closed;
@@ -37,8 +37,8 @@ Result<std::string> MakeSpillFolder() {
   if (mkdtemp(folder.data()) == nullptr) {  // mode 0700
     int code = errno;
     return FailWithFix(code == ENOSPC ? ErrorKind::kExhausted : ErrorKind::kInvalidInput,
-                       "point TMPDIR to a folder that can be written", "cannot make the temporary folder {}: {}", folder,
-                       std::strerror(code));
+                       "point TMPDIR to a folder that can be written", "cannot make the temporary folder {}: {}",
+                       folder, std::strerror(code));
   }
   return folder;
 }
@@ -70,8 +70,8 @@ Result<std::string> RealPath(const std::string& path) {
   if (error) return Fail(ErrorKind::kInvalidInput, "the path {} cannot be followed: {}", path, error.message());
   std::filesystem::path folder = real.parent_path();
   if (!std::filesystem::is_directory(folder, error)) {
-    return FailWithFix(ErrorKind::kNotFound, "create it, or correct the address", "the folder {} of the database {} does not exist",
-                       folder.string(), path);
+    return FailWithFix(ErrorKind::kNotFound, "create it, or correct the address",
+                       "the folder {} of the database {} does not exist", folder.string(), path);
   }
   return real.string();
 }
@@ -87,7 +87,8 @@ Result<std::shared_ptr<Database>> Database::Open(const DatabaseConfig& config) {
   NILUS_ASSIGN(std::string real_path, RealPath(config.path));
   OpenFiles& files = TheOpenFiles();
   std::unique_lock lock(files.mutex);
-  for (auto found = files.by_path.find(real_path); found != files.by_path.end(); found = files.by_path.find(real_path)) {
+  for (auto found = files.by_path.find(real_path); found != files.by_path.end();
+       found = files.by_path.find(real_path)) {
     std::shared_ptr<Database> open = found->second.lock();
     if (open == nullptr) {  // its last user is closing it and removes the entry when done
       files.closed.wait(lock);
@@ -95,7 +96,8 @@ Result<std::shared_ptr<Database>> Database::Open(const DatabaseConfig& config) {
     }
     if (open->config_.read_only && !config.read_only) {
       return FailWithFix(ErrorKind::kUnsupported, "let source and sink be different files",
-                         "the database {} is being read by this process and cannot be opened for writing as well", config.path);
+                         "the database {} is being read by this process and cannot be opened for writing as well",
+                         config.path);
     }
     return open;
   }
@@ -131,7 +133,8 @@ Result<std::shared_ptr<Database>> Database::OpenNew(const DatabaseConfig& config
   if (duckdb_open_ext(path, &database->handle_, settings.get(), &message) == DuckDBError) {
     Error error = MapError(DUCKDB_ERROR_INVALID, message == nullptr ? "the database cannot be opened" : message);
     duckdb_free(message);
-    return Failure(InContext("opening " + (config.path.empty() ? "a database in memory" : config.path), std::move(error)));
+    return Failure(
+        InContext("opening " + (config.path.empty() ? "a database in memory" : config.path), std::move(error)));
   }
   database->streams_ = std::make_unique<StreamRegistry>();
   NILUS_TRY(RegisterStreamFunction(database->handle_, database->streams_.get()));

@@ -14,12 +14,13 @@ namespace nilus::duck {
 class StreamRegistry;
 
 struct DatabaseConfig {
-  std::string path;                        // empty: in memory
-  bool read_only = false;                  // several processes may then read the file at once
-  int64_t memory_bytes = 256 << 20;        // DuckDB's memory_limit
+  std::string path;                  // empty: in memory
+  bool read_only = false;            // several processes may then read the file at once
+  int64_t memory_bytes = 256 << 20;  // DuckDB's memory_limit
   int threads = 2;
   int64_t spill_bytes = int64_t{64} << 30;  // most that may be spilled to the temporary folder
-  // Rows keep their order through COPY, INSERT … SELECT and results, at the price of memory. Only where order is promised.
+  // Rows keep their order through COPY, INSERT … SELECT and results, at the price of memory. Only where order is
+  // promised.
   bool preserve_insertion_order = false;
 };
 

@@ -73,9 +73,17 @@ void BM_WriteParquet(benchmark::State& state) {
   Report(state, ProcessCpuSeconds() - cpu);
 }
 BENCHMARK(BM_WriteParquet)
-    ->Args({100'000, 1, 1})->Args({100'000, 2, 1})->Args({100'000, 3, 1})->Args({100'000, 2, 3})->Args({100'000, 2, 0})
-    ->Args({1'000'000, 2, 1})->Args({0, 1, 1})->Args({0, 1, 0})
-    ->Unit(benchmark::kMillisecond)->UseRealTime()->Iterations(2);
+    ->Args({100'000, 1, 1})
+    ->Args({100'000, 2, 1})
+    ->Args({100'000, 3, 1})
+    ->Args({100'000, 2, 3})
+    ->Args({100'000, 2, 0})
+    ->Args({1'000'000, 2, 1})
+    ->Args({0, 1, 1})
+    ->Args({0, 1, 0})
+    ->Unit(benchmark::kMillisecond)
+    ->UseRealTime()
+    ->Iterations(2);
 
 // Argument: preserve_insertion_order with one scan thread.
 void BM_Insert(benchmark::State& state) {
@@ -84,7 +92,8 @@ void BM_Insert(benchmark::State& state) {
   for (auto _ : state) {
     Folder folder;
     bool ordered = state.range(0) != 0;
-    auto database = OrDie(Database::Open(DatabaseConfig{.path = folder.path() + "/t.duckdb", .preserve_insertion_order = ordered}));
+    auto database =
+        OrDie(Database::Open(DatabaseConfig{.path = folder.path() + "/t.duckdb", .preserve_insertion_order = ordered}));
     Connection connection = OrDie(Connection::Open(database));
     BatchStreamOptions options{.schema = LineitemSchema(), .single_thread = ordered};
     auto statement = [](const std::string& relation) { return "CREATE TABLE t AS SELECT * FROM " + relation; };

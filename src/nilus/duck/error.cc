@@ -17,21 +17,29 @@ ErrorKind KindOfIo(std::string_view text) {
   if (Contains(text, "No files found") || Contains(text, "No such file") || Contains(text, "does not exist")) {
     return ErrorKind::kNotFound;
   }
-  if (Contains(text, "not a valid DuckDB database") || Contains(text, "Is a directory")) return ErrorKind::kInvalidInput;
+  if (Contains(text, "not a valid DuckDB database") || Contains(text, "Is a directory"))
+    return ErrorKind::kInvalidInput;
   return ErrorKind::kTransient;
 }
 
 ErrorKind KindOf(duckdb_error_type type, std::string_view text) {
   switch (type) {
-    case DUCKDB_ERROR_IO: return KindOfIo(text);
-    case DUCKDB_ERROR_OUT_OF_MEMORY: return ErrorKind::kExhausted;
-    case DUCKDB_ERROR_INTERRUPT: return ErrorKind::kCancelled;
-    case DUCKDB_ERROR_CATALOG: return Contains(text, "does not exist") ? ErrorKind::kNotFound : ErrorKind::kInvalidInput;
-    case DUCKDB_ERROR_TRANSACTION: return ErrorKind::kTransient;
-    case DUCKDB_ERROR_PERMISSION: return ErrorKind::kAuth;
+    case DUCKDB_ERROR_IO:
+      return KindOfIo(text);
+    case DUCKDB_ERROR_OUT_OF_MEMORY:
+      return ErrorKind::kExhausted;
+    case DUCKDB_ERROR_INTERRUPT:
+      return ErrorKind::kCancelled;
+    case DUCKDB_ERROR_CATALOG:
+      return Contains(text, "does not exist") ? ErrorKind::kNotFound : ErrorKind::kInvalidInput;
+    case DUCKDB_ERROR_TRANSACTION:
+      return ErrorKind::kTransient;
+    case DUCKDB_ERROR_PERMISSION:
+      return ErrorKind::kAuth;
     case DUCKDB_ERROR_MISSING_EXTENSION:
     case DUCKDB_ERROR_AUTOLOAD:
-    case DUCKDB_ERROR_NOT_IMPLEMENTED: return ErrorKind::kUnsupported;
+    case DUCKDB_ERROR_NOT_IMPLEMENTED:
+      return ErrorKind::kUnsupported;
     case DUCKDB_ERROR_CONSTRAINT:
     case DUCKDB_ERROR_CONVERSION:
     case DUCKDB_ERROR_OUT_OF_RANGE:
@@ -40,7 +48,8 @@ ErrorKind KindOf(duckdb_error_type type, std::string_view text) {
     case DUCKDB_ERROR_MISMATCH_TYPE:
     case DUCKDB_ERROR_INVALID_TYPE:
     case DUCKDB_ERROR_OBJECT_SIZE:
-    case DUCKDB_ERROR_SEQUENCE: return ErrorKind::kData;
+    case DUCKDB_ERROR_SEQUENCE:
+      return ErrorKind::kData;
     case DUCKDB_ERROR_PARSER:
     case DUCKDB_ERROR_SYNTAX:
     case DUCKDB_ERROR_BINDER:
@@ -51,15 +60,19 @@ ErrorKind KindOf(duckdb_error_type type, std::string_view text) {
     case DUCKDB_ERROR_UNKNOWN_TYPE:
     case DUCKDB_ERROR_PARAMETER_NOT_RESOLVED:
     case DUCKDB_ERROR_PARAMETER_NOT_ALLOWED:
-    case DUCKDB_INVALID_CONFIGURATION: return ErrorKind::kInvalidInput;
+    case DUCKDB_INVALID_CONFIGURATION:
+      return ErrorKind::kInvalidInput;
     // Bad values and bad text of files being read arrive here ("Invalid Input Error: CSV Error on Line: 7 …").
     case DUCKDB_ERROR_INVALID_INPUT:
       return Contains(text, "multiple statements") ? ErrorKind::kInvalidInput : ErrorKind::kData;
     case DUCKDB_ERROR_NETWORK:
     case DUCKDB_ERROR_HTTP:
-    case DUCKDB_ERROR_CONNECTION: return ErrorKind::kTransient;
-    case DUCKDB_ERROR_FATAL: return Contains(text, "No space left") ? ErrorKind::kExhausted : ErrorKind::kTransient;
-    default: return ErrorKind::kInternal;
+    case DUCKDB_ERROR_CONNECTION:
+      return ErrorKind::kTransient;
+    case DUCKDB_ERROR_FATAL:
+      return Contains(text, "No space left") ? ErrorKind::kExhausted : ErrorKind::kTransient;
+    default:
+      return ErrorKind::kInternal;
   }
 }
 
@@ -98,8 +111,10 @@ duckdb_error_type TypeByPrefix(std::string_view text) {
 
 std::string FixFor(ErrorKind kind, duckdb_error_type type, std::string_view text) {
   if (type == DUCKDB_ERROR_OUT_OF_MEMORY) return "raise spec.resources.limits.memory, or lower page_size";
-  if (kind == ErrorKind::kExhausted) return "free disk space there, or point TMPDIR to a larger disk if it is the temporary folder";
-  if (Contains(text, " lock")) return kind == ErrorKind::kTransient ? "end the process that holds the file, or wait for it" : "";
+  if (kind == ErrorKind::kExhausted)
+    return "free disk space there, or point TMPDIR to a larger disk if it is the temporary folder";
+  if (Contains(text, " lock"))
+    return kind == ErrorKind::kTransient ? "end the process that holds the file, or wait for it" : "";
   return {};
 }
 
@@ -109,7 +124,8 @@ Error MapError(duckdb_error_type type, std::string_view message) {
   if (type == DUCKDB_ERROR_INVALID) type = TypeByPrefix(message);
   // Memory that runs out while a transaction commits is reported as an error of the transaction.
   if (Contains(message, "could not allocate block")) type = DUCKDB_ERROR_OUT_OF_MEMORY;
-  // A full disk is a full disk under any type: a failed checkpoint or spill is reported as a transaction or fatal error.
+  // A full disk is a full disk under any type: a failed checkpoint or spill is reported as a transaction or fatal
+  // error.
   ErrorKind kind = Contains(message, "No space left on device") || Contains(message, "max_temp_directory_size")
                        ? ErrorKind::kExhausted
                        : KindOf(type, message);

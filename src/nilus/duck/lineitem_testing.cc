@@ -17,18 +17,22 @@ uint64_t Mix(uint64_t x) {  // splitmix64's finalizer
 }
 
 constexpr std::array<std::string_view, 7> kModes = {"REG AIR", "AIR", "RAIL", "SHIP", "TRUCK", "MAIL", "FOB"};
-constexpr std::array<std::string_view, 4> kInstructions = {"DELIVER IN PERSON", "COLLECT COD", "NONE", "TAKE BACK RETURN"};
-constexpr std::array<std::string_view, 16> kWords = {"furiously", "quickly", "carefully", "blithely", "ironic", "final", "pending",
-                                                     "regular",   "deposits", "requests", "accounts",  "packages", "foxes", "ideas",
-                                                     "theodolites", "platelets"};
+constexpr std::array<std::string_view, 4> kInstructions = {"DELIVER IN PERSON", "COLLECT COD", "NONE",
+                                                           "TAKE BACK RETURN"};
+constexpr std::array<std::string_view, 16> kWords = {
+    "furiously", "quickly",  "carefully", "blithely", "ironic", "final", "pending",     "regular",
+    "deposits",  "requests", "accounts",  "packages", "foxes",  "ideas", "theodolites", "platelets"};
 
 }  // namespace
 
 SchemaPtr LineitemSchema() {
   static const SchemaPtr schema = [] {
     auto made = std::make_shared<Schema>();
-    auto add = [&](const char* name, Type type) { made->fields.push_back(Field{.name = name, .type = type, .nullable = false}); };
-    for (const char* name : {"l_orderkey", "l_partkey", "l_suppkey", "l_linenumber"}) add(name, MakeType(TypeId::kInt64));
+    auto add = [&](const char* name, Type type) {
+      made->fields.push_back(Field{.name = name, .type = type, .nullable = false});
+    };
+    for (const char* name : {"l_orderkey", "l_partkey", "l_suppkey", "l_linenumber"})
+      add(name, MakeType(TypeId::kInt64));
     for (const char* name : {"l_quantity", "l_extendedprice", "l_discount", "l_tax"}) add(name, MakeDecimal(15, 2));
     for (const char* name : {"l_returnflag", "l_linestatus"}) add(name, MakeType(TypeId::kText));
     for (const char* name : {"l_shipdate", "l_commitdate", "l_receiptdate"}) add(name, MakeType(TypeId::kDate));

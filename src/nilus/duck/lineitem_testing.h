@@ -1,4 +1,5 @@
-// A table like TPC-H's lineitem, made up on the spot: 16 columns, the same for the same row numbers. For tests and benchmarks.
+// A table like TPC-H's lineitem, made up on the spot: 16 columns, the same for the same row numbers. For tests and
+// benchmarks.
 #pragma once
 
 #include <cstdint>

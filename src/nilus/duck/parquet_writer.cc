@@ -18,9 +18,12 @@ namespace {
 
 const char* CompressionName(ParquetCompression compression) {
   switch (compression) {
-    case ParquetCompression::kNone: return "uncompressed";
-    case ParquetCompression::kSnappy: return "snappy";
-    case ParquetCompression::kZstd: return "zstd";
+    case ParquetCompression::kNone:
+      return "uncompressed";
+    case ParquetCompression::kSnappy:
+      return "snappy";
+    case ParquetCompression::kZstd:
+      return "zstd";
   }
   return "zstd";
 }
@@ -32,8 +35,8 @@ Result<int64_t> SyncFile(const std::string& path) {
   int code = errno;
   if (file >= 0) close(file);
   if (!good) {
-    return Fail(code == ENOSPC || code == EDQUOT ? ErrorKind::kExhausted : ErrorKind::kTransient, "{} could not be made durable: {}",
-                path, std::strerror(code));
+    return Fail(code == ENOSPC || code == EDQUOT ? ErrorKind::kExhausted : ErrorKind::kTransient,
+                "{} could not be made durable: {}", path, std::strerror(code));
   }
   return int64_t{status.st_size};
 }
@@ -51,7 +54,7 @@ struct ParquetWriter::State {
   std::shared_ptr<Database> database;
   ParquetOptions options;
   int64_t files_started = 0;
-  std::deque<OpenFile> closing;   // have got all their rows, oldest first
+  std::deque<OpenFile> closing;  // have got all their rows, oldest first
   std::optional<OpenFile> current;
   std::vector<WrittenFile> written;
   bool finished = false;
@@ -64,11 +67,13 @@ struct ParquetWriter::State {
 };
 
 std::string ParquetWriter::State::CopyStatement(const std::string& relation, const std::string& path) const {
-  std::string level = options.compression == ParquetCompression::kZstd ? fmt::format(", COMPRESSION_LEVEL {}", options.zstd_level) : "";
+  std::string level =
+      options.compression == ParquetCompression::kZstd ? fmt::format(", COMPRESSION_LEVEL {}", options.zstd_level) : "";
   return fmt::format(
       "COPY (SELECT * FROM {}) TO {} (FORMAT parquet, COMPRESSION {}{}, ROW_GROUP_SIZE {}, ROW_GROUP_SIZE_BYTES {}, "
       "USE_TMP_FILE false)",
-      relation, QuoteLiteral(path), CompressionName(options.compression), level, options.row_group_rows, options.row_group_bytes);
+      relation, QuoteLiteral(path), CompressionName(options.compression), level, options.row_group_rows,
+      options.row_group_bytes);
 }
 
 Status ParquetWriter::State::StartFile(const SchemaPtr& schema) {
@@ -127,7 +132,8 @@ Result<std::unique_ptr<ParquetWriter>> ParquetWriter::Open(std::shared_ptr<Datab
   ParquetOptions& ours = state->options;
   // A file holds a row group twice: as DuckDB collects it, and as pages.
   int64_t files_by_memory = state->database->config().memory_bytes / (4 * ours.row_group_bytes);
-  ours.parallel_files = static_cast<int>(std::clamp<int64_t>(ours.parallel_files, 1, std::max<int64_t>(files_by_memory, 1)));
+  ours.parallel_files =
+      static_cast<int>(std::clamp<int64_t>(ours.parallel_files, 1, std::max<int64_t>(files_by_memory, 1)));
   if (ours.file_rows > 0) {
     int64_t groups = (ours.file_rows + ours.row_group_rows - 1) / ours.row_group_rows;
     ours.row_group_rows = (ours.file_rows + groups - 1) / groups;  // of one size

@@ -16,32 +16,33 @@ namespace nilus::duck {
 enum class ParquetCompression { kNone, kSnappy, kZstd };
 
 struct ParquetOptions {
-  std::string directory;               // exists
-  std::string prefix = "part-";        // files are <prefix><number>.parquet from 1 on, in order of their first rows
+  std::string directory;         // exists
+  std::string prefix = "part-";  // files are <prefix><number>.parquet from 1 on, in order of their first rows
   ParquetCompression compression = ParquetCompression::kZstd;
   int zstd_level = 1;
-  int64_t file_rows = 0;               // rows a file holds at most; 0: no limit
-  int64_t row_group_rows = 65'536;     // a row group ends at about this many rows …
-  int64_t row_group_bytes = 32 << 20;  // … or this many uncompressed bytes: about half of what a file being written holds in memory
-  int64_t queue_bytes = 8 << 20;       // batches waiting for each file being written
-  int parallel_files = 2;              // files being written at the same time; fewer when the database has little memory
+  int64_t file_rows = 0;            // rows a file holds at most; 0: no limit
+  int64_t row_group_rows = 65'536;  // a row group ends at about this many rows …
+  int64_t row_group_bytes =
+      32 << 20;  // … or this many uncompressed bytes: about half of what a file being written holds in memory
+  int64_t queue_bytes = 8 << 20;  // batches waiting for each file being written
+  int parallel_files = 2;         // files being written at the same time; fewer when the database has little memory
   std::stop_token stop;
 };
 
 struct WrittenFile {
   std::string path;
   int64_t rows = 0;
-  int64_t bytes = 0;                   // size of the file
+  int64_t bytes = 0;  // size of the file
 };
 
-// Write, Finish and destruction on one thread; the work is done on others. Rows keep their arrival order, within a file and
-// from file to file, but for file_rows = 0, where one file is written by several threads. A batch whose schema is not
-// covered by the current file's starts a new file. Files are complete and fsynced when Finish has returned them (their
-// folder is not); a writer destroyed before that removes its files. No rows: no files.
+// Write, Finish and destruction on one thread; the work is done on others. Rows keep their arrival order, within a file
+// and from file to file, but for file_rows = 0, where one file is written by several threads. A batch whose schema is
+// not covered by the current file's starts a new file. Files are complete and fsynced when Finish has returned them
+// (their folder is not); a writer destroyed before that removes its files. No rows: no files.
 class ParquetWriter {
  public:
-  // The database (usually one in memory) gives the memory; its preserve_insertion_order is off. With file_rows it is set to
-  // one thread: each file has its own, and a second one would only wait.
+  // The database (usually one in memory) gives the memory; its preserve_insertion_order is off. With file_rows it is
+  // set to one thread: each file has its own, and a second one would only wait.
   static Result<std::unique_ptr<ParquetWriter>> Open(std::shared_ptr<Database> database, ParquetOptions options);
   ~ParquetWriter();
 

@@ -22,7 +22,8 @@ class ParquetWriterTest : public testing::Test {
   std::string Value(const std::string& sql) { return connection_.QueryValue(sql)->value_or("NULL"); }
   std::string AllFiles() { return QuoteLiteral(folder_ / "part-*.parquet"); }
   size_t FilesThere() {
-    return static_cast<size_t>(std::distance(std::filesystem::directory_iterator(folder_.path()), std::filesystem::directory_iterator()));
+    return static_cast<size_t>(
+        std::distance(std::filesystem::directory_iterator(folder_.path()), std::filesystem::directory_iterator()));
   }
 
   TempFolder folder_;
@@ -44,7 +45,9 @@ TEST_F(ParquetWriterTest, FilesHoldTheirRowsInOrder) {
     EXPECT_EQ(file.bytes, static_cast<int64_t>(std::filesystem::file_size(file.path)));
     // l_orderkey is row / 4 + 1.
     EXPECT_EQ(Value(fmt::format("SELECT count(*) FROM read_parquet({}, file_row_number = true) WHERE l_orderkey <> "
-                                "(file_row_number + {}) // 4 + 1", path, first)), "0");
+                                "(file_row_number + {}) // 4 + 1",
+                                path, first)),
+              "0");
     first += file.rows;
   }
   EXPECT_EQ(Value("SELECT count(*) FROM parquet_metadata(" + AllFiles() + ") WHERE compression <> 'ZSTD'"), "0");
@@ -57,7 +60,8 @@ TEST_F(ParquetWriterTest, OneFileWhenNoLimitIsGiven) {
   ASSERT_TRUE(files) << files.error().ToString();
   ASSERT_EQ(files->size(), 1U);
   EXPECT_EQ((*files)[0].rows, 300'000);
-  EXPECT_EQ(Value("SELECT count(*) || '/' || sum(l_orderkey) FROM read_parquet(" + AllFiles() + ")"), "300000/11250150000");
+  EXPECT_EQ(Value("SELECT count(*) || '/' || sum(l_orderkey) FROM read_parquet(" + AllFiles() + ")"),
+            "300000/11250150000");
 }
 
 TEST_F(ParquetWriterTest, NewColumnsStartANewFile) {
@@ -80,7 +84,8 @@ TEST_F(ParquetWriterTest, NewColumnsStartANewFile) {
   ASSERT_EQ(files->size(), 2U);
   EXPECT_EQ((*files)[1].rows, 2);
   EXPECT_EQ(Value("SELECT count(*) || '/' || count(d) || '/' || count(d__v_text) FROM read_parquet(" + AllFiles() +
-                  ", union_by_name = true)"), "12/11/1");
+                  ", union_by_name = true)"),
+            "12/11/1");
 }
 
 TEST_F(ParquetWriterTest, NoRowsMakeNoFilesUnlessAskedFor) {

@@ -41,7 +41,8 @@ std::string WithCasts(const std::string& sql, const Plan& plan) {
     std::string column = fmt::format("c{}", i);
     std::string value = column;
     if (const char* cast = plan.readers[i].cast()) {
-      value = std::string_view(cast) == "CAST" ? fmt::format("CAST({} AS VARCHAR)", column) : fmt::format("{}({})", cast, column);
+      value = std::string_view(cast) == "CAST" ? fmt::format("CAST({} AS VARCHAR)", column)
+                                               : fmt::format("{}({})", cast, column);
     }
     list += fmt::format("{}{} AS {}", i == 0 ? "" : ", ", value, QuoteIdentifier(plan.schema->fields[i].name));
     names += (i == 0 ? "" : ", ") + column;
@@ -129,8 +130,9 @@ int64_t QueryReader::State::RowsThatFit(int64_t rows_so_far, int64_t bytes_so_fa
 QueryReader::QueryReader(std::unique_ptr<State> state) : state_(std::move(state)) {}
 QueryReader::~QueryReader() = default;
 
-Result<std::unique_ptr<QueryReader>> QueryReader::Open(Connection& connection, const std::string& sql, TextParams params,
-                                                       const QueryReaderOptions& options, std::stop_token stop) {
+Result<std::unique_ptr<QueryReader>> QueryReader::Open(Connection& connection, const std::string& sql,
+                                                       TextParams params, const QueryReaderOptions& options,
+                                                       std::stop_token stop) {
   auto state = std::make_unique<State>();
   state->connection = &connection;
   state->options = options;
@@ -161,8 +163,8 @@ Result<std::optional<RecordBatch>> QueryReader::Next(std::stop_token stop) {
     int64_t end = state.next_row + count;
     for (int64_t row = state.next_row; row < end; ++row) bytes += state.row_bytes[static_cast<size_t>(row)];
     for (size_t i = 0; i < state.plan.readers.size(); ++i) {
-      state.plan.readers[i].Append(duckdb_data_chunk_get_vector(state.chunk.get(), i), state.next_row, end, static_cast<int>(i),
-                                   &builder);
+      state.plan.readers[i].Append(duckdb_data_chunk_get_vector(state.chunk.get(), i), state.next_row, end,
+                                   static_cast<int>(i), &builder);
     }
     builder.FinishRows(count);
     state.next_row = end;

@@ -14,18 +14,17 @@
 namespace nilus::duck {
 
 struct QueryReaderOptions {
-  int64_t page_rows = 50'000;       // a batch ends at this many rows …
-  int64_t batch_bytes = 4 << 20;    // … or about this many bytes, whichever comes first; one row always fits
-  bool keep_narrow = false;         // smallint, integer, float stay as they are instead of widening (full_with_precision)
+  int64_t page_rows = 50'000;     // a batch ends at this many rows …
+  int64_t batch_bytes = 4 << 20;  // … or about this many bytes, whichever comes first; one row always fits
+  bool keep_narrow = false;       // smallint, integer, float stay as they are instead of widening (full_with_precision)
 };
 
 // The columns that a query gives, by our types, without running it. DuckDB's other types become, without loss:
 //   (U)TINYINT, SMALLINT, USMALLINT, INTEGER, UINTEGER → bigint (smallint/integer where keep_narrow and they fit)
-//   UBIGINT → decimal(20,0); HUGEINT, UHUGEINT → decimal(38,0), values with more digits in the variant column; BIGNUM → text
-//   TIMESTAMP_S, _MS, _NS → timestamp_ntz (nanoseconds that would lose digits: variant column)
-//   DATE, TIMESTAMP(TZ) infinity → variant column
-//   LIST, ARRAY, STRUCT, MAP, UNION → json; JSON → json; BLOB → binary
-//   UUID, ENUM, INTERVAL, BIT, TIMETZ and all others → text
+//   UBIGINT → decimal(20,0); HUGEINT, UHUGEINT → decimal(38,0), values with more digits in the variant column; BIGNUM →
+//   text TIMESTAMP_S, _MS, _NS → timestamp_ntz (nanoseconds that would lose digits: variant column) DATE, TIMESTAMP(TZ)
+//   infinity → variant column LIST, ARRAY, STRUCT, MAP, UNION → json; JSON → json; BLOB → binary UUID, ENUM, INTERVAL,
+//   BIT, TIMETZ and all others → text
 Result<Schema> DescribeQuery(Connection& connection, const std::string& sql, TextParams params = {},
                              bool keep_narrow = false);
 

@@ -56,15 +56,19 @@ TEST(QueryReader, EveryTypeIsReadWithoutLoss) {
       {"4294967295::UINTEGER", "bigint", "4294967295"},
       {"18446744073709551615::UBIGINT", "decimal(20,0)", "18446744073709551615"},
       {"99999999999999999999999999999999999999::HUGEINT", "decimal(38,0)", "99999999999999999999999999999999999999"},
-      {"100000000000000000000000000000000000000::HUGEINT", "decimal(38,0)", "NULL", "100000000000000000000000000000000000000"},
-      {"(-170141183460469231731687303715884105727)::HUGEINT", "decimal(38,0)", "NULL", "-170141183460469231731687303715884105727"},
-      {"340282366920938463463374607431768211455::UHUGEINT", "decimal(38,0)", "NULL", "340282366920938463463374607431768211455"},
+      {"100000000000000000000000000000000000000::HUGEINT", "decimal(38,0)", "NULL",
+       "100000000000000000000000000000000000000"},
+      {"(-170141183460469231731687303715884105727)::HUGEINT", "decimal(38,0)", "NULL",
+       "-170141183460469231731687303715884105727"},
+      {"340282366920938463463374607431768211455::UHUGEINT", "decimal(38,0)", "NULL",
+       "340282366920938463463374607431768211455"},
       {"1.5::FLOAT", "double", "1.5"},
       {"'NaN'::DOUBLE", "double", "NaN"},
       {"(-1.2)::DECIMAL(4,1)", "decimal(4,1)", "-1.2"},
       {"(-1.2)::DECIMAL(9,2)", "decimal(9,2)", "-1.20"},
       {"(-1.2)::DECIMAL(18,3)", "decimal(18,3)", "-1.200"},
-      {"'-0.00000000000000000000000000000000000001'::DECIMAL(38,38)", "decimal(38,38)", "-0.00000000000000000000000000000000000001"},
+      {"'-0.00000000000000000000000000000000000001'::DECIMAL(38,38)", "decimal(38,38)",
+       "-0.00000000000000000000000000000000000001"},
       {"''::VARCHAR", "text", ""},
       {"'exactly12chr'", "text", "exactly12chr"},
       {"'more than twelve chäracters'", "text", "more than twelve chäracters"},
@@ -120,11 +124,12 @@ TEST(QueryReader, NarrowTypesAreKeptOnRequest) {
 // Nulls, misfits and values over several vectors, in order.
 TEST(QueryReader, RowsKeepTheirPlacesOverManyVectors) {
   Connection connection = InMemory();
-  auto reader = QueryReader::Open(connection,
-                                  "SELECT range AS id, CASE WHEN range % 3 > 0 THEN range || ' of the rows' END AS v, "
-                                  "CASE WHEN range % 5000 = 4999 THEN 'infinity'::DATE WHEN range % 2 = 0 THEN DATE '1970-01-01' + "
-                                  "range::INT END AS d FROM range(20000)",
-                                  {}, {.page_rows = 3000}, {});
+  auto reader = QueryReader::Open(
+      connection,
+      "SELECT range AS id, CASE WHEN range % 3 > 0 THEN range || ' of the rows' END AS v, "
+      "CASE WHEN range % 5000 = 4999 THEN 'infinity'::DATE WHEN range % 2 = 0 THEN DATE '1970-01-01' + "
+      "range::INT END AS d FROM range(20000)",
+      {}, {.page_rows = 3000}, {});
   ASSERT_TRUE(reader) << reader.error().ToString();
   int64_t row = 0;
   int64_t misfits = 0;
@@ -161,8 +166,9 @@ TEST(QueryReader, RowsKeepTheirPlacesOverManyVectors) {
 
 TEST(QueryReader, BatchesEndAtTheirBytesWhateverTheRows) {
   Connection connection = InMemory();
-  auto reader = QueryReader::Open(connection, "SELECT repeat('x', CASE WHEN range = 10 THEN 500000 ELSE 5000 END) AS v FROM range(200)",
-                                  {}, {.batch_bytes = 100'000}, {});
+  auto reader = QueryReader::Open(
+      connection, "SELECT repeat('x', CASE WHEN range = 10 THEN 500000 ELSE 5000 END) AS v FROM range(200)", {},
+      {.batch_bytes = 100'000}, {});
   ASSERT_TRUE(reader);
   int64_t rows = 0;
   int batches = 0;
@@ -189,8 +195,9 @@ TEST(QueryReader, EqualNamesAndTrailingSemicolonsAreReadable) {
 
 TEST(QueryReader, ErrorsInTheMiddleArrive) {
   Connection connection = InMemory();
-  auto reader = QueryReader::Open(connection, "SELECT CAST(CASE WHEN range = 150000 THEN 'bad' ELSE '1' END AS INT) FROM range(200000)",
-                                  {}, {}, {});
+  auto reader = QueryReader::Open(
+      connection, "SELECT CAST(CASE WHEN range = 150000 THEN 'bad' ELSE '1' END AS INT) FROM range(200000)", {}, {},
+      {});
   ErrorKind kind = ErrorKind::kInternal;
   if (!reader) {
     kind = reader.error().kind;
@@ -207,7 +214,8 @@ TEST(QueryReader, ErrorsInTheMiddleArrive) {
 TEST(QueryReader, StopsAndCanBeLeftHalfway) {
   Connection connection = InMemory();
   std::stop_source stop;
-  auto reader = QueryReader::Open(connection, "SELECT range FROM range(100000000)", {}, {.page_rows = 1000}, stop.get_token());
+  auto reader =
+      QueryReader::Open(connection, "SELECT range FROM range(100000000)", {}, {.page_rows = 1000}, stop.get_token());
   ASSERT_TRUE(reader);
   ASSERT_TRUE((*reader)->Next(stop.get_token()));
   stop.request_stop();
@@ -223,7 +231,8 @@ TEST(QueryReader, LeftHalfwayItsTransactionGoesOn) {
   ASSERT_TRUE(connection.Execute("CREATE TABLE t AS SELECT range AS id FROM range(300000)"));
   ASSERT_TRUE(connection.Execute("BEGIN TRANSACTION"));
   ASSERT_TRUE(connection.Execute("DELETE FROM t WHERE id < 10"));
-  auto reader = QueryReader::Open(connection, "SELECT a.id FROM t a, t b WHERE a.id + b.id > 5", {}, {.page_rows = 1000}, {});
+  auto reader =
+      QueryReader::Open(connection, "SELECT a.id FROM t a, t b WHERE a.id + b.id > 5", {}, {.page_rows = 1000}, {});
   ASSERT_TRUE(reader) << reader.error().ToString();
   ASSERT_TRUE((*reader)->Next({}));
   (*reader).reset();

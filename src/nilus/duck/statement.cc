@@ -23,7 +23,8 @@ std::string TextOr(const char* text) { return text == nullptr ? "unknown error" 
 
 Result<PreparedHandle> Prepare(Connection& connection, const std::string& sql, TextParams params) {
   if (sql.find('\0') != std::string::npos) {
-    return Fail(ErrorKind::kInvalidInput, "a name or text in SQL for DuckDB holds a NUL character, which it cannot have there");
+    return Fail(ErrorKind::kInvalidInput,
+                "a name or text in SQL for DuckDB holds a NUL character, which it cannot have there");
   }
   duckdb_prepared_statement raw = nullptr;
   duckdb_state state = duckdb_prepare(connection.handle(), sql.c_str(), &raw);
@@ -35,7 +36,8 @@ Result<PreparedHandle> Prepare(Connection& connection, const std::string& sql, T
     return Fail(ErrorKind::kInvalidInput, "the statement has {} parameters, {} were given", wanted, params.size());
   }
   for (size_t i = 0; i < params.size(); ++i) {
-    state = params[i] ? duckdb_bind_varchar_length(raw, i + 1, params[i]->data(), params[i]->size()) : duckdb_bind_null(raw, i + 1);
+    state = params[i] ? duckdb_bind_varchar_length(raw, i + 1, params[i]->data(), params[i]->size())
+                      : duckdb_bind_null(raw, i + 1);
     if (state == DuckDBError) {
       return Failure(MapError(DUCKDB_ERROR_INVALID, TextOr(duckdb_prepare_error(raw))));
     }
@@ -86,7 +88,8 @@ Result<std::vector<TextRow>> TextRowsOf(ResultHandle& result) {
       TextRow texts;
       for (int i = 0; i < batch.schema()->size(); ++i) {
         const Column& column = batch.column(i);
-        bool is_variant = !batch.schema()->fields[static_cast<size_t>(i)].variant_of.empty();  // of the column before it
+        bool is_variant =
+            !batch.schema()->fields[static_cast<size_t>(i)].variant_of.empty();  // of the column before it
         if (!is_variant) texts.emplace_back();
         if (column.IsNull(row)) continue;
         AppendCellText(column, row, &texts.back().emplace());

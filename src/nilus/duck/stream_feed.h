@@ -1,5 +1,5 @@
-// What stands between the thread that pushes batches and the DuckDB threads that scan them: a bounded queue with an end,
-// and an abort from either side.
+// What stands between the thread that pushes batches and the DuckDB threads that scan them: a bounded queue with an
+// end, and an abort from either side.
 #pragma once
 
 #include <cstdint>

@@ -29,8 +29,8 @@ struct Projection {
 // One scanning thread.
 struct Cursor {
   FedBatch current;
-  // Vectors hold pointers into a batch's text. DuckDB is done with them when it asks this thread again; the batch before
-  // stays one round longer for operators that hand their last chunk on late.
+  // Vectors hold pointers into a batch's text. DuckDB is done with them when it asks this thread again; the batch
+  // before stays one round longer for operators that hand their last chunk on late.
   FedBatch previous;
   int64_t row = 0;
 };
@@ -59,7 +59,8 @@ void Init(duckdb_init_info info) {
   auto projection = std::make_unique<Projection>();
   projection->feed = bound->feed;
   idx_t count = duckdb_init_get_column_count(info);
-  for (idx_t i = 0; i < count; ++i) projection->columns.push_back(static_cast<int>(duckdb_init_get_column_index(info, i)));
+  for (idx_t i = 0; i < count; ++i)
+    projection->columns.push_back(static_cast<int>(duckdb_init_get_column_index(info, i)));
   duckdb_init_set_max_threads(info, static_cast<idx_t>(bound->feed->scan_threads()));
   duckdb_init_set_init_data(info, projection.release(), Delete<Projection>);
 }
@@ -72,7 +73,8 @@ void Scan(duckdb_function_info info, duckdb_data_chunk output) {
   StreamFeed& feed = *projection->feed;
   while (cursor->row >= cursor->current.end_row) {
     std::optional<FedBatch> next = feed.Pop();
-    if (std::optional<Error> reason = feed.abort_reason()) return duckdb_function_set_error(info, reason->message.c_str());
+    if (std::optional<Error> reason = feed.abort_reason())
+      return duckdb_function_set_error(info, reason->message.c_str());
     if (!next) return duckdb_data_chunk_set_size(output, 0);
     cursor->previous = std::exchange(cursor->current, *std::move(next));
     cursor->row = cursor->current.first_row;
@@ -95,7 +97,8 @@ void Scan(duckdb_function_info info, duckdb_data_chunk output) {
 
 Status RegisterStreamFunction(duckdb_database database, StreamRegistry* registry) {
   duckdb_connection connection = nullptr;
-  if (duckdb_connect(database, &connection) == DuckDBError) return Fail(ErrorKind::kInternal, "DuckDB opened no connection");
+  if (duckdb_connect(database, &connection) == DuckDBError)
+    return Fail(ErrorKind::kInternal, "DuckDB opened no connection");
   duckdb_table_function function = duckdb_create_table_function();
   duckdb_table_function_set_name(function, kFunctionName);
   TypeHandle bigint(duckdb_create_logical_type(DUCKDB_TYPE_BIGINT));
@@ -109,7 +112,8 @@ Status RegisterStreamFunction(duckdb_database database, StreamRegistry* registry
   duckdb_state state = duckdb_register_table_function(connection, function);
   duckdb_destroy_table_function(&function);
   duckdb_disconnect(&connection);
-  if (state == DuckDBError) return Fail(ErrorKind::kInternal, "DuckDB did not take the table function {}", kFunctionName);
+  if (state == DuckDBError)
+    return Fail(ErrorKind::kInternal, "DuckDB did not take the table function {}", kFunctionName);
   return {};
 }
 

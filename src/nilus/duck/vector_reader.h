@@ -29,9 +29,35 @@ class VectorReader {
 
  private:
   enum class Kind {
-    kBool, kInt8, kInt16, kInt32, kInt64, kUint8, kUint16, kUint32, kUint64, kHugeint, kUhugeint, kFloat, kDouble,
-    kDecimal16, kDecimal32, kDecimal64, kDecimal128, kBytes, kDate, kTime, kTimestamp, kSeconds, kMillis, kNanos,
-    kUuid, kEnum8, kEnum16, kEnum32, kNulls
+    kBool,
+    kInt8,
+    kInt16,
+    kInt32,
+    kInt64,
+    kUint8,
+    kUint16,
+    kUint32,
+    kUint64,
+    kHugeint,
+    kUhugeint,
+    kFloat,
+    kDouble,
+    kDecimal16,
+    kDecimal32,
+    kDecimal64,
+    kDecimal128,
+    kBytes,
+    kDate,
+    kTime,
+    kTimestamp,
+    kSeconds,
+    kMillis,
+    kNanos,
+    kUuid,
+    kEnum8,
+    kEnum16,
+    kEnum32,
+    kNulls
   };
 
   Kind kind_ = Kind::kNulls;

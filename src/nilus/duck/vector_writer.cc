@@ -50,7 +50,8 @@ void FillValidity(const Column& column, int64_t from, int64_t count, duckdb_vect
     std::memcpy(out, column.validity.data() + from / 8, static_cast<size_t>((count + 7) / 8));
     return;
   }
-  for (int64_t i = 0; i < count; ++i) duckdb_validity_set_row_validity(out, static_cast<idx_t>(i), !column.IsNull(from + i));
+  for (int64_t i = 0; i < count; ++i)
+    duckdb_validity_set_row_validity(out, static_cast<idx_t>(i), !column.IsNull(from + i));
 }
 
 }  // namespace

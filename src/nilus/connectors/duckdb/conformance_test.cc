@@ -1,9 +1,8 @@
 // The shared suite over DuckDB files.
-#include "nilus/connector/conformance_testing.h"
-
 #include <filesystem>
 
 #include "nilus/base/clock.h"
+#include "nilus/connector/conformance_testing.h"
 #include "nilus/connectors/duckdb/connector.h"
 #include "nilus/duck/connection.h"
 #include "nilus/duck/quote.h"
@@ -43,8 +42,9 @@ NILUS_CONFORMANCE_SUITE(Duckdb, [] {
   };
   quirks.count_rows = [](const nilus::conformance::Place& place, const nilus::TableName& table) {
     nilus::duck::Connection connection = nilus::conformance::ConnectionTo(place);
-    auto count = connection.QueryValue(fmt::format("SELECT count(*) FROM {}.{}", nilus::duck::QuoteIdentifier(table.schema),
-                                                   nilus::duck::QuoteIdentifier(table.name)));
+    auto count =
+        connection.QueryValue(fmt::format("SELECT count(*) FROM {}.{}", nilus::duck::QuoteIdentifier(table.schema),
+                                          nilus::duck::QuoteIdentifier(table.name)));
     return count ? std::stoll(count->value_or("-1")) : -1;
   };
   quirks.list_objects = [](const nilus::conformance::Place& place) {

@@ -1,5 +1,5 @@
-// A load that is cut at every fault point, by death, by an error and by a lost answer, and then tried again: the table ends as
-// if nothing had happened. Each attempt is a process of its own: this program, asked for one disabled test.
+// A load that is cut at every fault point, by death, by an error and by a lost answer, and then tried again: the table
+// ends as if nothing had happened. Each attempt is a process of its own: this program, asked for one disabled test.
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <spawn.h>
@@ -23,8 +23,8 @@ namespace {
 #if NILUS_FAULT_POINTS
 
 SchemaPtr RowSchema() {
-  static const SchemaPtr schema = std::make_shared<Schema>(
-      Schema{{Field{.name = "id", .type = MakeType(TypeId::kInt64)}, Field{.name = "v", .type = MakeType(TypeId::kText)}}});
+  static const SchemaPtr schema = std::make_shared<Schema>(Schema{
+      {Field{.name = "id", .type = MakeType(TypeId::kInt64)}, Field{.name = "v", .type = MakeType(TypeId::kText)}}});
   return schema;
 }
 
@@ -42,8 +42,13 @@ RecordBatch Rows(int64_t first, int64_t count, const std::string& text) {
 Status Attempt(const std::string& path, WriteStrategy strategy, int load) {
   NILUS_ASSIGN(Address address, ParseAddress("duckdb:///" + path, ProcessEnvironment()));
   NILUS_ASSIGN(std::unique_ptr<Sink> sink, kDuckdbConnector.open_sink(address, OpenContext{}));
-  WriteRequest request{.pipeline = {"p", "shop"}, .load_id = fmt::format("load-{}", load), .table = {"shop", "orders"},
-                       .schema = RowSchema(), .strategy = strategy, .primary_key = {"id"}, .incremental_key = "id"};
+  WriteRequest request{.pipeline = {"p", "shop"},
+                       .load_id = fmt::format("load-{}", load),
+                       .table = {"shop", "orders"},
+                       .schema = RowSchema(),
+                       .strategy = strategy,
+                       .primary_key = {"id"},
+                       .incremental_key = "id"};
   NILUS_ASSIGN(auto committed, sink->Committed(request.pipeline));
   if (committed && committed->version == load) return {};
   NILUS_ASSIGN(auto writer, sink->Open(request));
@@ -51,7 +56,9 @@ Status Attempt(const std::string& path, WriteStrategy strategy, int load) {
     NILUS_TRY(writer->Write(Rows((load - 1) * 500 + i * 100, 100, fmt::format("load {}", load))));
   }
   NILUS_TRY(writer->Finish());
-  CommitRequest commit{.pipeline = request.pipeline, .load_id = request.load_id, .expected_version = load - 1,
+  CommitRequest commit{.pipeline = request.pipeline,
+                       .load_id = request.load_id,
+                       .expected_version = load - 1,
                        .position = {fmt::format(R"({{"load":{}}})", load)}};
   commit.interval = KeyRange{.column = "id", .lower = Scalar{MakeType(TypeId::kInt64), "500"}};
   NILUS_TRY(sink->Commit(commit));
@@ -114,9 +121,12 @@ class DuckdbCrash : public testing::TestWithParam<WriteStrategy> {
       return found ? found->value_or("NULL") : found.error().ToString();
     };
     std::string open = GetParam() == WriteStrategy::kScd2 ? "_nilus_valid_to IS NULL" : "true";
-    return value("SELECT count(*) || ' ' || count(DISTINCT id) || ' ' || sum(id) || ' ' || count(*) FILTER (v = 'load 2') || ' ' || "
-                 "count(*) FILTER (" + open + ") FROM shop.orders") + " / " +
-           value("SELECT version || ' ' || load_id || ' ' || position FROM shop._nilus_state") + " / " +
+    return value(
+               "SELECT count(*) || ' ' || count(DISTINCT id) || ' ' || sum(id) || ' ' || count(*) FILTER (v = 'load "
+               "2') || ' ' || "
+               "count(*) FILTER (" +
+               open + ") FROM shop.orders") +
+           " / " + value("SELECT version || ' ' || load_id || ' ' || position FROM shop._nilus_state") + " / " +
            value("SELECT string_agg(load_id, ',' ORDER BY load_id) FROM shop._nilus_loads") + " / " +
            value("SELECT string_agg(table_name, ',' ORDER BY table_name) FROM information_schema.tables");
   }
@@ -138,8 +148,8 @@ TEST_P(DuckdbCrash, EveryCutIsHealedByTheNextAttempt) {
   std::map<std::string, int> points = Points();
   const std::string after = Contents();
   ASSERT_NE(before, after);
-  for (const char* expected : {"begin", "open", "staged", "write", "finish", "before_apply", "applied", "state_written", "before_commit",
-                               "committed:ack"}) {
+  for (const char* expected : {"begin", "open", "staged", "write", "finish", "before_apply", "applied", "state_written",
+                               "before_commit", "committed:ack"}) {
     EXPECT_TRUE(points.contains(std::string("duckdb.sink.") + expected)) << expected;
   }
   for (const auto& [name, times] : points) {

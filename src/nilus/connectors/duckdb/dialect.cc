@@ -20,7 +20,8 @@ std::string OrderKey(std::string_view expression, const Type& type) {
 }  // namespace
 
 std::string CastableText(const Scalar& value) {
-  bool has_year = value.type.id == TypeId::kDate || value.type.id == TypeId::kTimestamp || value.type.id == TypeId::kTimestampNtz;
+  bool has_year =
+      value.type.id == TypeId::kDate || value.type.id == TypeId::kTimestamp || value.type.id == TypeId::kTimestampNtz;
   return has_year && value.text.starts_with('+') ? value.text.substr(1) : value.text;
 }
 

@@ -29,7 +29,8 @@ Result<std::unique_ptr<PipelineLock>> PipelineLock::Take(const std::string& path
   std::unique_lock lock(held.mutex);
   if (!held.released.wait_for(lock, stop, kPatience, [&] { return !held.keys.contains(key); })) {
     if (stop.stop_requested()) return Fail(ErrorKind::kCancelled, "stopped while waiting for another load");
-    return FailWithFix(ErrorKind::kConflict, "wait until it ends, or stop it: two loads of one pipeline would overwrite each other",
+    return FailWithFix(ErrorKind::kConflict,
+                       "wait until it ends, or stop it: two loads of one pipeline would overwrite each other",
                        "pipeline {} is being loaded into {} by another session of this process", pipeline.value, path);
   }
   held.keys.insert(key);

@@ -1,4 +1,5 @@
-// One load of a pipeline at a time. DuckDB's file lock keeps other processes out, so this holds within the process only.
+// One load of a pipeline at a time. DuckDB's file lock keeps other processes out, so this holds within the process
+// only.
 #pragma once
 
 #include <memory>
@@ -13,7 +14,8 @@ namespace nilus::duckdb {
 class PipelineLock {
  public:
   // Waits a moment for another load of this pipeline into this file; then kConflict.
-  static Result<std::unique_ptr<PipelineLock>> Take(const std::string& path, const PipelineId& pipeline, const std::stop_token& stop);
+  static Result<std::unique_ptr<PipelineLock>> Take(const std::string& path, const PipelineId& pipeline,
+                                                    const std::stop_token& stop);
   ~PipelineLock();
   PipelineLock(const PipelineLock&) = delete;
   PipelineLock& operator=(const PipelineLock&) = delete;

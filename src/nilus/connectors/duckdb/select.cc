@@ -34,11 +34,13 @@ std::optional<std::vector<std::string>> SplitName(std::string_view text) {
       parts.back() += c;
     }
   }
-  if (quoted || std::any_of(parts.begin(), parts.end(), [](const std::string& part) { return part.empty(); })) return std::nullopt;
+  if (quoted || std::any_of(parts.begin(), parts.end(), [](const std::string& part) { return part.empty(); }))
+    return std::nullopt;
   return parts;
 }
 
-// The end of a quoted text, quoted name, comment or dollar-quoted text that starts at `at`; `at` when none starts there.
+// The end of a quoted text, quoted name, comment or dollar-quoted text that starts at `at`; `at` when none starts
+// there.
 size_t SkipQuoted(std::string_view sql, size_t at) {
   auto behind = [&](std::string_view end, size_t from) {
     size_t found = sql.find(end, from);
@@ -86,7 +88,8 @@ Result<Relation> ParseQuery(std::string_view sql, const ReadRequest& request) {
     relation.sql += fmt::format("CAST(${} AS TIMESTAMP)", number_of(*value));
     at = end;
   }
-  while (!relation.sql.empty() && (relation.sql.back() == ';' || std::isspace(static_cast<unsigned char>(relation.sql.back())))) {
+  while (!relation.sql.empty() &&
+         (relation.sql.back() == ';' || std::isspace(static_cast<unsigned char>(relation.sql.back())))) {
     relation.sql.pop_back();
   }
   if (relation.sql.empty()) return Fail(ErrorKind::kInvalidInput, "the query behind `query:` is empty");
@@ -103,8 +106,10 @@ std::string IsMisfit(const Field& key) {
   switch (key.type.id) {
     case TypeId::kDate:
     case TypeId::kTimestamp:
-    case TypeId::kTimestampNtz: return fmt::format("NOT isfinite({})", KeyExpression(key));
-    default: return {};
+    case TypeId::kTimestampNtz:
+      return fmt::format("NOT isfinite({})", KeyExpression(key));
+    default:
+      return {};
   }
 }
 
@@ -119,7 +124,8 @@ Result<Relation> ParseRelation(const ReadRequest& request) {
   if (text.starts_with(kQueryPrefix)) return ParseQuery(text.substr(kQueryPrefix.size()), request);
   std::optional<std::vector<std::string>> parts = SplitName(text);
   if (!parts || parts->size() > 2) {
-    return FailWithFix(ErrorKind::kInvalidInput, R"(write schema.table, with double quotes around a part that holds a dot: main."my.table")",
+    return FailWithFix(ErrorKind::kInvalidInput,
+                       R"(write schema.table, with double quotes around a part that holds a dot: main."my.table")",
                        "source_table `{}` is no table name", text);
   }
   Relation relation;
@@ -133,9 +139,8 @@ Result<Field> FindColumn(const Schema& schema, std::string_view name, std::strin
   if (std::optional<int> at = schema.Find(name)) return schema.fields[static_cast<size_t>(*at)];
   std::vector<std::string_view> names;
   for (const Field& field : schema.fields) {
-    bool same = std::equal(field.name.begin(), field.name.end(), name.begin(), name.end(), [](unsigned char a, unsigned char b) {
-      return std::tolower(a) == std::tolower(b);
-    });
+    bool same = std::equal(field.name.begin(), field.name.end(), name.begin(), name.end(),
+                           [](unsigned char a, unsigned char b) { return std::tolower(a) == std::tolower(b); });
     if (same) return field;
     names.push_back(field.name);
   }
@@ -154,7 +159,8 @@ Result<Schema> WithoutExcluded(const Schema& schema, const ReadRequest& request)
   return rest;
 }
 
-Result<Statement> MakeSelect(const Relation& relation, const Schema& schema, const Schema& columns, const ReadRequest& request) {
+Result<Statement> MakeSelect(const Relation& relation, const Schema& schema, const Schema& columns,
+                             const ReadRequest& request) {
   Statement select{.sql = {}, .params = relation.params};
   bool all_columns = columns.size() == schema.size();
   if (all_columns && !request.range && !request.limit) {
@@ -163,15 +169,18 @@ Result<Statement> MakeSelect(const Relation& relation, const Schema& schema, con
   }
   std::vector<std::string> names;
   for (const Field& field : columns.fields) names.push_back(QuoteIdentifier(field.name));
-  select.sql = fmt::format("SELECT {} FROM {}", all_columns ? "*" : fmt::format("{}", fmt::join(names, ", ")), relation.From());
+  select.sql =
+      fmt::format("SELECT {} FROM {}", all_columns ? "*" : fmt::format("{}", fmt::join(names, ", ")), relation.From());
   if (request.range) {
     const KeyRange& range = *request.range;
     NILUS_ASSIGN(Field key, FindColumn(schema, range.column, request.table));
     std::vector<std::string> conditions;
     auto bound = [&](const Scalar& value, std::string_view comparison) {
       select.params.emplace_back(CastableText(Scalar{key.type, value.text}));
-      std::string cast = key.type.id == TypeId::kBinary ? "from_hex(${})" : "CAST(${} AS " + duck::SqlTypeName(key.type) + ")";
-      conditions.push_back(fmt::format("{} {} {}", KeyExpression(key), comparison, fmt::format(fmt::runtime(cast), select.params.size())));
+      std::string cast =
+          key.type.id == TypeId::kBinary ? "from_hex(${})" : "CAST(${} AS " + duck::SqlTypeName(key.type) + ")";
+      conditions.push_back(fmt::format("{} {} {}", KeyExpression(key), comparison,
+                                       fmt::format(fmt::runtime(cast), select.params.size())));
     };
     if (range.lower) bound(*range.lower, ">=");
     if (range.upper) bound(*range.upper, range.upper_inclusive ? "<=" : "<");
@@ -197,7 +206,8 @@ Result<Statement> MakeSelectMax(const Relation& relation, const Field& key) {
   std::string expression = KeyExpression(key);
   std::string sql = fmt::format("SELECT max({}) FROM {}", expression, relation.From());
   if (std::string misfit = IsMisfit(key); !misfit.empty()) sql += fmt::format(" WHERE NOT ({})", misfit);
-  if (key.type.id == TypeId::kFloat64 || key.type.id == TypeId::kFloat32) sql += fmt::format(" WHERE NOT isnan({})", expression);
+  if (key.type.id == TypeId::kFloat64 || key.type.id == TypeId::kFloat32)
+    sql += fmt::format(" WHERE NOT isnan({})", expression);
   return Statement{std::move(sql), relation.params};
 }
 

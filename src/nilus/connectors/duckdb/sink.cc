@@ -30,7 +30,8 @@ struct Loads {
 
 class DuckdbWriter : public Writer {
  public:
-  DuckdbWriter(std::shared_ptr<Loads> loads, int64_t id) : loads_(std::move(loads)), id_(id), load_number_(loads_->session.load_number()) {}
+  DuckdbWriter(std::shared_ptr<Loads> loads, int64_t id)
+      : loads_(std::move(loads)), id_(id), load_number_(loads_->session.load_number()) {}
 
   Status Write(RecordBatch batch) override {
     std::lock_guard lock(loads_->session.mutex());
@@ -169,11 +170,12 @@ Status DuckdbSink::WriteState(const StateSql& sql, const CommitRequest& request,
     const TextValue row[] = {request.pipeline.value, number, request.load_id, request.position.json, now};
     NILUS_ASSIGN(changed, session_.Execute(sql.insert_state, {}, row));
   } else {
-    const TextValue row[] = {number, request.load_id, request.position.json, now, request.pipeline.value,
-                             fmt::format("{}", request.expected_version)};
+    const TextValue row[] = {number, request.load_id,        request.position.json,
+                             now,    request.pipeline.value, fmt::format("{}", request.expected_version)};
     NILUS_ASSIGN(changed, session_.Execute(sql.update_state, {}, row));
   }
-  if (changed != 1) return Failure(StateConflict(request.pipeline, request.expected_version, request.expected_version + 1));
+  if (changed != 1)
+    return Failure(StateConflict(request.pipeline, request.expected_version, request.expected_version + 1));
   const TextValue load[] = {request.load_id, request.pipeline.value, number, now};
   NILUS_TRY(session_.Execute(sql.insert_load, {}, load));
   return {};
@@ -190,11 +192,13 @@ Result<CommitResult> DuckdbSink::TryCommit(const CommitRequest& request) {
   }
   NILUS_ASSIGN(std::optional<CommittedState> state, ReadState(request.pipeline));
   int64_t found = state ? state->version : 0;
-  if (found != request.expected_version) return Failure(StateConflict(request.pipeline, request.expected_version, found));
+  if (found != request.expected_version)
+    return Failure(StateConflict(request.pipeline, request.expected_version, found));
 
   for (const auto& [id, table] : loads_->tables) {
     if (!table->is_finished()) {
-      return Fail(ErrorKind::kInternal, "the load of {} was committed before its end", table->request().table.ToString());
+      return Fail(ErrorKind::kInternal, "the load of {} was committed before its end",
+                  table->request().table.ToString());
     }
     if (table->request().stop.stop_requested()) return Fail(ErrorKind::kCancelled, "stopped");
     NILUS_TRY(table->CheckKeys());
@@ -213,7 +217,8 @@ Result<CommitResult> DuckdbSink::TryCommit(const CommitRequest& request) {
 }
 
 // DuckDB said no to COMMIT: what the file holds decides, seen through a new connection.
-Result<CommitResult> DuckdbSink::AfterFailedCommit(const CommitRequest& request, Error error, const CommitResult& counts) {
+Result<CommitResult> DuckdbSink::AfterFailedCommit(const CommitRequest& request, Error error,
+                                                   const CommitResult& counts) {
   if (error.kind == ErrorKind::kUnknownOutcome) return Failure(std::move(error));  // an injected loss of the answer
   loads_->tables.clear();
   session_.Reopen();
@@ -237,15 +242,17 @@ Result<std::vector<CheckItem>> DuckdbSink::Check() {
   std::lock_guard lock(session_.mutex());
   NILUS_ASSIGN(Connection * connection, session_.Idle());
   NILUS_ASSIGN(TextValue version, connection->QueryValue("SELECT version()"));
-  std::vector<CheckItem> items = {{.what = "connect",
-                                   .ok = true,
-                                   .detail = fmt::format("{}, written by DuckDB {}", session_.config().path, version.value_or("?"))}};
+  std::vector<CheckItem> items = {
+      {.what = "connect",
+       .ok = true,
+       .detail = fmt::format("{}, written by DuckDB {}", session_.config().path, version.value_or("?"))}};
   Status written = connection->Execute("BEGIN TRANSACTION").and_then([&](int64_t) {
     return connection->Execute("CREATE TABLE main._nilus_check (id BIGINT)").map([](int64_t) {});
   });
   Status undone = connection->Execute("ROLLBACK").map([](int64_t) {});
   if (written) written = undone;
-  items.push_back({.what = "create tables", .ok = written.has_value(), .detail = written ? "allowed" : written.error().ToString()});
+  items.push_back(
+      {.what = "create tables", .ok = written.has_value(), .detail = written ? "allowed" : written.error().ToString()});
   return items;
 }
 
@@ -255,8 +262,8 @@ Result<std::unique_ptr<Sink>> OpenSink(const Address& address, const OpenContext
   NILUS_ASSIGN(std::string path, FilePath(address));
   duck::DatabaseConfig config{.path = std::move(path),
                               .memory_bytes = context.duckdb_bytes,
-                              // With one thread DuckDB inserts by another way, which fails with an internal error when a
-                              // column was added to a table that holds rows of the same transaction (1.5.6).
+                              // With one thread DuckDB inserts by another way, which fails with an internal error when
+                              // a column was added to a table that holds rows of the same transaction (1.5.6).
                               .threads = std::max(context.threads, 2)};
   auto loads = std::make_shared<Loads>(std::move(config), context.stop);
   auto sink = std::make_unique<DuckdbSink>(loads);

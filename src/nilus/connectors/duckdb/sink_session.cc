@@ -25,7 +25,8 @@ Status SinkSession::BeginLoad(const PipelineId& pipeline, const std::stop_token&
   if (is_loading()) return {};
   NILUS_FAULT_POINT("duckdb.sink.begin");
   NILUS_ASSIGN(Connection * connection, Idle());
-  NILUS_ASSIGN(std::unique_ptr<PipelineLock> lock, PipelineLock::Take(connection->database()->config().path, pipeline, stop));
+  NILUS_ASSIGN(std::unique_ptr<PipelineLock> lock,
+               PipelineLock::Take(connection->database()->config().path, pipeline, stop));
   NILUS_TRY(connection->Execute("BEGIN TRANSACTION"));
   lock_ = std::move(lock);
   ++load_number_;
@@ -72,9 +73,11 @@ Result<std::optional<TargetTable>> SinkSession::FindTable(const TableName& table
   const TextValue names[] = {table.schema, table.name};
   constexpr std::string_view kHere =
       "database_name = current_database() AND lower(schema_name) = lower($1) AND lower(table_name) = lower($2)";
-  NILUS_ASSIGN(TextValue kind, connection->QueryValue(
-                                   "SELECT table_type FROM information_schema.tables WHERE table_catalog = current_database() AND "
-                                   "lower(table_schema) = lower($1) AND lower(table_name) = lower($2)", names));
+  NILUS_ASSIGN(TextValue kind,
+               connection->QueryValue(
+                   "SELECT table_type FROM information_schema.tables WHERE table_catalog = current_database() AND "
+                   "lower(table_schema) = lower($1) AND lower(table_name) = lower($2)",
+                   names));
   if (!kind) return std::nullopt;
   TargetTable found;
   found.is_view = *kind == "VIEW";
@@ -82,13 +85,19 @@ Result<std::optional<TargetTable>> SinkSession::FindTable(const TableName& table
                                                  fmt::format("SELECT * FROM {}.{}", QuoteIdentifier(table.schema),
                                                              QuoteIdentifier(table.name)),
                                                  {}, /*keep_narrow=*/true));
-  NILUS_ASSIGN(TextValue indexes, connection->QueryValue(fmt::format("SELECT count(*) FROM duckdb_indexes() WHERE {}", kHere), names));
+  NILUS_ASSIGN(TextValue indexes,
+               connection->QueryValue(fmt::format("SELECT count(*) FROM duckdb_indexes() WHERE {}", kHere), names));
   NILUS_ASSIGN(TextValue constraints,
-               connection->QueryValue(fmt::format("SELECT count(*) FILTER (constraint_type <> 'NOT NULL') FROM duckdb_constraints() "
-                                                  "WHERE {}", kHere), names));
-  NILUS_ASSIGN(TextValue references,
-               connection->QueryValue("SELECT count(*) FROM duckdb_constraints() WHERE database_name = current_database() AND "
-                                      "lower(referenced_table) = lower($1)", std::span(names).subspan(1)));
+               connection->QueryValue(
+                   fmt::format("SELECT count(*) FILTER (constraint_type <> 'NOT NULL') FROM duckdb_constraints() "
+                               "WHERE {}",
+                               kHere),
+                   names));
+  NILUS_ASSIGN(
+      TextValue references,
+      connection->QueryValue("SELECT count(*) FROM duckdb_constraints() WHERE database_name = current_database() AND "
+                             "lower(referenced_table) = lower($1)",
+                             std::span(names).subspan(1)));
   found.has_indexes = indexes != "0" || constraints != "0";
   found.can_drop = !found.has_indexes && references == "0";
   return found;

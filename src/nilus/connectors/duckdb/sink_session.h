@@ -31,8 +31,8 @@ class SinkSession {
   SinkSession(duck::DatabaseConfig config, std::stop_token stop) : config_(std::move(config)), stop_(std::move(stop)) {}
   ~SinkSession() { AbandonLoad(); }
 
-  // A connection, inside the load's transaction if there is one; rows that are streaming in are waited for. Opens the file
-  // when it is not open, and anew after a fatal error.
+  // A connection, inside the load's transaction if there is one; rows that are streaming in are waited for. Opens the
+  // file when it is not open, and anew after a fatal error.
   Result<duck::Connection*> Idle();
 
   Status BeginLoad(const PipelineId& pipeline, const std::stop_token& stop);
@@ -49,9 +49,10 @@ class SinkSession {
   Status ExecuteStep(const SqlStep& step, CommitResult* counts, std::stop_token stop);
   Result<std::optional<TargetTable>> FindTable(const TableName& table);
 
-  // Starts an INSERT … SELECT that takes the batches pushed into it. One at a time: whatever else is executed ends it. Its
-  // rows are added to *rows at its end.
-  Status StartInsert(const duck::BatchStream::StatementFor& statement_for, duck::BatchStreamOptions options, int64_t* rows);
+  // Starts an INSERT … SELECT that takes the batches pushed into it. One at a time: whatever else is executed ends it.
+  // Its rows are added to *rows at its end.
+  Status StartInsert(const duck::BatchStream::StatementFor& statement_for, duck::BatchStreamOptions options,
+                     int64_t* rows);
   // The stream that StartInsert made for the same counter; null when it was ended.
   duck::BatchStream* InsertOf(const int64_t* rows) { return insert_rows_ == rows ? insert_.get() : nullptr; }
   Status EndInsert();

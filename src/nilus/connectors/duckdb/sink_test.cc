@@ -20,11 +20,17 @@ class DuckdbSinkTest : public testing::Test {
     return sink ? *std::move(sink) : nullptr;
   }
   static WriteRequest Request(SchemaPtr schema, WriteStrategy strategy, const std::string& load_id = "load-1") {
-    return WriteRequest{.pipeline = {"p", "main"}, .load_id = load_id, .table = {"shop", "orders"}, .schema = std::move(schema),
-                        .strategy = strategy, .primary_key = {"id"}, .incremental_key = "id"};
+    return WriteRequest{.pipeline = {"p", "main"},
+                        .load_id = load_id,
+                        .table = {"shop", "orders"},
+                        .schema = std::move(schema),
+                        .strategy = strategy,
+                        .primary_key = {"id"},
+                        .incremental_key = "id"};
   }
   static CommitRequest CommitOf(const WriteRequest& request, int64_t version) {
-    return CommitRequest{.pipeline = request.pipeline, .load_id = request.load_id, .expected_version = version, .position = {"{}"}};
+    return CommitRequest{
+        .pipeline = request.pipeline, .load_id = request.load_id, .expected_version = version, .position = {"{}"}};
   }
   std::vector<duck::TextRow> Query(const std::string& sql) {
     auto rows = duck::Connection::Open(*duck::Database::Open({.path = path_}))->Query(sql);
@@ -41,8 +47,8 @@ class DuckdbSinkTest : public testing::Test {
 };
 
 SchemaPtr IdAndDate() {
-  static const SchemaPtr schema =
-      std::make_shared<Schema>(Schema{{Field{.name = "id", .type = MakeType(TypeId::kInt64)}, Field{.name = "d", .type = MakeType(TypeId::kDate)}}});
+  static const SchemaPtr schema = std::make_shared<Schema>(Schema{
+      {Field{.name = "id", .type = MakeType(TypeId::kInt64)}, Field{.name = "d", .type = MakeType(TypeId::kDate)}}});
   return schema;
 }
 
@@ -51,14 +57,15 @@ RecordBatch Dates(int64_t first, int64_t count, bool misfit) {
   BatchBuilder builder(IdAndDate());
   for (int64_t row = first; row < first + count; ++row) {
     builder.column(0).Append<int64_t>(row);
-    misfit && row == first + count - 1 ? builder.AppendVariant(1, "infinity") : builder.column(1).Append<int32_t>(static_cast<int32_t>(row));
+    misfit&& row == first + count - 1 ? builder.AppendVariant(1, "infinity")
+                                      : builder.column(1).Append<int32_t>(static_cast<int32_t>(row));
     builder.FinishRow();
   }
   return builder.Finish();
 }
 
-// A column that comes late, beside more rows of the same transaction than one row group holds: DuckDB 1.5.6 fails with an
-// internal error here when it inserts by one thread.
+// A column that comes late, beside more rows of the same transaction than one row group holds: DuckDB 1.5.6 fails with
+// an internal error here when it inserts by one thread.
 TEST_F(DuckdbSinkTest, SchemaGrowsInTheMiddleOfEveryStrategy) {
   int64_t version = 0;
   for (int threads : {1, 2}) {
@@ -83,8 +90,10 @@ TEST_F(DuckdbSinkTest, SchemaGrowsInTheMiddleOfEveryStrategy) {
         EXPECT_EQ(result->rows_inserted, 400'000);
         ++version;
         sink.reset();
-        EXPECT_EQ(Query("SELECT count(*), count(DISTINCT id), count(d), count(d__v_text), min(d__v_text) FROM shop.orders")[0],
-                  (duck::TextRow{"400000", "400000", "399998", "2", "infinity"}));
+        EXPECT_EQ(
+            Query(
+                "SELECT count(*), count(DISTINCT id), count(d), count(d__v_text), min(d__v_text) FROM shop.orders")[0],
+            (duck::TextRow{"400000", "400000", "399998", "2", "infinity"}));
       }
     }
   }
@@ -106,7 +115,8 @@ TEST_F(DuckdbSinkTest, TwoWritersMayTakeTurns) {
   ASSERT_TRUE((*b)->Finish());
   ASSERT_TRUE(sink->Commit(CommitOf(first, 0)));
   sink.reset();
-  EXPECT_EQ(Query("SELECT (SELECT count(*) FROM shop.orders), (SELECT count(*) FROM shop.others)")[0], (duck::TextRow{"500", "50"}));
+  EXPECT_EQ(Query("SELECT (SELECT count(*) FROM shop.orders), (SELECT count(*) FROM shop.others)")[0],
+            (duck::TextRow{"500", "50"}));
 }
 
 TEST_F(DuckdbSinkTest, ReplaceKeepsWhatHangsOnTheTable) {
@@ -123,7 +133,10 @@ TEST_F(DuckdbSinkTest, ReplaceKeepsWhatHangsOnTheTable) {
   ASSERT_TRUE(result) << result.error().ToString();
   sink.reset();
   EXPECT_EQ(Query("SELECT * FROM shop.view")[0][0], "100");
-  EXPECT_EQ(Query("SELECT count(*) FROM duckdb_constraints() WHERE table_name = 'orders' AND constraint_type = 'PRIMARY KEY'")[0][0], "1");
+  EXPECT_EQ(
+      Query("SELECT count(*) FROM duckdb_constraints() WHERE table_name = 'orders' AND constraint_type = 'PRIMARY KEY'")
+          [0][0],
+      "1");
 }
 
 TEST_F(DuckdbSinkTest, ConstraintsOfTheTargetAreDataErrors) {
@@ -221,7 +234,9 @@ TEST_F(DuckdbSinkTest, SourceAndSinkMayBeOneFile) {
 }
 
 TEST(CheckAssignable, RefusesOnlyWhatCouldLoseValues) {
-  auto allowed = [](Type from, Type to) { return CheckAssignable({"s", "t"}, Field{.name = "c", .type = from}, to).has_value(); };
+  auto allowed = [](Type from, Type to) {
+    return CheckAssignable({"s", "t"}, Field{.name = "c", .type = from}, to).has_value();
+  };
   auto type = [](TypeId id) { return MakeType(id); };
   EXPECT_TRUE(allowed(type(TypeId::kInt64), type(TypeId::kInt16)));  // out of range is an error of DuckDB's
   EXPECT_TRUE(allowed(type(TypeId::kInt64), MakeDecimal(12, 2)));

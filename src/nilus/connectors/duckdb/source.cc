@@ -79,12 +79,13 @@ class DuckdbSource : public Source {
     NILUS_ASSIGN(Connection connection, Connection::Open(database_));
     NILUS_ASSIGN(std::vector<TextRow> tables,
                  connection.Query("SELECT count(*), version() FROM information_schema.tables "
-                                  "WHERE table_catalog = current_database()", {}, stop_));
+                                  "WHERE table_catalog = current_database()",
+                                  {}, stop_));
     return std::vector<CheckItem>{
         {.what = "connect",
          .ok = true,
-         .detail = fmt::format("{}: {} tables and views, read by DuckDB {}", database_->config().path, tables[0][0].value_or("0"),
-                               tables[0][1].value_or("?"))}};
+         .detail = fmt::format("{}: {} tables and views, read by DuckDB {}", database_->config().path,
+                               tables[0][0].value_or("0"), tables[0][1].value_or("?"))}};
   }
 
  private:
@@ -102,7 +103,8 @@ class DuckdbSource : public Source {
   Result<Table> Look(Connection& connection, const Relation& relation, const ReadRequest& request) {
     Table table;
     if (!relation.is_query()) NILUS_TRY(CheckExists(connection, relation, request.table));
-    NILUS_ASSIGN(table.schema, duck::DescribeQuery(connection, relation.SelectAll(), relation.params, Options(request).keep_narrow));
+    NILUS_ASSIGN(table.schema,
+                 duck::DescribeQuery(connection, relation.SelectAll(), relation.params, Options(request).keep_narrow));
     NILUS_ASSIGN(table.description.schema, WithoutExcluded(table.schema, request));
     if (!relation.is_query()) NILUS_TRY(AddStatistics(connection, relation, &table.description));
     return table;
@@ -111,7 +113,8 @@ class DuckdbSource : public Source {
   Status CheckExists(Connection& connection, const Relation& relation, const std::string& written) {
     NILUS_ASSIGN(std::vector<TextRow> rows,
                  connection.Query("SELECT table_schema, table_name FROM information_schema.tables "
-                                  "WHERE table_catalog = current_database()", {}, stop_));
+                                  "WHERE table_catalog = current_database()",
+                                  {}, stop_));
     std::vector<std::string> names;
     for (const TextRow& row : rows) {
       auto same = [](std::string_view a, std::string_view b) {
@@ -133,13 +136,16 @@ class DuckdbSource : public Source {
     NILUS_ASSIGN(std::vector<TextRow> keys,
                  connection.Query("SELECT unnest(constraint_column_names) FROM duckdb_constraints() "
                                   "WHERE database_name = current_database() AND lower(schema_name) = lower($1) AND "
-                                  "lower(table_name) = lower($2) AND constraint_type = 'PRIMARY KEY'", names, stop_));
+                                  "lower(table_name) = lower($2) AND constraint_type = 'PRIMARY KEY'",
+                                  names, stop_));
     for (const TextRow& row : keys) {
       if (row[0]) description->primary_key.push_back(*row[0]);
     }
-    NILUS_ASSIGN(TextValue rows,
-                 connection.QueryValue("SELECT estimated_size FROM duckdb_tables() WHERE database_name = current_database() AND "
-                                       "lower(schema_name) = lower($1) AND lower(table_name) = lower($2)", names, stop_));
+    NILUS_ASSIGN(
+        TextValue rows,
+        connection.QueryValue("SELECT estimated_size FROM duckdb_tables() WHERE database_name = current_database() AND "
+                              "lower(schema_name) = lower($1) AND lower(table_name) = lower($2)",
+                              names, stop_));
     if (rows) description->estimated_rows = ParseInteger(*rows);
     return {};
   }

@@ -19,15 +19,18 @@ TEST(Select, TableNames) {
   EXPECT_EQ(SqlOf("Shop.Orders"), R"(SELECT * FROM "Shop"."Orders")");
   EXPECT_EQ(SqlOf(R"("my.shop"."a ""b"" c")"), R"(SELECT * FROM "my.shop"."a ""b"" c")");
   EXPECT_EQ(SqlOf(R"(main.x"; DROP TABLE y; --)"), R"(SELECT * FROM "main"."x""; DROP TABLE y; --")");
-  for (const char* bad : {"", ".", "a.", ".a", "a.b.c", R"("a)", "query:", "query: ; "}) EXPECT_EQ(SqlOf(bad), "invalid_input") << bad;
+  for (const char* bad : {"", ".", "a.", ".a", "a.b.c", R"("a)", "query:", "query: ; "})
+    EXPECT_EQ(SqlOf(bad), "invalid_input") << bad;
 }
 
 TEST(Select, IntervalsAreParametersOnlyWhereTheyStandAsSuch) {
-  EXPECT_EQ(SqlOf("query:SELECT * FROM t WHERE a >= :interval_start AND a < :interval_end AND b >= :interval_start;"),
-            "SELECT * FROM t WHERE a >= CAST($1 AS TIMESTAMP) AND a < CAST($2 AS TIMESTAMP) AND b >= CAST($1 AS TIMESTAMP)");
-  for (const char* untouched : {"SELECT ':interval_start'", "SELECT \":interval_end\" FROM t", "SELECT 1 -- :interval_start",
-                                "SELECT 1 /* :interval_end */", "SELECT $$ :interval_start $$", "SELECT x::interval_start FROM t",
-                                "SELECT {'a': 1}, ':'"}) {
+  EXPECT_EQ(
+      SqlOf("query:SELECT * FROM t WHERE a >= :interval_start AND a < :interval_end AND b >= :interval_start;"),
+      "SELECT * FROM t WHERE a >= CAST($1 AS TIMESTAMP) AND a < CAST($2 AS TIMESTAMP) AND b >= CAST($1 AS TIMESTAMP)");
+  for (const char* untouched :
+       {"SELECT ':interval_start'", "SELECT \":interval_end\" FROM t", "SELECT 1 -- :interval_start",
+        "SELECT 1 /* :interval_end */", "SELECT $$ :interval_start $$", "SELECT x::interval_start FROM t",
+        "SELECT {'a': 1}, ':'"}) {
     EXPECT_EQ(SqlOf(std::string("query:") + untouched), untouched);
   }
   ReadRequest request{.table = "query:SELECT :interval_end"};
@@ -44,7 +47,8 @@ class DuckdbSourceTest : public testing::Test {
     ASSERT_TRUE(done) << done.error().ToString();
   }
   std::unique_ptr<Source> Open() {
-    auto source = kDuckdbConnector.open_source(*ParseAddress("duckdb:///" + path_, ProcessEnvironment()), OpenContext{});
+    auto source =
+        kDuckdbConnector.open_source(*ParseAddress("duckdb:///" + path_, ProcessEnvironment()), OpenContext{});
     EXPECT_TRUE(source) << (source ? "" : source.error().ToString());
     return source ? *std::move(source) : nullptr;
   }
@@ -114,11 +118,13 @@ TEST_F(DuckdbSourceTest, ViewsAndQueriesAreRead) {
 }
 
 TEST_F(DuckdbSourceTest, KeysOfDuckdbsOwnTypesCompareAsTheirValues) {
-  Execute("CREATE TABLE t AS SELECT * FROM (VALUES (1, 'z'::ENUM('z', 'b', 'a'), 5::UBIGINT, 'ff'::BLOB, 1.5::FLOAT), "
-          "(2, 'a', 18446744073709551615, 'a', 'NaN'), (3, 'b', 7, '', 2.5)) v(id, e, u, b, f)");
+  Execute(
+      "CREATE TABLE t AS SELECT * FROM (VALUES (1, 'z'::ENUM('z', 'b', 'a'), 5::UBIGINT, 'ff'::BLOB, 1.5::FLOAT), "
+      "(2, 'a', 18446744073709551615, 'a', 'NaN'), (3, 'b', 7, '', 2.5)) v(id, e, u, b, f)");
   auto ids = [&](const char* column, Type type, std::string lower, std::string* highest) {
     std::optional<Scalar> upper;
-    auto read = Read({.table = "t", .range = KeyRange{.column = column, .lower = Scalar{type, std::move(lower)}}}, &upper);
+    auto read =
+        Read({.table = "t", .range = KeyRange{.column = column, .lower = Scalar{type, std::move(lower)}}}, &upper);
     *highest = upper ? upper->text : "none";
     std::sort(read.begin(), read.end());
     return fmt::format("{}", fmt::join(read, ","));
@@ -135,7 +141,9 @@ TEST_F(DuckdbSourceTest, KeysOfDuckdbsOwnTypesCompareAsTheirValues) {
 }
 
 TEST_F(DuckdbSourceTest, InfinityIsNoUpperBound) {
-  Execute("CREATE TABLE t AS SELECT * FROM (VALUES (1, '2024-01-01'::DATE), (2, 'infinity'), (3, NULL), (4, '-infinity')) v(id, d)");
+  Execute(
+      "CREATE TABLE t AS SELECT * FROM (VALUES (1, '2024-01-01'::DATE), (2, 'infinity'), (3, NULL), (4, '-infinity')) "
+      "v(id, d)");
   std::optional<Scalar> upper;
   ReadRequest request{.table = "t", .range = KeyRange{.column = "d", .with_nulls = false}};
   EXPECT_EQ(Read(request, &upper), (std::vector<std::string>{"1"}));

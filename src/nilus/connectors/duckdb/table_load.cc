@@ -24,17 +24,23 @@ bool IsTextual(TypeId id) { return id == TypeId::kText || id == TypeId::kJson; }
 bool KeepsValues(const Type& from, const Type& to) {
   if (from.id == to.id && from.id != TypeId::kDecimal) return true;
   switch (to.id) {
-    case TypeId::kText: return from.id != TypeId::kBinary;
-    case TypeId::kJson: return IsTextual(from.id);
+    case TypeId::kText:
+      return from.id != TypeId::kBinary;
+    case TypeId::kJson:
+      return IsTextual(from.id);
     case TypeId::kInt16:
     case TypeId::kInt32:
-    case TypeId::kInt64: return IsInteger(from.id) || (from.id == TypeId::kDecimal && from.scale == 0);
-    case TypeId::kDecimal: return IsInteger(from.id) || (from.id == TypeId::kDecimal && from.scale <= to.scale);
-    case TypeId::kFloat64: return from.id == TypeId::kFloat32 || from.id == TypeId::kInt16 || from.id == TypeId::kInt32;
+    case TypeId::kInt64:
+      return IsInteger(from.id) || (from.id == TypeId::kDecimal && from.scale == 0);
+    case TypeId::kDecimal:
+      return IsInteger(from.id) || (from.id == TypeId::kDecimal && from.scale <= to.scale);
+    case TypeId::kFloat64:
+      return from.id == TypeId::kFloat32 || from.id == TypeId::kInt16 || from.id == TypeId::kInt32;
     case TypeId::kTimestamp:
     case TypeId::kTimestampNtz:
       return from.id == TypeId::kDate || from.id == TypeId::kTimestamp || from.id == TypeId::kTimestampNtz;
-    default: return false;
+    default:
+      return false;
   }
 }
 
@@ -43,8 +49,8 @@ bool KeepsValues(const Type& from, const Type& to) {
 Status CheckAssignable(const TableName& table, const Field& from, const Type& to) {
   if (KeepsValues(from.type, to)) return {};
   return FailWithFix(ErrorKind::kData, "load with full_refresh, into another table, or alter the column",
-                     "column `{}` of table {} is {} at the destination and {} in this load: values could be lost", from.name,
-                     table.ToString(), to.ToString(), from.type.ToString());
+                     "column `{}` of table {} is {} at the destination and {} in this load: values could be lost",
+                     from.name, table.ToString(), to.ToString(), from.type.ToString());
 }
 
 Result<std::unique_ptr<TableLoad>> TableLoad::Open(SinkSession* session, const WriteRequest& request) {
@@ -52,21 +58,23 @@ Result<std::unique_ptr<TableLoad>> TableLoad::Open(SinkSession* session, const W
   std::unique_ptr<TableLoad> load(new TableLoad(session, request, std::move(sql)));
   NILUS_ASSIGN(load->existing_, session->FindTable(request.table));
   if (load->existing_ && load->existing_->is_view) {
-    return FailWithFix(ErrorKind::kInvalidInput, "choose another dest_table, or drop the view", "{} is a view: no rows can be loaded into it",
-                       request.table.ToString());
+    return FailWithFix(ErrorKind::kInvalidInput, "choose another dest_table, or drop the view",
+                       "{} is a view: no rows can be loaded into it", request.table.ToString());
   }
   bool made_anew = request.strategy == WriteStrategy::kReplace || request.full_refresh;
   if (load->existing_ && !(made_anew && load->existing_->can_drop)) {
     for (const Field& field : request.schema->fields) {
       std::optional<int> at = load->existing_->schema.Find(field.name);
-      if (at) NILUS_TRY(CheckAssignable(request.table, field, load->existing_->schema.fields[static_cast<size_t>(*at)].type));
+      if (at)
+        NILUS_TRY(CheckAssignable(request.table, field, load->existing_->schema.fields[static_cast<size_t>(*at)].type));
     }
   }
   NILUS_FAULT_POINT("duckdb.sink.open");
   if (load->CanGoDirect()) {
     NILUS_TRY(load->PrepareDirect());
   } else {
-    for (const std::string& statement : load->sql_.CreateStaging()) NILUS_TRY(session->Execute(statement, request.stop));
+    for (const std::string& statement : load->sql_.CreateStaging())
+      NILUS_TRY(session->Execute(statement, request.stop));
   }
   NILUS_FAULT_POINT("duckdb.sink.staged");
   return load;
@@ -76,9 +84,12 @@ bool TableLoad::CanGoDirect() const {
   bool is_first = !existing_ || (request_.full_refresh && existing_->can_drop);
   switch (request_.strategy) {
     // A later column would have to be added beside rows of this transaction, which DuckDB refuses for indexed tables.
-    case WriteStrategy::kAppend: return is_first || !existing_->has_indexes;
-    case WriteStrategy::kDeleteInsert: return is_first;
-    default: return false;
+    case WriteStrategy::kAppend:
+      return is_first || !existing_->has_indexes;
+    case WriteStrategy::kDeleteInsert:
+      return is_first;
+    default:
+      return false;
   }
 }
 
@@ -107,8 +118,8 @@ Status TableLoad::AddColumns(const std::vector<Field>& fields) {
   NILUS_ASSIGN(std::optional<TargetTable> now, session_->FindTable(request_.table));
   for (const Field& field : fields) {
     if (now->schema.Find(field.name)) continue;
-    NILUS_TRY(session_->Execute(fmt::format("ALTER TABLE {} ADD COLUMN {} {}", sql_.target_sql(), QuoteIdentifier(field.name),
-                                            DuckdbDialect().type_name(field.type)),
+    NILUS_TRY(session_->Execute(fmt::format("ALTER TABLE {} ADD COLUMN {} {}", sql_.target_sql(),
+                                            QuoteIdentifier(field.name), DuckdbDialect().type_name(field.type)),
                                 request_.stop));
   }
   return {};
@@ -116,13 +127,15 @@ Status TableLoad::AddColumns(const std::vector<Field>& fields) {
 
 Status TableLoad::StartInsert() {
   auto schema = std::make_shared<Schema>(sql_.columns());
-  if (sql_.needs_sequence()) schema->fields.push_back(Field{.name = std::string(kSequenceColumn), .type = MakeType(TypeId::kInt64)});
+  if (sql_.needs_sequence())
+    schema->fields.push_back(Field{.name = std::string(kSequenceColumn), .type = MakeType(TypeId::kInt64)});
   std::string names = QuotedNames(*schema);
   const std::string& place = is_direct_ ? sql_.target_sql() : sql_.staging_sql();
   auto statement = [&](const std::string& relation) {
     return fmt::format("INSERT INTO {} ({}) SELECT {} FROM {}", place, names, names, relation);
   };
-  return session_->StartInsert(statement, {.schema = schema, .queue_bytes = kQueueBytes, .stop = request_.stop}, &inserted_rows_);
+  return session_->StartInsert(statement, {.schema = schema, .queue_bytes = kQueueBytes, .stop = request_.stop},
+                               &inserted_rows_);
 }
 
 RecordBatch TableLoad::WithSequence(RecordBatch batch) {
@@ -156,7 +169,8 @@ Result<Receipt> TableLoad::Finish() {
   NILUS_TRY(session_->EndInsert());
   if (request_.stop.stop_requested()) return Fail(ErrorKind::kCancelled, "stopped");
   if (inserted_rows_ != rows_) {
-    return Fail(ErrorKind::kInternal, "DuckDB stored {} rows of {} for {}", inserted_rows_, rows_, request_.table.ToString());
+    return Fail(ErrorKind::kInternal, "DuckDB stored {} rows of {} for {}", inserted_rows_, rows_,
+                request_.table.ToString());
   }
   is_finished_ = true;
   return Receipt{.table = request_.table, .rows = rows_, .files = 0, .bytes = bytes_};
@@ -195,7 +209,8 @@ Status TableLoad::Apply(const std::optional<KeyRange>& interval, CommitResult* c
     NILUS_FAULT_POINT("duckdb.sink.apply_step");
   }
   // A replace that swaps tables inserts nothing more.
-  if (request_.strategy == WriteStrategy::kReplace && counts->rows_inserted == inserted_before) counts->rows_inserted += rows_;
+  if (request_.strategy == WriteStrategy::kReplace && counts->rows_inserted == inserted_before)
+    counts->rows_inserted += rows_;
   return {};
 }
 

@@ -1,6 +1,7 @@
 // The load of one table: where its rows wait inside the transaction, and how they get into the target at commit.
 //
-// Direct: rows go straight into the target, where nothing has to be done with them afterwards: append, and a first load of
+// Direct: rows go straight into the target, where nothing has to be done with them afterwards: append, and a first load
+// of
 //   delete+insert or of a merge whose keys are unique.
 // Staged: rows go into a temporary table, or into the new table that a replace renames.
 #pragma once
@@ -45,15 +46,15 @@ class TableLoad {
   SinkSession* const session_;
   const WriteRequest request_;
   LoadSql sql_;
-  std::optional<TargetTable> existing_;   // as found at Open
+  std::optional<TargetTable> existing_;  // as found at Open
   bool is_direct_ = false;
   bool is_finished_ = false;
   int64_t direct_rows_deleted_ = 0;
   int64_t next_sequence_ = 0;
   int64_t rows_ = 0;
   int64_t bytes_ = 0;
-  int64_t inserted_rows_ = 0;             // as DuckDB counted them
-  SchemaPtr unnumbered_schema_;           // of the last batch, and the same with _nilus_seq
+  int64_t inserted_rows_ = 0;    // as DuckDB counted them
+  SchemaPtr unnumbered_schema_;  // of the last batch, and the same with _nilus_seq
   SchemaPtr numbered_schema_;
 };
 
