@@ -138,6 +138,12 @@ uint32_t TemporalCandidates(std::string_view text) {
 
 uint32_t BooleanOrTemporal(std::string_view text) { return IsBooleanWord(text) ? kBoolean : TemporalCandidates(text); }
 
+bool LooksLikeLiteral(std::string_view text) {
+  if (text.empty()) return false;
+  if (IsDigit(text.front()) || text.front() == '-') return ReadDigits(text).is_number;
+  return text == "true" || text == "false" || text == "null";
+}
+
 bool ParseBooleanWord(std::string_view text) { return (text.front() | 32) == 't'; }
 
 }  // namespace
@@ -197,6 +203,7 @@ void ColumnInference::Observe(CellKind kind, std::string_view text) {
       if ((candidates_ & kNumbers) != 0) ObserveNumber(text);
       return;
     case CellKind::kString:
+      saw_literal_ = saw_literal_ || LooksLikeLiteral(text);
       candidates_ &= IsFloatWord(text) ? kDouble : TemporalCandidates(text);
       return;
     case CellKind::kBool:
@@ -218,9 +225,13 @@ Type ColumnInference::Resolve() const {
   constexpr uint32_t kTexts = Bit(CellKind::kPlain) | Bit(CellKind::kQuoted);
   if (kinds_ == Bit(CellKind::kNested)) return MakeType(TypeId::kJson);
   if (kinds_ == Bit(CellKind::kBool)) return MakeType(TypeId::kBool);
-  if (kinds_ == Bit(CellKind::kNumber) || kinds_ == (Bit(CellKind::kNumber) | Bit(CellKind::kString))) return ResolveNumber(TypeId::kJson);
+  // Strings among numbers and booleans: as text while it stays plain which of them were strings.
+  constexpr uint32_t kScalars = Bit(CellKind::kNumber) | Bit(CellKind::kString) | Bit(CellKind::kBool);
+  bool stays_plain = (kinds_ & Bit(CellKind::kString)) != 0 && (kinds_ & ~kScalars) == 0 && !saw_literal_;
+  TypeId mixed = stays_plain ? TypeId::kText : TypeId::kJson;
+  if (kinds_ == Bit(CellKind::kNumber) || kinds_ == (Bit(CellKind::kNumber) | Bit(CellKind::kString))) return ResolveNumber(mixed);
   if (kinds_ == 0) return MakeType(TypeId::kText);
-  if ((kinds_ & ~kTexts) != 0 && kinds_ != Bit(CellKind::kString)) return MakeType(TypeId::kJson);
+  if ((kinds_ & ~kTexts) != 0 && kinds_ != Bit(CellKind::kString)) return MakeType(mixed);
   if ((candidates_ & kNumbers) != 0) return ResolveNumber(TypeId::kText);
   if ((candidates_ & kBoolean) != 0) return MakeType(TypeId::kBool);
   if ((candidates_ & kCalendarDate) != 0) return MakeType(TypeId::kDate);

@@ -27,6 +27,7 @@ class ColumnInference {
   uint32_t kinds_ = 0;       // bit (1 << CellKind) for each kind seen
   uint32_t candidates_ = ~0U;  // types that every text so far can be; bits in the .cc
   bool saw_number_ = false;  // a real number, beside words such as NaN
+  bool saw_literal_ = false;  // a JSON string that reads like a number, true, false or null
   int whole_digits_ = 0;     // widest decimal so far
   int fraction_digits_ = 0;
 };

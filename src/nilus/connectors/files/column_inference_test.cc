@@ -98,8 +98,13 @@ TEST(ColumnInference, JsonKinds) {
   EXPECT_EQ(type({{kNumber, "1"}, {kNumber, "2"}}), "bigint");
   EXPECT_EQ(type({{kNumber, "1"}, {kNumber, "2.5"}}), "double");
   EXPECT_EQ(type({{kNumber, "1e400"}}), "json");
-  EXPECT_EQ(type({{kNumber, "1"}, {kString, "x"}}), "json");
-  EXPECT_EQ(type({{kNumber, "1"}, {kString, "2024-01-01"}}), "json");
+  EXPECT_EQ(type({{kNumber, "300"}, {kString, "Braveheart"}}), "text");  // 300 can only have been the number
+  EXPECT_EQ(type({{kNumber, "300"}, {kString, "Braveheart"}, {kString, "300"}}), "json");
+  EXPECT_EQ(type({{kNumber, "1"}, {kBool, "true"}, {kString, "x"}}), "text");
+  EXPECT_EQ(type({{kBool, "true"}, {kString, "false"}}), "json");
+  EXPECT_EQ(type({{kNumber, "1"}, {kString, "null"}}), "json");
+  EXPECT_EQ(type({{kNumber, "1"}, {kString, "x"}, {kNested, "[]"}}), "json");
+  EXPECT_EQ(type({{kNumber, "1"}, {kString, "2024-01-01"}}), "text");
   EXPECT_EQ(type({{kNumber, "1.5"}, {kString, "NaN"}}), "double");
   EXPECT_EQ(type({{kString, "1"}, {kString, "2"}}), "text");  // a JSON string is no number
   EXPECT_EQ(type({{kString, "true"}}), "text");
