@@ -46,7 +46,23 @@ struct OpenFile {
   WrittenFile file;
   std::unique_ptr<Connection> connection;  // outlives the stream
   std::unique_ptr<BatchStream> stream;
+  bool keeps_negative_zero = false;
 };
+
+template <typename Bits>
+bool HasValue(const Column& column, Bits bits) {
+  const Bits* values = column.values.as<Bits>();
+  return std::find(values, values + column.length, bits) != values + column.length;
+}
+
+// DuckDB's Parquet dictionaries know one zero, so -0.0 comes back as 0.0 where both are in a row group. A file that
+// shall hold a -0.0 is written without dictionaries.
+bool HasNegativeZero(const RecordBatch& batch) {
+  return std::any_of(batch.columns().begin(), batch.columns().end(), [](const Column& column) {
+    if (column.type.id == TypeId::kFloat64) return HasValue(column, uint64_t{1} << 63);
+    return column.type.id == TypeId::kFloat32 && HasValue(column, uint32_t{1} << 31);
+  });
+}
 
 }  // namespace
 
@@ -59,25 +75,26 @@ struct ParquetWriter::State {
   std::vector<WrittenFile> written;
   bool finished = false;
 
-  std::string CopyStatement(const std::string& relation, const std::string& path) const;
-  Status StartFile(const SchemaPtr& schema);
+  std::string CopyStatement(const std::string& relation, const OpenFile& file) const;
+  Status StartFile(const SchemaPtr& schema, bool keeps_negative_zero);
   Status CloseCurrent();
   Status SettleOldest();
   ~State();
 };
 
-std::string ParquetWriter::State::CopyStatement(const std::string& relation, const std::string& path) const {
+std::string ParquetWriter::State::CopyStatement(const std::string& relation, const OpenFile& file) const {
   std::string level =
       options.compression == ParquetCompression::kZstd ? fmt::format(", COMPRESSION_LEVEL {}", options.zstd_level) : "";
   return fmt::format(
       "COPY (SELECT * FROM {}) TO {} (FORMAT parquet, COMPRESSION {}{}, ROW_GROUP_SIZE {}, ROW_GROUP_SIZE_BYTES {}, "
-      "USE_TMP_FILE false)",
-      relation, QuoteLiteral(path), CompressionName(options.compression), level, options.row_group_rows,
-      options.row_group_bytes);
+      "USE_TMP_FILE false{})",
+      relation, QuoteLiteral(file.file.path), CompressionName(options.compression), level, options.row_group_rows,
+      options.row_group_bytes, file.keeps_negative_zero ? ", DICTIONARY_SIZE_LIMIT 1" : "");
 }
 
-Status ParquetWriter::State::StartFile(const SchemaPtr& schema) {
+Status ParquetWriter::State::StartFile(const SchemaPtr& schema, bool keeps_negative_zero) {
   OpenFile next;
+  next.keeps_negative_zero = keeps_negative_zero;
   next.file.path = fmt::format("{}/{}{:05}.parquet", options.directory, options.prefix, ++files_started);
   NILUS_ASSIGN(Connection connection, Connection::Open(database));
   next.connection = std::make_unique<Connection>(std::move(connection));
@@ -87,7 +104,7 @@ Status ParquetWriter::State::StartFile(const SchemaPtr& schema) {
                             .stop = options.stop};
   NILUS_ASSIGN(next.stream, BatchStream::Start(
                                 *next.connection,
-                                [&](const std::string& relation) { return CopyStatement(relation, next.file.path); },
+                                [&](const std::string& relation) { return CopyStatement(relation, next); },
                                 std::move(stream)));
   current = std::move(next);
   return {};
@@ -145,10 +162,12 @@ Result<std::unique_ptr<ParquetWriter>> ParquetWriter::Open(std::shared_ptr<Datab
 
 Status ParquetWriter::Write(RecordBatch batch) {
   State& state = *state_;
+  const bool has_negative_zero = HasNegativeZero(batch);
+  if (has_negative_zero && state.current && !state.current->keeps_negative_zero) NILUS_TRY(state.CloseCurrent());
   int64_t row = 0;
   while (row < batch.num_rows()) {
     if (state.current && !state.current->stream->Accepts(*batch.schema())) NILUS_TRY(state.CloseCurrent());
-    if (!state.current) NILUS_TRY(state.StartFile(batch.schema()));
+    if (!state.current) NILUS_TRY(state.StartFile(batch.schema(), has_negative_zero));
     int64_t count = batch.num_rows() - row;
     if (state.options.file_rows > 0) count = std::min(count, state.options.file_rows - state.current->file.rows);
     Status pushed = state.current->stream->PushRows(batch, row, count);
@@ -162,7 +181,7 @@ Status ParquetWriter::Write(RecordBatch batch) {
 
 Status ParquetWriter::WriteEmpty(const SchemaPtr& schema) {
   NILUS_TRY(state_->CloseCurrent());
-  NILUS_TRY(state_->StartFile(schema));
+  NILUS_TRY(state_->StartFile(schema, false));
   return state_->CloseCurrent();
 }
 
