@@ -85,6 +85,7 @@ Failure UnknownRelation(Connection& connection, const TableRef& ref, const std::
       stop);
   if (!known) return Failure(known.error());
   std::vector<std::string_view> names;
+  names.reserve(static_cast<size_t>(PQntuples(known->get())));
   for (int row = 0; row < PQntuples(known->get()); ++row) names.push_back(FieldText(*known, row, 0));
   std::string nearest = Nearest(ref.ToString(), names);
   for (std::string_view name : names) {  // the same table in another schema
@@ -167,6 +168,7 @@ Result<std::vector<Partition>> ReadPartitions(Connection& connection, uint32_t r
   std::array<Connection::Parameter, 1> parameters = {std::to_string(relation)};
   NILUS_ASSIGN(PgResult result, connection.Query(sql, parameters, stop));
   std::vector<Partition> partitions;
+  partitions.reserve(static_cast<size_t>(PQntuples(result.get())));
   for (int row = 0; row < PQntuples(result.get()); ++row) {
     partitions.push_back({ReadRelation(result, row), FieldIsTrue(result, row, kRelationColumnCount)});
   }

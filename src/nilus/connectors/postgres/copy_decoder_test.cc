@@ -92,9 +92,10 @@ TEST(CopyDecoder, CapturedBytes) {
 }
 
 TEST(CopyDecoder, HeadersThatAreNone) {
-  for (std::string header : {std::string(), kHeader.substr(0, 18), "X" + kHeader.substr(1),
-                             std::string("PGCOPY\n\377\r\n\0\0\1\0\0\0\0\0\0", 19),
-                             kHeader.substr(0, 15) + Big(0x7FFFFFFF, 4), kHeader.substr(0, 15) + Big(0xFFFFFFFF, 4)}) {
+  for (const std::string& header :
+       {std::string(), kHeader.substr(0, 18), "X" + kHeader.substr(1),
+        std::string("PGCOPY\n\377\r\n\0\0\1\0\0\0\0\0\0", 19), kHeader.substr(0, 15) + Big(0x7FFFFFFF, 4),
+        kHeader.substr(0, 15) + Big(0xFFFFFFFF, 4)}) {
     Decoded decoded = Decode(kTwo, {header});
     ASSERT_TRUE(decoded.error.has_value());
     EXPECT_EQ(decoded.error->kind, ErrorKind::kData);

@@ -10,6 +10,7 @@ namespace {
 Failure UnknownColumn(ErrorKind kind, std::string_view what, std::string_view name,
                       const std::vector<SelectColumn>& columns) {
   std::vector<std::string_view> names;
+  names.reserve(columns.size());
   for (const SelectColumn& column : columns) names.push_back(column.name);
   std::string nearest = Nearest(name, names);
   std::string fix = nearest.empty() ? "the columns are:" : "did you mean " + nearest + "?";

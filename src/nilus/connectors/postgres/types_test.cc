@@ -167,7 +167,7 @@ TEST_P(TypesTest, ReadAsTheServerPrintsThem) {
     must("CREATE TABLE " + table + " (id int PRIMARY KEY, v " + type_case.type + ")");
     int id = 0;
     for (const std::string& value : type_case.values) {
-      must("INSERT INTO " + table + " VALUES (" + std::to_string(++id) + ", " + value + ")");
+      must(fmt::format("INSERT INTO {} VALUES ({}, {})", table, ++id, value));
     }
     must("INSERT INTO " + table + " VALUES (" + std::to_string(++id) + ", NULL)");
     auto read = ReadAll(address, Request("public." + table));
@@ -177,7 +177,7 @@ TEST_P(TypesTest, ReadAsTheServerPrintsThem) {
     EXPECT_EQ(read->plan.table.primary_key, std::vector<std::string>{"id"});
     ASSERT_EQ(read->rows.size(), type_case.values.size() + 1);
     for (auto& row : read->rows) {
-      std::string where = " FROM " + table + " WHERE id = " + row["id"];
+      std::string where = fmt::format(" FROM {} WHERE id = {}", table, row["id"]);
       auto server_says = [&](const std::string& expression) {
         auto result = (*session)->Execute("SELECT " + expression + where);
         if (!result) return result.error().ToString();

@@ -91,23 +91,29 @@ inline Decoded DecodeNumeric(const uint8_t* bytes, uint32_t length, int precisio
   uint32_t last = LoadBig16(digit);
   largest = last > largest ? last : largest;
   if (largest > 9'999) return Decoded::kMalformed;
-  Int128 result;
+  uint32_t behind_scale = 0;  // decimals of the last digit that must be zero
+  Int128 result = 0;
   switch (exponent) {  // divisions by constants are multiplications
     case -3:
-      if (last % 1'000 != 0) return Decoded::kMisfit;
-      result = static_cast<Int128>(value * 10 + last / 1'000);
+      behind_scale = last % 1'000;
+      value = value * 10 + last / 1'000;
+      result = value;
       break;
     case -2:
-      if (last % 100 != 0) return Decoded::kMisfit;
-      result = static_cast<Int128>(value * 100 + last / 100);
+      behind_scale = last % 100;
+      value = value * 100 + last / 100;
+      result = value;
       break;
     case -1:
-      if (last % 10 != 0) return Decoded::kMisfit;
-      result = static_cast<Int128>(value * 1'000 + last / 10);
+      behind_scale = last % 10;
+      value = value * 1'000 + last / 10;
+      result = value;
       break;
     default:
-      result = static_cast<Int128>(value * 10'000 + last) * kPowersOfTen[exponent];
+      value = value * 10'000 + last;
+      result = static_cast<Int128>(value) * kPowersOfTen[exponent];
   }
+  if (behind_scale != 0) return Decoded::kMisfit;
   if (precision <= 18
           ? result >= kPowersOfTen[precision]
           : precision < 36 && result >= static_cast<Int128>(kPowersOfTen[18]) * kPowersOfTen[precision - 18]) {
