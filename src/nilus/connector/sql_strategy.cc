@@ -362,8 +362,10 @@ Result<SqlStep> LoadSql::DeleteInterval(const KeyRange& interval) const {
   if (interval.lower) NILUS_TRY(bound(*interval.lower, ">="));
   if (interval.upper) NILUS_TRY(bound(*interval.upper, interval.upper_inclusive ? "<=" : "<"));
   if (conditions.empty()) conditions.push_back(column + " IS NOT NULL");
-  // A load that brings rows without a key has read all of them (spec 04, NULL keys `include`): they take the place of
-  // those that the last load brought. One that brings none leaves them alone.
+  if (!interval.with_nulls) {
+    return SqlStep{fmt::format("DELETE FROM {} WHERE {}", target_sql_, Join(conditions, " AND ")), SqlEffect::kDeleted};
+  }
+  // The load brings all rows without a key, or none: all take the place of those that are there.
   return SqlStep{fmt::format("DELETE FROM {0} WHERE ({1}) OR ({2} IS NULL AND EXISTS (SELECT 1 FROM {3} WHERE {2} IS NULL))",
                              target_sql_, Join(conditions, " AND "), column, staging_sql_),
                  SqlEffect::kDeleted};
