@@ -134,7 +134,8 @@ Result<Preparation> Prepare(const BatchJob& job, const std::vector<std::string>&
   if (prepared.incremental != nullptr) write.incremental_key = prepared.shape->NameOf(prepared.incremental->range().column);
   write.key_is_unique = KeyIsUnique(job, table);
   bool is_limited = job.row_limit || job.page_limit;
-  write.is_complete = !prepared.request.range && !prepared.request.only_new && !is_limited;
+  bool has_interval = prepared.request.interval_start || prepared.request.interval_end;  // a query may read by it
+  write.is_complete = !prepared.request.range && !prepared.request.only_new && !is_limited && !has_interval;
   bool order_matters =
       (job.strategy == WriteStrategy::kMerge || job.strategy == WriteStrategy::kScd2) && !write.key_is_unique;
   prepared.in_parallel = !order_matters && !job.keep_order && !is_limited;
