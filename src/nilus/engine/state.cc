@@ -50,7 +50,10 @@ Result<Position> PositionAt(const BatchJob& job, const RunOptions& options, Sink
   Checkpoint checkpoint;
   NILUS_ASSIGN(std::optional<CommittedState> state, sink.Committed(job.pipeline));
   if (state) {
-    if (Result<Checkpoint> before = ParseCheckpoint(state->position)) checkpoint.source = before->source;
+    if (Result<Checkpoint> before = ParseCheckpoint(state->position)) {
+      checkpoint.source = std::move(before->source);
+      checkpoint.nulls = std::move(before->nulls);  // rows without a key stand before no cursor: they stay loaded
+    }
   }
   checkpoint.cursor = Cursor{.column = field->name, .value = ScalarAt(parsed, 0), .until = std::nullopt};
   checkpoint.boundary = RowSet{};
