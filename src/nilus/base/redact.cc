@@ -99,6 +99,8 @@ void RedactParameters(std::string& text) {
 
 void RegisterSecret(std::string_view value) {
   if (value.size() < kShortestSecret) return;
+  // A file's secret ends in a line end that its users leave out.
+  if (size_t last = value.find_last_not_of(" \t\r\n"); last + 1 < value.size()) RegisterSecret(value.substr(0, last + 1));
   Registry& registry = TheRegistry();
   std::unique_lock lock(registry.mutex);
   for (std::string form : {std::string(value), PercentEncode(value), Base64Encode(value)}) {
