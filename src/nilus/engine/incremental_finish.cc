@@ -23,7 +23,8 @@ bool Incremental::IsTruncated() const {
 // Everything below the highest key seen is loaded, now or by earlier runs.
 Result<bool> Incremental::CanAdvance(std::vector<std::string>* warnings) const {
   if (IsTruncated() && !in_order_) {
-    if (job_->strategy == WriteStrategy::kAppend) {
+    // delete+insert would remove all up to the highest key that was read, and put back the few rows that were.
+    if (job_->strategy == WriteStrategy::kAppend || job_->strategy == WriteStrategy::kDeleteInsert) {
       return FailWithFix(ErrorKind::kUnsupported, "leave sql_limit and yield_limit out, or use incremental_strategy merge",
                          "rows of {} do not come in order of `{}`, so a limit would leave some out for ever or load some twice",
                          job_->source_table, key_);
