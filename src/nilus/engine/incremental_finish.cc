@@ -6,10 +6,11 @@
 namespace nilus {
 namespace {
 
-// Both texts are of the type of `a`.
+// Both texts are of the type of `a`, or bounds that were given before the type was known.
 bool IsBelow(const Scalar& a, const std::string& b) {
-  Result<std::strong_ordering> order = CompareScalars(a, Scalar{a.type, b});
-  return order && *order < 0;
+  Result<Column> left = ParseKey(a, a.type);
+  Result<Column> right = ParseKey(Scalar{a.type, b}, a.type);
+  return left && right && CompareCells(*left, 0, *right, 0) < 0;
 }
 
 }  // namespace
