@@ -100,7 +100,8 @@ struct CommitRequest {
   int64_t expected_version = 0;           // Committed()'s version when the run began; 0: there was none
   Position position;
   // delete+insert: rows of the destination whose key lies here are removed before this load's rows go in. The column is
-  // the normalized name. Nothing: this load read no interval.
+  // the normalized name. with_nulls: rows without a key are removed too when the load brings any, as it brings all of
+  // them then. Nothing: this load read no interval.
   std::optional<KeyRange> interval;
 };
 

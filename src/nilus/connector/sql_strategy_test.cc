@@ -159,6 +159,9 @@ TEST(LoadSqlTest, BoundsOfIntervalsAreLiterals) {
   KeyRange interval{.column = "v", .lower = Scalar{MakeType(TypeId::kText), "o'hara"}, .upper = Scalar{MakeType(TypeId::kText), "p"},
                     .upper_inclusive = false};
   EXPECT_THAT(Texts(*sql.Apply({}, interval))[0], HasSubstr("(\"v\" >= 'o''hara' AND \"v\" < 'p')"));
+  EXPECT_THAT(Texts(*sql.Apply({}, interval))[0], HasSubstr("IS NULL AND EXISTS"));
+  interval.with_nulls = false;  // the load brings only such of them as are new
+  EXPECT_THAT(Texts(*sql.Apply({}, interval))[0], testing::Not(HasSubstr("IS NULL")));
   interval.lower->text = std::string("a\0b", 3);
   EXPECT_FALSE(sql.Apply({}, interval));
 }
