@@ -1,4 +1,4 @@
-// Retries with a budget: capped exponential back-off with full jitter, bounded in attempts and in total time.
+// Retries with a budget: capped exponential back-off with jitter, bounded in attempts and in total time.
 #pragma once
 
 #include <chrono>
