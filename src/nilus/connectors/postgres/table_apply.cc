@@ -79,7 +79,15 @@ Status TableLoad::Apply(const std::optional<KeyRange>& interval, CommitResult* c
       state.can_drop = attachments.empty();
     }
     const bool locks = request_.strategy != WriteStrategy::kAppend || MayDrop() || lacks_columns;
-    if (locks) NILUS_TRY(LockTarget(lacks_columns || (MayDrop() && state.can_drop)));
+    if (locks) {
+      NILUS_TRY(LockTarget(lacks_columns || (MayDrop() && state.can_drop)));
+      // The lock is the name's: while it was waited for, a replace may have put another table there.
+      NILUS_ASSIGN(std::optional<TargetTable> locked, FindTable(connection, request_.table, request_.stop));
+      if (!locked || locked->oid != existing_->oid) {
+        return Fail(ErrorKind::kConflict, "table {} was replaced by another session meanwhile", request_.table.ToString());
+      }
+      existing_ = std::move(locked);
+    }
     if (MayDrop() && state.can_drop) {
       NILUS_ASSIGN(std::vector<std::string> attachments, FindAttachments(connection, *existing_, request_.stop));
       state.can_drop = attachments.empty();
