@@ -95,6 +95,7 @@ Result<std::shared_ptr<Database>> Database::Open(const DatabaseConfig& config) {
       continue;
     }
     if (open->config_.read_only && !config.read_only) {
+      lock.unlock();  // `open` may be the last user by now: its destructor takes the lock
       return FailWithFix(ErrorKind::kUnsupported, "let source and sink be different files",
                          "the database {} is being read by this process and cannot be opened for writing as well",
                          config.path);
