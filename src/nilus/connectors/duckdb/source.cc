@@ -102,7 +102,12 @@ class DuckdbSource : public Source {
 
   Result<Table> Look(Connection& connection, const Relation& relation, const ReadRequest& request) {
     Table table;
-    if (!relation.is_query()) NILUS_TRY(CheckExists(connection, relation, request.table));
+    if (relation.is_query()) {
+      // Only what can stand in a FROM is read: not COPY … TO, ATTACH or INSERT.
+      NILUS_TRY(duck::DescribeQuery(connection, "SELECT * FROM " + relation.From(), relation.params, false));
+    } else {
+      NILUS_TRY(CheckExists(connection, relation, request.table));
+    }
     NILUS_ASSIGN(table.schema,
                  duck::DescribeQuery(connection, relation.SelectAll(), relation.params, Options(request).keep_narrow));
     NILUS_ASSIGN(table.description.schema, WithoutExcluded(table.schema, request));
