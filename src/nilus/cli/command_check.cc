@@ -63,7 +63,7 @@ class Check final : public Command {
     }
     if (context.stop.stop_requested()) return ReportError(context, Error{ErrorKind::kCancelled, {}, {}});
     bool any = false;
-    bool all = !results.empty();
+    bool all = results.size() >= (role_ == "both" ? 2U : 1U);
     for (const RoleResult& result : results) {
       any = any || result.usable;
       all = all && result.usable;
