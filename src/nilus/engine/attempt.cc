@@ -119,8 +119,17 @@ Status Attempt::Execute(const std::vector<std::string>& earlier_loads) {
                        .interval = std::nullopt};
   std::vector<std::string> warnings;
   Checkpoint next{.source = prepared.plan.end};
+  if (mover.was_cut() && !prepared.plan.end.empty()) {  // that position stands behind rows that were not read
+    if (job_->strategy == WriteStrategy::kAppend) {
+      return FailWithFix(ErrorKind::kUnsupported, "leave sql_limit and yield_limit out, or use another incremental_strategy",
+                         "a limit cut off the rows of {}: what is left of them could not be told from what is loaded",
+                         job_->source_table);
+    }
+    next.source = prepared.committed.source;
+    warnings.push_back(fmt::format("a limit cut off the rows of {}: the next run reads them from the beginning", job_->source_table));
+  }
   if (prepared.incremental != nullptr) {
-    NILUS_ASSIGN(next, prepared.incremental->Finish(prepared.plan.end, &warnings));
+    NILUS_ASSIGN(next, prepared.incremental->Finish(std::move(next.source), &warnings));
     if (job_->strategy == WriteStrategy::kDeleteInsert) {
       commit.interval = prepared.incremental->ReplacedInterval(prepared.write.incremental_key);
     }
@@ -146,7 +155,7 @@ Status Attempt::Execute(const std::vector<std::string>& earlier_loads) {
   report_->cursor_after = next.cursor ? next.cursor->value.text : std::string();
   ReportSchema(prepared);
   progress.done = true;
-  if (Status heard = prepared.source->Acknowledge(prepared.plan.end); !heard) {
+  if (Status heard = prepared.source->Acknowledge(next.source); !heard) {
     Warn(fmt::format("the load is committed, but the source could not be told: {}", heard.error().message));
   }
   return {};

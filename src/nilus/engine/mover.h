@@ -56,6 +56,7 @@ class Mover {
   // Afterwards:
   const std::optional<MoveFailure>& failure() const { return failure_; }
   std::unique_ptr<Writer> TakeWriter() { return std::move(request_.writer); }  // null: no row came, and none was given
+  bool was_cut() const { return done_; }  // by a limit: there may be more rows
   int64_t rows_in() const { return rows_in_; }
   int64_t rows_out() const { return rows_out_; }
   const std::map<std::string, int64_t>& variant_values() const { return variant_values_; }

@@ -92,6 +92,21 @@ TEST_F(RunTest, ASchemaThatOnlyValuesTellOpensTheWriterLater) {
   EXPECT_THAT(world_.Rows({"id"}), IsEmpty()) << "replaced by nothing";
 }
 
+TEST_F(RunTest, ALimitMarksNoUnreadFileAsLoaded) {
+  world_.source.end.json = R"({"files":["a.csv"]})";
+  job_.strategy = WriteStrategy::kAppend;
+  job_.row_limit = 1;
+  RunReport report = RunJob(job_, QuickOptions());
+  ASSERT_FALSE(report.is_success);
+  EXPECT_EQ(report.error->kind, ErrorKind::kUnsupported);
+  job_.strategy = WriteStrategy::kMerge;
+  job_.primary_key = {"id"};
+  ASSERT_TRUE(RunJob(job_, QuickOptions()).is_success);
+  job_.row_limit.reset();
+  ASSERT_TRUE(RunJob(job_, QuickOptions()).is_success);
+  EXPECT_TRUE(world_.source.requests.back().from.empty());
+}
+
 TEST_F(RunTest, FileSourcesAreAskedOnlyForWhatIsNew) {
   job_.strategy = WriteStrategy::kAppend;
   world_.source.end.json = R"({"files":["a.csv"]})";
