@@ -198,15 +198,23 @@ Result<RecordBatch> TableLoad::Fit(const RecordBatch& batch) {
     schema->fields[static_cast<size_t>(i)].type = columns[static_cast<size_t>(i)].type;
     if (!fitted.misfits) continue;
     misfits_[field.name] += fitted.misfit_count;
-    auto variant = std::find_if(schema->fields.begin(), schema->fields.end(),
-                                [&](const Field& other) { return other.variant_of == field.name; });
+    const std::string variant_name = VariantColumnName(field.name);
+    auto variant = std::find_if(schema->fields.begin(), schema->fields.end(), [&](const Field& other) {
+      return other.variant_of == field.name || other.name == variant_name;
+    });
     if (variant != schema->fields.end()) {
       if (variant->type.id != TypeId::kText) return Failure(VariantTypeError(variant->name, variant->type.ToString()));
       Column& texts = columns[static_cast<size_t>(variant - schema->fields.begin())];
+      for (int64_t row = 0; row < texts.length; ++row) {
+        if (texts.IsNull(row) || fitted.misfits->IsNull(row)) continue;
+        return FailWithFix(ErrorKind::kData, "rename one of them at the source, or exclude it",
+                           "column `{}` of table {} has a value of its own where one of `{}` does not fit its type",
+                           variant->name, request_.table.ToString(), field.name);
+      }
       texts = MergeTexts(texts, *fitted.misfits);
       continue;
     }
-    schema->fields.push_back(Field{.name = VariantColumnName(field.name),
+    schema->fields.push_back(Field{.name = variant_name,
                                    .type = MakeType(TypeId::kText),
                                    .nullable = true,
                                    .variant_of = field.name});
