@@ -102,10 +102,10 @@ Status ParquetWriter::State::StartFile(const SchemaPtr& schema, bool keeps_negat
                             .queue_bytes = options.queue_bytes,
                             .single_thread = options.file_rows > 0,
                             .stop = options.stop};
-  NILUS_ASSIGN(next.stream, BatchStream::Start(
-                                *next.connection,
-                                [&](const std::string& relation) { return CopyStatement(relation, next); },
-                                std::move(stream)));
+  NILUS_ASSIGN(next.stream,
+               BatchStream::Start(
+                   *next.connection, [&](const std::string& relation) { return CopyStatement(relation, next); },
+                   std::move(stream)));
   current = std::move(next);
   return {};
 }

@@ -157,14 +157,16 @@ class MemoryBytes final : public ByteStream {
 }  // namespace
 
 Failure FileChanged(const std::string& path) {
-  return FailWithFix(ErrorKind::kData, "write files under another name and rename them when they are complete, then run again",
+  return FailWithFix(ErrorKind::kData,
+                     "write files under another name and rename them when they are complete, then run again",
                      "{} changed while it was being read", path);
 }
 
 Status CheckUnchanged(const std::string& path, const FileStamp& stamp) {
   auto now = StampOf(path);
   if (!now && now.error().kind == ErrorKind::kNotFound) {
-    return FailWithFix(ErrorKind::kData, "keep files until the run has ended, then run again", "{} vanished while it was being read", path);
+    return FailWithFix(ErrorKind::kData, "keep files until the run has ended, then run again",
+                       "{} vanished while it was being read", path);
   }
   if (!now) return Failure(std::move(now).error());
   if (!(*now == stamp)) return FileChanged(path);

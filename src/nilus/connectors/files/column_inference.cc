@@ -31,11 +31,11 @@ struct Digits {
   bool is_number = false;
   bool is_plain = false;  // no point, no exponent
   bool negative = false;
-  int count = 0;          // significant digits; 0: zero
+  int count = 0;  // significant digits; 0: zero
   int64_t exponent = 0;
-  int whole = 0;          // digits before the point as written
-  int fraction = 0;       // digits behind it as written
-  char text[40];          // the significant digits, when there are at most 40
+  int whole = 0;     // digits before the point as written
+  int fraction = 0;  // digits behind it as written
+  char text[40];     // the significant digits, when there are at most 40
 };
 
 // -?(0|[1-9][0-9]*)(.[0-9]+)?([eE][+-]?[0-9]+)?, with the digits before the point optional: ".5".
@@ -89,7 +89,8 @@ Digits ReadDigits(std::string_view text) {
   if (read.whole == -1) {  // count the fraction anew: the exponent was read behind it
     size_t point = text.find('.');
     size_t e = text.find_first_of("eE");
-    read.exponent = exponent + trailing_zeros - (point == std::string_view::npos ? 0 : static_cast<int64_t>(e - point - 1));
+    read.exponent =
+        exponent + trailing_zeros - (point == std::string_view::npos ? 0 : static_cast<int64_t>(e - point - 1));
   }
   return read;
 }
@@ -120,14 +121,18 @@ uint32_t TemporalCandidates(std::string_view text) {
   if (text.size() >= 3 && text[2] == ':') {  // hh:mm:ss[.ffffff]
     int64_t micros = 0;
     bool full = text.size() >= 8 && text[5] == ':';
-    return full && text.back() != ' ' && !text.starts_with("24") && text.substr(6, 2) < "60" && ParseTime(text, &micros) ? kClockTime : 0;
+    return full && text.back() != ' ' && !text.starts_with("24") && text.substr(6, 2) < "60" && ParseTime(text, &micros)
+               ? kClockTime
+               : 0;
   }
   if (text.size() < 10 || !IsDigit(text[0]) || !IsDigit(text[3]) || text[4] != '-' || text[7] != '-') return 0;
   if (text.size() == 10) {
     int32_t days = 0;
     return ParseDate(text, &days) ? kCalendarDate : 0;
   }
-  if (text.size() < 16 || (text[10] != 'T' && text[10] != ' ') || !IsDigit(text[11]) || text.ends_with(' ') || text.ends_with(" BC")) return 0;
+  if (text.size() < 16 || (text[10] != 'T' && text[10] != ' ') || !IsDigit(text[11]) || text.ends_with(' ') ||
+      text.ends_with(" BC"))
+    return 0;
   if (text.substr(11, 2) == "24") return 0;  // 24:00 would come out as the next day
   if (text.size() >= 19 && text[16] == ':' && text.substr(17, 2) >= "60") return 0;
   int64_t micros = 0;
@@ -198,7 +203,9 @@ void ColumnInference::Observe(CellKind kind, std::string_view text) {
   kinds_ |= Bit(kind);
   switch (kind) {
     case CellKind::kPlain:
-    case CellKind::kQuoted: ObserveText(text); return;
+    case CellKind::kQuoted:
+      ObserveText(text);
+      return;
     case CellKind::kNumber:
       if ((candidates_ & kNumbers) != 0) ObserveNumber(text);
       return;
@@ -208,7 +215,8 @@ void ColumnInference::Observe(CellKind kind, std::string_view text) {
       return;
     case CellKind::kBool:
     case CellKind::kNested:
-    case CellKind::kNull: return;
+    case CellKind::kNull:
+      return;
   }
 }
 
@@ -217,7 +225,8 @@ Type ColumnInference::ResolveNumber(TypeId otherwise) const {
   if ((candidates_ & kInteger) != 0) return MakeType(TypeId::kInt64);
   if ((candidates_ & kDouble) != 0) return MakeType(TypeId::kFloat64);
   int precision = whole_digits_ + fraction_digits_;
-  if ((candidates_ & kDecimalNumber) != 0 && precision <= kMaxDecimalPrecision) return MakeDecimal(precision, fraction_digits_);
+  if ((candidates_ & kDecimalNumber) != 0 && precision <= kMaxDecimalPrecision)
+    return MakeDecimal(precision, fraction_digits_);
   return MakeType(otherwise);
 }
 
@@ -229,7 +238,8 @@ Type ColumnInference::Resolve() const {
   constexpr uint32_t kScalars = Bit(CellKind::kNumber) | Bit(CellKind::kString) | Bit(CellKind::kBool);
   bool stays_plain = (kinds_ & Bit(CellKind::kString)) != 0 && (kinds_ & ~kScalars) == 0 && !saw_literal_;
   TypeId mixed = stays_plain ? TypeId::kText : TypeId::kJson;
-  if (kinds_ == Bit(CellKind::kNumber) || kinds_ == (Bit(CellKind::kNumber) | Bit(CellKind::kString))) return ResolveNumber(mixed);
+  if (kinds_ == Bit(CellKind::kNumber) || kinds_ == (Bit(CellKind::kNumber) | Bit(CellKind::kString)))
+    return ResolveNumber(mixed);
   if (kinds_ == 0) return MakeType(TypeId::kText);
   if ((kinds_ & ~kTexts) != 0 && kinds_ != Bit(CellKind::kString)) return MakeType(mixed);
   if ((candidates_ & kNumbers) != 0) return ResolveNumber(TypeId::kText);
@@ -245,7 +255,9 @@ bool AppendCell(CellKind kind, std::string_view text, ColumnBuilder* column) {
   const TypeId type = column->type().id;
   if (HasOffsets(type) && column->WouldOverflow(text.size())) return false;
   switch (type) {
-    case TypeId::kText: column->AppendBytes(text); return true;
+    case TypeId::kText:
+      column->AppendBytes(text);
+      return true;
     case TypeId::kJson: {
       if (kind != CellKind::kString) {
         column->AppendBytes(text);
@@ -257,7 +269,8 @@ bool AppendCell(CellKind kind, std::string_view text, ColumnBuilder* column) {
       column->AppendBytes(quoted);
       return true;
     }
-    default: break;
+    default:
+      break;
   }
   if (kind == CellKind::kQuoted && text.empty() && type != TypeId::kBinary) {
     column->AppendNull();
@@ -282,7 +295,8 @@ bool AppendCell(CellKind kind, std::string_view text, ColumnBuilder* column) {
       if (!IsBooleanWord(text)) return false;
       column->AppendBool(ParseBooleanWord(text));
       return true;
-    default: return AppendParsed(text, column).has_value();
+    default:
+      return AppendParsed(text, column).has_value();
   }
 }
 

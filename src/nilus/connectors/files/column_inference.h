@@ -1,5 +1,5 @@
-// A column's type from all of its values, without losing a digit of any: the rules are in README.md, "Types". The result
-// does not depend on the order of the values.
+// A column's type from all of its values, without losing a digit of any: the rules are in README.md, "Types". The
+// result does not depend on the order of the values.
 #pragma once
 
 #include <cstdint>
@@ -24,11 +24,11 @@ class ColumnInference {
   void ObserveNumber(std::string_view text);
   Type ResolveNumber(TypeId otherwise) const;
 
-  uint32_t kinds_ = 0;       // bit (1 << CellKind) for each kind seen
+  uint32_t kinds_ = 0;         // bit (1 << CellKind) for each kind seen
   uint32_t candidates_ = ~0U;  // types that every text so far can be; bits in the .cc
-  bool saw_number_ = false;  // a real number, beside words such as NaN
-  bool saw_literal_ = false;  // a JSON string that reads like a number, true, false or null
-  int whole_digits_ = 0;     // widest decimal so far
+  bool saw_number_ = false;    // a real number, beside words such as NaN
+  bool saw_literal_ = false;   // a JSON string that reads like a number, true, false or null
+  int whole_digits_ = 0;       // widest decimal so far
   int fraction_digits_ = 0;
 };
 

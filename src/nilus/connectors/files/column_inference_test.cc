@@ -42,7 +42,8 @@ TEST(ColumnInference, Numbers) {
 }
 
 TEST(ColumnInference, WhatIsNoNumberStaysText) {
-  for (const char* value : {"007", "00", "+5", "1e400", "1e-400", "1.", "1,5", " 1", "1 ", "0x10", "1_000", "--1", "1e", "-", "01.5", "٣"}) {
+  for (const char* value : {"007", "00", "+5", "1e400", "1e-400", "1.", "1,5", " 1", "1 ", "0x10", "1_000", "--1", "1e",
+                            "-", "01.5", "٣"}) {
     EXPECT_EQ(CsvType({value, "1"}), "text") << value;
   }
   EXPECT_EQ(CsvType({"-0", "9007199254740993"}), "text");
@@ -116,10 +117,15 @@ TEST(ColumnInference, JsonKinds) {
 
 // Whatever type comes out, every value comes back: as the same text, or as the same number.
 TEST(ColumnInference, ValuesComeBack) {
-  const std::vector<std::vector<std::string>> columns = {
-      {"1", "9223372036854775807"}, {"0.1", "1e22", "123456.789"},   {"12345678901234567890.12", "-7"}, {"true", "false"},
-      {"2024-02-29"},               {"2024-01-02T03:04:05.000001Z"}, {"10:20:30.000001"},                    {"007", "x", " "},
-      {"NaN", "1.5", "Infinity"}};
+  const std::vector<std::vector<std::string>> columns = {{"1", "9223372036854775807"},
+                                                         {"0.1", "1e22", "123456.789"},
+                                                         {"12345678901234567890.12", "-7"},
+                                                         {"true", "false"},
+                                                         {"2024-02-29"},
+                                                         {"2024-01-02T03:04:05.000001Z"},
+                                                         {"10:20:30.000001"},
+                                                         {"007", "x", " "},
+                                                         {"NaN", "1.5", "Infinity"}};
   for (const auto& values : columns) {
     ColumnInference inference;
     for (const std::string& value : values) inference.Observe(CellKind::kPlain, value);
@@ -131,7 +137,8 @@ TEST(ColumnInference, ValuesComeBack) {
       if (text == values[i]) continue;
       Int128 before = 0;
       Int128 after = 0;
-      EXPECT_TRUE(ParseDecimal(values[i], 38, 10, &before) && ParseDecimal(text, 38, 10, &after) && before == after) << values[i] << " → " << text;
+      EXPECT_TRUE(ParseDecimal(values[i], 38, 10, &before) && ParseDecimal(text, 38, 10, &after) && before == after)
+          << values[i] << " → " << text;
     }
   }
 }

@@ -26,7 +26,8 @@ static Quirks FilesQuirks(const std::string& format) {
   quirks.list_objects = [](const Place& place) {
     std::string root = place.source_address.substr(7);
     std::vector<std::string> objects;
-    for (auto entry = std::filesystem::recursive_directory_iterator(root); entry != std::filesystem::recursive_directory_iterator(); ++entry) {
+    for (auto entry = std::filesystem::recursive_directory_iterator(root);
+         entry != std::filesystem::recursive_directory_iterator(); ++entry) {
       std::string name = entry->path().filename();
       if (name == ".nilus_staging" || name == "_nilus_state") {
         entry.disable_recursion_pending();

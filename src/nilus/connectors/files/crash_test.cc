@@ -1,11 +1,11 @@
-// Every step of a load is cut, by death, by an error, by a lost acknowledgement; then the same pipeline runs again until
-// it has nothing to do. The destination must be what an uninterrupted pipeline leaves, and at no moment may a reader of
-// a replaced table see anything but one load's rows.
+// Every step of a load is cut, by death, by an error, by a lost acknowledgement; then the same pipeline runs again
+// until it has nothing to do. The destination must be what an uninterrupted pipeline leaves, and at no moment may a
+// reader of a replaced table see anything but one load's rows.
 //
 // A pipeline here: loads 1 and 2; load k has the rows (k,0) … (k,4); the position is k. Each run is a process of its
 // own (this program, CrashChild.DISABLED_Run), since a fault point may kill it.
-#include <gmock/gmock.h>
 #include <fcntl.h>
+#include <gmock/gmock.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -53,7 +53,9 @@ Status LoadOnce(Sink* sink, const Scenario& scenario, int number, int64_t versio
   return {};
 }
 
-int DoneOf(const std::optional<CommittedState>& committed) { return committed ? std::atoi(committed->position.json.c_str() + 8) : 0; }
+int DoneOf(const std::optional<CommittedState>& committed) {
+  return committed ? std::atoi(committed->position.json.c_str() + 8) : 0;
+}
 
 // As the engine runs a pipeline: ask what is committed, load the next, look after an unknown outcome.
 Status RunPipeline(const std::string& folder, const Scenario& scenario) {
@@ -90,7 +92,8 @@ class CrashTest : public FolderTest {
       int quiet = open(Path("child.log").c_str(), O_WRONLY | O_CREAT | O_APPEND, 0600);
       dup2(quiet, 1);
       dup2(quiet, 2);
-      execl("/proc/self/exe", "child", "--gtest_filter=CrashChild.DISABLED_Run", "--gtest_also_run_disabled_tests", nullptr);
+      execl("/proc/self/exe", "child", "--gtest_filter=CrashChild.DISABLED_Run", "--gtest_also_run_disabled_tests",
+            nullptr);
       _exit(3);
     }
     int status = 0;
@@ -131,7 +134,8 @@ class CrashTest : public FolderTest {
     EXPECT_EQ(Loads("a"), expected);
     EXPECT_EQ(Loads("b"), expected);
     std::vector<std::string> left;
-    for (const auto& entry : std::filesystem::directory_iterator(Path("sink/shop"))) left.push_back(entry.path().filename());
+    for (const auto& entry : std::filesystem::directory_iterator(Path("sink/shop")))
+      left.push_back(entry.path().filename());
     EXPECT_THAT(left, testing::UnorderedElementsAre("_nilus_state", "a", "b")) << "something staged is left";
   }
 
@@ -191,9 +195,13 @@ TEST(CrashChild, DISABLED_Run) {
   EXPECT_TRUE(status.has_value()) << status.error().ToString();
 }
 
-TEST_F(CrashTest, AppendCutAtEveryStep) { CutEverywhere({WriteStrategy::kAppend, "csv"}, {"kill", "error", "lost"}, 1); }
+TEST_F(CrashTest, AppendCutAtEveryStep) {
+  CutEverywhere({WriteStrategy::kAppend, "csv"}, {"kill", "error", "lost"}, 1);
+}
 
-TEST_F(CrashTest, ReplaceCutAtEveryStep) { CutEverywhere({WriteStrategy::kReplace, "csv"}, {"kill", "error", "lost"}, 1); }
+TEST_F(CrashTest, ReplaceCutAtEveryStep) {
+  CutEverywhere({WriteStrategy::kReplace, "csv"}, {"kill", "error", "lost"}, 1);
+}
 
 TEST_F(CrashTest, ParquetCutAtManySteps) {
   CutEverywhere({WriteStrategy::kReplace, "parquet"}, {"kill"}, 5);
@@ -214,7 +222,8 @@ TEST_F(CrashTest, RecoveryCutAtEveryStep) {
     std::ifstream lines(Path("trace"));
     std::map<std::string, int> counts;
     std::vector<std::string> faults;
-    for (std::string name, kind; lines >> name >> kind && name != "files.sink.open";) faults.push_back(fmt::format("{}:kill:{}", name, ++counts[name]));
+    for (std::string name, kind; lines >> name >> kind && name != "files.sink.open";)
+      faults.push_back(fmt::format("{}:kill:{}", name, ++counts[name]));
     ASSERT_GT(faults.size(), 3U);
     for (const std::string& fault : faults) {
       SCOPED_TRACE(fault);

@@ -8,7 +8,8 @@ namespace {
 
 using testing::HasSubstr;
 
-// Rows joined for comparison: values in brackets, quoted ones in quotes, NULL as nothing. The same for every chunk size.
+// Rows joined for comparison: values in brackets, quoted ones in quotes, NULL as nothing. The same for every chunk
+// size.
 std::string Tokenize(const std::string& text, CsvOptions options = {}) {
   std::string result;
   for (size_t chunk : {size_t{1}, size_t{2}, size_t{7}, size_t{1000}}) {
@@ -31,7 +32,8 @@ std::string Tokenize(const std::string& text, CsvOptions options = {}) {
       for (size_t end : block.row_ends) {
         for (; cell < end; ++cell) {
           bool quoted = block.cells[cell].kind == CellKind::kQuoted;
-          rows += fmt::format("{}={}{}{} ", block.cells[cell].column, quoted ? "'" : "", block.Text(block.cells[cell]), quoted ? "'" : "");
+          rows += fmt::format("{}={}{}{} ", block.cells[cell].column, quoted ? "'" : "", block.Text(block.cells[cell]),
+                              quoted ? "'" : "");
         }
         rows += "/ ";
       }
@@ -52,7 +54,9 @@ TEST(Csv, ReadsRfc4180) {
   EXPECT_EQ(Tokenize("a,b\n\"say \"\"hi\"\"\",\"\"\n"), "a,b|0='say \"hi\"' 1='' / ");
   EXPECT_EQ(Tokenize("a,b\n,\n"), "a,b|/ ");
   EXPECT_EQ(Tokenize("a,b\n5\" nail,x\n"), "a,b|0=5\" nail 1=x / ");
-  EXPECT_EQ(Tokenize("\xEF\xBB\xBF" "a\n1\n"), "a|0=1 / ");
+  EXPECT_EQ(Tokenize("\xEF\xBB\xBF"
+                     "a\n1\n"),
+            "a|0=1 / ");
   EXPECT_EQ(Tokenize(""), "|");
   EXPECT_EQ(Tokenize("a,b\n"), "a,b|");
 }
@@ -87,11 +91,14 @@ TEST(Csv, SaysWhereItIsMalformed) {
   EXPECT_THAT(Tokenize("a,b\n1,2\n3\n"), HasSubstr("f.csv, line 3: the row has 1 values, but the first line has 2"));
   EXPECT_THAT(Tokenize("a,b\n1,2,3\n"), HasSubstr("f.csv, line 2: the row has 3 values"));
   EXPECT_THAT(Tokenize("a,b\n\"x\ny\",2\n1\n"), HasSubstr("line 4"));
-  EXPECT_THAT(Tokenize("a,b\n1,\"open\n2,3\n"), HasSubstr("f.csv, line 2, column 2 (b): the quote that opens here is never closed"));
+  EXPECT_THAT(Tokenize("a,b\n1,\"open\n2,3\n"),
+              HasSubstr("f.csv, line 2, column 2 (b): the quote that opens here is never closed"));
   EXPECT_THAT(Tokenize("a,b\n\"x\"y,2\n"), HasSubstr("line 2, column 1 (a): text follows the closing quote"));
   EXPECT_THAT(Tokenize("a,b\n1,2\n1,caf\xe9\n"), HasSubstr("line 3, column 2 (b): the value is not valid UTF-8"));
   EXPECT_THAT(Tokenize("a,a\n1,2\n"), HasSubstr("two columns called 'a'"));
-  EXPECT_THAT(Tokenize("\xFF\xFE" "a\0"), HasSubstr("UTF-16"));
+  EXPECT_THAT(Tokenize("\xFF\xFE"
+                       "a\0"),
+              HasSubstr("UTF-16"));
 }
 
 using CsvFiles = FolderTest;

@@ -1,6 +1,6 @@
-// CSV after RFC 4180, read strictly: nothing is guessed row by row and nothing is skipped but empty lines, which hold no
-// value. Beyond the RFC: LF and CR end a line too, a byte order mark is passed over, a quote inside an unquoted value is
-// an ordinary character.
+// CSV after RFC 4180, read strictly: nothing is guessed row by row and nothing is skipped but empty lines, which hold
+// no value. Beyond the RFC: LF and CR end a line too, a byte order mark is passed over, a quote inside an unquoted
+// value is an ordinary character.
 #include <algorithm>
 #include <array>
 #include <set>
@@ -75,7 +75,8 @@ class CsvTokenizer final : public RowTokenizer {
       if (c == '\n' || c == '\r') break;
       if (size_t candidate = kCandidates.find(c); candidate != std::string_view::npos) ++counts[candidate];
     }
-    options_.delimiter = kCandidates[static_cast<size_t>(std::max_element(counts.begin(), counts.end()) - counts.begin())];
+    options_.delimiter =
+        kCandidates[static_cast<size_t>(std::max_element(counts.begin(), counts.end()) - counts.begin())];
     return {};
   }
 
@@ -94,7 +95,8 @@ class CsvTokenizer final : public RowTokenizer {
     }
     for (const std::string& name : names) {
       if (!seen.insert(name).second) {
-        return FailWithFix(ErrorKind::kData, "rename one of them in the file's first line", "{} has two columns called '{}'", name_, name);
+        return FailWithFix(ErrorKind::kData, "rename one of them in the file's first line",
+                           "{} has two columns called '{}'", name_, name);
       }
     }
     columns_ = std::move(names);
@@ -161,9 +163,11 @@ class CsvTokenizer final : public RowTokenizer {
       NILUS_TRY(ReadPlain(block, column));
     }
     std::string_view text = std::string_view(block->bytes).substr(offset);
-    if (std::any_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) >= 0x80; }) && !IsValidUtf8(text)) {
+    if (std::any_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) >= 0x80; }) &&
+        !IsValidUtf8(text)) {
       return FailWithFix(ErrorKind::kData, "convert the file: iconv -f WINDOWS-1252 -t UTF-8 (or whatever it is in)",
-                         "{}, line {}, column {}{}: the value is not valid UTF-8", name_, field_line_, column + 1, ColumnName(column));
+                         "{}, line {}, column {}{}: the value is not valid UTF-8", name_, field_line_, column + 1,
+                         ColumnName(column));
     }
     if (!quoted && (text.empty() || text == options_.null_string)) {
       block->bytes.resize(offset);
@@ -202,9 +206,10 @@ class CsvTokenizer final : public RowTokenizer {
         NILUS_TRY(CheckSize(block->bytes.size() - offset, column));
         NILUS_ASSIGN(bool more, window_.More());
         if (more) continue;
-        return FailWithFix(ErrorKind::kData, fmt::format("close it, or double it where it is part of the value ({0}{0})", options_.quote),
-                           "{}, line {}, column {}{}: the quote that opens here is never closed", name_, field_line_, column + 1,
-                           ColumnName(column));
+        return FailWithFix(ErrorKind::kData,
+                           fmt::format("close it, or double it where it is part of the value ({0}{0})", options_.quote),
+                           "{}, line {}, column {}{}: the quote that opens here is never closed", name_, field_line_,
+                           column + 1, ColumnName(column));
       }
       NILUS_ASSIGN(int next, Peek());
       if (next >= 0 && static_cast<char>(next) == options_.quote) {  // a doubled quote is one of the value's own
@@ -213,8 +218,9 @@ class CsvTokenizer final : public RowTokenizer {
         continue;
       }
       if (next >= 0 && !is_special_[static_cast<size_t>(next)]) {
-        return FailWithFix(ErrorKind::kData, fmt::format("double the quote where it is part of the value ({0}{0})", options_.quote),
-                           "{}, line {}, column {}{}: text follows the closing quote", name_, line_, column + 1, ColumnName(column));
+        return FailWithFix(
+            ErrorKind::kData, fmt::format("double the quote where it is part of the value ({0}{0})", options_.quote),
+            "{}, line {}, column {}{}: text follows the closing quote", name_, line_, column + 1, ColumnName(column));
       }
       return {};
     }
@@ -238,7 +244,8 @@ class CsvTokenizer final : public RowTokenizer {
 
   Status CheckSize(size_t size, uint32_t column) {
     if (size <= kLargestValueBytes) return {};
-    return Fail(ErrorKind::kData, "{}, line {}, column {}: the value has more than {} bytes", name_, field_line_, column + 1, kLargestValueBytes);
+    return Fail(ErrorKind::kData, "{}, line {}, column {}: the value has more than {} bytes", name_, field_line_,
+                column + 1, kLargestValueBytes);
   }
 
   std::string ColumnName(uint32_t column) const {
@@ -247,10 +254,11 @@ class CsvTokenizer final : public RowTokenizer {
 
   template <typename... Args>
   Failure Malformed(int64_t line, fmt::format_string<Args...> format, Args&&... args) {
-    return FailWithFix(ErrorKind::kData,
-                       fmt::format("correct the line, or say what separates values (delimiter, now '{}') and quotes them (quote)",
-                                   options_.delimiter == '\t' ? "tab" : std::string(1, options_.delimiter)),
-                       "{}, line {}: the row {}", name_, line, fmt::format(format, std::forward<Args>(args)...));
+    return FailWithFix(
+        ErrorKind::kData,
+        fmt::format("correct the line, or say what separates values (delimiter, now '{}') and quotes them (quote)",
+                    options_.delimiter == '\t' ? "tab" : std::string(1, options_.delimiter)),
+        "{}, line {}: the row {}", name_, line, fmt::format(format, std::forward<Args>(args)...));
   }
 
   ByteWindow window_;
@@ -267,7 +275,8 @@ class CsvTokenizer final : public RowTokenizer {
 
 }  // namespace
 
-std::unique_ptr<RowTokenizer> MakeCsvTokenizer(std::unique_ptr<ByteStream> bytes, const CsvOptions& options, std::string name) {
+std::unique_ptr<RowTokenizer> MakeCsvTokenizer(std::unique_ptr<ByteStream> bytes, const CsvOptions& options,
+                                               std::string name) {
   return std::make_unique<CsvTokenizer>(std::move(bytes), options, std::move(name));
 }
 

@@ -8,7 +8,8 @@ namespace nilus::files {
 namespace {
 
 bool StaysAsItIs(unsigned char c) {
-  return c >= 0x80 || std::isalnum(c) != 0 || c == '-' || c == '_' || c == '.' || c == ' ' || c == '$' || c == '#' || c == '@';
+  return c >= 0x80 || std::isalnum(c) != 0 || c == '-' || c == '_' || c == '.' || c == ' ' || c == '$' || c == '#' ||
+         c == '@';
 }
 
 void AppendPercent(unsigned char c, std::string* out) {
@@ -25,7 +26,8 @@ Result<std::string> EncodeDiskName(std::string_view name) {
   if (name.find('\0') != std::string_view::npos) {
     return Fail(ErrorKind::kInvalidInput, "the name `{}` holds a NUL byte", name.substr(0, name.find('\0')));
   }
-  if (!IsValidUtf8(name)) return Fail(ErrorKind::kInvalidInput, "the name with the bytes {} is not UTF-8", HexEncode(name));
+  if (!IsValidUtf8(name))
+    return Fail(ErrorKind::kInvalidInput, "the name with the bytes {} is not UTF-8", HexEncode(name));
   std::string encoded;
   for (size_t i = 0; i < name.size(); ++i) {
     auto c = static_cast<unsigned char>(name[i]);

@@ -33,7 +33,8 @@ std::string LiteralPath(std::string_view path) {
 
 std::string Lower(std::string_view text) {
   std::string lower(text);
-  std::transform(lower.begin(), lower.end(), lower.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  std::transform(lower.begin(), lower.end(), lower.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   return lower;
 }
 
@@ -42,8 +43,8 @@ std::string Conditions(const KeyRange& range, std::vector<duck::TextValue>* para
   std::string conditions;
   auto add = [&](const Scalar& bound, std::string_view comparison) {
     params->push_back(bound.text);
-    conditions += fmt::format("{}{} {} CAST(${} AS {})", conditions.empty() ? "" : " AND ", key, comparison, params->size(),
-                              duck::SqlTypeName(bound.type));
+    conditions += fmt::format("{}{} {} CAST(${} AS {})", conditions.empty() ? "" : " AND ", key, comparison,
+                              params->size(), duck::SqlTypeName(bound.type));
   };
   if (range.lower) add(*range.lower, ">=");
   if (range.upper) add(*range.upper, range.upper_inclusive ? "<=" : "<");
@@ -53,7 +54,8 @@ std::string Conditions(const KeyRange& range, std::vector<duck::TextValue>* para
 
 class DuckReader final : public Reader {
  public:
-  DuckReader(duck::Connection connection, std::vector<InputFile> files) : connection_(std::move(connection)), files_(std::move(files)) {}
+  DuckReader(duck::Connection connection, std::vector<InputFile> files)
+      : connection_(std::move(connection)), files_(std::move(files)) {}
 
   Status Start(const DuckSelect& select, const duck::QueryReaderOptions& options, std::stop_token stop) {
     NILUS_ASSIGN(reader_, duck::QueryReader::Open(connection_, select.sql, select.params, options, stop));
@@ -95,7 +97,8 @@ Result<std::vector<OfferedTable>> OfferedTables(const std::string& path, const F
   } else {
     NILUS_ASSIGN(std::vector<FolderTable> tables, ListFolderTables(path));
     for (const FolderTable& table : tables) {
-      offered.push_back({table.schema, table.name, table.schema.empty() ? table.path : table.schema + "." + table.name});
+      offered.push_back(
+          {table.schema, table.name, table.schema.empty() ? table.path : table.schema + "." + table.name});
     }
   }
   for (const OfferedTable& table : offered) {
@@ -137,19 +140,26 @@ Result<std::vector<NamedTable>> TablesOfQuery(duck::Connection& connection, cons
 
 bool IsNamed(const OfferedTable& table, const NamedTable& named) {
   std::string schema = table.schema.empty() ? "main" : Lower(table.schema);
-  return Lower(named.name) == Lower(table.name) && (named.schema.empty() ? schema == "main" : Lower(named.schema) == schema);
+  return Lower(named.name) == Lower(table.name) &&
+         (named.schema.empty() ? schema == "main" : Lower(named.schema) == schema);
 }
 
-Status LoadText(duck::Connection& connection, const std::string& name, const std::vector<InputFile>& files, std::stop_token stop) {
+Status LoadText(duck::Connection& connection, const std::string& name, const std::vector<InputFile>& files,
+                std::stop_token stop) {
   NILUS_ASSIGN(TextTable inferred, InferTextTable(files, stop));
-  if (inferred.schema->fields.empty()) return Fail(ErrorKind::kData, "{} has no column with a value", files.front().path);
+  if (inferred.schema->fields.empty())
+    return Fail(ErrorKind::kData, "{} has no column with a value", files.front().path);
   auto table = std::make_shared<const TextTable>(std::move(inferred));
   TextReadOptions read;
   for (const Field& field : table->schema->fields) read.columns.push_back(field.name);
   NILUS_ASSIGN(std::unique_ptr<Reader> reader, OpenTextReader(table, read));
-  duck::BatchStreamOptions options{.schema = table->schema, .queue_bytes = 8 << 20, .single_thread = true, .stop = stop};
+  duck::BatchStreamOptions options{
+      .schema = table->schema, .queue_bytes = 8 << 20, .single_thread = true, .stop = stop};
   NILUS_ASSIGN(auto stream, duck::BatchStream::Start(
-                                connection, [&](const std::string& relation) { return fmt::format("CREATE TABLE {} AS SELECT * FROM {}", name, relation); },
+                                connection,
+                                [&](const std::string& relation) {
+                                  return fmt::format("CREATE TABLE {} AS SELECT * FROM {}", name, relation);
+                                },
                                 options));
   while (true) {
     NILUS_ASSIGN(std::optional<Batch> batch, reader->Next(stop));
@@ -173,12 +183,13 @@ Result<std::shared_ptr<duck::Database>> OpenMemoryDatabase(const OpenContext& co
 DuckSelect SelectParquet(std::vector<InputFile> files) {
   std::string list;
   for (const InputFile& file : files) list += (list.empty() ? "" : ", ") + duck::QuoteLiteral(LiteralPath(file.path));
-  std::string sql = fmt::format("SELECT * FROM read_parquet([{}], union_by_name => {}, hive_partitioning => false)", list, files.size() > 1);
+  std::string sql = fmt::format("SELECT * FROM read_parquet([{}], union_by_name => {}, hive_partitioning => false)",
+                                list, files.size() > 1);
   return DuckSelect{.sql = std::move(sql), .params = {}, .files = std::move(files)};
 }
 
-DuckSelect Narrowed(const DuckSelect& inner, const std::vector<std::string>& columns, const std::optional<KeyRange>& range,
-                    const std::optional<int64_t>& limit) {
+DuckSelect Narrowed(const DuckSelect& inner, const std::vector<std::string>& columns,
+                    const std::optional<KeyRange>& range, const std::optional<int64_t>& limit) {
   DuckSelect select = inner;
   std::string list;
   for (const std::string& column : columns) list += (list.empty() ? "" : ", ") + duck::QuoteIdentifier(column);
@@ -194,7 +205,8 @@ DuckSelect Narrowed(const DuckSelect& inner, const std::vector<std::string>& col
 DuckSelect SelectHighest(const DuckSelect& inner, const KeyRange& range) {
   DuckSelect select = inner;
   std::string conditions = Conditions(range, &select.params);
-  select.sql = fmt::format("SELECT max({}) AS highest FROM ({}) AS source", duck::QuoteIdentifier(range.column), inner.sql);
+  select.sql =
+      fmt::format("SELECT max({}) AS highest FROM ({}) AS source", duck::QuoteIdentifier(range.column), inner.sql);
   if (!conditions.empty()) select.sql += " WHERE " + conditions;
   return select;
 }
@@ -208,7 +220,8 @@ Result<DuckSelect> PrepareQuery(duck::Connection& connection, const std::string&
   for (const OfferedTable& table : offered) {
     if (std::none_of(named.begin(), named.end(), [&](const NamedTable& one) { return IsNamed(table, one); })) continue;
     bool by_path = table.source_table.starts_with('/');
-    NILUS_ASSIGN(InputSet set, ResolveInput(by_path ? table.source_table : path, by_path ? "" : table.source_table, options, false));
+    NILUS_ASSIGN(InputSet set,
+                 ResolveInput(by_path ? table.source_table : path, by_path ? "" : table.source_table, options, false));
     std::string schema = duck::QuoteIdentifier(table.schema.empty() ? "main" : table.schema);
     std::string name = schema + "." + duck::QuoteIdentifier(table.name);
     NILUS_TRY(connection.Execute("CREATE SCHEMA IF NOT EXISTS " + schema, {}, stop));

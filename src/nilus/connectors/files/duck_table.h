@@ -28,13 +28,14 @@ Result<std::shared_ptr<duck::Database>> OpenMemoryDatabase(const OpenContext& co
 DuckSelect SelectParquet(std::vector<InputFile> files);
 
 // `inner` narrowed to some columns, a range and a limit. `columns` empty: all.
-DuckSelect Narrowed(const DuckSelect& inner, const std::vector<std::string>& columns, const std::optional<KeyRange>& range,
-                    const std::optional<int64_t>& limit);
+DuckSelect Narrowed(const DuckSelect& inner, const std::vector<std::string>& columns,
+                    const std::optional<KeyRange>& range, const std::optional<int64_t>& limit);
 // SELECT max(key) over the range.
 DuckSelect SelectHighest(const DuckSelect& inner, const KeyRange& range);
 
 // Makes the tables that `query` names out of what the address offers, then shuts the database off from all other
-// files. Parquet becomes views, CSV and JSON are loaded with the types of README.md. The result's `files` are those used.
+// files. Parquet becomes views, CSV and JSON are loaded with the types of README.md. The result's `files` are those
+// used.
 Result<DuckSelect> PrepareQuery(duck::Connection& connection, const std::string& path, const FormatOptions& options,
                                 const BoundQuery& query, std::stop_token stop);
 

@@ -48,11 +48,14 @@ Result<std::optional<Schema>> DescribeExistingTable(const std::string& folder, c
 Status CheckTarget(const std::string& folder, bool replaces, FileFormat format) {
   for (const std::string& path : {ParentOf(folder), folder}) {
     if (IsLink(path)) {
-      return FailWithFix(ErrorKind::kInvalidInput, "name the folder it points to in the address", "{} is a symbolic link: tables are not written through one", path);
+      return FailWithFix(ErrorKind::kInvalidInput, "name the folder it points to in the address",
+                         "{} is a symbolic link: tables are not written through one", path);
     }
   }
   if (!Exists(folder)) return {};
-  if (!IsDirectory(folder)) return FailWithFix(ErrorKind::kInvalidInput, "move it away, or choose another dest_table", "{} is no folder", folder);
+  if (!IsDirectory(folder))
+    return FailWithFix(ErrorKind::kInvalidInput, "move it away, or choose another dest_table", "{} is no folder",
+                       folder);
   NILUS_ASSIGN(std::vector<std::string> names, ListDirectory(folder));
   for (const std::string& name : names) {
     bool ours = SinkLayout::IsOurFile(name) && !IsDirectory(JoinPath(folder, name));
@@ -61,7 +64,8 @@ Status CheckTarget(const std::string& folder, bool replaces, FileFormat format) 
                          "{} holds {}, which Nilus did not write: replacing the table would remove it", folder, name);
     }
     if (!replaces && IsDataFile(name) && FormatOfName(name).format != format) {
-      return FailWithFix(ErrorKind::kInvalidInput, fmt::format("write {} too, or use replace once", FormatName(*FormatOfName(name).format)),
+      return FailWithFix(ErrorKind::kInvalidInput,
+                         fmt::format("write {} too, or use replace once", FormatName(*FormatOfName(name).format)),
                          "{} holds {}: {} files cannot be added to it", folder, name, FormatName(format));
     }
   }

@@ -14,8 +14,8 @@ namespace nilus::files {
 // files in it.
 Result<std::optional<Schema>> DescribeExistingTable(const std::string& folder, const OpenContext& context);
 
-// kInvalidInput when a sink must leave the folder alone: replaced would be files that Nilus did not write, added would be
-// files of another format than those there, or the way there is a symbolic link.
+// kInvalidInput when a sink must leave the folder alone: replaced would be files that Nilus did not write, added would
+// be files of another format than those there, or the way there is a symbolic link.
 Status CheckTarget(const std::string& folder, bool replaces, FileFormat format);
 
 }  // namespace nilus::files

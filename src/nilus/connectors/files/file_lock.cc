@@ -33,7 +33,8 @@ Result<FileLock> FileLock::Acquire(const std::string& path, std::chrono::millise
       return FailWithFix(ErrorKind::kConflict, "wait for the other run to end, then run again",
                          "another run of this pipeline writes to the same folder (it holds {})", path);
     }
-    if (!SleepUnlessStopped(std::min(kPause, left), stop)) return Fail(ErrorKind::kCancelled, "stopped while waiting for {}", path);
+    if (!SleepUnlessStopped(std::min(kPause, left), stop))
+      return Fail(ErrorKind::kCancelled, "stopped while waiting for {}", path);
   }
 }
 

@@ -31,7 +31,8 @@ Result<std::vector<LoadedFile>> ParseFilePosition(const Position& position) {
     const Json* path = text("path");
     const Json* size = text("size");
     const Json* mtime = text("mtime_ns");
-    if (path == nullptr || !path->is_string() || size == nullptr || !size->is_number_integer() || mtime == nullptr || !mtime->is_number_integer()) {
+    if (path == nullptr || !path->is_string() || size == nullptr || !size->is_number_integer() || mtime == nullptr ||
+        !mtime->is_number_integer()) {
       return Unreadable("an entry of \"files\" lacks path, size or mtime_ns");
     }
     files.push_back({path->get<std::string>(), size->get<int64_t>(), mtime->get<int64_t>()});
@@ -42,12 +43,14 @@ Result<std::vector<LoadedFile>> ParseFilePosition(const Position& position) {
 Position FormatFilePosition(std::vector<LoadedFile> files) {
   std::sort(files.begin(), files.end(), [](const LoadedFile& a, const LoadedFile& b) { return a.path < b.path; });
   nlohmann::ordered_json list = nlohmann::ordered_json::array();
-  for (const LoadedFile& file : files) list.push_back({{"path", file.path}, {"size", file.size}, {"mtime_ns", file.mtime_ns}});
+  for (const LoadedFile& file : files)
+    list.push_back({{"path", file.path}, {"size", file.size}, {"mtime_ns", file.mtime_ns}});
   nlohmann::ordered_json document = {{"files", std::move(list)}};
   return Position{document.dump()};
 }
 
-Result<std::vector<InputFile>> SelectNewFiles(const std::vector<InputFile>& files, const std::vector<LoadedFile>& loaded, ChangedFiles changed) {
+Result<std::vector<InputFile>> SelectNewFiles(const std::vector<InputFile>& files,
+                                              const std::vector<LoadedFile>& loaded, ChangedFiles changed) {
   std::map<std::string_view, const LoadedFile*> known;
   for (const LoadedFile& file : loaded) known[file.path] = &file;
   std::vector<InputFile> chosen;
@@ -63,7 +66,8 @@ Result<std::vector<InputFile>> SelectNewFiles(const std::vector<InputFile>& file
       return FailWithFix(ErrorKind::kData,
                          "load everything anew with full_refresh: true; or, with incremental_strategy: merge, set "
                          "changed_files: reread; or changed_files: skip",
-                         "{} was loaded before and has changed since: its rows cannot be told from those loaded", file.path);
+                         "{} was loaded before and has changed since: its rows cannot be told from those loaded",
+                         file.path);
     }
     chosen.push_back(file);
   }

@@ -19,7 +19,8 @@ struct LoadedFile {
   friend bool operator==(const LoadedFile&, const LoadedFile&) = default;
 };
 
-// An empty position has no files. kData when the text is nothing that FormatFilePosition wrote; keys of others are let be.
+// An empty position has no files. kData when the text is nothing that FormatFilePosition wrote; keys of others are let
+// be.
 Result<std::vector<LoadedFile>> ParseFilePosition(const Position& position);
 // Deterministic: the same files give the same text.
 Position FormatFilePosition(std::vector<LoadedFile> files);
@@ -27,7 +28,8 @@ Position FormatFilePosition(std::vector<LoadedFile> files);
 enum class ChangedFiles { kError, kReread, kSkip };
 
 // What of `files` is not in `loaded` yet. A file that is, with another size or time, is treated as `changed` says.
-Result<std::vector<InputFile>> SelectNewFiles(const std::vector<InputFile>& files, const std::vector<LoadedFile>& loaded, ChangedFiles changed);
+Result<std::vector<InputFile>> SelectNewFiles(const std::vector<InputFile>& files,
+                                              const std::vector<LoadedFile>& loaded, ChangedFiles changed);
 // `loaded` with `read` added. Files that are gone stay known: one that comes back is not loaded twice.
 std::vector<LoadedFile> MergeLoadedFiles(const std::vector<LoadedFile>& loaded, const std::vector<InputFile>& read);
 

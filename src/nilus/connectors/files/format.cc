@@ -13,10 +13,10 @@ struct Ending {
   bool tab_separated = false;
 };
 constexpr std::array kEndings = {
-    Ending{".csv", FileFormat::kCsv},         Ending{".tsv", FileFormat::kCsv, true},
-    Ending{".tab", FileFormat::kCsv, true},   Ending{".jsonl", FileFormat::kJsonLines},
+    Ending{".csv", FileFormat::kCsv},          Ending{".tsv", FileFormat::kCsv, true},
+    Ending{".tab", FileFormat::kCsv, true},    Ending{".jsonl", FileFormat::kJsonLines},
     Ending{".ndjson", FileFormat::kJsonLines}, Ending{".json", FileFormat::kJson},
-    Ending{".parquet", FileFormat::kParquet}, Ending{".pq", FileFormat::kParquet},
+    Ending{".parquet", FileFormat::kParquet},  Ending{".pq", FileFormat::kParquet},
 };
 
 struct CompressionEnding {
@@ -41,8 +41,11 @@ Result<char> ParseOneCharacter(std::string_view name, std::string_view text) {
   if (text == "comma") return ',';
   if (text == "semicolon") return ';';
   if (text == "pipe") return '|';
-  if (text.size() == 1 && static_cast<unsigned char>(text[0]) < 0x80 && text[0] != '\n' && text[0] != '\r' && text[0] != '\0') return text[0];
-  return FailWithFix(ErrorKind::kInvalidInput, "write one ASCII character, such as ; or tab", "{} '{}' is not one character", name, text);
+  if (text.size() == 1 && static_cast<unsigned char>(text[0]) < 0x80 && text[0] != '\n' && text[0] != '\r' &&
+      text[0] != '\0')
+    return text[0];
+  return FailWithFix(ErrorKind::kInvalidInput, "write one ASCII character, such as ; or tab",
+                     "{} '{}' is not one character", name, text);
 }
 
 std::optional<FileFormat> FormatFromText(std::string_view text) {
@@ -57,10 +60,14 @@ std::optional<FileFormat> FormatFromText(std::string_view text) {
 
 std::string_view FormatName(FileFormat format) {
   switch (format) {
-    case FileFormat::kCsv: return "csv";
-    case FileFormat::kJsonLines: return "jsonl";
-    case FileFormat::kJson: return "json";
-    case FileFormat::kParquet: return "parquet";
+    case FileFormat::kCsv:
+      return "csv";
+    case FileFormat::kJsonLines:
+      return "jsonl";
+    case FileFormat::kJson:
+      return "json";
+    case FileFormat::kParquet:
+      return "parquet";
   }
   return "csv";
 }
@@ -92,7 +99,8 @@ std::string_view StemOf(std::string_view file_name) {
   return file_name;
 }
 
-std::string Setting(const Address& address, const OptionValues& options, std::string_view name, std::string_view fallback) {
+std::string Setting(const Address& address, const OptionValues& options, std::string_view name,
+                    std::string_view fallback) {
   if (options.Has(name)) return options.Text(name);
   return address.Param(name, fallback);
 }
@@ -104,7 +112,8 @@ Result<FormatOptions> ReadFormatOptions(const Address& address, const OptionValu
     read.format = FormatFromText(format);
     read.tab_separated = format == "tsv";
     if (!read.format) {
-      return FailWithFix(ErrorKind::kInvalidInput, "write csv, tsv, jsonl, json or parquet", "the file format '{}' is not known", format);
+      return FailWithFix(ErrorKind::kInvalidInput, "write csv, tsv, jsonl, json or parquet",
+                         "the file format '{}' is not known", format);
     }
   }
   std::string compression = Setting(address, options, "compression");
@@ -124,7 +133,8 @@ Result<FormatOptions> ReadFormatOptions(const Address& address, const OptionValu
   }
   std::string header = Setting(address, options, "header", "true");
   auto has_header = ParseBoolean(header);
-  if (!has_header) return FailWithFix(ErrorKind::kInvalidInput, "write true or false", "header '{}' is not true or false", header);
+  if (!has_header)
+    return FailWithFix(ErrorKind::kInvalidInput, "write true or false", "header '{}' is not true or false", header);
   read.csv.has_header = *has_header;
   read.csv.null_string = Setting(address, options, "null_string");
   return read;

@@ -27,8 +27,8 @@ NamedFormat FormatOfName(std::string_view file_name);
 std::string_view StemOf(std::string_view file_name);
 
 struct CsvOptions {
-  char delimiter = 0;       // 0: the most frequent of , ; tab | in the first record
-  char quote = '"';         // 0: no quoting
+  char delimiter = 0;  // 0: the most frequent of , ; tab | in the first record
+  char quote = '"';    // 0: no quoting
   bool has_header = true;
   std::string null_string;  // unquoted text that means NULL, beside the empty one
 };
@@ -36,7 +36,7 @@ struct CsvOptions {
 struct FormatOptions {
   std::optional<FileFormat> format;  // nothing: by each file's name
   std::optional<Compression> compression;
-  bool tab_separated = false;        // format=tsv
+  bool tab_separated = false;  // format=tsv
   CsvOptions csv;
 };
 
@@ -44,6 +44,7 @@ struct FormatOptions {
 Result<FormatOptions> ReadFormatOptions(const Address& address, const OptionValues& options);
 
 // One setting that may stand in the address or in the options.
-std::string Setting(const Address& address, const OptionValues& options, std::string_view name, std::string_view fallback = {});
+std::string Setting(const Address& address, const OptionValues& options, std::string_view name,
+                    std::string_view fallback = {});
 
 }  // namespace nilus::files

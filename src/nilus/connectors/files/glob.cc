@@ -59,8 +59,8 @@ Status Expand(std::string prefix, std::string_view rest, std::vector<std::string
     return {};
   }
   if (out->size() >= kMostAlternatives) {
-    return FailWithFix(ErrorKind::kInvalidInput, "use * in place of some braces", "the pattern stands for more than {} alternatives",
-                       kMostAlternatives);
+    return FailWithFix(ErrorKind::kInvalidInput, "use * in place of some braces",
+                       "the pattern stands for more than {} alternatives", kMostAlternatives);
   }
   out->push_back(prefix + std::string(rest));
   return {};
@@ -144,8 +144,8 @@ class Walker {
     std::span<const std::string_view> rest = segments.size() == 1 ? std::span(kAnyName) : segments.subspan(1);
     NILUS_TRY(Walk(folder, rest, depth));
     if (depth >= kDeepestFolder) {
-      return FailWithFix(ErrorKind::kInvalidInput, "name the folders that are wanted", "{} is more than {} folders below the pattern's **",
-                         folder, kDeepestFolder);
+      return FailWithFix(ErrorKind::kInvalidInput, "name the folders that are wanted",
+                         "{} is more than {} folders below the pattern's **", folder, kDeepestFolder);
     }
     NILUS_ASSIGN(std::vector<std::string> names, ListDirectory(folder));
     for (const std::string& name : names) {
@@ -159,7 +159,8 @@ class Walker {
   Status Add(const std::string& path) {
     if (!IsRegular(path)) return {};
     if (found_->size() >= kMostMatches) {
-      return FailWithFix(ErrorKind::kInvalidInput, "use a narrower pattern", "the pattern matches more than {} files", kMostMatches);
+      return FailWithFix(ErrorKind::kInvalidInput, "use a narrower pattern", "the pattern matches more than {} files",
+                         kMostMatches);
     }
     found_->push_back(path);
     return {};
@@ -177,8 +178,8 @@ Result<std::vector<std::string>> ExpandBraces(std::string_view pattern) {
   constexpr size_t kLongestPattern = 64 * 1024;
   constexpr int kMostBraces = 64;
   if (pattern.size() > kLongestPattern || std::count(pattern.begin(), pattern.end(), '{') > kMostBraces) {
-    return FailWithFix(ErrorKind::kInvalidInput, "shorten it", "the pattern is longer than {} bytes or has more than {} braces",
-                       kLongestPattern, kMostBraces);
+    return FailWithFix(ErrorKind::kInvalidInput, "shorten it",
+                       "the pattern is longer than {} bytes or has more than {} braces", kLongestPattern, kMostBraces);
   }
   NILUS_TRY(Expand("", pattern, &expanded));
   return expanded;
@@ -203,7 +204,8 @@ bool MatchesName(std::string_view pattern, std::string_view name) {
       if (pattern[p] == '?') {
         matched = true;
         p += 1;
-      } else if (bool in_class = pattern[p] == '[' && MatchesClass(pattern.substr(p), character, &length); length != 0) {
+      } else if (bool in_class = pattern[p] == '[' && MatchesClass(pattern.substr(p), character, &length);
+                 length != 0) {
         matched = in_class;
         p += length;
       } else {

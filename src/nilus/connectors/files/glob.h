@@ -12,9 +12,9 @@
 namespace nilus::files {
 
 // Bounds against patterns made to explode.
-inline constexpr size_t kMostAlternatives = 1024;      // that one pattern's braces may stand for
-inline constexpr size_t kMostMatches = 1'000'000;      // files of one glob
-inline constexpr int kDeepestFolder = 64;              // that `**` goes down
+inline constexpr size_t kMostAlternatives = 1024;  // that one pattern's braces may stand for
+inline constexpr size_t kMostMatches = 1'000'000;  // files of one glob
+inline constexpr int kDeepestFolder = 64;          // that `**` goes down
 
 bool HasGlob(std::string_view text);
 

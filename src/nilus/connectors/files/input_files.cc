@@ -39,11 +39,13 @@ Status CheckRelative(std::string_view table) {
   if (table.find('\0') != std::string_view::npos) {
     return FailWithFix(ErrorKind::kInvalidInput, std::string(kFix), "source_table holds a NUL byte");
   }
-  if (table.starts_with('/')) return FailWithFix(ErrorKind::kInvalidInput, std::string(kFix), "source_table '{}' is an absolute path", table);
+  if (table.starts_with('/'))
+    return FailWithFix(ErrorKind::kInvalidInput, std::string(kFix), "source_table '{}' is an absolute path", table);
   for (std::string_view rest = table; !rest.empty();) {
     size_t slash = rest.find('/');
     if (rest.substr(0, slash) == "..") {
-      return FailWithFix(ErrorKind::kInvalidInput, std::string(kFix), "source_table '{}' leaves its folder by '..'", table);
+      return FailWithFix(ErrorKind::kInvalidInput, std::string(kFix), "source_table '{}' leaves its folder by '..'",
+                         table);
     }
     rest.remove_prefix(slash == std::string_view::npos ? rest.size() : slash + 1);
   }
@@ -60,7 +62,8 @@ Status CheckStaysBelow(const std::string& path, const std::string& base, std::st
 Result<InputFile> Describe(const std::string& path, const FormatOptions& options) {
   NamedFormat named = FormatOfName(NameOf(path));
   if (!IsValidUtf8(path)) {
-    return FailWithFix(ErrorKind::kInvalidInput, "rename it", "a file name is not UTF-8: {}", PercentEncode(NameOf(path)));
+    return FailWithFix(ErrorKind::kInvalidInput, "rename it", "a file name is not UTF-8: {}",
+                       PercentEncode(NameOf(path)));
   }
   InputFile file{.path = path, .stamp = {}, .csv = options.csv};
   auto format = options.format ? options.format : named.format;
@@ -88,8 +91,9 @@ Result<InputSet> MakeSet(const std::vector<std::string>& paths, std::string desc
   for (const std::string& path : paths) {
     NILUS_ASSIGN(InputFile file, Describe(path, options));
     if (!set.files.empty() && FamilyOf(set.files.front().format) != FamilyOf(file.format)) {
-      return FailWithFix(ErrorKind::kInvalidInput, "narrow the glob to one format", "{} mixes formats: {} is {}, {} is {}", set.description,
-                         set.files.front().path, FormatName(set.files.front().format), path, FormatName(file.format));
+      return FailWithFix(ErrorKind::kInvalidInput, "narrow the glob to one format",
+                         "{} mixes formats: {} is {}, {} is {}", set.description, set.files.front().path,
+                         FormatName(set.files.front().format), path, FormatName(file.format));
     }
     set.files.push_back(std::move(file));
   }
@@ -123,17 +127,21 @@ std::optional<std::string> TableFolder(const std::string& base, std::string_view
 Failure NothingThere(const std::string& base, std::string_view table) {
   std::vector<std::string> offered;
   if (auto tables = ListFolderTables(base)) {
-    for (const FolderTable& one : *tables) offered.push_back(one.schema.empty() ? one.path : one.schema + "." + one.name);
+    for (const FolderTable& one : *tables)
+      offered.push_back(one.schema.empty() ? one.path : one.schema + "." + one.name);
   }
   std::vector<std::string_view> names(offered.begin(), offered.end());
   std::string nearest = Nearest(table, names);
-  std::string fix = !nearest.empty() ? fmt::format("did you mean {}?", nearest) : "name schema.table, a file or a glob inside the folder";
+  std::string fix = !nearest.empty() ? fmt::format("did you mean {}?", nearest)
+                                     : "name schema.table, a file or a glob inside the folder";
   return FailWithFix(ErrorKind::kNotFound, fix, "{} holds nothing that source_table '{}' names", base, table);
 }
 
-Result<InputSet> ResolveInFolder(const std::string& base, std::string_view table, const FormatOptions& options, bool may_be_empty) {
+Result<InputSet> ResolveInFolder(const std::string& base, std::string_view table, const FormatOptions& options,
+                                 bool may_be_empty) {
   if (table.empty()) {
-    return FailWithFix(ErrorKind::kInvalidInput, "name schema.table, a file or a glob inside the folder", "{} is a folder and source_table is empty", base);
+    return FailWithFix(ErrorKind::kInvalidInput, "name schema.table, a file or a glob inside the folder",
+                       "{} is a folder and source_table is empty", base);
   }
   std::vector<std::string> paths;
   std::string target = JoinPath(base, table);
@@ -156,8 +164,9 @@ Result<InputSet> ResolveInFolder(const std::string& base, std::string_view table
       NILUS_ASSIGN(paths, DataFilesIn(base, options));
       std::erase_if(paths, [&](const std::string& path) { return StemOf(NameOf(path)) != table; });
       if (paths.size() > 1) {
-        return FailWithFix(ErrorKind::kInvalidInput, "write the whole file name", "several files in {} are called '{}': {} and {}", base, table,
-                           NameOf(paths[0]), NameOf(paths[1]));
+        return FailWithFix(ErrorKind::kInvalidInput, "write the whole file name",
+                           "several files in {} are called '{}': {} and {}", base, table, NameOf(paths[0]),
+                           NameOf(paths[1]));
       }
     }
   }
@@ -171,9 +180,11 @@ Result<InputSet> ResolveInFolder(const std::string& base, std::string_view table
 
 }  // namespace
 
-Result<InputSet> ResolveInput(const std::string& path, std::string_view table, const FormatOptions& options, bool may_be_empty) {
+Result<InputSet> ResolveInput(const std::string& path, std::string_view table, const FormatOptions& options,
+                              bool may_be_empty) {
   if (path.empty() || path.find('\0') != std::string::npos) {
-    return FailWithFix(ErrorKind::kInvalidInput, "write file:///folder/*.csv", "the address has no path, or one with a NUL byte");
+    return FailWithFix(ErrorKind::kInvalidInput, "write file:///folder/*.csv",
+                       "the address has no path, or one with a NUL byte");
   }
   NILUS_ASSIGN(std::string absolute, Absolute(path));
   if (IsDirectory(absolute)) {
@@ -186,7 +197,8 @@ Result<InputSet> ResolveInput(const std::string& path, std::string_view table, c
   }
   if (!HasGlob(absolute)) return FailWithFix(ErrorKind::kNotFound, "check the path", "{} does not exist", absolute);
   NILUS_ASSIGN(std::vector<std::string> paths, ListMatches(absolute));
-  if (paths.empty() && !may_be_empty) return FailWithFix(ErrorKind::kNotFound, "check the pattern", "no file matches {}", absolute);
+  if (paths.empty() && !may_be_empty)
+    return FailWithFix(ErrorKind::kNotFound, "check the pattern", "no file matches {}", absolute);
   return MakeSet(paths, absolute, options);
 }
 

@@ -16,7 +16,7 @@ struct InputFile {
   FileStamp stamp;   // when it was listed: reading it later must find the same
   FileFormat format = FileFormat::kCsv;
   Compression compression = Compression::kNone;
-  CsvOptions csv;    // with the delimiter that its name says
+  CsvOptions csv;  // with the delimiter that its name says
 };
 
 // The files behind one table, sorted by path, all of one family of formats (csv and tsv mix, json and jsonl mix).
@@ -30,7 +30,7 @@ struct InputSet {
 struct FolderTable {
   std::string schema;  // empty: a single file
   std::string name;
-  std::string path;    // relative to the folder
+  std::string path;  // relative to the folder
 };
 
 // `path` is the address's: a file, a folder or a glob (absolute, or relative to the working directory).
@@ -38,7 +38,8 @@ struct FolderTable {
 // - A folder: `table` says what in it: schema.table, a relative path or glob, a sub-folder, or the stem of one file.
 //   It stays inside: "..", an absolute path and a symbolic link that leads out are kInvalidInput.
 // kNotFound when nothing matches, unless `may_be_empty`.
-Result<InputSet> ResolveInput(const std::string& path, std::string_view table, const FormatOptions& options, bool may_be_empty);
+Result<InputSet> ResolveInput(const std::string& path, std::string_view table, const FormatOptions& options,
+                              bool may_be_empty);
 
 // What the folder offers, sorted; hidden and "_nilus" names are not data.
 Result<std::vector<FolderTable>> ListFolderTables(const std::string& folder);

@@ -35,7 +35,8 @@ bool JsonScanner::Fail(size_t offset, std::string message) {
 }
 
 void JsonScanner::SkipSpace() {
-  while (at_ < text_.size() && (text_[at_] == ' ' || text_[at_] == '\t' || text_[at_] == '\n' || text_[at_] == '\r')) ++at_;
+  while (at_ < text_.size() && (text_[at_] == ' ' || text_[at_] == '\t' || text_[at_] == '\n' || text_[at_] == '\r'))
+    ++at_;
 }
 
 bool JsonScanner::Take(char c) {
@@ -69,14 +70,28 @@ bool JsonScanner::ReadEscape(std::string* out) {
   switch (c) {
     case '"':
     case '\\':
-    case '/': out->push_back(c); return true;
-    case 'b': out->push_back('\b'); return true;
-    case 'f': out->push_back('\f'); return true;
-    case 'n': out->push_back('\n'); return true;
-    case 'r': out->push_back('\r'); return true;
-    case 't': out->push_back('\t'); return true;
-    case 'u': break;
-    default: return Fail(start, "the string has an unknown escape");
+    case '/':
+      out->push_back(c);
+      return true;
+    case 'b':
+      out->push_back('\b');
+      return true;
+    case 'f':
+      out->push_back('\f');
+      return true;
+    case 'n':
+      out->push_back('\n');
+      return true;
+    case 'r':
+      out->push_back('\r');
+      return true;
+    case 't':
+      out->push_back('\t');
+      return true;
+    case 'u':
+      break;
+    default:
+      return Fail(start, "the string has an unknown escape");
   }
   uint32_t unit = 0;
   if (!ReadHex4(&unit)) return false;
@@ -101,7 +116,8 @@ bool JsonScanner::ReadString(std::string* out) {
   bool is_ascii = true;
   while (!AtEnd()) {
     size_t run = at_;
-    while (run < text_.size() && text_[run] != '"' && text_[run] != '\\' && static_cast<unsigned char>(text_[run]) >= 0x20) {
+    while (run < text_.size() && text_[run] != '"' && text_[run] != '\\' &&
+           static_cast<unsigned char>(text_[run]) >= 0x20) {
       is_ascii = is_ascii && static_cast<unsigned char>(text_[run]) < 0x80;
       ++run;
     }
@@ -111,7 +127,8 @@ bool JsonScanner::ReadString(std::string* out) {
     char c = text_[at_];
     if (c == '"') {
       ++at_;
-      if (!is_ascii && !IsValidUtf8(std::string_view(*out).substr(from))) return Fail(open, "the string is not valid UTF-8");
+      if (!is_ascii && !IsValidUtf8(std::string_view(*out).substr(from)))
+        return Fail(open, "the string is not valid UTF-8");
       return true;
     }
     if (c != '\\') return Fail(at_, "a control character stands in a string without an escape");
@@ -154,13 +171,24 @@ bool JsonScanner::ReadNumber() {
 bool JsonScanner::ReadScalar(JsonKind* kind) {
   std::string discarded;
   switch (Peek()) {
-    case '"': *kind = JsonKind::kString; return ReadString(&discarded);
-    case 't': *kind = JsonKind::kBool; return ReadLiteral("true");
-    case 'f': *kind = JsonKind::kBool; return ReadLiteral("false");
-    case 'n': *kind = JsonKind::kNull; return ReadLiteral("null");
+    case '"':
+      *kind = JsonKind::kString;
+      return ReadString(&discarded);
+    case 't':
+      *kind = JsonKind::kBool;
+      return ReadLiteral("true");
+    case 'f':
+      *kind = JsonKind::kBool;
+      return ReadLiteral("false");
+    case 'n':
+      *kind = JsonKind::kNull;
+      return ReadLiteral("null");
     case 'N':
-    case 'I': return Fail(at_, "NaN and Infinity are not JSON: write null, or the word in quotes");
-    default: *kind = JsonKind::kNumber; return ReadNumber();
+    case 'I':
+      return Fail(at_, "NaN and Infinity are not JSON: write null, or the word in quotes");
+    default:
+      *kind = JsonKind::kNumber;
+      return ReadNumber();
   }
 }
 
@@ -170,7 +198,8 @@ bool JsonScanner::ReadNested() {
   while (true) {
     char bracket = Peek();
     if (bracket == '{' || bracket == '[') {
-      if (open.size() >= static_cast<size_t>(kDeepestJson)) return Fail(at_, fmt::format("objects and arrays are nested more than {} deep", kDeepestJson));
+      if (open.size() >= static_cast<size_t>(kDeepestJson))
+        return Fail(at_, fmt::format("objects and arrays are nested more than {} deep", kDeepestJson));
       open.push_back(bracket);
       ++at_;
       SkipSpace();
@@ -222,11 +251,21 @@ void AppendJsonString(std::string_view text, std::string* out) {
   out->push_back('"');
   for (char c : text) {
     switch (c) {
-      case '"': out->append("\\\""); break;
-      case '\\': out->append("\\\\"); break;
-      case '\n': out->append("\\n"); break;
-      case '\r': out->append("\\r"); break;
-      case '\t': out->append("\\t"); break;
+      case '"':
+        out->append("\\\"");
+        break;
+      case '\\':
+        out->append("\\\\");
+        break;
+      case '\n':
+        out->append("\\n");
+        break;
+      case '\r':
+        out->append("\\r");
+        break;
+      case '\t':
+        out->append("\\t");
+        break;
       default:
         if (static_cast<unsigned char>(c) < 0x20) {
           out->append("\\u00");

@@ -7,7 +7,6 @@
 
 #include "nilus/base/result.h"
 
-
 namespace nilus::files {
 
 inline constexpr int kDeepestJson = 512;

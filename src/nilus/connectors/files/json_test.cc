@@ -12,8 +12,10 @@ using JsonFiles = FolderTest;
 
 TEST_F(JsonFiles, ReadsArraysLinesAndSingleObjects) {
   const std::vector<Row> expected = {{"1", "x"}, {"2", std::nullopt}};
-  for (const char* text : {"[{\"a\":1,\"b\":\"x\"},{\"a\":2}]", " [ {\"a\":1,\"b\":\"x\"} ,\n {\"a\":2,\"b\":null} ] \n",
-                           "{\"a\":1,\"b\":\"x\"}\n{\"a\":2}\n", "{\"a\":1,\"b\":\"x\"}{\"a\":2}", "\xEF\xBB\xBF{\"a\":1,\"b\":\"x\"}\r\n\r\n{\"a\":2}"}) {
+  for (const char* text :
+       {"[{\"a\":1,\"b\":\"x\"},{\"a\":2}]", " [ {\"a\":1,\"b\":\"x\"} ,\n {\"a\":2,\"b\":null} ] \n",
+        "{\"a\":1,\"b\":\"x\"}\n{\"a\":2}\n", "{\"a\":1,\"b\":\"x\"}{\"a\":2}",
+        "\xEF\xBB\xBF{\"a\":1,\"b\":\"x\"}\r\n\r\n{\"a\":2}"}) {
     Put("a.json", text);
     auto read = ReadAll(Path("a.json"), "t");
     ASSERT_OK(read);
@@ -43,7 +45,8 @@ TEST_F(JsonFiles, MixedTypesAreJsonWithoutLoss) {
   auto read = ReadAll(Path("a.jsonl"), "t");
   ASSERT_OK(read);
   EXPECT_EQ(read->Columns(), "m:json");
-  EXPECT_EQ(read->rows, (std::vector<Row>{{"1"}, {"\"1\""}, {"true"}, {std::nullopt}, {"{\"a\":\"\\\"\"}"}, {"1e400"}}));
+  EXPECT_EQ(read->rows,
+            (std::vector<Row>{{"1"}, {"\"1\""}, {"true"}, {std::nullopt}, {"{\"a\":\"\\\"\"}"}, {"1e400"}}));
 }
 
 TEST_F(JsonFiles, ColumnThatOnlyWasNullIsLeftOut) {

@@ -14,7 +14,8 @@ bool IsSpace(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
 
 class JsonTokenizer final : public RowTokenizer {
  public:
-  JsonTokenizer(std::unique_ptr<ByteStream> bytes, std::string name) : window_(std::move(bytes)), name_(std::move(name)) {}
+  JsonTokenizer(std::unique_ptr<ByteStream> bytes, std::string name)
+      : window_(std::move(bytes)), name_(std::move(name)) {}
 
   const std::vector<std::string>& columns() const override { return columns_; }
 
@@ -72,7 +73,9 @@ class JsonTokenizer final : public RowTokenizer {
         array_ended_ = true;
         NILUS_ASSIGN(c, SkipSpace());
       } else if (!is_first_) {
-        if (c != ',') return Malformed(0, c < 0 ? "the array is never closed: the file is cut off" : "',' or ']' was expected behind an object");
+        if (c != ',')
+          return Malformed(
+              0, c < 0 ? "the array is never closed: the file is cut off" : "',' or ']' was expected behind an object");
         Consume(1);
         NILUS_ASSIGN(c, SkipSpace());
       }
@@ -94,7 +97,8 @@ class JsonTokenizer final : public RowTokenizer {
     bool more = true;
     for (size_t i = 0;; ++i) {
       while (more && i >= window_.size()) {
-        if (window_.size() > kLargestValueBytes) return Malformed(0, fmt::format("an object has more than {} bytes", kLargestValueBytes));
+        if (window_.size() > kLargestValueBytes)
+          return Malformed(0, fmt::format("an object has more than {} bytes", kLargestValueBytes));
         NILUS_ASSIGN(more, window_.More());
       }
       if (i >= window_.size()) break;
@@ -172,7 +176,8 @@ class JsonTokenizer final : public RowTokenizer {
   Result<uint32_t> ColumnOf(const std::string& key, size_t offset) {
     auto [found, is_new] = column_of_.try_emplace(key, static_cast<uint32_t>(columns_.size()));
     if (is_new) {
-      if (columns_.size() >= kMostColumns) return Malformed(offset, fmt::format("the file has more than {} different keys", kMostColumns));
+      if (columns_.size() >= kMostColumns)
+        return Malformed(offset, fmt::format("the file has more than {} different keys", kMostColumns));
       columns_.push_back(key);
       seen_.push_back(false);
     }
@@ -203,7 +208,8 @@ class JsonTokenizer final : public RowTokenizer {
       line += is_newline ? 1 : 0;
       column = is_newline ? 1 : column + 1;
     }
-    return FailWithFix(ErrorKind::kData, "correct the file there", "{}, line {}, column {}: {}", name_, line, column, what);
+    return FailWithFix(ErrorKind::kData, "correct the file there", "{}, line {}, column {}: {}", name_, line, column,
+                       what);
   }
 
   ByteWindow window_;

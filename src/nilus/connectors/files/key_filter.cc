@@ -9,8 +9,8 @@ Result<Column> OneCell(const Scalar& bound, const Field& field) {
   ColumnBuilder builder(field.type);
   if (auto parsed = AppendParsed(bound.text, &builder); !parsed) {
     return FailWithFix(ErrorKind::kData, "run once with full_refresh: true, or mend the values of that column",
-                       "the range of incremental key '{}' has the bound `{}`, but the column's values are {} now", field.name, bound.text,
-                       field.type.ToString());
+                       "the range of incremental key '{}' has the bound `{}`, but the column's values are {} now",
+                       field.name, bound.text, field.type.ToString());
   }
   return builder.Finish();
 }
@@ -22,7 +22,8 @@ Result<KeyFilter> KeyFilter::Make(const KeyRange& range, const Schema& schema) {
   if (!index) {
     std::string names;
     for (const Field& field : schema.fields) names += (names.empty() ? "" : ", ") + field.name;
-    return FailWithFix(ErrorKind::kNotFound, "name one of: " + names, "there is no column '{}' for the incremental key", range.column);
+    return FailWithFix(ErrorKind::kNotFound, "name one of: " + names, "there is no column '{}' for the incremental key",
+                       range.column);
   }
   KeyFilter filter;
   filter.index_ = *index;

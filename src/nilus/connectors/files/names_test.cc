@@ -12,8 +12,10 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 
 TEST(DiskName, HostileNamesBecomeOneHarmlessFolderEach) {
-  const std::vector<std::string> names = {"orders", "..", ".", "a/b", "../../etc/passwd", "_nilus_state", ".hidden", "a%2Fb", "a b ", "x.",
-                                          "naïve ☃", "'; DROP TABLE x; --", "a\nb", "a\\b", "~", "*?[{", "CON", "a\x7f"};
+  const std::vector<std::string> names = {
+      "orders", "..",   ".",   "a/b",     "../../etc/passwd",    "_nilus_state", ".hidden",
+      "a%2Fb",  "a b ", "x.",  "naïve ☃", "'; DROP TABLE x; --", "a\nb",         "a\\b",
+      "~",      "*?[{", "CON", "a\x7f"};
   std::set<std::string> seen;
   for (const std::string& name : names) {
     auto disk = EncodeDiskName(name);
@@ -51,11 +53,25 @@ TEST(Glob, MatchesNames) {
     std::string_view pattern, name;
     bool matches;
   };
-  for (const Case& test : {Case{"*.csv", "a.csv", true}, {"*.csv", "a.csv.gz", false}, {"*", ".hidden", false}, {".*", ".hidden", true},
-                           {"?.csv", "é.csv", true}, {"?.csv", "ab.csv", false}, {"[a-c]x", "bx", true}, {"[!a-c]x", "bx", false},
-                           {"[!a-c]x", "dx", true}, {"[]]", "]", true}, {"[a", "[a", true}, {"a\\*", "a*", true}, {"a\\*", "ab", false},
-                           {"*a*b*c", "xxaxxbxxc", true}, {"*a*b*c", "xxaxxbxx", false}, {"", "", true}, {"**", "anything", true},
-                           {"[☃-☄]", "☃", true}, {"a[b-]c", "a-c", true}}) {
+  for (const Case& test : {Case{"*.csv", "a.csv", true},
+                           {"*.csv", "a.csv.gz", false},
+                           {"*", ".hidden", false},
+                           {".*", ".hidden", true},
+                           {"?.csv", "é.csv", true},
+                           {"?.csv", "ab.csv", false},
+                           {"[a-c]x", "bx", true},
+                           {"[!a-c]x", "bx", false},
+                           {"[!a-c]x", "dx", true},
+                           {"[]]", "]", true},
+                           {"[a", "[a", true},
+                           {"a\\*", "a*", true},
+                           {"a\\*", "ab", false},
+                           {"*a*b*c", "xxaxxbxxc", true},
+                           {"*a*b*c", "xxaxxbxx", false},
+                           {"", "", true},
+                           {"**", "anything", true},
+                           {"[☃-☄]", "☃", true},
+                           {"a[b-]c", "a-c", true}}) {
     EXPECT_EQ(MatchesName(test.pattern, test.name), test.matches) << test.pattern << " against " << test.name;
   }
 }
@@ -67,7 +83,9 @@ TEST(Glob, ManyStarsAreNotSlow) {
 }
 
 TEST(Glob, ExpandsBraces) {
-  auto expand = [](std::string_view pattern) { return ExpandBraces(pattern).value_or(std::vector<std::string>{"error"}); };
+  auto expand = [](std::string_view pattern) {
+    return ExpandBraces(pattern).value_or(std::vector<std::string>{"error"});
+  };
   EXPECT_THAT(expand("a{b,c}d"), ElementsAre("abd", "acd"));
   EXPECT_THAT(expand("{a,b{c,d}}"), ElementsAre("a", "bc", "bd"));
   EXPECT_THAT(expand("{a,}x"), ElementsAre("ax", "x"));
@@ -82,7 +100,8 @@ TEST(Glob, ExpandsBraces) {
 using GlobFolder = FolderTest;
 
 TEST_F(GlobFolder, FindsFilesSortedAndOnce) {
-  for (const char* name : {"b.csv", "a.csv", "x/c.csv", "x/y/d.csv", ".hidden/e.csv", "_nilus_state/f.csv", "a.json"}) Put(name, "x");
+  for (const char* name : {"b.csv", "a.csv", "x/c.csv", "x/y/d.csv", ".hidden/e.csv", "_nilus_state/f.csv", "a.json"})
+    Put(name, "x");
   auto list = [&](const std::string& pattern) {
     auto found = ListMatches(Path(pattern));
     EXPECT_TRUE(found.has_value()) << found.error().ToString();
@@ -117,9 +136,10 @@ TEST_F(SourceTable, StaysInsideItsFolder) {
   std::filesystem::create_symlink(Path("in/a.csv"), Path("in/inner.csv"));
   EXPECT_EQ(ReadError(Path("in"), "a.csv"), "");
   EXPECT_EQ(ReadError(Path("in"), "inner.csv"), "");
-  for (std::string table : {std::string("../out/secret.csv"), std::string("x/../../out/secret.csv"), std::string("link.csv"), std::string("link*.csv"),
-                            std::string("linked/secret.csv"), std::string("linked"), std::string("linked/*.csv"), Path("out/secret.csv"),
-                            std::string("a.csv\0b", 7)}) {
+  for (std::string table :
+       {std::string("../out/secret.csv"), std::string("x/../../out/secret.csv"), std::string("link.csv"),
+        std::string("link*.csv"), std::string("linked/secret.csv"), std::string("linked"), std::string("linked/*.csv"),
+        Path("out/secret.csv"), std::string("a.csv\0b", 7)}) {
     EXPECT_THAT(ReadError(Path("in"), table), HasSubstr("invalid")) << table;
   }
 }

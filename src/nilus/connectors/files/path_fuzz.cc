@@ -13,7 +13,9 @@ using namespace nilus::files;
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   std::string_view text(reinterpret_cast<const char*>(data), size);
   if (auto disk = EncodeDiskName(text)) {
-    if (disk->find('/') != std::string::npos || disk->size() > kLongestDiskName || disk->starts_with('.') || disk->starts_with("_nilus")) std::abort();
+    if (disk->find('/') != std::string::npos || disk->size() > kLongestDiskName || disk->starts_with('.') ||
+        disk->starts_with("_nilus"))
+      std::abort();
     auto again = DecodeDiskName(*disk);
     if (again && *again != text) std::abort();
   }

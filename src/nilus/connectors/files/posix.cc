@@ -24,7 +24,8 @@ FileStamp StampFrom(const struct stat& info) {
 
 Result<FileStamp> RegularStamp(const struct stat& info, const std::string& path) {
   if (S_ISREG(info.st_mode)) return StampFrom(info);
-  return FailWithFix(ErrorKind::kInvalidInput, "name regular files, or a glob such as dir/*.csv", "{} is no regular file", path);
+  return FailWithFix(ErrorKind::kInvalidInput, "name regular files, or a glob such as dir/*.csv",
+                     "{} is no regular file", path);
 }
 
 }  // namespace
@@ -33,26 +34,38 @@ Failure ErrnoFailure(int error, std::string_view doing) {
   std::string reason = std::generic_category().message(error);
   switch (error) {
     case EACCES:
-    case EPERM: return FailWithFix(ErrorKind::kAuth, "give this user the right, or choose another path", "cannot {}: {}", doing, reason);
-    case EROFS: return FailWithFix(ErrorKind::kAuth, "choose a path that can be written", "cannot {}: {}", doing, reason);
-    case ENOENT: return FailWithFix(ErrorKind::kNotFound, "check the path", "cannot {}: {}", doing, reason);
+    case EPERM:
+      return FailWithFix(ErrorKind::kAuth, "give this user the right, or choose another path", "cannot {}: {}", doing,
+                         reason);
+    case EROFS:
+      return FailWithFix(ErrorKind::kAuth, "choose a path that can be written", "cannot {}: {}", doing, reason);
+    case ENOENT:
+      return FailWithFix(ErrorKind::kNotFound, "check the path", "cannot {}: {}", doing, reason);
     case ENOSPC:
-    case EDQUOT: return FailWithFix(ErrorKind::kExhausted, "free space there, then run again", "cannot {}: {}", doing, reason);
-    case EIO: return FailWithFix(ErrorKind::kExhausted, "check the device, then run again", "cannot {}: {}", doing, reason);
+    case EDQUOT:
+      return FailWithFix(ErrorKind::kExhausted, "free space there, then run again", "cannot {}: {}", doing, reason);
+    case EIO:
+      return FailWithFix(ErrorKind::kExhausted, "check the device, then run again", "cannot {}: {}", doing, reason);
     case EFBIG:
-    case ENOMEM: return Fail(ErrorKind::kExhausted, "cannot {}: {}", doing, reason);
+    case ENOMEM:
+      return Fail(ErrorKind::kExhausted, "cannot {}: {}", doing, reason);
     case EMFILE:
-    case ENFILE: return FailWithFix(ErrorKind::kExhausted, "raise the limit of open files (ulimit -n)", "cannot {}: {}", doing, reason);
+    case ENFILE:
+      return FailWithFix(ErrorKind::kExhausted, "raise the limit of open files (ulimit -n)", "cannot {}: {}", doing,
+                         reason);
     case ENOTDIR:
     case EISDIR:
     case ELOOP:
     case ENAMETOOLONG:
-    case EINVAL: return FailWithFix(ErrorKind::kInvalidInput, "check the path", "cannot {}: {}", doing, reason);
+    case EINVAL:
+      return FailWithFix(ErrorKind::kInvalidInput, "check the path", "cannot {}: {}", doing, reason);
     case EINTR:
     case EAGAIN:
     case ESTALE:
-    case ETIMEDOUT: return Fail(ErrorKind::kTransient, "cannot {}: {}", doing, reason);
-    default: return Fail(ErrorKind::kExhausted, "cannot {}: {}", doing, reason);
+    case ETIMEDOUT:
+      return Fail(ErrorKind::kTransient, "cannot {}: {}", doing, reason);
+    default:
+      return Fail(ErrorKind::kExhausted, "cannot {}: {}", doing, reason);
   }
 }
 
@@ -115,7 +128,8 @@ Status WriteAll(const FileDescriptor& file, std::string_view bytes, const std::s
 Result<std::string> ReadWhole(const std::string& path, int64_t max_bytes) {
   NILUS_ASSIGN(FileDescriptor file, OpenForReading(path));
   NILUS_ASSIGN(FileStamp stamp, StampOf(file, path));
-  if (stamp.size > max_bytes) return Fail(ErrorKind::kData, "{} has {} bytes, more than the {} it may have", path, stamp.size, max_bytes);
+  if (stamp.size > max_bytes)
+    return Fail(ErrorKind::kData, "{} has {} bytes, more than the {} it may have", path, stamp.size, max_bytes);
   std::string bytes(static_cast<size_t>(stamp.size), '\0');
   size_t filled = 0;
   while (filled < bytes.size()) {
@@ -176,7 +190,8 @@ Status RemoveFile(const std::string& path) {
 }
 
 Status RemoveEmptyDirectory(const std::string& path) {
-  if (rmdir(path.c_str()) != 0 && errno != ENOENT && errno != ENOTEMPTY && errno != EEXIST) return ErrnoFailure(errno, "remove " + path);
+  if (rmdir(path.c_str()) != 0 && errno != ENOENT && errno != ENOTEMPTY && errno != EEXIST)
+    return ErrnoFailure(errno, "remove " + path);
   return {};
 }
 

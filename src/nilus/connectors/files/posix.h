@@ -11,8 +11,8 @@
 
 namespace nilus::files {
 
-// The kind says what the caller does next: rights → kAuth, absent → kNotFound, full disk or failing device → kExhausted,
-// bad names → kInvalidInput. `doing` is "write /data/x.parquet".
+// The kind says what the caller does next: rights → kAuth, absent → kNotFound, full disk or failing device →
+// kExhausted, bad names → kInvalidInput. `doing` is "write /data/x.parquet".
 [[nodiscard]] Failure ErrnoFailure(int error, std::string_view doing);
 
 // An open file, closed when destroyed.
@@ -64,7 +64,7 @@ Status MakeDirectories(const std::string& path);
 Status Rename(const std::string& from, const std::string& to);
 // Swaps two existing paths in one step (renameat2 RENAME_EXCHANGE). kUnsupported where the file system cannot.
 Status Exchange(const std::string& a, const std::string& b);
-Status RemoveFile(const std::string& path);  // absent is fine
+Status RemoveFile(const std::string& path);            // absent is fine
 Status RemoveEmptyDirectory(const std::string& path);  // one that is absent or not empty is fine
 // Removes a folder and all below it; absent is fine.
 Status RemoveTree(const std::string& path);

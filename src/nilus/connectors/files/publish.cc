@@ -55,7 +55,8 @@ Result<std::optional<SinkState>> ReadState(const SinkLayout& layout, const Pipel
   auto state = ParseSinkState(text);
   if (!state) return Failure(InContext("reading " + path, std::move(state).error()));
   if (state->pipeline != pipeline.value) {
-    return FailWithFix(ErrorKind::kData, "restore or remove it", "{} is the state of another pipeline, '{}'", path, state->pipeline);
+    return FailWithFix(ErrorKind::kData, "restore or remove it", "{} is the state of another pipeline, '{}'", path,
+                       state->pipeline);
   }
   return *std::move(state);
 }
@@ -75,7 +76,8 @@ Status WriteState(const SinkLayout& layout, const PipelineId& pipeline, const Si
   NILUS_FAULT_POINT("files.sink.before_state_rename");
   NILUS_TRY(Rename(fresh, path));
   if (auto synced = SyncDirectory(folder); !synced) {
-    return Fail(ErrorKind::kUnknownOutcome, "the commit may or may not survive a power loss: {}", synced.error().ToString());
+    return Fail(ErrorKind::kUnknownOutcome, "the commit may or may not survive a power loss: {}",
+                synced.error().ToString());
   }
   return {};
 }

@@ -50,7 +50,8 @@ std::string_view TrimEnd(std::string_view text) {
 
 Result<BoundQuery> BindQuery(std::string_view query, const ReadRequest& request) {
   std::string_view sql = TrimEnd(query);
-  if (sql.empty()) return FailWithFix(ErrorKind::kInvalidInput, "write query:SELECT …", "source_table is query: without a query");
+  if (sql.empty())
+    return FailWithFix(ErrorKind::kInvalidInput, "write query:SELECT …", "source_table is query: without a query");
   BoundQuery bound;
   struct Known {
     std::string_view name;
@@ -64,14 +65,17 @@ Result<BoundQuery> BindQuery(std::string_view query, const ReadRequest& request)
       at = end;
       continue;
     }
-    if (sql[at] == ';') return FailWithFix(ErrorKind::kInvalidInput, "write one SELECT", "the query holds several statements");
+    if (sql[at] == ';')
+      return FailWithFix(ErrorKind::kInvalidInput, "write one SELECT", "the query holds several statements");
     if (sql[at] == ':' && sql.substr(at, 2) != "::" && (at == 0 || sql[at - 1] != ':')) {
       end = at + 1;
       while (end < sql.size() && IsNameByte(sql[end])) ++end;
-      auto* found = std::find_if(std::begin(known), std::end(known), [&](const Known& one) { return one.name == sql.substr(at + 1, end - at - 1); });
+      auto* found = std::find_if(std::begin(known), std::end(known),
+                                 [&](const Known& one) { return one.name == sql.substr(at + 1, end - at - 1); });
       if (found != std::end(known)) {
         if (!*found->value) {
-          return FailWithFix(ErrorKind::kInvalidInput, fmt::format("set {}", found->name), "the query names :{}, which is not set", found->name);
+          return FailWithFix(ErrorKind::kInvalidInput, fmt::format("set {}", found->name),
+                             "the query names :{}, which is not set", found->name);
         }
         if (found->number == 0) {
           bound.params.push_back(**found->value);

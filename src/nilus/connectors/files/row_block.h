@@ -61,7 +61,8 @@ class RowTokenizer {
 };
 
 // `name` stands for the file in errors.
-std::unique_ptr<RowTokenizer> MakeCsvTokenizer(std::unique_ptr<ByteStream> bytes, const CsvOptions& options, std::string name);
+std::unique_ptr<RowTokenizer> MakeCsvTokenizer(std::unique_ptr<ByteStream> bytes, const CsvOptions& options,
+                                               std::string name);
 // An array of objects, or objects one after another (JSON lines, or a single one).
 std::unique_ptr<RowTokenizer> MakeJsonTokenizer(std::unique_ptr<ByteStream> bytes, std::string name);
 

@@ -22,8 +22,12 @@ namespace {
 
 class FilesSink final : public Sink {
  public:
-  FilesSink(SinkLayout layout, FormatOptions format, std::string compression, std::chrono::milliseconds lock_wait, OpenContext context)
-      : layout_(std::move(layout)), format_(std::move(format)), compression_(std::move(compression)), lock_wait_(lock_wait),
+  FilesSink(SinkLayout layout, FormatOptions format, std::string compression, std::chrono::milliseconds lock_wait,
+            OpenContext context)
+      : layout_(std::move(layout)),
+        format_(std::move(format)),
+        compression_(std::move(compression)),
+        lock_wait_(lock_wait),
         context_(std::move(context)) {}
 
   // What was staged and not committed is nobody's; the state document says which it is.
@@ -67,16 +71,18 @@ class FilesSink final : public Sink {
     std::string folder = layout_.Absolute(relative);
     std::vector<std::string> steps;
     if (!IsDirectory(folder)) steps.push_back("create the folder " + folder);
-    steps.push_back(fmt::format("write {} files of at most {} rows to a staging folder beside it", FormatName(format.format), request.file_rows));
-    steps.push_back(Replaces(request) ? fmt::format("swap it with {} in one step", folder) : fmt::format("move the files into {}", folder));
+    steps.push_back(fmt::format("write {} files of at most {} rows to a staging folder beside it",
+                                FormatName(format.format), request.file_rows));
+    steps.push_back(Replaces(request) ? fmt::format("swap it with {} in one step", folder)
+                                      : fmt::format("move the files into {}", folder));
     return steps;
   }
 
   Result<std::unique_ptr<Writer>> Open(const WriteRequest& request) override {
     NILUS_FAULT_POINT("files.sink.open");
     if (request.strategy != WriteStrategy::kReplace && request.strategy != WriteStrategy::kAppend) {
-      return FailWithFix(ErrorKind::kUnsupported, "use replace or append, or another destination", "files cannot be written with {}",
-                         WriteStrategyName(request.strategy));
+      return FailWithFix(ErrorKind::kUnsupported, "use replace or append, or another destination",
+                         "files cannot be written with {}", WriteStrategyName(request.strategy));
     }
     NILUS_ASSIGN(WriteFormat format, ReadWriteFormat(format_, compression_, request.file_format));
     NILUS_TRY(BeginLoad(request.pipeline));
@@ -114,8 +120,8 @@ class FilesSink final : public Sink {
     }
     if (state.version != request.expected_version) {
       return FailWithFix(ErrorKind::kConflict, "run again: it starts from what is committed now",
-                         "another run of this pipeline has committed meanwhile (version {}, this run began at {})", state.version,
-                         request.expected_version);
+                         "another run of this pipeline has committed meanwhile (version {}, this run began at {})",
+                         state.version, request.expected_version);
     }
     ++state.version;
     state.load_id = request.load_id;
@@ -142,12 +148,16 @@ class FilesSink final : public Sink {
     items.push_back({.what = "write to " + layout_.root(), .ok = writable, .detail = std::move(detail)});
     std::error_code error;
     auto space = std::filesystem::space(folder, error);
-    if (!error) items.push_back({.what = "free space", .ok = space.available > 0, .detail = fmt::format("{} MiB", space.available >> 20)});
+    if (!error)
+      items.push_back(
+          {.what = "free space", .ok = space.available > 0, .detail = fmt::format("{} MiB", space.available >> 20)});
     return items;
   }
 
  private:
-  static bool Replaces(const WriteRequest& request) { return request.strategy == WriteStrategy::kReplace || request.full_refresh; }
+  static bool Replaces(const WriteRequest& request) {
+    return request.strategy == WriteStrategy::kReplace || request.full_refresh;
+  }
 
   // Takes the lock and settles what a predecessor left, once a load.
   Status BeginLoad(const PipelineId& pipeline) {
@@ -183,7 +193,9 @@ class FilesSink final : public Sink {
     std::map<std::string, TableSchema> schemas;
     for (const auto& staged : staged_) {
       if (staged->abandoned) continue;
-      if (!staged->finished) return Fail(ErrorKind::kInternal, "a writer of {} was not finished before the commit", staged->table.ToString());
+      if (!staged->finished)
+        return Fail(ErrorKind::kInternal, "a writer of {} was not finished before the commit",
+                    staged->table.ToString());
       PendingTable& table = tables[staged->staged];
       table.staged = staged->staged;
       table.target = staged->target;
@@ -253,20 +265,24 @@ class FilesSink final : public Sink {
 Result<std::unique_ptr<Sink>> OpenFilesSink(const Address& address, const OpenContext& context) {
   NILUS_ASSIGN(FormatOptions format, ReadFormatOptions(address, context.options));
   if (address.path.empty() || address.path.find('\0') != std::string::npos) {
-    return FailWithFix(ErrorKind::kInvalidInput, "write file:///folder", "the address has no path, or one with a NUL byte");
+    return FailWithFix(ErrorKind::kInvalidInput, "write file:///folder",
+                       "the address has no path, or one with a NUL byte");
   }
   std::error_code error;
   std::string root = std::filesystem::absolute(address.path, error).lexically_normal().string();
   if (error) return ErrnoFailure(error.value(), "find " + address.path);
   while (root.size() > 1 && root.ends_with('/')) root.pop_back();
   if (Exists(root) && !IsDirectory(root)) {
-    return FailWithFix(ErrorKind::kInvalidInput, "name a folder: tables are written to folder/<schema>/<table>/", "{} is no folder", root);
+    return FailWithFix(ErrorKind::kInvalidInput, "name a folder: tables are written to folder/<schema>/<table>/",
+                       "{} is no folder", root);
   }
   constexpr int64_t kDefaultWaitSeconds = 10;
   auto wait = ParseInteger(Setting(address, context.options, "lock_wait_seconds", std::to_string(kDefaultWaitSeconds)));
-  if (!wait || *wait < 0 || *wait > 86'400) return Fail(ErrorKind::kInvalidInput, "lock_wait_seconds is not a number from 0 to 86400");
-  return std::make_unique<FilesSink>(SinkLayout(std::move(root)), std::move(format), Setting(address, context.options, "compression"),
-                                     std::chrono::seconds(*wait), context);
+  if (!wait || *wait < 0 || *wait > 86'400)
+    return Fail(ErrorKind::kInvalidInput, "lock_wait_seconds is not a number from 0 to 86400");
+  return std::make_unique<FilesSink>(SinkLayout(std::move(root)), std::move(format),
+                                     Setting(address, context.options, "compression"), std::chrono::seconds(*wait),
+                                     context);
 }
 
 }  // namespace nilus::files

@@ -53,7 +53,8 @@ Result<std::string> SinkLayout::TableFolder(const TableName& table) {
   return JoinPath(schema, name);
 }
 
-Result<std::string> SinkLayout::StagedFolder(const PipelineId& pipeline, std::string_view load_id, const TableName& table) {
+Result<std::string> SinkLayout::StagedFolder(const PipelineId& pipeline, std::string_view load_id,
+                                             const TableName& table) {
   NILUS_ASSIGN(std::string schema, EncodeDiskName(table.schema));
   NILUS_ASSIGN(std::string load, EncodeDiskName(load_id));
   NILUS_ASSIGN(std::string name, EncodeDiskName(table.name));

@@ -19,7 +19,8 @@ Failure Damaged(std::string_view what) {
 
 // A name inside the folder: what we write ourselves, and nothing that leads elsewhere.
 bool IsPlainName(std::string_view name) {
-  return !name.empty() && name != "." && name != ".." && name.find('/') == std::string_view::npos && name.find('\0') == std::string_view::npos;
+  return !name.empty() && name != "." && name != ".." && name.find('/') == std::string_view::npos &&
+         name.find('\0') == std::string_view::npos;
 }
 
 bool IsInnerPath(std::string_view path) {
@@ -60,7 +61,8 @@ Result<PendingTable> ParsePending(const Json& entry) {
   table.target = *target;
   table.replaces = replaces->get<bool>();
   NILUS_ASSIGN(table.files, TextsOf(entry, "files"));
-  if (!IsInnerPath(table.staged) || !IsInnerPath(table.target)) return Damaged("a path of \"pending\" leads out of the folder");
+  if (!IsInnerPath(table.staged) || !IsInnerPath(table.target))
+    return Damaged("a path of \"pending\" leads out of the folder");
   if (table.files.empty() || !std::all_of(table.files.begin(), table.files.end(), IsPlainName)) {
     return Damaged("\"files\" of \"pending\" holds something else than file names");
   }
@@ -76,10 +78,11 @@ bool SinkState::Remembers(std::string_view load) const {
 std::string FormatSinkState(const SinkState& state) {
   Json pending = Json::array();
   for (const PendingTable& table : state.pending) {
-    pending.push_back({{"staged", table.staged}, {"target", table.target}, {"replaces", table.replaces}, {"files", table.files}});
+    pending.push_back(
+        {{"staged", table.staged}, {"target", table.target}, {"replaces", table.replaces}, {"files", table.files}});
   }
-  Json document = {{"format", kFormatVersion},    {"pipeline", state.pipeline}, {"version", state.version},
-                   {"load_id", state.load_id},    {"position", state.position}, {"loads", state.loads},
+  Json document = {{"format", kFormatVersion},     {"pipeline", state.pipeline}, {"version", state.version},
+                   {"load_id", state.load_id},     {"position", state.position}, {"loads", state.loads},
                    {"pending", std::move(pending)}};
   return document.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
 }
@@ -91,17 +94,20 @@ Result<SinkState> ParseSinkState(std::string_view text) {
   auto format = document.find("format");
   if (format == document.end() || !format->is_number_integer()) return Damaged("it has no \"format\"");
   if (format->get<int64_t>() != kFormatVersion) {
-    return FailWithFix(ErrorKind::kData, "run the version of Nilus that wrote it", "the state document has format {}, this program knows {}",
-                       format->get<int64_t>(), kFormatVersion);
+    return FailWithFix(ErrorKind::kData, "run the version of Nilus that wrote it",
+                       "the state document has format {}, this program knows {}", format->get<int64_t>(),
+                       kFormatVersion);
   }
   SinkState state;
   auto version = document.find("version");
-  if (version == document.end() || !version->is_number_integer() || version->get<int64_t>() < 0) return Damaged("it has no \"version\"");
+  if (version == document.end() || !version->is_number_integer() || version->get<int64_t>() < 0)
+    return Damaged("it has no \"version\"");
   state.version = version->get<int64_t>();
   const std::string* pipeline = TextOf(document, "pipeline");
   const std::string* load_id = TextOf(document, "load_id");
   const std::string* position = TextOf(document, "position");
-  if (pipeline == nullptr || load_id == nullptr || position == nullptr) return Damaged("it lacks pipeline, load_id or position");
+  if (pipeline == nullptr || load_id == nullptr || position == nullptr)
+    return Damaged("it lacks pipeline, load_id or position");
   state.pipeline = *pipeline;
   state.load_id = *load_id;
   state.position = *position;

@@ -46,7 +46,8 @@ class FilesSinkTest : public FolderTest {
     commit.position = {"{\"at\":\"" + commit.load_id + "\"}"};
     return commit;
   }
-  Result<CommitResult> Load(const WriteRequest& request, const std::vector<Row>& rows, std::map<std::string, std::string, std::less<>> params = {}) const {
+  Result<CommitResult> Load(const WriteRequest& request, const std::vector<Row>& rows,
+                            std::map<std::string, std::string, std::less<>> params = {}) const {
     NILUS_ASSIGN(std::unique_ptr<Sink> sink, OpenSink(root(), std::move(params)));
     NILUS_ASSIGN(auto committed, sink->Committed(pipeline_));
     NILUS_TRY(Stage(sink.get(), request, rows));
@@ -62,7 +63,8 @@ class FilesSinkTest : public FolderTest {
   }
   std::vector<std::string> Names(const std::string& folder) const {
     std::vector<std::string> names;
-    for (const auto& entry : std::filesystem::directory_iterator(Path(folder))) names.push_back(entry.path().filename());
+    for (const auto& entry : std::filesystem::directory_iterator(Path(folder)))
+      names.push_back(entry.path().filename());
     std::sort(names.begin(), names.end());
     return names;
   }
@@ -74,7 +76,9 @@ TEST_F(FilesSinkTest, FilesHoldAtMostSoManyRowsAndAreNamedByLoadAndNumber) {
     request.file_rows = 2;
     ASSERT_OK(Load(request, {{"1", "a"}, {"2", "b"}, {"3", "c"}, {"4", "d"}, {"5", "e"}}, {{"format", format}}));
     std::string ending = std::string(".") + format;
-    EXPECT_THAT(Names("shop/" + std::string(format)), ElementsAre(".nilus_schema.json", "load-a-1-00001" + ending, "load-a-1-00002" + ending, "load-a-1-00003" + ending));
+    EXPECT_THAT(Names("shop/" + std::string(format)),
+                ElementsAre(".nilus_schema.json", "load-a-1-00001" + ending, "load-a-1-00002" + ending,
+                            "load-a-1-00003" + ending));
     EXPECT_EQ(Ids("shop." + std::string(format)).size(), 5U);
     std::filesystem::remove_all(Path("shop"));
   }
@@ -83,12 +87,13 @@ TEST_F(FilesSinkTest, FilesHoldAtMostSoManyRowsAndAreNamedByLoadAndNumber) {
 TEST_F(FilesSinkTest, CompressesText) {
   for (const char* format : {"csv", "jsonl"}) {
     for (const char* compression : {"gzip", "zstd"}) {
-      ASSERT_OK(Load(Request(WriteStrategy::kReplace, std::string("l-") + format + compression), {{"1", "a"}, {"2", ""}},
-                     {{"format", format}, {"compression", compression}}));
+      ASSERT_OK(Load(Request(WriteStrategy::kReplace, std::string("l-") + format + compression),
+                     {{"1", "a"}, {"2", ""}}, {{"format", format}, {"compression", compression}}));
       EXPECT_THAT(Ids(), ElementsAre("1", "2")) << format << compression;
     }
   }
-  EXPECT_FALSE(Load(Request(WriteStrategy::kReplace, "x"), {{"1", "a"}}, {{"format", "csv"}, {"compression", "snappy"}}).has_value());
+  EXPECT_FALSE(Load(Request(WriteStrategy::kReplace, "x"), {{"1", "a"}}, {{"format", "csv"}, {"compression", "snappy"}})
+                   .has_value());
 }
 
 TEST_F(FilesSinkTest, AppendAddsReplaceReplaces) {
@@ -110,7 +115,8 @@ TEST_F(FilesSinkTest, NewColumnsStartANewFileAndAreDescribed) {
   auto writer = (*sink)->Open(request);
   ASSERT_OK(writer);
   ASSERT_OK((*writer)->Write(MakeBatch(schema_, {{"1", "a"}})));
-  auto wider = MakeSchema({Field{"new", MakeType(TypeId::kDate)}, Field{"t", MakeType(TypeId::kText)}, Field{"id", MakeType(TypeId::kInt64)}});
+  auto wider = MakeSchema({Field{"new", MakeType(TypeId::kDate)}, Field{"t", MakeType(TypeId::kText)},
+                           Field{"id", MakeType(TypeId::kInt64)}});
   ASSERT_OK((*writer)->Write(MakeBatch(wider, {{"2024-01-01", "b", "2"}})));
   auto receipt = (*writer)->Finish();
   ASSERT_OK(receipt);
@@ -130,7 +136,8 @@ TEST_F(FilesSinkTest, NewColumnsStartANewFileAndAreDescribed) {
 
 TEST_F(FilesSinkTest, TextThatLooksLikeNumbersStaysText) {
   for (const char* format : {"csv", "jsonl"}) {
-    ASSERT_OK(Load(Request(WriteStrategy::kReplace, std::string("l") + format), {{"1", "7"}, {"2", ""}, {"3", std::nullopt}, {"4", "a\"b\n,"}}, {{"format", format}}));
+    ASSERT_OK(Load(Request(WriteStrategy::kReplace, std::string("l") + format),
+                   {{"1", "7"}, {"2", ""}, {"3", std::nullopt}, {"4", "a\"b\n,"}}, {{"format", format}}));
     auto read = ReadAll(root(), "shop.orders");
     ASSERT_OK(read);
     EXPECT_EQ(read->Columns(), "id:bigint t:text");
@@ -145,7 +152,8 @@ TEST_F(FilesSinkTest, LeavesFilesOfOthersAlone) {
   EXPECT_THAT(refused.error().ToString(), HasSubstr("thesis.doc, which Nilus did not write"));
   EXPECT_EQ(Contents(thesis), "years of work");
   Put("shop/other/data.csv", "id,t\n1,x\n");
-  EXPECT_THAT(Load(Request(WriteStrategy::kAppend, "2", "other"), {{"1", "a"}}).error().ToString(), HasSubstr("write csv too"));
+  EXPECT_THAT(Load(Request(WriteStrategy::kAppend, "2", "other"), {{"1", "a"}}).error().ToString(),
+              HasSubstr("write csv too"));
   ASSERT_OK(Load(Request(WriteStrategy::kAppend, "3", "other"), {{"2", "a"}}, {{"format", "csv"}}));
   EXPECT_THAT(Ids("shop.other"), ElementsAre("1", "2"));
 }
@@ -159,7 +167,8 @@ TEST_F(FilesSinkTest, DoesNotWriteThroughLinks) {
 }
 
 TEST_F(FilesSinkTest, HostileNamesStayInside) {
-  for (const std::string& name : {std::string(".."), std::string("../../x"), std::string("a/b"), std::string("_nilus_state"), std::string(300, 'n'), std::string("'; DROP")}) {
+  for (const std::string& name : {std::string(".."), std::string("../../x"), std::string("a/b"),
+                                  std::string("_nilus_state"), std::string(300, 'n'), std::string("'; DROP")}) {
     WriteRequest request = Request(WriteStrategy::kReplace, "load-" + Sha256Hex(name), name);
     request.table.schema = name;
     auto sink = OpenSink(Path("sink"));
@@ -259,9 +268,11 @@ TEST_F(FilesSinkTest, SwapWithoutExchangeIsFinishedAfterACrash) {
   // Between the two renames: the target is absent, the staged folder is not.
   Put("shop/staged/new2", "n");
   SinkLayout layout(root());
-  ASSERT_OK(RollForward(layout, {PendingTable{.staged = "shop/staged", .target = "shop/t", .replaces = true, .files = {"new2"}}}));
+  ASSERT_OK(RollForward(
+      layout, {PendingTable{.staged = "shop/staged", .target = "shop/t", .replaces = true, .files = {"new2"}}}));
   EXPECT_THAT(Names("shop/t"), ElementsAre("new2"));
-  ASSERT_OK(RollForward(layout, {PendingTable{.staged = "shop/staged", .target = "shop/t", .replaces = true, .files = {"new2"}}}));
+  ASSERT_OK(RollForward(
+      layout, {PendingTable{.staged = "shop/staged", .target = "shop/t", .replaces = true, .files = {"new2"}}}));
   EXPECT_THAT(Names("shop/t"), ElementsAre("new2"));
 }
 
@@ -285,7 +296,8 @@ TEST_F(FilesSinkTest, DiskFullLeavesTheOldRows) {
   for (const char* format : {"csv", "parquet"}) {
     std::vector<Row> rows;
     std::mt19937_64 random(1);
-    for (int i = 0; i < 20'000; ++i) rows.push_back({std::to_string(i), std::to_string(random()) + std::to_string(random())});
+    for (int i = 0; i < 20'000; ++i)
+      rows.push_back({std::to_string(i), std::to_string(random()) + std::to_string(random())});
     struct rlimit before {};
     getrlimit(RLIMIT_FSIZE, &before);
     struct rlimit small = before;
@@ -321,13 +333,21 @@ TEST_F(FilesSinkTest, ExplainsAndChecks) {
 }
 
 TEST(SinkState, RoundTripsAndRefusesDamage) {
-  SinkState state{.pipeline = "p \"q\"", .version = 7, .load_id = "l7", .position = "{\"a\":1}", .loads = {"l6", "l7"},
-                  .pending = {{.staged = "s/.nilus_staging/x/l7/t", .target = "s/t", .replaces = true, .files = {"a.parquet", ".nilus_schema.json"}}}};
+  SinkState state{.pipeline = "p \"q\"",
+                  .version = 7,
+                  .load_id = "l7",
+                  .position = "{\"a\":1}",
+                  .loads = {"l6", "l7"},
+                  .pending = {{.staged = "s/.nilus_staging/x/l7/t",
+                               .target = "s/t",
+                               .replaces = true,
+                               .files = {"a.parquet", ".nilus_schema.json"}}}};
   auto again = ParseSinkState(FormatSinkState(state));
   ASSERT_OK(again);
   EXPECT_EQ(*again, state);
   std::string text = FormatSinkState(state);
-  for (size_t cut = 0; cut + 2 < text.size(); ++cut) EXPECT_FALSE(ParseSinkState(text.substr(0, cut)).has_value()) << cut;
+  for (size_t cut = 0; cut + 2 < text.size(); ++cut)
+    EXPECT_FALSE(ParseSinkState(text.substr(0, cut)).has_value()) << cut;
   for (const char* path : {"/etc", "../x", "a/../b", "a//b", "", ".", "a/."}) {
     state.pending[0].target = path;
     EXPECT_FALSE(ParseSinkState(FormatSinkState(state)).has_value()) << path;
@@ -350,8 +370,10 @@ TEST(SinkState, RemembersTheLastThousandLoads) {
 }
 
 TEST(TableSchema, RoundTrips) {
-  TableSchema table{.format = FileFormat::kCsv,
-                    .schema = Schema{{Field{"a", MakeDecimal(12, 2), false}, Field{"a__v_text", MakeType(TypeId::kText), true, "a"}, Field{"q\"", MakeType(TypeId::kTimestamp)}}}};
+  TableSchema table{
+      .format = FileFormat::kCsv,
+      .schema = Schema{{Field{"a", MakeDecimal(12, 2), false}, Field{"a__v_text", MakeType(TypeId::kText), true, "a"},
+                        Field{"q\"", MakeType(TypeId::kTimestamp)}}}};
   auto again = ParseTableSchema(FormatTableSchema(table));
   ASSERT_OK(again);
   EXPECT_EQ(*again, table);

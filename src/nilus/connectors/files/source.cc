@@ -21,7 +21,8 @@ Status CheckExcluded(const std::vector<std::string>& excluded, const Schema& sch
     std::vector<std::string_view> names;
     for (const Field& field : schema.fields) names.push_back(field.name);
     std::string nearest = Nearest(name, names);
-    return FailWithFix(ErrorKind::kInvalidInput, nearest.empty() ? "name a column of the source" : fmt::format("did you mean {}?", nearest),
+    return FailWithFix(ErrorKind::kInvalidInput,
+                       nearest.empty() ? "name a column of the source" : fmt::format("did you mean {}?", nearest),
                        "sql_exclude_columns names '{}', which the source does not have", name);
   }
   return {};
@@ -53,7 +54,8 @@ class FilesSource final : public Source {
   }
 
   Result<std::unique_ptr<Reader>> Open(const Split& split) override {
-    if (split.payload != kWholePayload || plan_.is_empty) return Fail(ErrorKind::kInternal, "no plan has the split '{}'", split.description);
+    if (split.payload != kWholePayload || plan_.is_empty)
+      return Fail(ErrorKind::kInternal, "no plan has the split '{}'", split.description);
     if (plan_.text != nullptr) {
       return OpenTextReader(plan_.text, TextReadOptions{.columns = plan_.columns,
                                                         .range = request_.range,
@@ -61,8 +63,8 @@ class FilesSource final : public Source {
                                                         .page_rows = request_.page_rows,
                                                         .batch_bytes = request_.batch_bytes});
     }
-    return OpenDuckReader(plan_.database, Narrowed(plan_.select, plan_.columns, request_.range, request_.limit), ReaderOptions(request_),
-                          context_.stop);
+    return OpenDuckReader(plan_.database, Narrowed(plan_.select, plan_.columns, request_.range, request_.limit),
+                          ReaderOptions(request_), context_.stop);
   }
 
   Result<std::vector<CheckItem>> Check() override {
@@ -72,7 +74,8 @@ class FilesSource final : public Source {
       if (!tables) {
         items.push_back({.what = "list " + path_, .ok = false, .detail = tables.error().ToString()});
       } else {
-        items.push_back({.what = "list " + path_, .ok = true, .detail = fmt::format("{} tables and files", tables->size())});
+        items.push_back(
+            {.what = "list " + path_, .ok = true, .detail = fmt::format("{} tables and files", tables->size())});
       }
       return items;
     }
@@ -92,8 +95,8 @@ class FilesSource final : public Source {
  private:
   struct Planned {
     TableDescription table;
-    std::vector<std::string> columns;       // to read, in order
-    std::shared_ptr<const TextTable> text;  // CSV, JSON
+    std::vector<std::string> columns;          // to read, in order
+    std::shared_ptr<const TextTable> text;     // CSV, JSON
     std::shared_ptr<duck::Database> database;  // Parquet, queries
     DuckSelect select;
     std::string description;
@@ -125,7 +128,8 @@ class FilesSource final : public Source {
       return {};
     }
     planned->table.estimated_bytes =
-        std::accumulate(files.begin(), files.end(), int64_t{0}, [](int64_t sum, const InputFile& file) { return sum + file.stamp.size; });
+        std::accumulate(files.begin(), files.end(), int64_t{0},
+                        [](int64_t sum, const InputFile& file) { return sum + file.stamp.size; });
     if (files.front().format == FileFormat::kParquet) {
       planned->select = SelectParquet(std::move(files));
       NILUS_TRY(OpenDatabase(planned));
@@ -137,15 +141,16 @@ class FilesSource final : public Source {
 
   Status PrepareText(const ReadRequest& request, InputSet set, Planned* planned) {
     if (!IsInferred(set.files)) {
-      NILUS_ASSIGN(TextTable table, set.schema_file.empty() ? InferTextTable(std::move(set.files), context_.stop) : DeclaredTextTable(std::move(set)));
+      NILUS_ASSIGN(TextTable table, set.schema_file.empty() ? InferTextTable(std::move(set.files), context_.stop)
+                                                            : DeclaredTextTable(std::move(set)));
       inferred_ = std::make_shared<const TextTable>(std::move(table));
     }
     planned->text = inferred_;
     planned->table.schema = *inferred_->schema;
     planned->table.estimated_rows = inferred_->rows;
     if (inferred_->rows.value_or(0) > 0 && planned->table.schema.fields.empty()) {
-      return FailWithFix(ErrorKind::kData, "check that these are the right files", "{} has {} rows, but no column has a value",
-                         planned->description, *inferred_->rows);
+      return FailWithFix(ErrorKind::kData, "check that these are the right files",
+                         "{} has {} rows, but no column has a value", planned->description, *inferred_->rows);
     }
     planned->is_empty = planned->table.schema.fields.empty();
     return ChooseColumns(request, planned);
@@ -186,10 +191,12 @@ class FilesSource final : public Source {
     }
     std::vector<Field>& fields = planned->table.schema.fields;
     std::erase_if(fields, [&](const Field& field) {
-      return std::find(request.exclude_columns.begin(), request.exclude_columns.end(), field.name) != request.exclude_columns.end();
+      return std::find(request.exclude_columns.begin(), request.exclude_columns.end(), field.name) !=
+             request.exclude_columns.end();
     });
     for (const Field& field : fields) planned->columns.push_back(field.name);
-    if (fields.empty() && !planned->is_empty) return Fail(ErrorKind::kInvalidInput, "sql_exclude_columns leaves no column of {}", planned->description);
+    if (fields.empty() && !planned->is_empty)
+      return Fail(ErrorKind::kInvalidInput, "sql_exclude_columns leaves no column of {}", planned->description);
     return {};
   }
 
@@ -197,9 +204,11 @@ class FilesSource final : public Source {
     HighestKey highest;
     std::unique_ptr<Reader> reader;
     if (plan_.text != nullptr) {
-      NILUS_ASSIGN(reader, OpenTextReader(plan_.text, TextReadOptions{.columns = {range.column}, .range = range, .limit = {}}));
+      NILUS_ASSIGN(reader,
+                   OpenTextReader(plan_.text, TextReadOptions{.columns = {range.column}, .range = range, .limit = {}}));
     } else {
-      NILUS_ASSIGN(reader, OpenDuckReader(plan_.database, SelectHighest(plan_.select, range), ReaderOptions(request_), context_.stop));
+      NILUS_ASSIGN(reader, OpenDuckReader(plan_.database, SelectHighest(plan_.select, range), ReaderOptions(request_),
+                                          context_.stop));
     }
     while (true) {
       NILUS_ASSIGN(std::optional<Batch> batch, reader->Next(context_.stop));
@@ -226,7 +235,8 @@ Result<std::unique_ptr<Source>> OpenFilesSource(const Address& address, const Op
   if (changed == "reread") policy = ChangedFiles::kReread;
   if (changed == "skip") policy = ChangedFiles::kSkip;
   if (policy == ChangedFiles::kError && changed != "error") {
-    return FailWithFix(ErrorKind::kInvalidInput, "write error, reread or skip", "changed_files '{}' is not known", changed);
+    return FailWithFix(ErrorKind::kInvalidInput, "write error, reread or skip", "changed_files '{}' is not known",
+                       changed);
   }
   return std::make_unique<FilesSource>(address.path, std::move(format), policy, context);
 }

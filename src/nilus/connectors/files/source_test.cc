@@ -45,7 +45,8 @@ class FilesSourceTest : public FolderTest {
     for (const Row& row : read->rows) values.push_back(row[0].value_or("NULL"));
     return values;
   }
-  Result<ReadBack> Read(const std::string& path, const ReadRequest& request, std::map<std::string, std::string, std::less<>> params = {}) {
+  Result<ReadBack> Read(const std::string& path, const ReadRequest& request,
+                        std::map<std::string, std::string, std::less<>> params = {}) {
     NILUS_ASSIGN(std::unique_ptr<Source> source, OpenSource(path, std::move(params)));
     return ReadFrom(source.get(), request);
   }
@@ -61,7 +62,8 @@ class FilesSourceTest : public FolderTest {
     request.schema = schema;
     auto writer = (*sink)->Open(request);
     ASSERT_OK(writer);
-    ASSERT_OK((*writer)->Write(MakeBatch(schema, {{"1", "a"}, {"2", "b"}, {"3", "c"}, {"4", "d"}, {std::nullopt, "n"}})));
+    ASSERT_OK(
+        (*writer)->Write(MakeBatch(schema, {{"1", "a"}, {"2", "b"}, {"3", "c"}, {"4", "d"}, {std::nullopt, "n"}})));
     ASSERT_OK((*writer)->Finish());
     CommitRequest commit;
     commit.pipeline = request.pipeline;
@@ -107,12 +109,15 @@ TEST_F(FilesSourceTest, RangeLimitAndExclude) {
   struct Input {
     std::string path, table;
   };
-  for (const Input& input : {Input{Path("a.csv"), "t"}, Input{root(), "shop.p"}, Input{root(), "query:SELECT * FROM shop.p"},
-                             Input{root(), "query:SELECT * FROM a"}}) {
+  for (const Input& input : {Input{Path("a.csv"), "t"}, Input{root(), "shop.p"},
+                             Input{root(), "query:SELECT * FROM shop.p"}, Input{root(), "query:SELECT * FROM a"}}) {
     SCOPED_TRACE(input.table);
     ReadRequest request = Request(input.table);
-    request.range = KeyRange{.column = "id", .lower = Scalar{MakeType(TypeId::kInt64), "2"}, .upper = Scalar{MakeType(TypeId::kInt64), "4"},
-                             .upper_inclusive = false, .with_nulls = false};
+    request.range = KeyRange{.column = "id",
+                             .lower = Scalar{MakeType(TypeId::kInt64), "2"},
+                             .upper = Scalar{MakeType(TypeId::kInt64), "4"},
+                             .upper_inclusive = false,
+                             .with_nulls = false};
     auto read = Read(input.path, request);
     EXPECT_THAT(FirstColumn(read), ElementsAre("2", "3"));
     ASSERT_OK(read);
@@ -191,7 +196,8 @@ TEST_F(FilesSourceTest, ReadsOnlyNewFiles) {
   auto changed = Read(Path("in/*.csv"), request);
   ASSERT_FALSE(changed.has_value());
   EXPECT_EQ(changed.error().kind, ErrorKind::kData);
-  EXPECT_THAT(changed.error().ToString(), testing::AllOf(HasSubstr("2.csv"), HasSubstr("full_refresh"), HasSubstr("reread")));
+  EXPECT_THAT(changed.error().ToString(),
+              testing::AllOf(HasSubstr("2.csv"), HasSubstr("full_refresh"), HasSubstr("reread")));
   EXPECT_THAT(FirstColumn(Read(Path("in/*.csv"), request, {{"changed_files", "reread"}})), ElementsAre("22"));
   auto skipped = Read(Path("in/*.csv"), request, {{"changed_files", "skip"}});
   EXPECT_THAT(FirstColumn(skipped), ElementsAre());
@@ -205,13 +211,16 @@ TEST_F(FilesSourceTest, ReadsOnlyNewFiles) {
 TEST(FilePosition, RoundTripsAndRefusesDamage) {
   std::vector<LoadedFile> files = {{"/b \"q\"", 2, -5}, {"/a", 1, 1'700'000'000'123'456'789}};
   Position position = FormatFilePosition(files);
-  EXPECT_EQ(position.json, R"({"files":[{"path":"/a","size":1,"mtime_ns":1700000000123456789},{"path":"/b \"q\"","size":2,"mtime_ns":-5}]})");
+  EXPECT_EQ(
+      position.json,
+      R"({"files":[{"path":"/a","size":1,"mtime_ns":1700000000123456789},{"path":"/b \"q\"","size":2,"mtime_ns":-5}]})");
   std::swap(files[0], files[1]);
   EXPECT_EQ(*ParseFilePosition(position), files);
   EXPECT_TRUE(ParseFilePosition({})->empty());
   EXPECT_TRUE(ParseFilePosition({"{\"cursor\":1}"})->empty());
-  for (const char* text : {"x", "[]", "{\"files\":1}", "{\"files\":[1]}", "{\"files\":[{\"path\":1,\"size\":1,\"mtime_ns\":1}]}",
-                           "{\"files\":[{\"path\":\"a\",\"size\":1}]}", "{\"files\":[{\"path\":\"a\",\"size\":1.5,\"mtime_ns\":1}]}"}) {
+  for (const char* text :
+       {"x", "[]", "{\"files\":1}", "{\"files\":[1]}", "{\"files\":[{\"path\":1,\"size\":1,\"mtime_ns\":1}]}",
+        "{\"files\":[{\"path\":\"a\",\"size\":1}]}", "{\"files\":[{\"path\":\"a\",\"size\":1.5,\"mtime_ns\":1}]}"}) {
     EXPECT_FALSE(ParseFilePosition({text}).has_value()) << text;
   }
 }
@@ -277,10 +286,13 @@ TEST_F(FilesSourceTest, QueriesSeeFoldersAndFiles) {
   WriteParquet("p");
   Put("shop/c d/x.csv", "id,v\n1,007\n2,008\n");
   Put("flat.jsonl", "{\"id\":1,\"o\":{\"k\":[1]}}\n");
-  auto joined = ReadAll(root(), "query:SELECT p.id, c.v, f.o->>'$.k[0]' AS k FROM shop.p JOIN shop.\"c d\" c USING (id) JOIN flat f USING (id)");
+  auto joined = ReadAll(
+      root(),
+      "query:SELECT p.id, c.v, f.o->>'$.k[0]' AS k FROM shop.p JOIN shop.\"c d\" c USING (id) JOIN flat f USING (id)");
   ASSERT_OK(joined);
   EXPECT_EQ(joined->rows, (std::vector<Row>{{"1", "007", "1"}}));
-  EXPECT_EQ(FirstColumn(ReadAll(root(), "query:WITH x AS (SELECT max(id) AS m FROM SHOP.P) SELECT m FROM x;")), std::vector<std::string>{"4"});
+  EXPECT_EQ(FirstColumn(ReadAll(root(), "query:WITH x AS (SELECT max(id) AS m FROM SHOP.P) SELECT m FROM x;")),
+            std::vector<std::string>{"4"});
   EXPECT_EQ(FirstColumn(ReadAll(Path("flat.jsonl"), "query:SELECT id FROM flat")), std::vector<std::string>{"1"});
   EXPECT_THAT(ReadError(root(), "query:SELECT * FROM shop.nothing"), HasSubstr("nothing"));
   EXPECT_THAT(ReadError(root(), "query:SELEC 1"), HasSubstr("SELEC"));
@@ -290,9 +302,11 @@ TEST_F(FilesSourceTest, QueriesSeeFoldersAndFiles) {
 TEST_F(FilesSourceTest, QueriesReachNoOtherFiles) {
   Put("in/a.csv", "a\n1\n");
   std::string secret = Put("out/secret.csv", "a\ntop-secret\n");
-  for (const std::string& sql : {"SELECT * FROM '" + secret + "'", "SELECT * FROM read_csv('" + secret + "')", "SELECT content FROM read_text('" + secret + "')",
-                                 std::string("SELECT * FROM glob('/etc/*')"), "COPY (SELECT 1) TO '" + Path("out/new.csv") + "'",
-                                 "ATTACH '" + Path("out/new.db") + "'", std::string("SELECT 1; SELECT 2")}) {
+  for (const std::string& sql :
+       {"SELECT * FROM '" + secret + "'", "SELECT * FROM read_csv('" + secret + "')",
+        "SELECT content FROM read_text('" + secret + "')", std::string("SELECT * FROM glob('/etc/*')"),
+        "COPY (SELECT 1) TO '" + Path("out/new.csv") + "'", "ATTACH '" + Path("out/new.db") + "'",
+        std::string("SELECT 1; SELECT 2")}) {
     auto read = ReadAll(Path("in"), "query:" + sql);
     EXPECT_FALSE(read.has_value()) << sql;
     EXPECT_THAT(read ? "" : read.error().ToString(), testing::Not(HasSubstr("top-secret")));
@@ -304,9 +318,14 @@ TEST_F(FilesSourceTest, QueriesReachNoOtherFiles) {
 TEST(QueryText, BindsIntervalsOutsideQuotesOnly) {
   ReadRequest request;
   request.interval_start = "2024-01-01T00:00:00Z";
-  auto bound = BindQuery("SELECT ':interval_start', a::text -- :interval_start\n FROM t /* :interval_end */ WHERE x >= :interval_start AND \":interval_end\" < :interval_start", request);
+  auto bound = BindQuery(
+      "SELECT ':interval_start', a::text -- :interval_start\n FROM t /* :interval_end */ WHERE x >= :interval_start "
+      "AND \":interval_end\" < :interval_start",
+      request);
   ASSERT_OK(bound);
-  EXPECT_EQ(bound->sql, "SELECT ':interval_start', a::text -- :interval_start\n FROM t /* :interval_end */ WHERE x >= CAST($1 AS TIMESTAMPTZ) AND \":interval_end\" < CAST($1 AS TIMESTAMPTZ)");
+  EXPECT_EQ(bound->sql,
+            "SELECT ':interval_start', a::text -- :interval_start\n FROM t /* :interval_end */ WHERE x >= CAST($1 AS "
+            "TIMESTAMPTZ) AND \":interval_end\" < CAST($1 AS TIMESTAMPTZ)");
   EXPECT_EQ(bound->params.size(), 1U);
   EXPECT_FALSE(BindQuery("SELECT :interval_end", request).has_value());
   EXPECT_FALSE(BindQuery("SELECT 1; DROP TABLE x", request).has_value());

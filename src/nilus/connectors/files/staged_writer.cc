@@ -13,8 +13,8 @@ namespace {
 Status CheckColumnNames(const Schema& schema) {
   for (const Field& field : schema.fields) {
     if (!field.name.empty() && field.name.find('\0') == std::string::npos && IsValidUtf8(field.name)) continue;
-    return FailWithFix(ErrorKind::kInvalidInput, "rename or exclude it", "a column's name is empty, has a NUL byte or is not UTF-8: '{}'",
-                       PercentEncode(field.name));
+    return FailWithFix(ErrorKind::kInvalidInput, "rename or exclude it",
+                       "a column's name is empty, has a NUL byte or is not UTF-8: '{}'", PercentEncode(field.name));
   }
   return {};
 }
@@ -58,7 +58,8 @@ class StagedWriter final : public Writer {
   ~StagedWriter() override { staged_->abandoned = !staged_->finished; }
 
   Status Write(RecordBatch batch) override {
-    if (stop_.stop_requested()) return Fail(ErrorKind::kCancelled, "stopped while writing {}", staged_->table.ToString());
+    if (stop_.stop_requested())
+      return Fail(ErrorKind::kCancelled, "stopped while writing {}", staged_->table.ToString());
     NILUS_FAULT_POINT("files.sink.before_write");
     if (batch.schema() != last_schema_) {
       NILUS_TRY(CheckColumnNames(*batch.schema()));
@@ -84,7 +85,10 @@ class StagedWriter final : public Writer {
     staged_->rows = rows_;
     staged_->finished = true;
     NILUS_FAULT_POINT("files.sink.after_finish");
-    return Receipt{.table = staged_->table, .rows = rows_, .files = static_cast<int64_t>(staged_->files.size()), .bytes = staged_->bytes};
+    return Receipt{.table = staged_->table,
+                   .rows = rows_,
+                   .files = static_cast<int64_t>(staged_->files.size()),
+                   .bytes = staged_->bytes};
   }
 
  private:
@@ -97,7 +101,8 @@ class StagedWriter final : public Writer {
 
 }  // namespace
 
-Result<WriteFormat> ReadWriteFormat(const FormatOptions& options, const std::string& compression, const std::string& loader_format) {
+Result<WriteFormat> ReadWriteFormat(const FormatOptions& options, const std::string& compression,
+                                    const std::string& loader_format) {
   WriteFormat write;
   write.format = options.format.value_or(FileFormat::kParquet);
   if (loader_format == "csv") {
@@ -107,17 +112,21 @@ Result<WriteFormat> ReadWriteFormat(const FormatOptions& options, const std::str
   } else if (loader_format == "parquet") {
     write.format = FileFormat::kParquet;
   } else if (!loader_format.empty()) {
-    return FailWithFix(ErrorKind::kUnsupported, "write parquet, csv or jsonl", "files cannot be written as {}", loader_format);
+    return FailWithFix(ErrorKind::kUnsupported, "write parquet, csv or jsonl", "files cannot be written as {}",
+                       loader_format);
   }
   if (write.format == FileFormat::kJson || options.tab_separated) {
-    return FailWithFix(ErrorKind::kUnsupported, "write parquet, csv or jsonl", "{} files can only be read", options.tab_separated ? "tsv" : "json");
+    return FailWithFix(ErrorKind::kUnsupported, "write parquet, csv or jsonl", "{} files can only be read",
+                       options.tab_separated ? "tsv" : "json");
   }
   bool is_text = write.format != FileFormat::kParquet;
   if (compression == "snappy" && is_text) {
-    return FailWithFix(ErrorKind::kUnsupported, "write zstd, gzip or none", "{} files cannot be compressed with snappy", FormatName(write.format));
+    return FailWithFix(ErrorKind::kUnsupported, "write zstd, gzip or none", "{} files cannot be compressed with snappy",
+                       FormatName(write.format));
   }
   if (compression == "gzip" && !is_text) {
-    return FailWithFix(ErrorKind::kUnsupported, "write zstd, snappy or none", "Parquet files are not written with gzip");
+    return FailWithFix(ErrorKind::kUnsupported, "write zstd, snappy or none",
+                       "Parquet files are not written with gzip");
   }
   if (compression == "snappy") write.parquet = duck::ParquetCompression::kSnappy;
   if (compression == "none") write.parquet = duck::ParquetCompression::kNone;
@@ -126,8 +135,9 @@ Result<WriteFormat> ReadWriteFormat(const FormatOptions& options, const std::str
   return write;
 }
 
-Result<std::unique_ptr<Writer>> OpenStagedWriter(const WriteRequest& request, const WriteFormat& format, std::string prefix,
-                                                 std::shared_ptr<duck::Database> database, std::shared_ptr<StagedTable> staged) {
+Result<std::unique_ptr<Writer>> OpenStagedWriter(const WriteRequest& request, const WriteFormat& format,
+                                                 std::string prefix, std::shared_ptr<duck::Database> database,
+                                                 std::shared_ptr<StagedTable> staged) {
   NILUS_FAULT_POINT("files.sink.open_writer");
   NILUS_TRY(CheckColumnNames(*request.schema));
   std::unique_ptr<FileWriter> files;

@@ -20,27 +20,30 @@ struct WriteFormat {
   duck::ParquetCompression parquet = duck::ParquetCompression::kZstd;
   Compression text = Compression::kNone;
 };
-// `loader_format`: WriteRequest.file_format, which wins over the address. kInvalidInput for a format that is not written.
-Result<WriteFormat> ReadWriteFormat(const FormatOptions& options, const std::string& compression, const std::string& loader_format);
+// `loader_format`: WriteRequest.file_format, which wins over the address. kInvalidInput for a format that is not
+// written.
+Result<WriteFormat> ReadWriteFormat(const FormatOptions& options, const std::string& compression,
+                                    const std::string& loader_format);
 
 // What a writer has staged. Shared between the writer, which the engine owns, and its sink.
 struct StagedTable {
   TableName table;
-  std::string folder;         // absolute
-  std::string target;         // the table's folder, relative to the sink's
-  std::string staged;         // `folder`, relative
+  std::string folder;  // absolute
+  std::string target;  // the table's folder, relative to the sink's
+  std::string staged;  // `folder`, relative
   bool replaces = false;
   FileFormat format = FileFormat::kParquet;
-  Schema schema;              // of all rows so far
+  Schema schema;                   // of all rows so far
   std::vector<std::string> files;  // names, once finished
   int64_t rows = 0;
   int64_t bytes = 0;
   bool finished = false;
-  bool abandoned = false;     // its writer was destroyed before Finish: no part of the load
+  bool abandoned = false;  // its writer was destroyed before Finish: no part of the load
 };
 
 // `database` is null for text formats.
-Result<std::unique_ptr<Writer>> OpenStagedWriter(const WriteRequest& request, const WriteFormat& format, std::string prefix,
-                                                 std::shared_ptr<duck::Database> database, std::shared_ptr<StagedTable> staged);
+Result<std::unique_ptr<Writer>> OpenStagedWriter(const WriteRequest& request, const WriteFormat& format,
+                                                 std::string prefix, std::shared_ptr<duck::Database> database,
+                                                 std::shared_ptr<StagedTable> staged);
 
 }  // namespace nilus::files

@@ -10,7 +10,8 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 Failure Damaged(std::string_view what) {
-  return FailWithFix(ErrorKind::kData, "remove it: the types are then read from the files", "{} is damaged: {}", kTableSchemaFile, what);
+  return FailWithFix(ErrorKind::kData, "remove it: the types are then read from the files", "{} is damaged: {}",
+                     kTableSchemaFile, what);
 }
 
 }  // namespace
@@ -47,7 +48,8 @@ Result<TableSchema> ParseTableSchema(std::string_view text) {
   auto columns = document.find("columns");
   if (columns == document.end() || !columns->is_array()) return Damaged("\"columns\" is no array");
   for (const Json& column : *columns) {
-    if (!column.is_object() || !column.contains("name") || !column["name"].is_string() || !column.contains("type") || !column["type"].is_string()) {
+    if (!column.is_object() || !column.contains("name") || !column["name"].is_string() || !column.contains("type") ||
+        !column["type"].is_string()) {
       return Damaged("a column has no name or type");
     }
     Field field;
@@ -55,8 +57,10 @@ Result<TableSchema> ParseTableSchema(std::string_view text) {
     auto type = ParseType(column["type"].get<std::string>());
     if (!type) return Damaged(fmt::format("the type of column '{}' is not known", field.name));
     field.type = *type;
-    if (auto nullable = column.find("nullable"); nullable != column.end() && nullable->is_boolean()) field.nullable = nullable->get<bool>();
-    if (auto variant = column.find("variant_of"); variant != column.end() && variant->is_string()) field.variant_of = variant->get<std::string>();
+    if (auto nullable = column.find("nullable"); nullable != column.end() && nullable->is_boolean())
+      field.nullable = nullable->get<bool>();
+    if (auto variant = column.find("variant_of"); variant != column.end() && variant->is_string())
+      field.variant_of = variant->get<std::string>();
     table.schema.fields.push_back(std::move(field));
   }
   return table;

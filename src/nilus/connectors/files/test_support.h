@@ -28,7 +28,8 @@ struct ReadBack {
   // "a:bigint b:text"
   std::string Columns() const {
     std::string text;
-    for (const Field& field : schema.fields) text += (text.empty() ? "" : " ") + field.name + ":" + field.type.ToString();
+    for (const Field& field : schema.fields)
+      text += (text.empty() ? "" : " ") + field.name + ":" + field.type.ToString();
     return text;
   }
 };
@@ -57,14 +58,16 @@ class FolderTest : public testing::Test {
     return text.str();
   }
 
-  static Result<std::unique_ptr<Source>> OpenSource(const std::string& path, std::map<std::string, std::string, std::less<>> params = {}) {
+  static Result<std::unique_ptr<Source>> OpenSource(const std::string& path,
+                                                    std::map<std::string, std::string, std::less<>> params = {}) {
     Address address;
     address.scheme = "file";
     address.path = path;
     address.params = std::move(params);
     return kFilesConnector.open_source(address, OpenContext{});
   }
-  static Result<std::unique_ptr<Sink>> OpenSink(const std::string& path, std::map<std::string, std::string, std::less<>> params = {}) {
+  static Result<std::unique_ptr<Sink>> OpenSink(const std::string& path,
+                                                std::map<std::string, std::string, std::less<>> params = {}) {
     Address address;
     address.scheme = "file";
     address.path = path;
@@ -94,14 +97,16 @@ class FolderTest : public testing::Test {
     }
     return back;
   }
-  static Result<ReadBack> ReadAll(const std::string& path, const std::string& table, std::map<std::string, std::string, std::less<>> params = {}) {
+  static Result<ReadBack> ReadAll(const std::string& path, const std::string& table,
+                                  std::map<std::string, std::string, std::less<>> params = {}) {
     NILUS_ASSIGN(std::unique_ptr<Source> source, OpenSource(path, std::move(params)));
     ReadRequest request;
     request.table = table;
     return ReadFrom(source.get(), request);
   }
   // The message of the error that reading gives; empty when it gives none.
-  static std::string ReadError(const std::string& path, const std::string& table, std::map<std::string, std::string, std::less<>> params = {}) {
+  static std::string ReadError(const std::string& path, const std::string& table,
+                               std::map<std::string, std::string, std::less<>> params = {}) {
     auto read = ReadAll(path, table, std::move(params));
     return read ? std::string() : std::string(ErrorKindName(read.error().kind)) + ": " + read.error().ToString();
   }
@@ -128,9 +133,9 @@ inline RecordBatch MakeBatch(const SchemaPtr& schema, const std::vector<Row>& ro
   return builder.Finish();
 }
 
-#define ASSERT_OK(expression)                                          \
-  do {                                                                 \
-    const auto& files_outcome = (expression);                          \
+#define ASSERT_OK(expression)                                                   \
+  do {                                                                          \
+    const auto& files_outcome = (expression);                                   \
     ASSERT_TRUE(files_outcome.has_value()) << files_outcome.error().ToString(); \
   } while (false)
 

@@ -18,7 +18,8 @@ struct Outcome {
 };
 
 Outcome ReadAll(const std::string& bytes, bool is_json, size_t chunk) {
-  auto tokenizer = is_json ? MakeJsonTokenizer(BytesFromMemory(bytes, chunk), "f") : MakeCsvTokenizer(BytesFromMemory(bytes, chunk), {}, "f");
+  auto tokenizer = is_json ? MakeJsonTokenizer(BytesFromMemory(bytes, chunk), "f")
+                           : MakeCsvTokenizer(BytesFromMemory(bytes, chunk), {}, "f");
   Outcome outcome;
   RowBlock block;
   while (true) {
@@ -39,7 +40,8 @@ Outcome ReadAll(const std::string& bytes, bool is_json, size_t chunk) {
 void CheckValuesFit(const std::string& bytes, bool is_json, const std::vector<ColumnInference>& columns) {
   std::vector<nilus::ColumnBuilder> builders;
   for (const ColumnInference& column : columns) builders.emplace_back(column.Resolve());
-  auto tokenizer = is_json ? MakeJsonTokenizer(BytesFromMemory(bytes, 4096), "f") : MakeCsvTokenizer(BytesFromMemory(bytes, 4096), {}, "f");
+  auto tokenizer = is_json ? MakeJsonTokenizer(BytesFromMemory(bytes, 4096), "f")
+                           : MakeCsvTokenizer(BytesFromMemory(bytes, 4096), {}, "f");
   RowBlock block;
   while (tokenizer->Next(&block) && block.num_rows() > 0) {
     for (const Cell& cell : block.cells) {

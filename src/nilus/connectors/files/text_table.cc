@@ -39,7 +39,8 @@ class TableInference {
         column_of.push_back(found->second);
       }
       if (names_.size() > kMostColumns) {
-        return Fail(ErrorKind::kData, "{} and the files before it have more than {} columns together", file.path, kMostColumns);
+        return Fail(ErrorKind::kData, "{} and the files before it have more than {} columns together", file.path,
+                    kMostColumns);
       }
       if (block.num_rows() == 0) return {};
       rows_ += static_cast<int64_t>(block.num_rows());
@@ -52,7 +53,8 @@ class TableInference {
     auto schema = std::make_shared<Schema>();
     for (size_t i = 0; i < names_.size(); ++i) {
       if (!columns_[i].has_values() && !keeps_empty) continue;
-      schema->fields.push_back(Field{.name = names_[i], .type = columns_[i].Resolve(), .nullable = true, .variant_of = {}});
+      schema->fields.push_back(
+          Field{.name = names_[i], .type = columns_[i].Resolve(), .nullable = true, .variant_of = {}});
     }
     return TextTable{.files = std::move(files), .schema = std::move(schema), .rows = rows_};
   }
@@ -68,8 +70,14 @@ class TextReader final : public Reader {
  public:
   TextReader(std::shared_ptr<const TextTable> table, TextReadOptions options, SchemaPtr schema, std::vector<int> output,
              SchemaPtr output_schema, std::optional<KeyFilter> filter)
-      : table_(std::move(table)), options_(std::move(options)), schema_(std::move(schema)), output_(std::move(output)),
-        output_schema_(std::move(output_schema)), filter_(std::move(filter)), builder_(schema_), left_(options_.limit) {
+      : table_(std::move(table)),
+        options_(std::move(options)),
+        schema_(std::move(schema)),
+        output_(std::move(output)),
+        output_schema_(std::move(output_schema)),
+        filter_(std::move(filter)),
+        builder_(schema_),
+        left_(options_.limit) {
     for (size_t i = 0; i < schema_->fields.size(); ++i) index_.emplace(schema_->fields[i].name, static_cast<int>(i));
   }
 
@@ -163,8 +171,10 @@ class TextReader final : public Reader {
     if (!table_->is_declared) return FileChanged(path);
     const Field& field = schema_->fields[static_cast<size_t>(index)];
     constexpr size_t kShown = 64;
-    return FailWithFix(ErrorKind::kData, fmt::format("correct the file, or remove {} from its folder", kTableSchemaFile),
-                       "{}: column '{}' is {}, but has the value `{}`", path, field.name, field.type.ToString(), text.substr(0, kShown));
+    return FailWithFix(ErrorKind::kData,
+                       fmt::format("correct the file, or remove {} from its folder", kTableSchemaFile),
+                       "{}: column '{}' is {}, but has the value `{}`", path, field.name, field.type.ToString(),
+                       text.substr(0, kShown));
   }
 
   std::shared_ptr<const TextTable> table_;
@@ -220,7 +230,8 @@ Result<std::unique_ptr<Reader>> OpenTextReader(std::shared_ptr<const TextTable> 
   if (options.range) {
     NILUS_ASSIGN(filter, KeyFilter::Make(*options.range, *schema));
   }
-  return std::make_unique<TextReader>(std::move(table), options, std::move(schema), std::move(output), std::move(output_schema), std::move(filter));
+  return std::make_unique<TextReader>(std::move(table), options, std::move(schema), std::move(output),
+                                      std::move(output_schema), std::move(filter));
 }
 
 }  // namespace nilus::files

@@ -18,8 +18,10 @@ constexpr size_t kFlushBytes = 256 * 1024;
 constexpr int kZstdLevel = 3;
 
 void AppendCsvText(std::string_view text, std::string* out) {
-  // An empty text is quoted: unquoted it would be NULL. Spaces at the ends stay, but some readers trim what is unquoted.
-  bool plain = !text.empty() && text.front() != ' ' && text.back() != ' ' && text.find_first_of(",\"\r\n\t;|") == std::string_view::npos;
+  // An empty text is quoted: unquoted it would be NULL. Spaces at the ends stay, but some readers trim what is
+  // unquoted.
+  bool plain = !text.empty() && text.front() != ' ' && text.back() != ' ' &&
+               text.find_first_of(",\"\r\n\t;|") == std::string_view::npos;
   if (plain) {
     out->append(text);
     return;
@@ -46,7 +48,8 @@ void AppendJsonValue(std::string_view text, std::string* out) {
   }
   size_t start = out->size();
   out->append(value);
-  std::replace_if(out->begin() + static_cast<ptrdiff_t>(start), out->end(), [](char c) { return c == '\n' || c == '\r'; }, ' ');
+  std::replace_if(
+      out->begin() + static_cast<ptrdiff_t>(start), out->end(), [](char c) { return c == '\n' || c == '\r'; }, ' ');
 }
 
 void AppendJsonCell(const Column& column, int64_t row, std::string* out, std::string* scratch) {
@@ -55,19 +58,27 @@ void AppendJsonCell(const Column& column, int64_t row, std::string* out, std::st
     case TypeId::kInt16:
     case TypeId::kInt32:
     case TypeId::kInt64:
-    case TypeId::kDecimal: AppendCellText(column, row, out); return;
+    case TypeId::kDecimal:
+      AppendCellText(column, row, out);
+      return;
     case TypeId::kFloat32:
     case TypeId::kFloat64: {
-      double value = column.type.id == TypeId::kFloat32 ? static_cast<double>(column.Value<float>(row)) : column.Value<double>(row);
+      double value = column.type.id == TypeId::kFloat32 ? static_cast<double>(column.Value<float>(row))
+                                                        : column.Value<double>(row);
       if (std::isfinite(value)) {
         AppendCellText(column, row, out);
         return;
       }
       break;  // JSON has no NaN: its name in quotes
     }
-    case TypeId::kJson: AppendJsonValue(column.BytesValue(row), out); return;
-    case TypeId::kText: AppendJsonString(column.BytesValue(row), out); return;
-    default: break;
+    case TypeId::kJson:
+      AppendJsonValue(column.BytesValue(row), out);
+      return;
+    case TypeId::kText:
+      AppendJsonString(column.BytesValue(row), out);
+      return;
+    default:
+      break;
   }
   scratch->clear();
   AppendCellText(column, row, scratch);
@@ -81,7 +92,8 @@ std::vector<int> Match(const Schema& file, const Schema& batch) {
 }
 
 bool Covers(const Schema& file, const Schema& batch) {
-  return std::all_of(batch.fields.begin(), batch.fields.end(), [&](const Field& field) { return file.Find(field.name).has_value(); });
+  return std::all_of(batch.fields.begin(), batch.fields.end(),
+                     [&](const Field& field) { return file.Find(field.name).has_value(); });
 }
 
 }  // namespace
@@ -114,7 +126,8 @@ void AppendCsvRow(const RecordBatch& batch, const std::vector<int>& indexes, int
   out->push_back('\n');
 }
 
-void AppendJsonRow(const RecordBatch& batch, const Schema& schema, const std::vector<int>& indexes, int64_t row, std::string* out) {
+void AppendJsonRow(const RecordBatch& batch, const Schema& schema, const std::vector<int>& indexes, int64_t row,
+                   std::string* out) {
   std::string scratch;
   out->push_back('{');
   bool first = true;
@@ -146,7 +159,8 @@ class TextWriter::File {
   Status Start() {
     if (compression_ == Compression::kGzip) {
       constexpr int kGzipFormat = MAX_WBITS + 16;
-      if (deflateInit2(&gzip_, Z_DEFAULT_COMPRESSION, Z_DEFLATED, kGzipFormat, 8, Z_DEFAULT_STRATEGY) != Z_OK) return OutOfMemory();
+      if (deflateInit2(&gzip_, Z_DEFAULT_COMPRESSION, Z_DEFLATED, kGzipFormat, 8, Z_DEFAULT_STRATEGY) != Z_OK)
+        return OutOfMemory();
       gzip_is_open_ = true;
     } else if (compression_ == Compression::kZstd) {
       zstd_.reset(ZSTD_createCCtx());
@@ -175,9 +189,15 @@ class TextWriter::File {
   Status Flush(bool last) {
     NILUS_FAULT_POINT("files.sink.write");
     switch (compression_) {
-      case Compression::kNone: NILUS_TRY(WriteAll(file_, text_, path_)); break;
-      case Compression::kGzip: NILUS_TRY(Deflate(last)); break;
-      case Compression::kZstd: NILUS_TRY(CompressZstd(last)); break;
+      case Compression::kNone:
+        NILUS_TRY(WriteAll(file_, text_, path_));
+        break;
+      case Compression::kGzip:
+        NILUS_TRY(Deflate(last));
+        break;
+      case Compression::kZstd:
+        NILUS_TRY(CompressZstd(last));
+        break;
     }
     text_.clear();
     return {};
@@ -202,7 +222,8 @@ class TextWriter::File {
     while (true) {
       ZSTD_outBuffer out{packed_.data(), packed_.size(), 0};
       size_t left = ZSTD_compressStream2(zstd_.get(), &out, &in, last ? ZSTD_e_end : ZSTD_e_continue);
-      if (ZSTD_isError(left)) return Fail(ErrorKind::kExhausted, "cannot compress {}: {}", path_, ZSTD_getErrorName(left));
+      if (ZSTD_isError(left))
+        return Fail(ErrorKind::kExhausted, "cannot compress {}: {}", path_, ZSTD_getErrorName(left));
       NILUS_TRY(WriteAll(file_, std::string_view(packed_).substr(0, out.pos), path_));
       if (last ? left == 0 : in.pos == in.size) return {};
     }

@@ -47,9 +47,11 @@ class TextWriter {
   bool finished_ = false;
 };
 
-// One row each, for tests and the writer itself. `indexes`: for each field of the file its column in the batch, -1: NULL.
+// One row each, for tests and the writer itself. `indexes`: for each field of the file its column in the batch, -1:
+// NULL.
 void AppendCsvHeader(const Schema& schema, std::string* out);
 void AppendCsvRow(const RecordBatch& batch, const std::vector<int>& indexes, int64_t row, std::string* out);
-void AppendJsonRow(const RecordBatch& batch, const Schema& schema, const std::vector<int>& indexes, int64_t row, std::string* out);
+void AppendJsonRow(const RecordBatch& batch, const Schema& schema, const std::vector<int>& indexes, int64_t row,
+                   std::string* out);
 
 }  // namespace nilus::files
