@@ -54,7 +54,7 @@ class CopyReader : public Reader {
       if (!decoder_.HasRow()) {
         NILUS_ASSIGN(bool has_more, connection_->NextCopyData(&data_, stop));
         if (!has_more) {
-          NILUS_TRY(Finish());
+          NILUS_TRY(Finish(stop));
           break;
         }
         wire_bytes += static_cast<int64_t>(data_.bytes().size());
@@ -75,11 +75,11 @@ class CopyReader : public Reader {
     return {};
   }
 
-  Status Finish() {
+  Status Finish(const std::stop_token& stop) {
     is_done_ = true;
     NILUS_FAULT_POINT("postgres.source.copy_ended");
     if (!decoder_.saw_trailer()) return Fail(ErrorKind::kData, "the server ended binary COPY without its trailer");
-    snapshot_->GiveBack(std::move(connection_));
+    snapshot_->GiveBack(std::move(connection_), copy_sql_, stop);
     return {};
   }
 

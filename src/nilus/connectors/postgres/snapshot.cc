@@ -13,6 +13,11 @@ Status Snapshot::Export(const std::stop_token& stop) {
 Result<std::unique_ptr<Connection>> Snapshot::Take(const std::stop_token& stop) {
   {
     std::lock_guard lock(mutex_);
+    if (unread_.empty()) {
+      return Fail(
+          ErrorKind::kTransient,
+          "every split of this plan has been read, and its snapshot has ended: the read has to be planned anew");
+    }
     if (!idle_.empty()) {
       std::unique_ptr<Connection> connection = std::move(idle_.back());
       idle_.pop_back();
@@ -44,10 +49,19 @@ Result<std::unique_ptr<Connection>> Snapshot::Take(const std::stop_token& stop) 
       "pg_terminate_backend in the server's log"});
 }
 
-void Snapshot::GiveBack(std::unique_ptr<Connection> connection) {
-  if (connection == nullptr || !connection->is_usable() || !connection->is_in_transaction()) return;
-  std::lock_guard lock(mutex_);
-  idle_.push_back(std::move(connection));
+void Snapshot::GiveBack(std::unique_ptr<Connection> connection, const std::string& split, const std::stop_token& stop) {
+  std::vector<std::unique_ptr<Connection>> ended;
+  {
+    std::lock_guard lock(mutex_);
+    if (connection->is_usable() && connection->is_in_transaction()) idle_.push_back(std::move(connection));
+    unread_.erase(split);
+    if (!unread_.empty()) return;
+    ended = std::exchange(idle_, {});
+    if (keeper_ != nullptr) ended.push_back(std::move(keeper_));
+  }
+  // Closing alone would leave the locks until the server notices. Everything has been read: what fails here is no
+  // error.
+  for (const auto& session : ended) static_cast<void>(session->Execute("ROLLBACK", stop));
 }
 
 }  // namespace nilus::postgres

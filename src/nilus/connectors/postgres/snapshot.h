@@ -5,6 +5,7 @@
 #include <mutex>
 #include <stop_token>
 #include <string>
+#include <unordered_set>
 #include <vector>
 
 #include "nilus/base/address.h"
@@ -14,22 +15,26 @@
 namespace nilus::postgres {
 
 // The keeper is the session whose transaction holds the snapshot (and the lock on the table). A plan of one split reads
-// through the keeper itself; further sessions import the snapshot. Thread-safe after Export.
+// through the keeper itself; further sessions import the snapshot. When every split has been read to its end the
+// snapshot ends too, and with it the locks: a sink may be about to exchange the very table that was read.
+// Thread-safe after Export.
 class Snapshot {
  public:
-  // `keeper` is in its transaction already.
-  Snapshot(Address address, std::unique_ptr<Connection> keeper)
-      : address_(std::move(address)), keeper_(std::move(keeper)) {}
+  // `keeper` is in its transaction already. `splits` are the payloads of the plan's splits.
+  Snapshot(Address address, std::unique_ptr<Connection> keeper, std::unordered_set<std::string> splits)
+      : address_(std::move(address)), keeper_(std::move(keeper)), unread_(std::move(splits)) {}
 
   Connection& keeper() { return *keeper_; }
   // From now on Take gives sessions of their own.
   Status Export(const std::stop_token& stop);
 
   // A session in a transaction that sees this snapshot: one that was given back, the keeper when nothing was exported,
-  // or a new one. kTransient when the keeper is gone: the snapshot has gone with it, and a new Plan is needed.
+  // or a new one. kTransient when the keeper is gone or everything was read: the snapshot has gone with it, and a new
+  // Plan is needed.
   Result<std::unique_ptr<Connection>> Take(const std::stop_token& stop);
-  // For the next Take. Unusable ones are closed.
-  void GiveBack(std::unique_ptr<Connection> connection);
+  // Of a split that was read to its end. The session is for the next Take. After the last split the transactions of all
+  // sessions have ended when this returns.
+  void GiveBack(std::unique_ptr<Connection> connection, const std::string& split, const std::stop_token& stop);
 
  private:
   const Address address_;
@@ -37,6 +42,7 @@ class Snapshot {
   std::unique_ptr<Connection> keeper_;
   std::string exported_id_;  // empty: not exported
   std::vector<std::unique_ptr<Connection>> idle_;
+  std::unordered_set<std::string> unread_;  // empty: the snapshot has ended
 };
 
 }  // namespace nilus::postgres

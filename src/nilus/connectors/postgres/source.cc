@@ -1,6 +1,7 @@
 #include "nilus/connectors/postgres/source.h"
 
 #include <algorithm>
+#include <unordered_set>
 #include <utility>
 
 #include "nilus/base/fault.h"
@@ -165,7 +166,9 @@ Result<ReadPlan> PostgresSource::Plan(const ReadRequest& request) {
   // After an error its transaction is still open, so this session is not used again either.
   std::unique_ptr<Connection> keeper = std::move(connection_);
   if (!plan) return plan;
-  snapshot_ = std::make_shared<Snapshot>(address_, std::move(keeper));
+  std::unordered_set<std::string> payloads;
+  for (const Split& split : plan->splits) payloads.insert(split.payload);
+  snapshot_ = std::make_shared<Snapshot>(address_, std::move(keeper), std::move(payloads));
   if (plan->splits.size() > 1) NILUS_TRY(snapshot_->Export(context_.stop));
   return plan;
 }
