@@ -42,7 +42,9 @@ Mapping MapText(const PgType& type, ReflectionLevel reflection) {
 // Types of well-known extensions. Their functions live in the schema the extension was made in, which is the type's.
 bool MapExtensionType(const PgType& type, Mapping* mapping) {
   if (type.extension == "postgis" && (type.name == "geometry" || type.name == "geography")) {
-    *mapping = {MakeType(TypeId::kBinary), Wire::kBinary, QuoteIdentifier(type.schema) + ".st_asbinary(", ")"};
+    // EWKB: WKB (ST_AsBinary) would lose the SRID. PostGIS has the function for geometry only.
+    std::string schema = QuoteIdentifier(type.schema);
+    *mapping = {MakeType(TypeId::kBinary), Wire::kBinary, schema + ".st_asewkb(", "::" + schema + ".geometry)"};
     return true;
   }
   if (type.extension == "hstore" && type.name == "hstore") {

@@ -202,6 +202,31 @@ TEST_P(TypesTest, ReadAsTheServerPrintsThem) {
   }
 }
 
+TEST_P(TypesTest, HstoreIsJsonWhereverTheExtensionIs) {
+  TestServer* server = TestServer::Shared(GetParam());
+  if (server == nullptr) GTEST_SKIP() << "PostgreSQL " << GetParam() << " is not installed";
+  Address address = server->NewDatabase();
+  if (MustSelect(address, "SELECT count(*) FROM pg_available_extensions WHERE name = 'hstore'") == "0")
+    GTEST_SKIP() << "this server has no contrib modules";
+  MustExecute(address, R"(CREATE SCHEMA "odd ""schema"; CREATE EXTENSION hstore SCHEMA "odd ""schema";
+      SET search_path = public, "odd ""schema";
+      CREATE DOMAIN labels AS hstore; CREATE TABLE t (id int, h hstore, l labels, a hstore[]);
+      INSERT INTO t VALUES (1, 'a=>1, "b\"c"=>NULL, ""=>"ü 🎉"', 'x=>y', ARRAY['k=>v'::hstore]), (2, '', NULL, '{}'),
+      (3, NULL, '', NULL))");
+  auto read = ReadAll(address, Request("t"));
+  ASSERT_TRUE(read.has_value()) << read.error().ToString();
+  for (int i = 1; i <= 3; ++i)
+    EXPECT_EQ(read->plan.table.schema.fields[static_cast<size_t>(i)].type.ToString(), "json") << i;
+  ASSERT_EQ(read->rows.size(), 3);
+  EXPECT_EQ(read->rows[0]["h"], R"({"": "ü 🎉", "a": "1", "b\"c": null})");
+  EXPECT_EQ(read->rows[0]["l"], R"({"x": "y"})");
+  EXPECT_EQ(read->rows[0]["a"], R"([{"k": "v"}])");
+  EXPECT_EQ(read->rows[1]["h"], "{}");
+  EXPECT_EQ(read->rows[1]["l"], "NULL");
+  EXPECT_EQ(read->rows[2]["h"], "NULL");
+  EXPECT_EQ(read->rows[2]["l"], "{}");
+}
+
 INSTANTIATE_TEST_SUITE_P(Servers, TypesTest, testing::Values("15", "18"),
                          [](const auto& tested) { return "Postgres" + tested.param; });
 
@@ -220,7 +245,8 @@ TEST(MapType, PrecisionIsKeptOnRequest) {
 
 TEST(MapType, ExtensionTypesUseTheirOwnSchema) {
   PgType geometry{50000, -1, 'b', 'U', "gis \"x\"", "geometry", "postgis"};
-  EXPECT_EQ(MapType(geometry, ReflectionLevel::kFull).select_before, "\"gis \"\"x\"\"\".st_asbinary(");
+  EXPECT_EQ(MapType(geometry, ReflectionLevel::kFull).select_before, "\"gis \"\"x\"\"\".st_asewkb(");
+  EXPECT_EQ(MapType(geometry, ReflectionLevel::kFull).select_after, "::\"gis \"\"x\"\"\".geometry)");
   EXPECT_EQ(MapType(geometry, ReflectionLevel::kFull).type.id, TypeId::kBinary);
   geometry.extension = "";  // a type of the users' own with that name
   EXPECT_EQ(MapType(geometry, ReflectionLevel::kFull).select_after, "::pg_catalog.text");
