@@ -83,6 +83,7 @@ Json RowSetToJson(const RowSet& set) {
   rows.reserve(once.size() * kHexDigits);
   for (const RowHash& hash : once) rows += ToHex(hash);
   Json json = {{"by", set.by}, {"rows", std::move(rows)}};
+  for (const auto& [column, kind] : set.columns) json["columns"][column] = std::string(1, kind);
   for (const auto& [hash, count] : repeated) json["repeated"][ToHex(hash)] = count;
   return json;
 }
@@ -125,13 +126,22 @@ Result<Cursor> ParseCursor(const Json& json) {
 }
 
 Result<RowSet> ParseRowSet(const Json& json, std::string_view where) {
-  NILUS_TRY(CheckKeys(json, where, {"by", "rows", "repeated"}));
+  NILUS_TRY(CheckKeys(json, where, {"by", "columns", "rows", "repeated"}));
   RowSet set;
   if (auto by = json.find("by"); by != json.end()) {
     if (!by->is_array()) return Refuse("`{}.by` is not a list", where);
     for (const Json& column : *by) {
       if (!column.is_string()) return Refuse("`{}.by` is not a list of column names", where);
       set.by.push_back(column.get<std::string>());
+    }
+  }
+  if (auto columns = json.find("columns"); columns != json.end()) {
+    if (!columns->is_object()) return Refuse("`{}.columns` is not an object", where);
+    for (const auto& [column, kind] : columns->items()) {
+      if (!kind.is_string() || kind.get_ref<const std::string&>().size() != 1) {
+        return Refuse("`{}.columns` has no kind for `{}`", where, column);
+      }
+      set.columns[column] = kind.get_ref<const std::string&>().front();
     }
   }
   NILUS_ASSIGN(std::string rows, TextMember(json, where, "rows"));

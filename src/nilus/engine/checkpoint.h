@@ -2,7 +2,7 @@
 //
 //   {"v":1,
 //    "cursor":{"column":"updated_at","type":"timestamp","value":"2024-03-15T10:20:30Z","until":"2024-03-16T00:00:00Z"},
-//    "boundary":{"by":["id"],"rows":"<32 hex digits a row, one after another>","repeated":{"<32 hex digits>":3}},
+//    "boundary":{"by":["id"],"columns":{"id":"l"},"rows":"<32 hex digits a row, one after another>","repeated":{"<32 hex digits>":3}},
 //    "nulls":{"by":[],"rows":"…"},
 //    "source":{…}}
 //
@@ -10,7 +10,9 @@
 //           below this exclusive bound was read too (an interval's end past the highest key).
 // boundary  the rows at that key which the destination has, each by 128 bits of a SHA-256 (key_column.h): of the columns
 //           in `by`, or of the whole row when `by` is empty. A row that occurs n > 1 times stands under `repeated`.
-//           Absent: not known (more rows than fit, kMaxBoundaryRows).
+//           `columns` names the columns that were hashed and their kinds (key_column.h, HashKind), variant columns left
+//           out: they go with the column they belong to. Absent in what older versions wrote.
+//           No boundary: not known (more rows than fit, kMaxBoundaryRows).
 // nulls     the same for rows whose key is NULL, when they are loaded (incremental_key_nulls: include).
 // source    what the source itself wants to find again (files already read, …), opaque to the engine.
 //
@@ -18,6 +20,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -37,6 +40,7 @@ inline constexpr size_t kMaxCheckpointBytes = size_t{128} << 20;
 // Rows as a multiset of hashes.
 struct RowSet {
   std::vector<std::string> by;     // columns that were hashed; empty: all
+  std::map<std::string, char> columns;  // those that were hashed, with their kinds (HashKind); empty: not known
   std::unordered_map<RowHash, int64_t, RowHashHasher> counts;
 
   int64_t size() const;            // rows, repeated ones counted as often as they occur

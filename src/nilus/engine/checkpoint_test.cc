@@ -35,8 +35,8 @@ TEST(Checkpoint, RoundTripsEverything) {
   checkpoint.cursor = Cursor{.column = "updated \"at\" ü",
                              .value = Scalar{MakeType(TypeId::kTimestamp), "2024-03-15T10:20:30.123456Z"},
                              .until = "2024-03-16T00:00:00Z"};
-  checkpoint.boundary = RowSet{.by = {"id", "n"}, .counts = {{HashOf(1), 1}, {HashOf(2), 3}, {HashOf(3), 1}}};
-  checkpoint.nulls = RowSet{.by = {}, .counts = {{HashOf(9), 1}}};
+  checkpoint.boundary = RowSet{.by = {"id", "n"}, .columns = {{"id", 'l'}, {"n", 't'}}, .counts = {{HashOf(1), 1}, {HashOf(2), 3}, {HashOf(3), 1}}};
+  checkpoint.nulls = RowSet{.by = {}, .columns = {}, .counts = {{HashOf(9), 1}}};
   checkpoint.source.json = R"({"files": [1.50, "a,b}"], "n": 123456789012345678901234567890})";
   Position position = ToPosition(checkpoint);
   Result<Checkpoint> back = ParseCheckpoint(position);
@@ -45,6 +45,7 @@ TEST(Checkpoint, RoundTripsEverything) {
   EXPECT_EQ(back->cursor->value, checkpoint.cursor->value);
   EXPECT_EQ(back->cursor->until, checkpoint.cursor->until);
   EXPECT_EQ(back->boundary->by, checkpoint.boundary->by);
+  EXPECT_EQ(back->boundary->columns, checkpoint.boundary->columns);
   EXPECT_EQ(back->boundary->counts, checkpoint.boundary->counts);
   EXPECT_EQ(back->boundary->size(), 5);
   EXPECT_EQ(back->nulls->counts, checkpoint.nulls->counts);
@@ -74,6 +75,8 @@ TEST(Checkpoint, RefusesWhatItDoesNotUnderstand) {
   EXPECT_THAT(MessageOf(R"({"v":1,"cursor":{"column":"a","type":"bigint","value":"x"}})"), HasSubstr("`x`"));
   EXPECT_THAT(MessageOf(R"({"v":1,"boundary":{"by":[],"rows":"abc"}})"), HasSubstr("boundary.rows"));
   EXPECT_THAT(MessageOf(R"({"v":1,"boundary":{"by":[1],"rows":""}})"), HasSubstr("column names"));
+  EXPECT_THAT(MessageOf(R"({"v":1,"boundary":{"columns":{"a":"long"},"rows":""}})"), HasSubstr("no kind for `a`"));
+  EXPECT_THAT(MessageOf(R"({"v":1,"boundary":{"columns":[],"rows":""}})"), HasSubstr("boundary.columns"));
   EXPECT_THAT(MessageOf(R"({"v":1,"boundary":{"rows":"0123456789abcdef0123456789abcdeg"}})"), HasSubstr("damaged"));
   EXPECT_THAT(MessageOf(R"({"v":1,"boundary":{"rows":"","repeated":{"00000000000000000000000000000000":1}}})"), HasSubstr("damaged"));
   EXPECT_THAT(MessageOf(R"({"v":1,"boundary":{"rows":"","repeated":{"00000000000000000000000000000000":18446744073709551615}}})"),

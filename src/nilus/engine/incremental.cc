@@ -202,20 +202,61 @@ Status Incremental::TakeNulls(const RecordBatch& batch, const Column& keys, std:
   return {};
 }
 
+Result<RowHasher> Incremental::HasherLike(const RowSet& set, const Schema& schema) const {
+  // Under merge a row that is loaded again only repeats itself: one that has a value in a new column counts as changed.
+  if (set.columns.empty() || !LoadsOnce(job_->strategy)) {
+    Result<RowHasher> hasher = RowHasher::Create(schema, set.by);
+    if (hasher) return hasher;
+    return FailWithFix(ErrorKind::kInvalidInput, std::string(kStartOver),
+                       "rows at the cursor are remembered by columns that are gone: {}", hasher.error().message);
+  }
+  auto refuse = [&](const std::string& change) {
+    std::string fix = set.by.empty() ? "name a primary_key whose columns stay and " : "";
+    return FailWithFix(ErrorKind::kData, fmt::format("undo the change, or {}{}", fix, kStartOver),
+                       "column {}: which rows of {} at the cursor, `{}` = {}, are loaded already cannot be told any more, and "
+                       "they would be there twice",
+                       change, job_->source_table, key_, CursorBefore());
+  };
+  std::vector<std::string> names = set.by;
+  for (const auto& [name, kind] : set.columns) {
+    std::optional<int> at = schema.Find(name);
+    if (!at) return refuse(fmt::format("`{}` is gone (dropped, renamed, or in sql_exclude_columns)", name));
+    const Type& type = schema.fields[static_cast<size_t>(*at)].type;
+    if (!IsComparableKind(kind, HashKind(type))) {
+      return refuse(fmt::format("`{}` is now of type {}, which it was not when the cursor was committed", name, type.ToString()));
+    }
+    if (set.by.empty()) names.push_back(name);
+  }
+  for (const Field& field : schema.fields) {
+    if (set.by.empty() && !field.variant_of.empty() && set.columns.contains(field.variant_of)) names.push_back(field.name);
+  }
+  return RowHasher::Create(schema, names);
+}
+
+Result<RowHasher> Incremental::HasherFor(const Schema& schema, const RowSet* joined, RowSet* set) const {
+  if (joined != nullptr && !joined->columns.empty() && LoadsOnce(job_->strategy)) {
+    set->columns = joined->columns;
+    return HasherLike(*joined, schema);
+  }
+  auto is_hashed = [&](const std::string& name) {
+    return record_by_.empty() || std::find(record_by_.begin(), record_by_.end(), name) != record_by_.end();
+  };
+  for (const Field& field : schema.fields) {
+    if (field.variant_of.empty() && is_hashed(field.name)) set->columns.emplace(field.name, HashKind(field.type));
+  }
+  return RowHasher::Create(schema, record_by_);
+}
+
 // Clears keep for those of the candidates that `loaded` still holds, and takes them out of it.
 Status Incremental::DropLoaded(const RecordBatch& batch, const std::vector<uint8_t>& candidates, RowSet* loaded,
                                std::vector<uint8_t>* keep) {
   if (std::find(candidates.begin(), candidates.end(), 1) == candidates.end()) return {};
   std::lock_guard lock(mutex_);
   if (loaded->counts.empty()) return {};
-  Result<RowHasher> hasher = RowHasher::Create(*batch.schema(), loaded->by);
-  if (!hasher) {
-    return FailWithFix(ErrorKind::kInvalidInput, std::string(kStartOver),
-                       "rows at the cursor are remembered by columns that are gone: {}", hasher.error().message);
-  }
+  NILUS_ASSIGN(RowHasher hasher, HasherLike(*loaded, *batch.schema()));
   for (size_t row = 0; row < candidates.size(); ++row) {
     if (candidates[row] == 0) continue;
-    auto found = loaded->counts.find(hasher->Hash(batch, static_cast<int64_t>(row)));
+    auto found = loaded->counts.find(hasher.Hash(batch, static_cast<int64_t>(row)));
     if (found == loaded->counts.end()) continue;
     (*keep)[row] = 0;
     ++boundary_dropped_;
@@ -247,7 +288,8 @@ Status Incremental::Observe(const RecordBatch& batch, const Column& keys, const 
   std::lock_guard lock(mutex_);
   seen_ += std::count(in_range.begin(), in_range.end(), 1);
   if (job_->null_keys == NullCursor::kInclude && keys.null_count > 0 && !nulls_overflow_) {
-    NILUS_ASSIGN(RowHasher hasher, RowHasher::Create(*batch.schema(), record_by_));
+    bool is_joined = may_truncate_ && committed_.nulls && committed_.nulls->by == record_by_;
+    NILUS_ASSIGN(RowHasher hasher, HasherFor(*batch.schema(), is_joined ? &*committed_.nulls : nullptr, &new_nulls_));
     for (int64_t row = 0; row < keys.length; ++row) {
       if (in_range[static_cast<size_t>(row)] != 0 && keys.IsNull(row)) ++new_nulls_.counts[hasher.Hash(batch, row)];
     }
@@ -258,11 +300,13 @@ Status Incremental::Observe(const RecordBatch& batch, const Column& keys, const 
   if (order < 0) return {};
   if (order > 0) {
     highest_ = SingleCell(keys, top);
-    at_highest_.counts.clear();
+    at_highest_ = {};
     overflow_ = false;
   }
   if (overflow_) return {};
-  NILUS_ASSIGN(RowHasher hasher, RowHasher::Create(*batch.schema(), record_by_));
+  // A run with a limit may stay at the cursor; its boundary is then joined with the committed one, and so is hashed alike.
+  bool is_joined = may_truncate_ && drops_boundary_ && ScalarAt(*highest_, 0).text == committed_.cursor->value.text;
+  NILUS_ASSIGN(RowHasher hasher, HasherFor(*batch.schema(), is_joined ? &*committed_.boundary : nullptr, &at_highest_));
   std::vector<uint8_t> equal = in_range;
   KeepAtOrAbove(keys, *highest_, &equal);
   for (int64_t row = 0; row < keys.length; ++row) {

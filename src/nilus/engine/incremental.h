@@ -66,6 +66,10 @@ class Incremental {
 
   Result<std::shared_ptr<const Bounds>> BoundsFor(const Type& type);
   Status TakeNulls(const RecordBatch& batch, const Column& keys, std::vector<uint8_t>* in_range, std::vector<uint8_t>* keep);
+  // What rows are hashed by, to be found among (or added to) those of `set`. kData when its columns are not what they were.
+  Result<RowHasher> HasherLike(const RowSet& set, const Schema& schema) const;
+  // What rows are hashed by that go into the new `set`, or a set that will be joined with `joined` (null: with none).
+  Result<RowHasher> HasherFor(const Schema& schema, const RowSet* joined, RowSet* set) const;
   Status DropLoaded(const RecordBatch& batch, const std::vector<uint8_t>& candidates, RowSet* loaded, std::vector<uint8_t>* keep);
   void Limit(const Column& keys, std::vector<uint8_t>* in_range, std::vector<uint8_t>* keep);
   Status Observe(const RecordBatch& batch, const Column& keys, const std::vector<uint8_t>& in_range);

@@ -82,6 +82,69 @@ TEST_F(IncrementalTest, AppendWithAPrimaryKeyDropsByIt) {
   EXPECT_THAT(Values(), ElementsAre("a", "b")) << "the row with key 1 is loaded already";
 }
 
+TEST_F(IncrementalTest, ANewColumnDoublesNoBoundaryRow) {
+  Insert(1, 10, "a");
+  Insert(2, 10, "b");
+  RunOk();
+  world_.source.table.schema.fields.push_back(Field{.name = "Added", .type = MakeType(TypeId::kText)});
+  for (FakeRow& row : world_.source.table.rows) row.emplace_back("by default");
+  world_.source.table.rows.push_back({"3", "10", "c", "x"});
+  RunOk();
+  EXPECT_THAT(Values(), ElementsAre("a", "b", "c"));
+  world_.source.table.rows.push_back({"3", "10", "c", "y"});  // now told apart by the new column, too
+  RunOk();
+  EXPECT_THAT(Values(), ElementsAre("a", "b", "c", "c"));
+}
+
+TEST_F(IncrementalTest, ANewColumnIsNoMatterToALimitThatStaysAtTheCursor) {
+  for (int i = 0; i < 6; ++i) Insert(i, 10, std::to_string(i));
+  job_.row_limit = 2;
+  RunOk();
+  world_.source.table.schema.fields.push_back(Field{.name = "Added", .type = MakeType(TypeId::kText)});
+  for (FakeRow& row : world_.source.table.rows) row.emplace_back("by default");
+  for (int run = 0; run < 3; ++run) RunOk();
+  EXPECT_EQ(Values(), world_.SourceRows({"V"}));
+}
+
+TEST_F(IncrementalTest, AColumnThatIsGoneOrOfAnotherKindIsRefusedWhereRowsWouldDouble) {
+  Insert(1, 10, "7");
+  RunOk();
+  FakeTable before = world_.source.table;
+  world_.source.table.schema.fields.pop_back();
+  for (FakeRow& row : world_.source.table.rows) row.pop_back();
+  RunReport report = Run();
+  ASSERT_FALSE(report.is_success);
+  EXPECT_EQ(report.error->kind, ErrorKind::kData);
+  EXPECT_THAT(report.error->message, HasSubstr("`V` is gone"));
+  EXPECT_THAT(report.error->fix, testing::AllOf(HasSubstr("primary_key"), HasSubstr("full_refresh"), HasSubstr("state set")));
+  world_.source.table = before;
+  world_.source.table.schema.fields[2].type = MakeType(TypeId::kInt64);
+  report = Run();
+  ASSERT_FALSE(report.is_success);
+  EXPECT_THAT(report.error->message, HasSubstr("`V` is now of type bigint"));
+  EXPECT_THAT(Values(), ElementsAre("7"));
+  world_.source.table = before;
+  RunOk();
+  EXPECT_THAT(Values(), ElementsAre("7"));
+}
+
+TEST_F(IncrementalTest, AGoneColumnIsNoMatterWhereRowsAreKnownByTheirKey) {
+  for (WriteStrategy strategy : {WriteStrategy::kAppend, WriteStrategy::kMerge}) {
+    world_.destination = {};
+    world_.source.table = {.schema = world_.source.table.schema, .primary_key = {}, .rows = {{"1", "10"}}};
+    world_.source.table.schema.fields.resize(2);
+    world_.source.table.schema.fields.push_back(Field{.name = "V", .type = MakeType(TypeId::kText)});
+    world_.source.table.rows[0].emplace_back("a");
+    job_.strategy = strategy;
+    job_.primary_key = {"id"};
+    RunOk();
+    world_.source.table.schema.fields.pop_back();
+    world_.source.table.rows[0].pop_back();
+    RunOk();
+    EXPECT_EQ(Values().size(), 1U);
+  }
+}
+
 TEST_F(IncrementalTest, MergeKeepsChangedBoundaryRowsAndDropsTheOthers) {
   job_.strategy = WriteStrategy::kMerge;
   job_.primary_key = {"Id"};

@@ -202,6 +202,33 @@ std::optional<RowHash> RowHashFromHex(std::string_view hex) {
   return hash;
 }
 
+char HashKind(const Type& type) {
+  switch (type.id) {
+    case TypeId::kBool: return 'b';
+    case TypeId::kInt16:
+    case TypeId::kInt32: return 'i';
+    case TypeId::kInt64: return 'l';
+    case TypeId::kFloat32:
+    case TypeId::kFloat64: return 'f';
+    case TypeId::kDecimal: return 'm';
+    case TypeId::kDate: return 'd';
+    case TypeId::kTime: return 'c';
+    case TypeId::kTimestamp: return 'z';
+    case TypeId::kTimestampNtz: return 'n';
+    case TypeId::kText:
+    case TypeId::kJson: return 't';
+    case TypeId::kBinary: return 'x';
+  }
+  return '?';
+}
+
+bool IsComparableKind(char before, char now) {
+  if (before == now) return true;
+  bool is_whole = before == 'i' || before == 'l';
+  if (is_whole && (now == 'i' || now == 'l' || now == 'm')) return true;
+  return before == 'i' && now == 'f';  // a bigint may be rounded there
+}
+
 Result<RowHasher> RowHasher::Create(const Schema& schema, const std::vector<std::string>& columns) {
   RowHasher hasher;
   if (columns.empty()) {

@@ -51,6 +51,11 @@ struct RowHashHasher {
 std::string ToHex(const RowHash& hash);
 std::optional<RowHash> RowHashFromHex(std::string_view hex);  // exactly 32 hex digits
 
+// What kind of values a column is hashed as: one lower-case letter (docs/formats.md, "Position"). Widths of one kind share it.
+char HashKind(const Type& type);
+// A value that keeps what it says keeps its hash when its column goes from the one kind to the other.
+bool IsComparableKind(char before, char now);
+
 // Hashes rows by some or all of their columns. A value counts by its column's name and what it says, not by how wide its
 // type is, and NULL counts as absent: a new column that is NULL, or an int that became a bigint or a decimal, changes no
 // hash. -0 is not 0.
