@@ -114,14 +114,19 @@ Result<Relation> FindRelation(Connection& connection, const TableRef& ref, const
 Result<std::vector<CatalogColumn>> ReadColumns(Connection& connection, uint32_t relation, const std::stop_token& stop) {
   // indkey counts from 0; INCLUDE columns (PostgreSQL 11) stand behind the key's.
   std::string key_limit = connection.server_version() >= 110000 ? "i.indnkeyatts" : "i.indnatts";
+  // Reading a table reads its heirs too, which obey neither its primary key nor, always, its NOT NULL. Partitions do.
+  const std::string holds =
+      " AND NOT EXISTS (SELECT FROM pg_catalog.pg_inherits h JOIN pg_catalog.pg_class p ON p.oid = h.inhparent "
+      "WHERE p.oid = $1::pg_catalog.oid AND p.relkind <> 'p')";
   std::string sql = TypesQuery(
-      "SELECT a.attnum::pg_catalog.int4 AS n, a.attname AS name, a.attnotnull AS not_null, a.atttypid AS type, "
-      "a.atttypmod AS typmod "
-      "FROM pg_catalog.pg_attribute a WHERE a.attrelid = $1::pg_catalog.oid AND a.attnum > 0 AND NOT a.attisdropped",
+      "SELECT a.attnum::pg_catalog.int4 AS n, a.attname AS name, a.attnotnull" + holds +
+          " AS not_null, a.atttypid AS type, a.atttypmod AS typmod "
+          "FROM pg_catalog.pg_attribute a WHERE a.attrelid = $1::pg_catalog.oid AND a.attnum > 0 AND NOT "
+          "a.attisdropped",
       "coalesce((SELECT k.p FROM pg_catalog.unnest(i.indkey::pg_catalog.int2[]) WITH ORDINALITY k(attnum, p) "
       "WHERE k.attnum = s.n AND k.p <= " +
           key_limit + "), 0)",
-      "LEFT JOIN pg_catalog.pg_index i ON i.indrelid = $1::pg_catalog.oid AND i.indisprimary AND i.indisvalid");
+      "LEFT JOIN pg_catalog.pg_index i ON i.indrelid = $1::pg_catalog.oid AND i.indisprimary AND i.indisvalid" + holds);
   std::array<Connection::Parameter, 1> parameters = {std::to_string(relation)};
   NILUS_ASSIGN(PgResult result, connection.Query(sql, parameters, stop));
   return ReadColumnRows(result);

@@ -34,7 +34,8 @@ struct Relation {
 
 // kNotFound with the nearest existing name.
 Result<Relation> FindRelation(Connection& connection, const TableRef& ref, const std::stop_token& stop);
-// Columns in order, without dropped ones; empty when the relation has gone.
+// Columns in order, without dropped ones; empty when the relation has gone. Key and NOT NULL are told only where they
+// hold for all that SELECT reads: not for the parent of inheriting tables.
 Result<std::vector<CatalogColumn>> ReadColumns(Connection& connection, uint32_t relation, const std::stop_token& stop);
 // The columns of a query's result, without running it.
 Result<std::vector<CatalogColumn>> DescribeQuery(Connection& connection, const std::string& query,

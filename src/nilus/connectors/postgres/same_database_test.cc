@@ -85,6 +85,25 @@ TEST_P(SameDatabaseTest, ManySplitsAreReplacedFromThemselves) {
   EXPECT_EQ(Rows("(SELECT count(*), sum(id) FROM t)"), "(30000,450015000)");
 }
 
+// The rows of heirs are read with their parent's, and share none of its constraints: its key is no promise.
+TEST_P(SameDatabaseTest, AnInheritedTableHasNoKeyThatAMergeMayTrust) {
+  Execute(
+      "CREATE TABLE parent (id bigint PRIMARY KEY, v text); CREATE TABLE heir (PRIMARY KEY (v)) INHERITS (parent);"
+      "ALTER TABLE parent ADD n int; INSERT INTO parent VALUES (1, 'a'), (2, 'b'); INSERT INTO heir VALUES (1, 'c')");
+  auto source = OpenPostgresSource(database_, {}).value();
+  EXPECT_THAT(source->Describe(Request("parent"))->primary_key, testing::IsEmpty());
+  EXPECT_TRUE(source->Describe(Request("parent"))->schema.fields[0].nullable);
+  EXPECT_THAT(source->Describe(Request("heir"))->primary_key, testing::ElementsAre("v"));
+  ASSERT_OK(Move("public.parent", WriteStrategy::kMerge));
+  EXPECT_EQ(Select("SELECT string_agg(id::text, ' ' ORDER BY id) FROM t"), "1 2");
+  // The key of a partitioned table holds in all its partitions.
+  Execute(
+      "CREATE TABLE whole (id bigint PRIMARY KEY) PARTITION BY HASH (id); CREATE TABLE part PARTITION OF whole FOR "
+      "VALUES WITH (MODULUS 1, REMAINDER 0)");
+  EXPECT_THAT(source->Describe(Request("whole"))->primary_key, testing::ElementsAre("id"));
+  EXPECT_FALSE(source->Describe(Request("whole"))->schema.fields[0].nullable);
+}
+
 // What is asked for after the end is told so; nothing is left behind.
 TEST_P(SameDatabaseTest, ASplitThatIsOpenedAfterTheEndIsRefused) {
   Execute("CREATE TABLE t (id bigint, v text)");
