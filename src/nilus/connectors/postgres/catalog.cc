@@ -5,6 +5,7 @@
 
 #include "nilus/base/nearest.h"
 #include "nilus/base/option_spec.h"
+#include "nilus/connectors/postgres/sqlstate.h"
 
 namespace nilus::postgres {
 namespace {
@@ -139,6 +140,16 @@ Result<std::vector<CatalogColumn>> DescribeQuery(Connection& connection, const s
   int count = PQnfields(described->get());
   if (count == 0) {
     return FailWithFix(ErrorKind::kInvalidInput, "write query:SELECT …", "the query returns no columns");
+  }
+  // It is valid by itself; what cannot stand in a FROM clause is no SELECT, or writes in its WITH.
+  auto nested = connection.DescribeStatement("SELECT FROM (" + query + "\n) AS t", stop);
+  if (!nested) {
+    Error error = std::move(nested).error();
+    if (error.kind == ErrorKind::kInvalidInput || error.kind == ErrorKind::kUnsupported) {
+      error.kind = ErrorKind::kInvalidInput;
+      error.fix = kOnlyReadsFix;
+    }
+    return Failure(InContext("checking the query", std::move(error)));
   }
   std::string types = "{";
   std::string typmods = "{";

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "nilus/base/fault.h"
+#include "nilus/connectors/postgres/sqlstate.h"
 
 namespace nilus::postgres {
 namespace {
@@ -40,7 +41,7 @@ class CopyReader : public Reader {
       connection_.reset();
       is_done_ = true;
       if (batch.error().kind != ErrorKind::kCancelled)
-        return Failure(InContext("reading " + settings_->table, batch.error()));
+        return Failure(InContext("reading " + settings_->table, AsReadError(batch.error())));
     }
     return batch;
   }

@@ -12,6 +12,7 @@
 #include "nilus/connectors/postgres/reader.h"
 #include "nilus/connectors/postgres/select.h"
 #include "nilus/connectors/postgres/snapshot.h"
+#include "nilus/connectors/postgres/sqlstate.h"
 
 namespace nilus::postgres {
 namespace {
@@ -165,7 +166,7 @@ Result<ReadPlan> PostgresSource::Plan(const ReadRequest& request) {
   }();
   // After an error its transaction is still open, so this session is not used again either.
   std::unique_ptr<Connection> keeper = std::move(connection_);
-  if (!plan) return plan;
+  if (!plan) return Failure(AsReadError(plan.error()));
   std::unordered_set<std::string> payloads;
   for (const Split& split : plan->splits) payloads.insert(split.payload);
   snapshot_ = std::make_shared<Snapshot>(address_, std::move(keeper), std::move(payloads));

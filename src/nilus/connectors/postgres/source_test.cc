@@ -108,8 +108,13 @@ TEST_F(SourceTest, Queries) {
   EXPECT_EQ(Refused(Request("query:SELECT 1; DROP TABLE t")).kind, ErrorKind::kInvalidInput);
   EXPECT_EQ(Refused(Request("query:SELECT 1) TO STDOUT; DROP TABLE t; --")).kind, ErrorKind::kInvalidInput);
   EXPECT_EQ(Refused(Request("query:SELECT nope FROM t")).kind, ErrorKind::kNotFound);
-  EXPECT_EQ(Refused(Request("query:DELETE FROM t RETURNING id")).kind, ErrorKind::kInvalidInput);
-  EXPECT_FALSE(ReadAll(address_, Request("query:WITH d AS (DELETE FROM t RETURNING id) SELECT * FROM d")).has_value());
+  Sql("CREATE SEQUENCE s; CREATE FUNCTION clear() RETURNS int LANGUAGE sql AS 'DELETE FROM t; SELECT 1'");
+  for (std::string query : {"DELETE FROM t RETURNING id", "WITH d AS (DELETE FROM t RETURNING id) SELECT * FROM d",
+                            "SELECT id FROM t FOR UPDATE", "SELECT nextval('s')", "SELECT clear()"}) {
+    Error error = Refused(Request("query:" + query));
+    EXPECT_EQ(error.kind, ErrorKind::kInvalidInput) << query;
+    EXPECT_THAT(error.fix, HasSubstr("may not write")) << query;
+  }
   EXPECT_EQ(Refused(Request("query:SELECT 1 / (id - 5) AS x FROM t")).kind, ErrorKind::kData);
   EXPECT_EQ(MustSelect(address_, "SELECT count(*) FROM t"), "10");
 }

@@ -110,6 +110,11 @@ std::string_view WithoutVerbosity(std::string_view message) {
   return message;
 }
 
+Error AsReadError(Error error) {
+  if (Has(error.message, "[SQLSTATE 25006]")) error.fix = kOnlyReadsFix;
+  return error;
+}
+
 Error ConnectError(std::string_view display, std::string_view verbose, bool had_percent_sequences) {
   std::string_view code = SqlStateInMessage(verbose);
   std::string_view message = WithoutVerbosity(verbose);

@@ -20,4 +20,10 @@ std::string_view WithoutVerbosity(std::string_view verbose_message);
 // The error of a failed connection attempt, from libpq's verbose message.
 Error ConnectError(std::string_view display, std::string_view verbose_message, bool had_percent_sequences);
 
+// A source reads in READ ONLY transactions of its own making: what they refuse is the query's fault, not the server's.
+inline constexpr std::string_view kOnlyReadsFix =
+    "a source query may not write: one SELECT (or WITH … SELECT, VALUES, TABLE) without INSERT, UPDATE, DELETE, MERGE, "
+    "INTO, FOR UPDATE, nextval or functions that write";
+Error AsReadError(Error error);
+
 }  // namespace nilus::postgres
