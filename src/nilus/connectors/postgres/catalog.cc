@@ -17,11 +17,12 @@ constexpr std::string_view kRelationColumns =
     "pg_catalog.current_setting('block_size'), c.reltuples ";
 constexpr int kRelationColumnCount = 9;
 
-// From a column's type through its domains to the base type; $-parameters and the first step are the caller's.
+// From a column's type through its domains to the base type; $-parameters and the first step are the caller's. A
+// domain's NOT NULL is not taken for the column's: outer joins and sub-selects make NULLs of such types all the same.
 std::string TypesQuery(std::string_view first_step, std::string_view key_position, std::string_view joins) {
   return fmt::format(
       "WITH RECURSIVE step AS ({} UNION ALL "
-      "SELECT s.n, s.name, s.not_null OR d.typnotnull, d.typbasetype, CASE WHEN d.typtypmod <> -1 THEN d.typtypmod "
+      "SELECT s.n, s.name, s.not_null, d.typbasetype, CASE WHEN d.typtypmod <> -1 THEN d.typtypmod "
       "ELSE s.typmod END "
       "FROM step s JOIN pg_catalog.pg_type d ON d.oid = s.type AND d.typtype = 'd') "
       "SELECT s.name, s.not_null, t.oid, s.typmod, t.typtype, t.typcategory, tn.nspname, t.typname, "

@@ -86,6 +86,17 @@ TEST_F(SourceTest, ViewsMaterializedViewsAndInheritance) {
   EXPECT_THAT(Values(Request("pg_catalog.pg_namespace"), "nspname"), testing::Contains("public"));
 }
 
+TEST_F(SourceTest, NotNullOfADomainIsNoPromise) {
+  Sql("CREATE DOMAIN name AS text NOT NULL; CREATE TABLE t (id int NOT NULL, v public.name); INSERT INTO t VALUES (1, "
+      "'a');"
+      "CREATE VIEW joined AS SELECT n, t.v FROM generate_series(1, 2) n LEFT JOIN t ON t.id = n");
+  auto read = ReadAll(address_, Request("joined"));
+  ASSERT_TRUE(read.has_value()) << read.error().ToString();
+  EXPECT_TRUE(read->plan.table.schema.fields[1].nullable);
+  EXPECT_THAT(Values(Request("joined"), "v"), UnorderedElementsAre("a", "NULL"));
+  EXPECT_FALSE(ReadAll(address_, Request("t"))->plan.table.schema.fields[0].nullable);
+}
+
 TEST_F(SourceTest, Queries) {
   Sql("CREATE TABLE t (id int, at timestamptz); INSERT INTO t SELECT i, '2024-01-01 00:00+00'::timestamptz + i * "
       "interval '1 day' FROM generate_series(0, 9) i");
