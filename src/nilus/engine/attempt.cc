@@ -118,7 +118,8 @@ Status Attempt::Execute(const std::vector<std::string>& earlier_loads) {
                        .position = {},
                        .interval = std::nullopt};
   std::vector<std::string> warnings;
-  Checkpoint next{.source = prepared.plan.end};
+  Checkpoint next;
+  next.source = prepared.plan.end;
   if (mover.was_cut() && !prepared.plan.end.empty()) {  // that position stands behind rows that were not read
     if (job_->strategy == WriteStrategy::kAppend) {
       return FailWithFix(ErrorKind::kUnsupported, "leave sql_limit and yield_limit out, or use another incremental_strategy",
@@ -134,6 +135,7 @@ Status Attempt::Execute(const std::vector<std::string>& earlier_loads) {
       commit.interval = prepared.incremental->ReplacedInterval(prepared.write.incremental_key);
     }
   }
+  next.table = TableInCheckpoint(*job_);
   for (std::string& warning : warnings) Warn(std::move(warning));
   commit.position = ToPosition(next);
   if (writer != nullptr) {

@@ -125,6 +125,15 @@ Result<Cursor> ParseCursor(const Json& json) {
   return cursor;
 }
 
+Result<LoadedInterval> ParseInterval(const Json& json) {
+  NILUS_TRY(CheckKeys(json, "interval", {"key", "start", "end"}));
+  LoadedInterval interval;
+  NILUS_ASSIGN(interval.key, TextMember(json, "interval", "key"));
+  NILUS_ASSIGN(interval.start, TextMember(json, "interval", "start"));
+  NILUS_ASSIGN(interval.end, TextMember(json, "interval", "end"));
+  return interval;
+}
+
 Result<RowSet> ParseRowSet(const Json& json, std::string_view where) {
   NILUS_TRY(CheckKeys(json, where, {"by", "columns", "rows", "repeated"}));
   RowSet set;
@@ -175,6 +184,11 @@ int64_t RowSet::size() const {
 
 Position ToPosition(const Checkpoint& checkpoint) {
   Json json = {{"v", kVersion}};
+  if (!checkpoint.table.empty()) json["table"] = checkpoint.table;
+  if (checkpoint.interval) {
+    const LoadedInterval& interval = *checkpoint.interval;
+    json["interval"] = {{"key", interval.key}, {"start", interval.start}, {"end", interval.end}};
+  }
   if (checkpoint.cursor) {
     const Cursor& cursor = *checkpoint.cursor;
     json["cursor"] = {{"column", cursor.column}, {"type", cursor.value.type.ToString()}, {"value", cursor.value.text}};
@@ -205,7 +219,13 @@ Result<Checkpoint> ParseCheckpoint(const Position& position) {
   if (*version != kVersion) {
     return Refuse("its version is {}, this program reads {} (a newer Nilus wrote it?)", version->dump(), kVersion);
   }
-  NILUS_TRY(CheckKeys(json, "position", {"v", "cursor", "boundary", "nulls", "source"}));
+  NILUS_TRY(CheckKeys(json, "position", {"v", "table", "cursor", "boundary", "nulls", "interval", "source"}));
+  if (json.contains("table")) {
+    NILUS_ASSIGN(checkpoint.table, TextMember(json, "position", "table"));
+  }
+  if (json.contains("interval")) {
+    NILUS_ASSIGN(checkpoint.interval, ParseInterval(json["interval"]));
+  }
   if (json.contains("cursor")) {
     NILUS_ASSIGN(checkpoint.cursor, ParseCursor(json["cursor"]));
   }

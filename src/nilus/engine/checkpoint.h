@@ -1,11 +1,14 @@
 // The engine's position: what a sink stores beside the rows of a batch pipeline. Format (docs/formats.md), version 1:
 //
 //   {"v":1,
+//    "table":"public.orders",
 //    "cursor":{"column":"updated_at","type":"timestamp","value":"2024-03-15T10:20:30Z","until":"2024-03-16T00:00:00Z"},
 //    "boundary":{"by":["id"],"columns":{"id":"l"},"rows":"<32 hex digits a row, one after another>","repeated":{"<32 hex digits>":3}},
 //    "nulls":{"by":[],"rows":"…"},
+//    "interval":{"key":"updated_at","start":"2024-03-15T00:00:00Z","end":"2024-03-16T00:00:00Z"},
 //    "source":{…}}
 //
+// table     the source_table that was read, as written; of a query only the word `query`. Absent in what older versions wrote.
 // cursor    the highest incremental key loaded (canonical text), by the source's name of its column. `until`: everything
 //           below this exclusive bound was read too (an interval's end past the highest key).
 // boundary  the rows at that key which the destination has, each by 128 bits of a SHA-256 (key_column.h): of the columns
@@ -14,6 +17,7 @@
 //           out: they go with the column they belong to. Absent in what older versions wrote.
 //           No boundary: not known (more rows than fit, kMaxBoundaryRows).
 // nulls     the same for rows whose key is NULL, when they are loaded (incremental_key_nulls: include).
+// interval  the last interval that was loaded with both ends, and the incremental_key as written.
 // source    what the source itself wants to find again (files already read, …), opaque to the engine.
 //
 // Keys that this version does not know are refused: a newer program may mean something by them.
@@ -52,10 +56,20 @@ struct Cursor {
   std::optional<std::string> until;  // canonical text of the same type, exclusive
 };
 
+// As the manifest gives them: canonical texts.
+struct LoadedInterval {
+  std::string key;
+  std::string start;
+  std::string end;
+  friend bool operator==(const LoadedInterval&, const LoadedInterval&) = default;
+};
+
 struct Checkpoint {
+  std::string table;               // empty: not known
   std::optional<Cursor> cursor;
   std::optional<RowSet> boundary;
   std::optional<RowSet> nulls;
+  std::optional<LoadedInterval> interval;
   Position source;
 };
 

@@ -10,7 +10,8 @@
 // - A run with interval_start is a backfill: it drops no boundary rows, and moves the cursor only onwards and only when
 //   its interval joins what was read before (no gap between the cursor and interval_start). A run with interval_end
 //   alone is a run like any other that ends earlier.
-// - With sql_limit or yield_limit the cursor may stop early only where rows came in order of the key.
+// - With sql_limit or yield_limit the cursor may stop early only where rows came in order of the key. delete+insert and
+//   scd2 refuse to be cut off.
 #pragma once
 
 #include <memory>

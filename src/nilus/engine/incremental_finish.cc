@@ -23,9 +23,16 @@ bool Incremental::IsTruncated() const {
 
 // Everything below the highest key seen is loaded, now or by earlier runs.
 Result<bool> Incremental::CanAdvance(std::vector<std::string>* warnings) const {
+  // delete+insert would remove rows at the highest key that it does not put back, and both read the rows at the cursor
+  // again: where those alone fill the limit, no run would come past them.
+  if (IsTruncated() && (job_->strategy == WriteStrategy::kDeleteInsert || job_->strategy == WriteStrategy::kScd2)) {
+    return FailWithFix(ErrorKind::kUnsupported,
+                       "leave sql_limit and yield_limit out, and bound the run with interval_start and interval_end instead",
+                       "a limit cut off the rows of {}, and incremental_strategy {} needs all rows of what it reads",
+                       job_->source_table, WriteStrategyName(job_->strategy));
+  }
   if (IsTruncated() && !in_order_) {
-    // delete+insert would remove all up to the highest key that was read, and put back the few rows that were.
-    if (job_->strategy == WriteStrategy::kAppend || job_->strategy == WriteStrategy::kDeleteInsert) {
+    if (job_->strategy == WriteStrategy::kAppend) {
       return FailWithFix(ErrorKind::kUnsupported, "leave sql_limit and yield_limit out, or use incremental_strategy merge",
                          "rows of {} do not come in order of `{}`, so a limit would leave some out for ever or load some twice",
                          job_->source_table, key_);
@@ -127,9 +134,9 @@ std::optional<KeyRange> Incremental::ReplacedInterval(const std::string& dest_co
   std::lock_guard lock(mutex_);
   KeyRange interval{.column = dest_column, .lower = range_.lower, .upper = range_.upper,
                     .upper_inclusive = range_.upper_inclusive, .with_nulls = false};
-  if (!interval.upper || IsTruncated()) {
+  if (!interval.upper) {
     interval.upper_inclusive = true;
-    if (snapshot_upper_ && !IsTruncated()) {
+    if (snapshot_upper_) {
       interval.upper = snapshot_upper_;
     } else if (highest_) {
       interval.upper = ScalarAt(*highest_, 0);

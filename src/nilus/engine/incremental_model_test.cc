@@ -37,7 +37,7 @@ class Model {
   std::string Play(int rounds) {
     for (int round = 0; round < rounds; ++round) {
       for (uint64_t changes = Below(6); changes > 0; --changes) Change();
-      bool is_limited = world_.source.pushes_down && Chance(30);
+      bool is_limited = world_.source.pushes_down && strategy_ != WriteStrategy::kDeleteInsert && Chance(30);
       job_.row_limit = is_limited ? std::optional<int64_t>(static_cast<int64_t>(Below(5)) + 1) : std::nullopt;
       if (Chance(50)) Cut();
       RunReport report = RunJob(job_, QuickOptions(static_cast<int>(Below(3)) + 1));

@@ -353,6 +353,75 @@ TEST_F(IncrementalTest, ALimitWithoutOrderIsRefusedForAppend) {
   EXPECT_THAT(last_.warnings, ElementsAre(HasSubstr("the cursor stays")));
 }
 
+TEST_F(IncrementalTest, ALimitThatCutsOffDeleteInsertOrScd2IsRefused) {
+  job_.primary_key = {"id"};
+  for (WriteStrategy strategy : {WriteStrategy::kDeleteInsert, WriteStrategy::kScd2}) {
+    world_.source.table.rows.clear();
+    world_.destination = {};
+    job_.strategy = strategy;
+    Insert(1, 10, "a");
+    Insert(2, 10, "b");
+    RunOk();
+    Insert(3, 10, "c");
+    Insert(4, 20, "d");
+    std::vector<std::string> before = Values();
+    auto expect_refused = [&] {
+      RunReport report = Run();
+      ASSERT_FALSE(report.is_success);
+      EXPECT_EQ(report.error->kind, ErrorKind::kUnsupported);
+      EXPECT_THAT(report.error->message, HasSubstr("a limit cut off the rows"));
+      EXPECT_THAT(report.error->fix, HasSubstr("interval_start"));
+      EXPECT_EQ(Values(), before);
+    };
+    job_.row_limit = 1;
+    expect_refused();
+    job_.row_limit.reset();
+    job_.page_limit = 1;
+    job_.page_rows = 2;
+    expect_refused();
+    job_.page_limit.reset();
+    job_.row_limit = 100;  // cuts nothing off
+    RunOk();
+    EXPECT_EQ(last_.cursor_after, "20");
+    job_.row_limit.reset();
+  }
+}
+
+TEST_F(IncrementalTest, ACursorIsNotCarriedOverToAnotherTable) {
+  Insert(1, 10, "a");
+  RunOk();
+  job_.source_table = "public.other";
+  RunReport report = Run();
+  ASSERT_FALSE(report.is_success);
+  EXPECT_EQ(report.error->kind, ErrorKind::kInvalidInput);
+  EXPECT_THAT(report.error->message, testing::AllOf(HasSubstr("`t`"), HasSubstr("`public.other`")));
+  EXPECT_THAT(report.error->fix, testing::AllOf(HasSubstr("another name"), HasSubstr("state reset"), HasSubstr("full_refresh")));
+  EXPECT_EQ(ExitCode(report), 2);
+  job_.full_refresh = true;
+  RunOk();
+  job_.full_refresh = false;
+  RunOk();
+  job_.source_table = "query:SELECT * FROM t";
+  EXPECT_FALSE(Run().is_success);
+  job_.strategy = WriteStrategy::kReplace;
+  RunOk();
+  job_.strategy = WriteStrategy::kAppend;
+  RunOk();
+  job_.source_table = "query:SELECT * FROM t WHERE id > 0";
+  RunOk();  // what a query reads is the manifest's affair
+}
+
+TEST_F(IncrementalTest, APositionWithoutATableIsOfAnyTable) {
+  Insert(1, 10, "a");
+  world_.destination.states[job_.pipeline.value] = CommittedState{
+      .version = 1,
+      .load_id = "old",
+      .position = {R"({"v":1,"cursor":{"column":"UpdatedAt","type":"bigint","value":"5"},"boundary":{"by":[],"rows":""}})"}};
+  RunOk();
+  EXPECT_EQ(last_.cursor_before, "5");
+  EXPECT_THAT(last_.position, HasSubstr(R"("table":"t")"));
+}
+
 TEST_F(IncrementalTest, AChangedKeyOrTypeIsRefusedWithTheWaysOut) {
   Insert(1, 10, "a");
   RunOk();

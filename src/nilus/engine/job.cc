@@ -133,6 +133,10 @@ std::string PipelineStateKey(const Pipeline& pipeline) {
   return fmt::format("{}/{}/{}:{}", workspace, pipeline.name, pipeline.node, dest);
 }
 
+std::string TableInCheckpoint(const BatchJob& job) {
+  return job.source_table.starts_with("query:") ? "query" : job.source_table;
+}
+
 Result<const Field*> FindSourceField(const Schema& schema, const BatchJob& job, std::string_view name, std::string_view option) {
   for (const Field& field : schema.fields) {
     if (field.name == name) return &field;

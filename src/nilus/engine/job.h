@@ -56,6 +56,9 @@ Result<BatchJob> MakeBatchJob(const Pipeline& pipeline, const ConnectorRegistry&
 // `option`, the table and the nearest column.
 Result<const Field*> FindSourceField(const Schema& schema, const BatchJob& job, std::string_view name, std::string_view option);
 
+// What a checkpoint knows the job's source_table by: as written; of a query only the word `query`.
+std::string TableInCheckpoint(const BatchJob& job);
+
 // RunPipeline and the others for a job that is made already.
 RunReport RunJob(const BatchJob& job, const RunOptions& options);
 Result<PlanReport> PlanJob(const BatchJob& job, const RunOptions& options);

@@ -19,6 +19,17 @@ void BindInterval(const BatchJob& job, const Checkpoint& committed, ReadRequest*
   if (!job.interval_end.empty()) request->interval_end = job.interval_end;
 }
 
+// A cursor says nothing about another table's rows: those below it would be left out. Files are remembered by their paths,
+// and replace reads everything, so that those may go on with another table.
+Status CheckTable(const BatchJob& job, const Checkpoint& committed) {
+  std::string table = TableInCheckpoint(job);
+  bool counts = (committed.cursor || committed.nulls || committed.interval) && job.strategy != WriteStrategy::kReplace;
+  if (!counts || committed.table.empty() || committed.table == table) return {};
+  return FailWithFix(ErrorKind::kInvalidInput,
+                     "give this pipeline another name, or forget what is committed with `nilus state reset` or full_refresh: true",
+                     "the committed position of this pipeline is of source_table `{}`, but source_table is `{}`", committed.table, table);
+}
+
 ReadRequest MakeReadRequest(const BatchJob& job, const Checkpoint& committed) {
   ReadRequest request{.table = job.source_table,
                       .exclude_columns = job.exclude_columns,
@@ -78,6 +89,7 @@ Result<Preparation> Prepare(const BatchJob& job, const std::vector<std::string>&
     }
     if (!job.full_refresh) {
       NILUS_ASSIGN(prepared.committed, ParseCheckpoint(prepared.state->position));
+      NILUS_TRY(CheckTable(job, prepared.committed));
     }
   }
   *phase = "extract";

@@ -47,7 +47,7 @@ Result<Position> PositionAt(const BatchJob& job, const RunOptions& options, Sink
                                                                     .reflection = job.reflection}));
   NILUS_ASSIGN(const Field* field, FindSourceField(table.schema, job, job.incremental_key, "incremental_key"));
   NILUS_ASSIGN(Column parsed, ParseKey(Scalar{field->type, std::string(value)}, field->type));
-  Checkpoint checkpoint;
+  Checkpoint checkpoint{.table = TableInCheckpoint(job)};
   NILUS_ASSIGN(std::optional<CommittedState> state, sink.Committed(job.pipeline));
   if (state) {
     if (Result<Checkpoint> before = ParseCheckpoint(state->position)) {
