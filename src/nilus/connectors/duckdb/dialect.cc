@@ -1,12 +1,13 @@
 #include "nilus/connectors/duckdb/dialect.h"
 
 #include "nilus/duck/column_type.h"
+#include "nilus/duck/key_sql.h"
 
 namespace nilus::duckdb {
 namespace {
 
 std::string Literal(const Scalar& value) {
-  std::string quoted = QuoteText(CastableText(value));
+  std::string quoted = QuoteText(duck::CastableText(value));
   if (value.type.id == TypeId::kBinary) return fmt::format("from_hex({})", quoted);
   return fmt::format("CAST({} AS {})", quoted, duck::SqlTypeName(value.type));
 }
@@ -18,12 +19,6 @@ std::string OrderKey(std::string_view expression, const Type& type) {
 }
 
 }  // namespace
-
-std::string CastableText(const Scalar& value) {
-  bool has_year =
-      value.type.id == TypeId::kDate || value.type.id == TypeId::kTimestamp || value.type.id == TypeId::kTimestampNtz;
-  return has_year && value.text.starts_with('+') ? value.text.substr(1) : value.text;
-}
 
 const SqlDialect& DuckdbDialect() {
   static const SqlDialect dialect = {

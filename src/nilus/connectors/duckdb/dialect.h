@@ -7,7 +7,4 @@ namespace nilus::duckdb {
 
 const SqlDialect& DuckdbDialect();
 
-// A canonical text (data/scalar.h) as DuckDB's casts read it: they know no '+' before years past 9999.
-std::string CastableText(const Scalar& value);
-
 }  // namespace nilus::duckdb

@@ -5,8 +5,7 @@
 #include <optional>
 
 #include "nilus/base/nearest.h"
-#include "nilus/connectors/duckdb/dialect.h"
-#include "nilus/duck/column_type.h"
+#include "nilus/duck/key_sql.h"
 #include "nilus/duck/quote.h"
 
 namespace nilus::duckdb {
@@ -96,23 +95,6 @@ Result<Relation> ParseQuery(std::string_view sql, const ReadRequest& request) {
   return relation;
 }
 
-// A column as its canonical values compare: an ENUM or UUID by its text, TIMESTAMP_NS by its microseconds.
-std::string KeyExpression(const Field& key) {
-  return fmt::format("CAST({} AS {})", QuoteIdentifier(key.name), duck::SqlTypeName(key.type));
-}
-
-// Values that come last or first in DuckDB's order but are none of ours: they arrive as NULL with a variant.
-std::string IsMisfit(const Field& key) {
-  switch (key.type.id) {
-    case TypeId::kDate:
-    case TypeId::kTimestamp:
-    case TypeId::kTimestampNtz:
-      return fmt::format("NOT isfinite({})", KeyExpression(key));
-    default:
-      return {};
-  }
-}
-
 }  // namespace
 
 std::string Relation::From() const { return is_query() ? fmt::format("(\n{}\n) AS q", sql) : sql; }
@@ -176,18 +158,16 @@ Result<Statement> MakeSelect(const Relation& relation, const Schema& schema, con
     NILUS_ASSIGN(Field key, FindColumn(schema, range.column, request.table));
     std::vector<std::string> conditions;
     auto bound = [&](const Scalar& value, std::string_view comparison) {
-      select.params.emplace_back(CastableText(Scalar{key.type, value.text}));
-      std::string cast =
-          key.type.id == TypeId::kBinary ? "from_hex(${})" : "CAST(${} AS " + duck::SqlTypeName(key.type) + ")";
-      conditions.push_back(fmt::format("{} {} {}", KeyExpression(key), comparison,
-                                       fmt::format(fmt::runtime(cast), select.params.size())));
+      select.params.emplace_back(duck::CastableText(Scalar{key.type, value.text}));
+      conditions.push_back(fmt::format("{} {} {}", duck::KeyExpression(key.name, key.type), comparison,
+                                       duck::KeyBound(key.type, select.params.size())));
     };
     if (range.lower) bound(*range.lower, ">=");
     if (range.upper) bound(*range.upper, range.upper_inclusive ? "<=" : "<");
     std::string column = QuoteIdentifier(key.name);
     if (conditions.empty()) conditions.push_back(column + " IS NOT NULL");
     std::string condition = fmt::format("({})", fmt::join(conditions, " AND "));
-    std::string misfit = IsMisfit(key);
+    std::string misfit = duck::MisfitCondition(key.name, key.type);
     if (range.with_nulls) {
       condition += fmt::format(" OR {} IS NULL", column);
       if (!misfit.empty()) condition += " OR " + misfit;
@@ -196,16 +176,17 @@ Result<Statement> MakeSelect(const Relation& relation, const Schema& schema, con
     }
     select.sql += " WHERE " + condition;
     // A limit keeps the lowest keys, so that the cursor may stop there.
-    if (request.limit) select.sql += fmt::format(" ORDER BY {} NULLS LAST", KeyExpression(key));
+    if (request.limit) select.sql += fmt::format(" ORDER BY {} NULLS LAST", duck::KeyExpression(key.name, key.type));
   }
   if (request.limit) select.sql += fmt::format(" LIMIT {}", *request.limit);
   return select;
 }
 
 Result<Statement> MakeSelectMax(const Relation& relation, const Field& key) {
-  std::string expression = KeyExpression(key);
+  std::string expression = duck::KeyExpression(key.name, key.type);
   std::string sql = fmt::format("SELECT max({}) FROM {}", expression, relation.From());
-  if (std::string misfit = IsMisfit(key); !misfit.empty()) sql += fmt::format(" WHERE NOT ({})", misfit);
+  if (std::string misfit = duck::MisfitCondition(key.name, key.type); !misfit.empty())
+    sql += fmt::format(" WHERE NOT ({})", misfit);
   if (key.type.id == TypeId::kFloat64 || key.type.id == TypeId::kFloat32)
     sql += fmt::format(" WHERE NOT isnan({})", expression);
   return Statement{std::move(sql), relation.params};

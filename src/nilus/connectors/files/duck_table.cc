@@ -10,7 +10,7 @@
 #include "nilus/connectors/files/glob.h"
 #include "nilus/connectors/files/text_table.h"
 #include "nilus/duck/batch_stream.h"
-#include "nilus/duck/column_type.h"
+#include "nilus/duck/key_sql.h"
 #include "nilus/duck/quote.h"
 
 namespace nilus::files {
@@ -38,18 +38,26 @@ std::string Lower(std::string_view text) {
   return lower;
 }
 
-std::string Conditions(const KeyRange& range, std::vector<duck::TextValue>* params) {
-  std::string key = duck::QuoteIdentifier(range.column);
+std::string Conditions(const DuckKey& key, std::vector<duck::TextValue>* params) {
+  const KeyRange& range = key.range;
+  std::string column = duck::QuoteIdentifier(range.column);
   std::string conditions;
   auto add = [&](const Scalar& bound, std::string_view comparison) {
-    params->push_back(bound.text);
-    conditions += fmt::format("{}{} {} CAST(${} AS {})", conditions.empty() ? "" : " AND ", key, comparison,
-                              params->size(), duck::SqlTypeName(bound.type));
+    params->emplace_back(duck::CastableText(Scalar{key.type, bound.text}));
+    conditions +=
+        fmt::format("{}{} {} {}", conditions.empty() ? "" : " AND ", duck::KeyExpression(range.column, key.type),
+                    comparison, duck::KeyBound(key.type, params->size()));
   };
   if (range.lower) add(*range.lower, ">=");
   if (range.upper) add(*range.upper, range.upper_inclusive ? "<=" : "<");
-  if (conditions.empty()) return range.with_nulls ? "" : key + " IS NOT NULL";
-  return range.with_nulls ? fmt::format("(({}) OR {} IS NULL)", conditions, key) : conditions;
+  if (conditions.empty() && range.with_nulls) return "";
+  if (conditions.empty()) conditions = column + " IS NOT NULL";
+  // Infinities are misfits: such a key arrives as NULL, and is treated like one.
+  std::string misfit = duck::MisfitCondition(range.column, key.type);
+  if (range.with_nulls) {
+    return fmt::format("(({}) OR {} IS NULL{})", conditions, column, misfit.empty() ? "" : " OR " + misfit);
+  }
+  return misfit.empty() ? conditions : fmt::format("{} AND NOT ({})", conditions, misfit);
 }
 
 class DuckReader final : public Reader {
@@ -188,26 +196,29 @@ DuckSelect SelectParquet(std::vector<InputFile> files) {
   return DuckSelect{.sql = std::move(sql), .params = {}, .files = std::move(files)};
 }
 
-DuckSelect Narrowed(const DuckSelect& inner, const std::vector<std::string>& columns,
-                    const std::optional<KeyRange>& range, const std::optional<int64_t>& limit) {
+DuckSelect Narrowed(const DuckSelect& inner, const std::vector<std::string>& columns, const std::optional<DuckKey>& key,
+                    const std::optional<int64_t>& limit) {
   DuckSelect select = inner;
   std::string list;
   for (const std::string& column : columns) list += (list.empty() ? "" : ", ") + duck::QuoteIdentifier(column);
-  std::string conditions = range ? Conditions(*range, &select.params) : std::string();
+  std::string conditions = key ? Conditions(*key, &select.params) : std::string();
   select.sql = fmt::format("SELECT {} FROM ({}) AS source", list.empty() ? "*" : list, inner.sql);
   if (!conditions.empty()) select.sql += " WHERE " + conditions;
   // A limit keeps the lowest keys, so that the cursor may stop there.
-  if (limit && range) select.sql += fmt::format(" ORDER BY {} NULLS LAST", duck::QuoteIdentifier(range->column));
+  if (limit && key)
+    select.sql += fmt::format(" ORDER BY {} NULLS LAST", duck::KeyExpression(key->range.column, key->type));
   if (limit) select.sql += fmt::format(" LIMIT {}", *limit);
   return select;
 }
 
-DuckSelect SelectHighest(const DuckSelect& inner, const KeyRange& range) {
+DuckSelect SelectHighest(const DuckSelect& inner, DuckKey key) {
   DuckSelect select = inner;
-  std::string conditions = Conditions(range, &select.params);
-  select.sql =
-      fmt::format("SELECT max({}) AS highest FROM ({}) AS source", duck::QuoteIdentifier(range.column), inner.sql);
-  if (!conditions.empty()) select.sql += " WHERE " + conditions;
+  key.range.with_nulls = false;  // what is none of our values has no place in the order either
+  std::string conditions = Conditions(key, &select.params);
+  std::string column = duck::KeyExpression(key.range.column, key.type);
+  if (key.type.id == TypeId::kFloat32 || key.type.id == TypeId::kFloat64)
+    conditions += fmt::format(" AND NOT isnan({})", column);
+  select.sql = fmt::format("SELECT max({}) AS highest FROM ({}) AS source WHERE {}", column, inner.sql, conditions);
   return select;
 }
 

@@ -27,11 +27,17 @@ Result<std::shared_ptr<duck::Database>> OpenMemoryDatabase(const OpenContext& co
 // SELECT * over all rows of Parquet files: columns united by name.
 DuckSelect SelectParquet(std::vector<InputFile> files);
 
+// A range over a column and the type that the column has now, which its bounds are compared as.
+struct DuckKey {
+  KeyRange range;
+  Type type;
+};
+
 // `inner` narrowed to some columns, a range and a limit. `columns` empty: all.
-DuckSelect Narrowed(const DuckSelect& inner, const std::vector<std::string>& columns,
-                    const std::optional<KeyRange>& range, const std::optional<int64_t>& limit);
-// SELECT max(key) over the range.
-DuckSelect SelectHighest(const DuckSelect& inner, const KeyRange& range);
+DuckSelect Narrowed(const DuckSelect& inner, const std::vector<std::string>& columns, const std::optional<DuckKey>& key,
+                    const std::optional<int64_t>& limit);
+// SELECT max(key) over the range: the highest that is no infinity and no NaN.
+DuckSelect SelectHighest(const DuckSelect& inner, DuckKey key);
 
 // Makes the tables that `query` names out of what the address offers, then shuts the database off from all other
 // files. Parquet becomes views, CSV and JSON are loaded with the types of README.md. The result's `files` are those

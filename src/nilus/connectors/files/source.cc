@@ -63,7 +63,7 @@ class FilesSource final : public Source {
                                                         .page_rows = request_.page_rows,
                                                         .batch_bytes = request_.batch_bytes});
     }
-    return OpenDuckReader(plan_.database, Narrowed(plan_.select, plan_.columns, request_.range, request_.limit),
+    return OpenDuckReader(plan_.database, Narrowed(plan_.select, plan_.columns, plan_.key, request_.limit),
                           ReaderOptions(request_), context_.stop);
   }
 
@@ -99,6 +99,7 @@ class FilesSource final : public Source {
     std::shared_ptr<const TextTable> text;     // CSV, JSON
     std::shared_ptr<duck::Database> database;  // Parquet, queries
     DuckSelect select;
+    std::optional<DuckKey> key;  // of select, when there is a range
     std::string description;
     Position end;
     bool is_empty = false;
@@ -186,8 +187,11 @@ class FilesSource final : public Source {
 
   static Status ChooseColumns(const ReadRequest& request, Planned* planned) {
     NILUS_TRY(CheckExcluded(request.exclude_columns, planned->table.schema));
-    if (request.range && !planned->is_empty && !planned->table.schema.Find(request.range->column)) {
-      NILUS_TRY(KeyFilter::Make(*request.range, planned->table.schema));  // says so, and names those there are
+    if (request.range && !planned->is_empty) {
+      std::optional<int> key = planned->table.schema.Find(request.range->column);
+      // KeyFilter says that there is no such column, and names those there are.
+      if (!key) NILUS_TRY(KeyFilter::Make(*request.range, planned->table.schema));
+      planned->key = DuckKey{*request.range, planned->table.schema.fields[static_cast<size_t>(*key)].type};
     }
     std::vector<Field>& fields = planned->table.schema.fields;
     std::erase_if(fields, [&](const Field& field) {
@@ -207,8 +211,8 @@ class FilesSource final : public Source {
       NILUS_ASSIGN(reader,
                    OpenTextReader(plan_.text, TextReadOptions{.columns = {range.column}, .range = range, .limit = {}}));
     } else {
-      NILUS_ASSIGN(reader, OpenDuckReader(plan_.database, SelectHighest(plan_.select, range), ReaderOptions(request_),
-                                          context_.stop));
+      NILUS_ASSIGN(reader, OpenDuckReader(plan_.database, SelectHighest(plan_.select, *plan_.key),
+                                          ReaderOptions(request_), context_.stop));
     }
     while (true) {
       NILUS_ASSIGN(std::optional<Batch> batch, reader->Next(context_.stop));

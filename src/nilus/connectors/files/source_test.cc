@@ -5,6 +5,8 @@
 #include "nilus/connectors/files/file_position.h"
 #include "nilus/connectors/files/query_text.h"
 #include "nilus/connectors/files/test_support.h"
+#include "nilus/duck/column_type.h"
+#include "nilus/duck/connection.h"
 
 namespace nilus::files {
 namespace {
@@ -143,6 +145,63 @@ TEST_F(FilesSourceTest, RangeLimitAndExclude) {
     auto unknown = Read(input.path, exclude);
     ASSERT_FALSE(unknown.has_value());
     EXPECT_EQ(unknown.error().kind, ErrorKind::kInvalidInput);
+  }
+}
+
+class FilesKeyTest : public FilesSourceTest {
+ protected:
+  // A Parquet file t.parquet of the SELECT's rows.
+  void PutParquet(const std::string& select) {
+    auto database = duck::Database::Open({});
+    ASSERT_OK(database);
+    auto connection = duck::Connection::Open(*database);
+    ASSERT_OK(connection);
+    ASSERT_OK(connection->Execute(fmt::format("COPY ({}) TO '{}' (FORMAT parquet)", select, Path("t.parquet"))));
+  }
+  ReadRequest Range(Type type, std::optional<std::string> lower, bool with_nulls) {
+    ReadRequest request = Request();
+    request.range =
+        KeyRange{.column = "k", .lower = {}, .upper = {}, .upper_inclusive = true, .with_nulls = with_nulls};
+    if (lower) request.range->lower = Scalar{type, *lower};
+    return request;
+  }
+};
+
+TEST_F(FilesKeyTest, BinaryBoundsAreBytes) {
+  PutParquet("SELECT * FROM (VALUES (1, '\\x00\\x01'::BLOB), (2, '\\x20'::BLOB), (3, '\\xFF'::BLOB)) v(id, k)");
+  ReadRequest request = Range(MakeType(TypeId::kBinary), "20", false);
+  auto read = Read(Path("t.parquet"), request);
+  EXPECT_THAT(FirstColumn(read), ElementsAre("2", "3"));
+  EXPECT_EQ(read->plan.upper->text, "ff");
+  request.range->upper = Scalar{MakeType(TypeId::kBinary), "ff"};
+  request.range->upper_inclusive = false;
+  EXPECT_THAT(FirstColumn(Read(Path("t.parquet"), request)), ElementsAre("2"));
+}
+
+TEST_F(FilesKeyTest, YearsPast9999AreBounds) {
+  PutParquet("SELECT * FROM (VALUES (1, DATE '2024-01-01'), (2, DATE '12345-01-02')) v(id, k)");
+  auto all = Read(Path("t.parquet"), Range(MakeType(TypeId::kDate), std::nullopt, false));
+  ASSERT_OK(all);
+  EXPECT_EQ(all->plan.upper->text, "+12345-01-02");
+  EXPECT_THAT(FirstColumn(Read(Path("t.parquet"), Range(MakeType(TypeId::kDate), all->plan.upper->text, false))),
+              ElementsAre("2"));
+}
+
+TEST_F(FilesKeyTest, InfinitiesAreTreatedLikeNull) {
+  for (const Type& type : {MakeType(TypeId::kDate), MakeType(TypeId::kTimestampNtz)}) {
+    std::string name = duck::SqlTypeName(type);
+    SCOPED_TRACE(name);
+    PutParquet(
+        fmt::format("SELECT id, k::{} AS k FROM (VALUES (1, '2024-01-01'), (2, 'infinity'), (3, '-infinity'), "
+                    "(4, NULL), (5, '2024-02-01')) v(id, k)",
+                    name));
+    std::string lower = type.id == TypeId::kDate ? "2024-01-15" : "2024-01-15T00:00:00";
+    auto plain = Read(Path("t.parquet"), Range(type, lower, false));
+    EXPECT_THAT(FirstColumn(plain), ElementsAre("5"));
+    ASSERT_TRUE(plain->plan.upper.has_value());
+    EXPECT_THAT(plain->plan.upper->text, HasSubstr("2024-02-01"));
+    EXPECT_THAT(FirstColumn(Read(Path("t.parquet"), Range(type, lower, true))), ElementsAre("2", "3", "4", "5"));
+    EXPECT_THAT(FirstColumn(Read(Path("t.parquet"), Range(type, std::nullopt, false))), ElementsAre("1", "5"));
   }
 }
 
