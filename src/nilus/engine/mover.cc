@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <new>
-#include <system_error>
 #include <thread>
 
 namespace nilus {
@@ -14,21 +13,23 @@ thread_local std::string_view current_phase;
 }  // namespace
 
 void Mover::Run() {
-  open_readers_ = std::max(request_.readers, 1);
+  const int readers = std::max(request_.readers, 1);
+  open_readers_ = readers;
+  std::vector<std::jthread> threads;  // joined when this function ends
+  int started = 0;
   try {
-    std::vector<std::jthread> threads;  // joined when this block ends, whichever way
-    threads.reserve(static_cast<size_t>(std::max(request_.readers, 1)) + 1);
+    threads.reserve(static_cast<size_t>(readers) + 1);
     threads.emplace_back([this] { Load(); });
-    for (int i = std::max(request_.readers, 1); i > 0; --i) {
-      try {
-        threads.emplace_back([this] { Read(); });
-      } catch (const std::system_error& error) {
-        Fail("extract", Error{ErrorKind::kExhausted, fmt::format("no thread could be started: {}", error.what()), ""});
-        if (--open_readers_ == 0) queue_.Close();
-      }
-    }
-  } catch (const std::system_error& error) {
-    Fail("load", Error{ErrorKind::kExhausted, fmt::format("no thread could be started: {}", error.what()), ""});
+    for (; started < readers; ++started) threads.emplace_back([this] { Read(); });
+  } catch (const std::bad_alloc&) {
+    FailOutOfMemory("extract");
+  } catch (const std::exception& error) {
+    Fail("extract", Error{ErrorKind::kExhausted, fmt::format("no thread could be started: {}", error.what()), ""});
+  }
+  // Those that are missing close nothing: without this the writer's thread would wait for them for ever.
+  if (started < readers) {
+    request_.stop.request_stop();
+    if ((open_readers_ -= readers - started) == 0) queue_.Close();
   }
 }
 
@@ -41,13 +42,18 @@ void Mover::Fail(std::string_view phase, Error error) {
   request_.stop.request_stop();
 }
 
+// These texts are short enough to need no memory of their own.
+void Mover::FailOutOfMemory(std::string_view phase) noexcept {
+  Fail(phase, Error{ErrorKind::kExhausted, "memory ran out", {}});
+}
+
 template <typename Body>
 void Mover::Guard(std::string_view phase, Body body) {
   current_phase = phase;
   try {
     if (Status status = body(); !status) Fail(current_phase, std::move(status).error());
   } catch (const std::bad_alloc&) {
-    Fail(current_phase, Error{ErrorKind::kExhausted, "memory ran out", "raise resources.limits.memory, or lower page_size"});
+    FailOutOfMemory(current_phase);
   } catch (const std::exception& error) {
     Fail(current_phase, Error{ErrorKind::kInternal, fmt::format("unexpected exception: {}", error.what()), ""});
   }

@@ -69,6 +69,7 @@ class Mover {
   template <typename Body>
   void Guard(std::string_view phase, Body body);
   void Fail(std::string_view phase, Error error);
+  void FailOutOfMemory(std::string_view phase) noexcept;
   bool IsDone() const { return done_.load(std::memory_order_relaxed); }
 
   MoveRequest request_;
