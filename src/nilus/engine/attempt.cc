@@ -47,17 +47,23 @@ Status Attempt::Run(const std::vector<std::string>& earlier_loads) {
 Status Attempt::Execute(const std::vector<std::string>& earlier_loads) {
   std::stop_source stop;
   std::stop_callback forward(options_->stop, [&stop] { stop.request_stop(); });
-  bool already_committed = false;
+  std::string committed_load;
   NILUS_ASSIGN(Preparation prepared,
-               Prepare(*job_, earlier_loads, stop.get_token(), /*always_describe=*/false, &phase_, &already_committed));
+               Prepare(*job_, earlier_loads, stop.get_token(), /*always_describe=*/false, &phase_, &committed_load));
   if (report_->attempts == 1) report_->first_run = !prepared.state;
-  if (already_committed) {
-    report_->load_id = prepared.state->load_id;
+  if (!committed_load.empty()) {
+    report_->load_id = committed_load;
     report_->position = prepared.state->position.json;
     Warn("the commit of an earlier attempt turned out to have taken place; its row counts at the destination are not known");
     return {};
   }
   report_->cursor_before = prepared.cursor_before;
+  if (!prepared.repeated_interval.empty()) {
+    report_->position = prepared.state->position.json;
+    report_->cursor_after = prepared.cursor_before;
+    Warn(std::move(prepared.repeated_interval));
+    return {};
+  }
 
   // Open the writer before anything is read: what is wrong with the destination shows at once.
   phase_ = "load";
@@ -98,7 +104,9 @@ Status Attempt::Execute(const std::vector<std::string>& earlier_loads) {
   ReportMove(mover, prepared.incremental.get());
   if (mover.failure() && !options_->stop.stop_requested()) {
     phase_ = mover.failure()->phase;
-    return Failure(mover.failure()->error);
+    Error error = mover.failure()->error;
+    if (error.message == "memory ran out" && error.fix.empty()) error.fix = "raise resources.limits.memory, or lower page_size";
+    return Failure(std::move(error));
   }
   if (options_->stop.stop_requested()) return Fail(ErrorKind::kCancelled, "stopped before the commit; nothing was changed");
   NILUS_FAULT_POINT("engine.after_read");
@@ -136,8 +144,10 @@ Status Attempt::Execute(const std::vector<std::string>& earlier_loads) {
     }
   }
   next.table = TableInCheckpoint(*job_);
+  next.interval = IntervalOf(*job_);
+  if (!next.interval) next.interval = prepared.committed.interval;
   for (std::string& warning : warnings) Warn(std::move(warning));
-  commit.position = ToPosition(next);
+  NILUS_ASSIGN(commit.position, ToPosition(next));
   if (writer != nullptr) {
     PhaseMeter::Section section(load_);
     NILUS_ASSIGN(Receipt receipt, writer->Finish());
@@ -164,6 +174,7 @@ Status Attempt::Execute(const std::vector<std::string>& earlier_loads) {
 }
 
 Status Attempt::Commit(Sink& sink, const CommitRequest& request) {
+  commit_was_sent_ = true;
   Result<CommitResult> committed = sink.Commit(request);
   Status status;
   if (committed) {
@@ -181,7 +192,8 @@ Status Attempt::Commit(Sink& sink, const CommitRequest& request) {
 
 Status Attempt::LookForCommit(Sink& sink, const PipelineId& pipeline, const Error& unknown) {
   Warn(fmt::format("the commit of load {} was not answered ({}): looking whether it took place", load_id_, unknown.message));
-  Retry retry(options_->retry);
+  constexpr int kLooksWhenStopped = 5;  // about three seconds
+  Retry retry(options_->commit_lookup);
   Sink* asked = &sink;
   std::unique_ptr<Sink> fresh;
   for (;;) {
@@ -189,8 +201,8 @@ Status Attempt::LookForCommit(Sink& sink, const PipelineId& pipeline, const Erro
     if (took_place && *took_place) return {};
     if (took_place) return Fail(ErrorKind::kTransient, "the commit did not take place: {}", unknown.message);
     std::optional<std::chrono::milliseconds> delay = retry.NextDelay();
-    // Asking changes nothing, so it goes on when a stop was requested; the delays are bounded.
-    if (!delay) {
+    // Asking changes nothing, so it goes on for a little when a stop was requested.
+    if (!delay || (options_->stop.stop_requested() && retry.attempts() > kLooksWhenStopped)) {
       return FailWithFix(ErrorKind::kUnknownOutcome, "run it again: the next run finds out and goes on from what is committed",
                          "whether load {} was committed is not known: {}; asking failed: {}", load_id_, unknown.message,
                          took_place.error().message);

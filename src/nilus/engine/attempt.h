@@ -27,12 +27,17 @@ struct Preparation {
   std::unique_ptr<TableShape> shape;
   WriteRequest write;                        // schema empty when only the values will tell
   bool in_parallel = false;
+  std::string repeated_interval;             // append of an interval that is loaded already: the warning that says so
 };
 
+// The job's interval, as the checkpoint remembers it; nothing when one of its ends is open.
+std::optional<LoadedInterval> IntervalOf(const BatchJob& job);
+
 // Opens both ends and plans. `phase` is where it stands when it fails. Errors of the sink's state come before any of the
-// source's. `already_committed`: the state names one of `earlier_loads`, so there is nothing left to do.
+// source's. `committed_load`: that of `earlier_loads` which turns out to be committed, so that there is nothing left to do;
+// empty: none.
 Result<Preparation> Prepare(const BatchJob& job, const std::vector<std::string>& earlier_loads, const std::stop_token& stop,
-                            bool always_describe, std::string* phase, bool* already_committed);
+                            bool always_describe, std::string* phase, std::string* committed_load);
 
 class Attempt {
  public:
@@ -43,6 +48,8 @@ class Attempt {
   // Success: committed (now, or by one of `earlier_loads`, whose outcome was not known). kTransient and kConflict: a new
   // attempt may succeed. kUnknownOutcome: the sink could not be asked.
   Status Run(const std::vector<std::string>& earlier_loads);
+  // The commit was sent: an exception that ends Run from here on leaves its outcome unknown.
+  bool commit_was_sent() const { return commit_was_sent_; }
 
  private:
   Status Execute(const std::vector<std::string>& earlier_loads);
@@ -59,6 +66,7 @@ class Attempt {
   RunReport* report_;
   Progress* progress_;
   std::string phase_ = "plan";
+  bool commit_was_sent_ = false;
   PhaseMeter extract_;
   PhaseMeter normalize_;
   PhaseMeter load_;

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "nilus/base/encoding.h"
+
 namespace nilus {
 namespace {
 
@@ -174,15 +176,41 @@ Result<RowSet> ParseRowSet(const Json& json, std::string_view where) {
   return set;
 }
 
+// All texts are UTF-8, and so can be written.
+Status CheckTexts(const Checkpoint& checkpoint) {
+  std::vector<std::string_view> texts = {checkpoint.table, checkpoint.source.json};
+  if (const std::optional<Cursor>& cursor = checkpoint.cursor) {
+    texts.insert(texts.end(), {cursor->column, cursor->value.text});
+    if (cursor->until) texts.push_back(*cursor->until);
+  }
+  if (const std::optional<LoadedInterval>& interval = checkpoint.interval) {
+    texts.insert(texts.end(), {interval->key, interval->start, interval->end});
+  }
+  for (const std::optional<RowSet>* set : {&checkpoint.boundary, &checkpoint.nulls}) {
+    if (!*set) continue;
+    texts.insert(texts.end(), (*set)->by.begin(), (*set)->by.end());
+    for (const auto& [column, kind] : (*set)->columns) texts.push_back(column);
+  }
+  for (std::string_view text : texts) {
+    if (IsValidUtf8(text)) continue;
+    constexpr size_t kShown = 64;
+    return FailWithFix(ErrorKind::kData, "mend it at the source, or choose another incremental_key",
+                       "the position cannot be stored, because a name or key in it is no valid UTF-8: bytes {} (hex)",
+                       HexEncode(text.substr(0, kShown)));
+  }
+  return {};
+}
+
 }  // namespace
 
 int64_t RowSet::size() const {
   int64_t rows = 0;
-  for (const auto& [hash, count] : counts) rows += count;
+  for (const auto& [hash, count] : counts) rows = std::min(rows + count, kMaxRepeats);  // a hostile text's sum might overflow
   return rows;
 }
 
-Position ToPosition(const Checkpoint& checkpoint) {
+Result<Position> ToPosition(const Checkpoint& checkpoint) {
+  NILUS_TRY(CheckTexts(checkpoint));
   Json json = {{"v", kVersion}};
   if (!checkpoint.table.empty()) json["table"] = checkpoint.table;
   if (checkpoint.interval) {
@@ -196,8 +224,7 @@ Position ToPosition(const Checkpoint& checkpoint) {
   }
   if (checkpoint.boundary) json["boundary"] = RowSetToJson(*checkpoint.boundary);
   if (checkpoint.nulls) json["nulls"] = RowSetToJson(*checkpoint.nulls);
-  // Names and values are UTF-8 by contract; what is not is kept readable rather than thrown about.
-  std::string text = json.dump(-1, ' ', false, Json::error_handler_t::replace);
+  std::string text = json.dump();
   if (!checkpoint.source.empty()) {  // as the source wrote it
     text.pop_back();
     text += ",\"source\":" + checkpoint.source.json + "}";

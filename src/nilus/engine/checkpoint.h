@@ -47,7 +47,7 @@ struct RowSet {
   std::map<std::string, char> columns;  // those that were hashed, with their kinds (HashKind); empty: not known
   std::unordered_map<RowHash, int64_t, RowHashHasher> counts;
 
-  int64_t size() const;            // rows, repeated ones counted as often as they occur
+  int64_t size() const;            // rows, repeated ones counted as often as they occur; at most 2^53
 };
 
 struct Cursor {
@@ -73,7 +73,8 @@ struct Checkpoint {
   Position source;
 };
 
-Position ToPosition(const Checkpoint& checkpoint);
+// kData when a name or value is no UTF-8 text: stored otherwise it would be another one.
+Result<Position> ToPosition(const Checkpoint& checkpoint);
 // Reads what ToPosition wrote; an empty position is an empty checkpoint. kInvalidInput for anything else, never more
 // memory than a small multiple of the text. Safe for hostile input.
 Result<Checkpoint> ParseCheckpoint(const Position& position);

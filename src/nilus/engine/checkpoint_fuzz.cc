@@ -9,8 +9,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   nilus::Position position{std::string(reinterpret_cast<const char*>(data), size)};
   nilus::Result<nilus::Checkpoint> checkpoint = nilus::ParseCheckpoint(position);
   if (!checkpoint) return 0;
-  nilus::Position written = nilus::ToPosition(*checkpoint);
-  nilus::Result<nilus::Checkpoint> again = nilus::ParseCheckpoint(written);
+  nilus::Result<nilus::Position> written = nilus::ToPosition(*checkpoint);
+  if (!written) std::abort();
+  nilus::Result<nilus::Checkpoint> again = nilus::ParseCheckpoint(*written);
   if (!again || nilus::ToPosition(*again) != written) std::abort();
   return 0;
 }

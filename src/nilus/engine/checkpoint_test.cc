@@ -27,7 +27,7 @@ TEST(Checkpoint, EmptyPositionIsTheBeginning) {
   ASSERT_TRUE(checkpoint);
   EXPECT_FALSE(checkpoint->cursor);
   EXPECT_FALSE(checkpoint->boundary);
-  EXPECT_EQ(ToPosition(*checkpoint).json, R"({"v":1})");
+  EXPECT_EQ(ToPosition(*checkpoint)->json, R"({"v":1})");
 }
 
 TEST(Checkpoint, RoundTripsEverything) {
@@ -40,7 +40,7 @@ TEST(Checkpoint, RoundTripsEverything) {
   checkpoint.boundary = RowSet{.by = {"id", "n"}, .columns = {{"id", 'l'}, {"n", 't'}}, .counts = {{HashOf(1), 1}, {HashOf(2), 3}, {HashOf(3), 1}}};
   checkpoint.nulls = RowSet{.by = {}, .columns = {}, .counts = {{HashOf(9), 1}}};
   checkpoint.source.json = R"({"files": [1.50, "a,b}"], "n": 123456789012345678901234567890})";
-  Position position = ToPosition(checkpoint);
+  Position position = *ToPosition(checkpoint);
   Result<Checkpoint> back = ParseCheckpoint(position);
   ASSERT_TRUE(back) << back.error().message;
   EXPECT_EQ(back->table, checkpoint.table);
@@ -54,13 +54,13 @@ TEST(Checkpoint, RoundTripsEverything) {
   EXPECT_EQ(back->boundary->size(), 5);
   EXPECT_EQ(back->nulls->counts, checkpoint.nulls->counts);
   EXPECT_EQ(back->source, checkpoint.source) << "the source's part is kept to the letter";
-  EXPECT_EQ(ToPosition(*back), position);
+  EXPECT_EQ(*ToPosition(*back), position);
 }
 
 TEST(Checkpoint, KnownEmptyBoundaryDiffersFromAnUnknownOne) {
   Checkpoint checkpoint;
   checkpoint.boundary = RowSet{};
-  Result<Checkpoint> back = ParseCheckpoint(ToPosition(checkpoint));
+  Result<Checkpoint> back = ParseCheckpoint(*ToPosition(checkpoint));
   ASSERT_TRUE(back);
   EXPECT_TRUE(back->boundary);
   EXPECT_FALSE(ParseCheckpoint(Position{R"({"v":1})"})->boundary);
@@ -89,6 +89,23 @@ TEST(Checkpoint, RefusesWhatItDoesNotUnderstand) {
               HasSubstr("damaged"));
   EXPECT_THAT(MessageOf(R"({"v":1,"source":5})"), HasSubstr("source"));
   EXPECT_THAT(MessageOf(R"({"v":1,"source":5,"s\u006furce":{}})"), HasSubstr("source"));
+}
+
+TEST(Checkpoint, BytesThatAreNoTextAreRefusedNotReplaced) {
+  Checkpoint checkpoint;
+  checkpoint.cursor = Cursor{.column = "k", .value = Scalar{MakeType(TypeId::kText), "a\xff"}, .until = std::nullopt};
+  Result<Position> position = ToPosition(checkpoint);
+  ASSERT_FALSE(position);
+  EXPECT_EQ(position.error().kind, ErrorKind::kData);
+  EXPECT_THAT(position.error().message, HasSubstr("61ff"));
+}
+
+TEST(Checkpoint, HostileCountsDoNotOverflow) {
+  std::string repeated;
+  for (int i = 0; i < 2000; ++i) repeated += fmt::format("{}\"{:032x}\":9007199254740992", i == 0 ? "" : ",", i);
+  Result<Checkpoint> checkpoint = ParseCheckpoint(Position{R"({"v":1,"boundary":{"rows":"","repeated":{)" + repeated + "}}}"});
+  ASSERT_TRUE(checkpoint) << checkpoint.error().message;
+  EXPECT_EQ(checkpoint->boundary->size(), int64_t{1} << 53);
 }
 
 TEST(Checkpoint, LimitsDepthAndSize) {

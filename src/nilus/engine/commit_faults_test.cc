@@ -148,7 +148,40 @@ TEST(CommitFaults, AnUnknownOutcomeTakenForAFailureIsCaught) {
   EXPECT_TRUE(run(true));
 }
 
-TEST(CommitFaults, AnAnswerThatComesLateIsFoundByTheNextAttempt) {
+TEST(CommitFaults, ACommitIsLookedForLongerThanARunIsTriedAgain) {  // a server that restarts in the middle of a commit
+  FakeWorld world;
+  FillSource(&world);
+  BatchJob job = JobFor(&world, Scenarios()[1]);
+  RunJob(job, QuickOptions());
+  std::vector<std::string> trace = world.faults.trace();
+  world.destination = {};
+  world.faults.Arm(std::find(trace.begin(), trace.end(), "sink.commit") - trace.begin(), FakeFault::kUnknownApplied);
+  world.unanswered_looks = 60;
+  RunOptions options = QuickOptions(1);
+  options.commit_lookup.max_attempts = 100;
+  RunReport report = RunJob(job, options);
+  ASSERT_TRUE(report.is_success) << report.error->message;
+  EXPECT_EQ(report.attempts, 1);
+  EXPECT_EQ(world.Rows(kColumns), world.SourceRows(kColumns));
+}
+
+TEST(CommitFaults, MemoryThatRunsOutAfterACommitLeavesItsOutcomeUnknown) {
+  FakeWorld world;
+  FillSource(&world);
+  BatchJob job = JobFor(&world, Scenarios()[1]);
+  world.on_committed = [] { throw std::bad_alloc(); };
+  RunReport report = RunJob(job, QuickOptions());
+  ASSERT_FALSE(report.is_success);
+  EXPECT_EQ(report.error->kind, ErrorKind::kUnknownOutcome);
+  EXPECT_THAT(report.error->message, testing::HasSubstr("memory ran out after the commit was sent"));
+  world.on_committed = nullptr;
+  ASSERT_TRUE(RunJob(job, QuickOptions()).is_success);
+  EXPECT_EQ(world.Rows(kColumns), world.SourceRows(kColumns));
+}
+
+class LateCommit : public testing::TestWithParam<bool> {};  // true: another run commits on top of it before it is found
+
+TEST_P(LateCommit, IsFoundByTheNextAttempt) {
   // The commit is unknown, the look says no, and only then it lands: the next attempt finds its own load and stops.
   FakeWorld world;
   FillSource(&world);
@@ -185,6 +218,14 @@ TEST(CommitFaults, AnAnswerThatComesLateIsFoundByTheNextAttempt) {
     if (!first) {
       for (auto& land : late) land();
       late.clear();
+      if (GetParam()) {
+        CommittedState state = world.destination.states[job.pipeline.value];
+        NILUS_TRY(OpenFakeSink(&world)->Commit(CommitRequest{.pipeline = job.pipeline,
+                                                             .load_id = "another run's",
+                                                             .expected_version = state.version,
+                                                             .position = state.position,
+                                                             .interval = std::nullopt}));
+      }
       return OpenFakeSink(&world);
     }
     first = false;
@@ -196,6 +237,7 @@ TEST(CommitFaults, AnAnswerThatComesLateIsFoundByTheNextAttempt) {
   EXPECT_EQ(world.Rows(kColumns), world.SourceRows(kColumns));
   EXPECT_THAT(report.warnings, testing::Contains(testing::HasSubstr("turned out to have taken place")));
 }
+INSTANTIATE_TEST_SUITE_P(CommitFaults, LateCommit, testing::Bool());
 
 TEST(CommitFaults, AnOutcomeThatCannotBeLearntIsSaidSo) {
   FakeWorld world;

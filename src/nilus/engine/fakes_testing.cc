@@ -180,6 +180,11 @@ class MemorySink : public Sink {
   }
   Result<bool> WasCommitted(const PipelineId& pipeline, const std::string& load_id) override {
     NILUS_TRY(world_->faults.Check("sink.was_committed"));
+    if (world_->bugs.unknown_is_failed) return false;
+    if (world_->unanswered_looks > 0) {
+      --world_->unanswered_looks;
+      return Fail(ErrorKind::kTransient, "the server is starting up");
+    }
     auto found = world_->destination.loads.find(load_id);
     return found != world_->destination.loads.end() && found->second == pipeline.value;
   }
@@ -223,6 +228,7 @@ class MemorySink : public Sink {
     state = CommittedState{.version = state.version + 1, .load_id = request.load_id, .position = request.position};
     destination.states[request.pipeline.value] = state;
     destination.loads[request.load_id] = request.pipeline.value;
+    if (world_->on_committed) world_->on_committed();
     if (fault == FakeFault::kUnknownApplied || fault == FakeFault::kUnknownThenDead) return Fail(Unknown(), "no answer");
     return CommitResult{.version = state.version};
   }
@@ -365,6 +371,7 @@ RunOptions QuickOptions(int max_attempts) {
                               .first_delay = std::chrono::milliseconds(0),
                               .max_delay = std::chrono::milliseconds(0),
                               .total_budget = std::chrono::minutes(1)};
+  options.commit_lookup = options.retry;
   return options;
 }
 

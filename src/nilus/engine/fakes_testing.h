@@ -87,6 +87,8 @@ struct FakeWorld {
   FakeSource source;
   FakeDestination destination;
   SeededBugs bugs;
+  int unanswered_looks = 0;                  // so many WasCommitted fail before one answers
+  std::function<void()> on_committed;        // called by Commit when it has taken place
   std::function<void()> on_read;             // called by each Next, on its thread
   std::function<void()> on_write;            // called by each Write
 

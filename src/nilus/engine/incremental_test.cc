@@ -309,6 +309,30 @@ TEST_F(IncrementalTest, IntervalsThatJoinCarryTheCursorOn) {
   EXPECT_THAT(last_.warnings, IsEmpty());
 }
 
+TEST_F(IncrementalTest, AnIntervalIsAppendedOnce) {
+  for (int at : {5, 12, 15}) Insert(at, at, std::to_string(at));
+  job_.interval_start = "10";
+  job_.interval_end = "20";
+  RunOk();
+  Result<PlanReport> plan = PlanJob(job_, QuickOptions());
+  ASSERT_TRUE(plan);
+  EXPECT_THAT(plan->warnings, ElementsAre(HasSubstr("is loaded already")));
+  RunOk();  // a scheduler that did not hear of the first one
+  EXPECT_THAT(Values(), ElementsAre("12", "15"));
+  EXPECT_THAT(last_.warnings, ElementsAre(testing::AllOf(HasSubstr("from 10 to 20 of t is loaded already"), HasSubstr("state reset"))));
+  EXPECT_TRUE(last_.tables.empty());
+  EXPECT_EQ(last_.cursor_after, "15");
+  job_.interval_end = "16";
+  RunOk();
+  EXPECT_EQ(Values().size(), 4U) << "another interval is the manifest's affair";
+  ASSERT_TRUE(ResetJobState(job_, QuickOptions()));
+  RunOk();
+  EXPECT_EQ(Values().size(), 6U);
+  job_.strategy = WriteStrategy::kDeleteInsert;
+  RunOk();
+  EXPECT_THAT(Values(), ElementsAre("12", "15"));
+}
+
 TEST_F(IncrementalTest, ACursorThatGoesBackwardsIsReportedAndKept) {
   Insert(1, 10, "a");
   RunOk();

@@ -41,8 +41,8 @@ std::vector<PlannedColumn> DescribeColumns(const Preparation& prepared, bool kee
 
 Result<PlanReport> PlanJob(const BatchJob& job, const RunOptions& options) {
   std::string phase;
-  bool already_committed = false;
-  NILUS_ASSIGN(Preparation prepared, Prepare(job, {}, options.stop, /*always_describe=*/true, &phase, &already_committed));
+  std::string committed_load;
+  NILUS_ASSIGN(Preparation prepared, Prepare(job, {}, options.stop, /*always_describe=*/true, &phase, &committed_load));
   PlanReport report{.pipeline = job.pipeline.value,
                     .name = job.name,
                     .source = job.source_display,
@@ -61,6 +61,7 @@ Result<PlanReport> PlanJob(const BatchJob& job, const RunOptions& options) {
                     .estimated_rows = prepared.plan.table.estimated_rows,
                     .estimated_bytes = prepared.plan.table.estimated_bytes};
   if (!job.table_warning.empty()) report.warnings.push_back(job.table_warning);
+  if (!prepared.repeated_interval.empty()) report.warnings.push_back(prepared.repeated_interval);
   bool keeps_table = job.strategy != WriteStrategy::kReplace && !job.full_refresh;
   report.columns = DescribeColumns(prepared, keeps_table);
   if (prepared.request.range) report.range = DescribeRange(*prepared.request.range, prepared.plan.upper);

@@ -30,6 +30,15 @@ Status CheckTable(const BatchJob& job, const Checkpoint& committed) {
                      "the committed position of this pipeline is of source_table `{}`, but source_table is `{}`", committed.table, table);
 }
 
+// A scheduler that starts a run again, whose commit had taken place, must not append the interval a second time.
+std::string RepeatedInterval(const BatchJob& job, const Checkpoint& committed) {
+  if (job.strategy != WriteStrategy::kAppend || committed.interval != IntervalOf(job) || !committed.interval) return "";
+  return fmt::format(
+      "the interval from {} to {} of {} is loaded already, and appending it again would double its rows: nothing was read. To load it "
+      "again, use incremental_strategy merge or delete+insert, or forget what is committed with `nilus state reset`",
+      job.interval_start, job.interval_end, job.source_table);
+}
+
 ReadRequest MakeReadRequest(const BatchJob& job, const Checkpoint& committed) {
   ReadRequest request{.table = job.source_table,
                       .exclude_columns = job.exclude_columns,
@@ -72,24 +81,34 @@ bool KeyIsUnique(const BatchJob& job, const TableDescription& table) {
 
 }  // namespace
 
+std::optional<LoadedInterval> IntervalOf(const BatchJob& job) {
+  if (job.interval_start.empty() || job.interval_end.empty()) return std::nullopt;
+  return LoadedInterval{.key = job.incremental_key, .start = job.interval_start, .end = job.interval_end};
+}
+
 Result<Preparation> Prepare(const BatchJob& job, const std::vector<std::string>& earlier_loads, const std::stop_token& stop,
-                            bool always_describe, std::string* phase, bool* already_committed) {
+                            bool always_describe, std::string* phase, std::string* committed_load) {
   Preparation prepared;
-  *already_committed = false;
+  committed_load->clear();
   *phase = "load";  // whatever fails at the destination
   NILUS_ASSIGN(prepared.sink, job.open_sink(stop));
   NILUS_ASSIGN(prepared.state, prepared.sink->Committed(job.pipeline));
   NILUS_FAULT_POINT("engine.after_state");
   *phase = "plan";
   if (prepared.state) {
-    const std::string& load_id = prepared.state->load_id;
-    if (std::find(earlier_loads.begin(), earlier_loads.end(), load_id) != earlier_loads.end()) {
-      *already_committed = true;
+    for (const std::string& load_id : earlier_loads) {  // another run may have committed on top of it since
+      bool is_committed = load_id == prepared.state->load_id;
+      if (!is_committed) {
+        NILUS_ASSIGN(is_committed, prepared.sink->WasCommitted(job.pipeline, load_id));
+      }
+      if (!is_committed) continue;
+      *committed_load = load_id;
       return prepared;
     }
     if (!job.full_refresh) {
       NILUS_ASSIGN(prepared.committed, ParseCheckpoint(prepared.state->position));
       NILUS_TRY(CheckTable(job, prepared.committed));
+      prepared.repeated_interval = RepeatedInterval(job, prepared.committed);
     }
   }
   *phase = "extract";

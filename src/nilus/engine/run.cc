@@ -28,15 +28,19 @@ class RunClock {
   double cpu_ = ProcessCpuSeconds();
 };
 
-// A library that throws where no thread top catches it, on the caller's own thread.
-template <typename Body>
-Status Guarded(Body body) {
+// Runs an attempt on the caller's own thread, where no thread top catches what a library throws.
+Status RunGuarded(Attempt* attempt, const std::vector<std::string>& earlier_loads) {
+  auto unless_sent = [&](ErrorKind kind, std::string message, std::string fix) {
+    if (!attempt->commit_was_sent()) return Failure(Error{kind, std::move(message), std::move(fix)});
+    return FailWithFix(ErrorKind::kUnknownOutcome, "run it again: the next run goes on from what is committed",
+                       "{} after the commit was sent: whether it took place is not known", message);
+  };
   try {
-    return body();
+    return attempt->Run(earlier_loads);
   } catch (const std::bad_alloc&) {
-    return FailWithFix(ErrorKind::kExhausted, "raise resources.limits.memory, or lower page_size", "memory ran out");
+    return unless_sent(ErrorKind::kExhausted, "memory ran out", "raise resources.limits.memory, or lower page_size");
   } catch (const std::exception& error) {
-    return Fail(ErrorKind::kInternal, "unexpected exception: {}", error.what());
+    return unless_sent(ErrorKind::kInternal, fmt::format("unexpected exception: {}", error.what()), "");
   }
 }
 
@@ -72,7 +76,7 @@ RunReport RunJob(const BatchJob& job, const RunOptions& options) {
     progress->StartAttempt(report.attempts);
     std::string load_id = NewId();
     Attempt attempt(job, options, load_id, &report, progress);
-    Status status = Guarded([&] { return attempt.Run(earlier_loads); });
+    Status status = RunGuarded(&attempt, earlier_loads);
     if (status) {
       report.is_success = true;
       report.error.reset();

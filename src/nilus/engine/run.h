@@ -26,8 +26,10 @@
 namespace nilus {
 
 struct RunOptions {
-  // Attempts of the whole run, and looks after an unknown commit. A long load may fail late and still be tried again.
+  // Attempts of the whole run. A long load may fail late and still be tried again.
   RetryPolicy retry{.total_budget = std::chrono::hours(24)};
+  // Looks after a commit without an answer: long enough for a server that restarts meanwhile.
+  RetryPolicy commit_lookup{.max_attempts = 1000, .max_delay = std::chrono::seconds(5), .total_budget = std::chrono::minutes(2)};
   Progress* progress = nullptr;       // null: nobody watches
   // A requested stop ends the run without a commit: the error is kCancelled, the destination as before. A commit that
   // was sent already is still waited for.

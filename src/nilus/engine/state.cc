@@ -76,7 +76,8 @@ Result<StateReport> SetJobState(const BatchJob& job, const RunOptions& options, 
       return FailWithFix(ErrorKind::kInvalidInput, "give the JSON that `nilus state show` prints, or a bare value of the incremental_key",
                          "{}", checkpoint.error().message);
     }
-    return CommitPosition(job, *sink, ToPosition(*checkpoint));
+    NILUS_ASSIGN(position, ToPosition(*checkpoint));
+    return CommitPosition(job, *sink, std::move(position));
   }
   NILUS_ASSIGN(position, PositionAt(job, options, *sink, text));
   return CommitPosition(job, *sink, std::move(position));
