@@ -142,6 +142,7 @@ Column CopyFromOffset(const Column& whole, int64_t offset, int64_t length) {
 
 Column ImportColumn(const std::shared_ptr<ArrowArray>& owner, const ArrowArray& array, const Type& type, int64_t offset,
                     int64_t rows) {
+  if (rows == 0) return ColumnBuilder(type).Finish();  // its buffers may be null, the offsets too
   int64_t length = offset + rows;
   Column column{.type = type, .length = length, .null_count = 0};
   auto buffer = [&](int index, size_t bytes) {

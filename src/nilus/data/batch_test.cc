@@ -216,6 +216,19 @@ TEST(ArrowBridge, EmptyBatchPasses) {
   EXPECT_EQ(back->num_rows(), 0);
 }
 
+TEST(ArrowBridge, AnEmptyArrayMayHaveNoBuffers) {
+  RecordBatch batch = EveryType(0);
+  ArrowArray array;
+  ExportBatch(batch, &array);
+  std::vector<const void*> none(3, nullptr);
+  for (int64_t i = 0; i < array.n_children; ++i) array.children[i]->buffers = none.data();
+  Result<RecordBatch> back = ImportBatch(&array, batch.schema());
+  ASSERT_TRUE(back);
+  EXPECT_EQ(back->num_rows(), 0);
+  std::vector<uint8_t> keep;
+  EXPECT_EQ(back->Filter(keep).num_rows(), 0);
+}
+
 TEST(ArrowBridge, NamesTheColumnItCannotRead) {
   ArrowSchema schema;
   ExportSchema(Schema{{{.name = "odd", .type = MakeType(TypeId::kText)}}}, &schema);
