@@ -40,7 +40,8 @@ int ReportError(Context& context, const Error& error, bool has_run) {
     context.err.Write(Styled(context, Style::kBold, "fix:") + "   " + EscapeForTerminal(Redact(error.fix), true) +
                       "\n");
   }
-  return error.kind == ErrorKind::kInvalidInput && !has_run ? kWrongInput : kRunFailed;
+  bool is_input = error.kind == ErrorKind::kInvalidInput || error.kind == ErrorKind::kUnsupported;  // as nilus::ExitCode
+  return is_input && !has_run ? kWrongInput : kRunFailed;
 }
 
 void Note(Context& context, std::string_view text) {

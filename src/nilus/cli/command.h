@@ -53,7 +53,7 @@ extern const CommandEntry kRunCommand, kIngestCommand, kValidateCommand, kPlanCo
     kConnectorsCommand, kInitCommand, kQueryCommand;
 
 // Writes "error: …" with its fix, redacted and safe for a terminal, and returns the exit code that goes with the error:
-// kWrongInput for kInvalidInput before anything ran, else kRunFailed; kInterrupted for a stop.
+// kWrongInput for kInvalidInput and kUnsupported before anything ran, else kRunFailed; kInterrupted for a stop.
 int ReportError(Context& context, const Error& error, bool has_run = false);
 
 // "note: …" and "warning: …" on err.

@@ -202,6 +202,18 @@ TEST(RunPipelines, SetChangesAValue) {
   EXPECT_THAT(TakeLoadedTables(), ElementsAre("main.other"));
 }
 
+TEST(RunPipelines, APlanRefusesWithTheCodeOfARun) {
+  TestFolder folder;
+  std::string file = folder.Write("a.yaml", FakeManifest("a", "2", "x"));
+  std::vector<std::string> unsupported = {file, "--set", "spec.source.options.max_table_nesting=3"};
+  for (std::vector<std::string> arguments : {std::vector<std::string>{"run"}, {"plan"}, {"run", "--dry-run"}}) {
+    arguments.insert(arguments.end(), unsupported.begin(), unsupported.end());
+    TestProgram program;
+    EXPECT_EQ(program.Run(arguments), kWrongInput) << program.err.text();
+    EXPECT_THAT(program.err.text(), HasSubstr("max_table_nesting"));
+  }
+}
+
 TEST(State, ShowsAndRefuses) {
   TestFolder folder;
   std::string file = folder.Write("a.yaml", FakeManifest("a", "2", "x"));
