@@ -24,7 +24,13 @@ class ByteWindow {
   // Reads on, behind what is there. False at the end of the stream. Pointers into the window become invalid.
   Result<bool> More() {
     if (at_end_) return false;
-    if (begin_ > 0) {
+    if (buffer_.size() > 16 * kReadBytes && size() < kReadBytes / 2) {  // a huge record is over
+      std::string small(kReadBytes, '\0');
+      std::memcpy(small.data(), begin(), size());
+      buffer_ = std::move(small);
+      end_ = size();
+      begin_ = 0;
+    } else if (begin_ > 0) {
       std::memmove(buffer_.data(), buffer_.data() + begin_, end_ - begin_);
       end_ -= begin_;
       begin_ = 0;

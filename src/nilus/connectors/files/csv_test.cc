@@ -87,6 +87,55 @@ TEST(Csv, Options) {
   EXPECT_EQ(Tokenize("'a,b',c\n", options), "column1,column2|0='a,b' 1=c / ");
 }
 
+TEST(Csv, BlocksOfWideRowsAreBounded) {
+  constexpr size_t kColumns = 4000;
+  std::string row;
+  for (size_t i = 0; i < kColumns; ++i) row += i == 0 ? "1" : ",1";
+  std::string text;
+  for (int i = 0; i < 300; ++i) text += row + "\n";
+  CsvOptions options;
+  options.has_header = false;
+  auto tokenizer = MakeCsvTokenizer(BytesFromMemory(text, 1 << 16), options, "f.csv");
+  RowBlock block;
+  size_t rows = 0;
+  while (true) {
+    ASSERT_TRUE(tokenizer->Next(&block));
+    if (block.num_rows() == 0) break;
+    EXPECT_LE(block.cells.size(), kBlockCells + kColumns);
+    rows += block.num_rows();
+  }
+  EXPECT_EQ(rows, 300U);
+}
+
+TEST(Csv, RowsThatMemoryCannotHoldAreRefused) {
+  constexpr size_t kLargest = 1 << 20;
+  auto outcome = [](const std::string& text) {
+    auto tokenizer = MakeCsvTokenizer(BytesFromMemory(text, 1 << 16), {}, "f.csv", kLargest);
+    RowBlock block;
+    Status status = tokenizer->Next(&block);
+    return status ? "ok" : status.error().ToString();
+  };
+  std::string half(kLargest / 2 + 1, 'x');
+  EXPECT_EQ(outcome("a,b\n" + half + ",1\n"), "ok");
+  EXPECT_THAT(outcome("a,b\n" + half + "," + half + "\n"), HasSubstr("line 2, column 2 (b): the row"));
+  std::string unclosed = "a,b\n1,\"open\n";
+  while (unclosed.size() < 3 * kLargest) unclosed += "2,3\n";
+  EXPECT_THAT(outcome(unclosed), HasSubstr("line 2, column 2 (b): the row that begins in line 2 has more than"));
+  EXPECT_THAT(outcome(unclosed), HasSubstr("quote that is never closed"));
+}
+
+TEST(Csv, MemoryOfAHugeRowIsGivenBack) {
+  std::string text = "a\n" + std::string(100 << 20, 'x') + "\ny\n";
+  auto tokenizer = MakeCsvTokenizer(BytesFromMemory(text, 1 << 16), {}, "f.csv", LargestRowBytes(64 << 20));
+  RowBlock block;
+  ASSERT_TRUE(tokenizer->Next(&block));
+  ASSERT_EQ(block.num_rows(), 1U);
+  EXPECT_EQ(block.bytes.size(), size_t{100} << 20);
+  ASSERT_TRUE(tokenizer->Next(&block));
+  EXPECT_EQ(block.bytes, "y");
+  EXPECT_LE(block.bytes.capacity(), 4 * kBlockBytes);
+}
+
 TEST(Csv, SaysWhereItIsMalformed) {
   EXPECT_THAT(Tokenize("a,b\n1,2\n3\n"), HasSubstr("f.csv, line 3: the row has 1 values, but the first line has 2"));
   EXPECT_THAT(Tokenize("a,b\n1,2,3\n"), HasSubstr("f.csv, line 2: the row has 3 values"));

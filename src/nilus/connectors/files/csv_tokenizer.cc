@@ -16,15 +16,15 @@ constexpr int64_t kBomBytes = 3;
 
 class CsvTokenizer final : public RowTokenizer {
  public:
-  CsvTokenizer(std::unique_ptr<ByteStream> bytes, const CsvOptions& options, std::string name)
-      : window_(std::move(bytes)), options_(options), name_(std::move(name)) {}
+  CsvTokenizer(std::unique_ptr<ByteStream> bytes, const CsvOptions& options, std::string name, size_t largest_row)
+      : window_(std::move(bytes)), options_(options), name_(std::move(name)), largest_row_(largest_row) {}
 
   const std::vector<std::string>& columns() const override { return columns_; }
 
   Status Next(RowBlock* block) override {
     block->Clear();
     if (!started_) NILUS_TRY(Start(block));
-    while (block->num_rows() < kBlockRows && block->bytes.size() < kBlockBytes) {
+    while (!block->IsFull()) {
       NILUS_ASSIGN(bool found, ReadRecord(block));
       if (!found) break;
     }
@@ -129,9 +129,11 @@ class CsvTokenizer final : public RowTokenizer {
 
   Status ReadFields(RowBlock* block) {
     const size_t first_cell = block->cells.size();
+    row_offset_ = block->bytes.size();
     uint32_t column = 0;
     while (true) {
       NILUS_TRY(ReadField(block, column));
+      NILUS_TRY(CheckSize(*block, column));
       ++column;
       NILUS_ASSIGN(int next, Peek());
       if (next >= 0 && static_cast<char>(next) == options_.delimiter) {
@@ -178,7 +180,6 @@ class CsvTokenizer final : public RowTokenizer {
   }
 
   Status ReadPlain(RowBlock* block, uint32_t column) {
-    const size_t offset = block->bytes.size();
     while (true) {
       const char* at = window_.begin();
       const char* end = window_.end();
@@ -187,14 +188,13 @@ class CsvTokenizer final : public RowTokenizer {
       bool stopped = at != end;
       window_.Consume(static_cast<size_t>(at - window_.begin()));
       if (stopped) return {};
-      NILUS_TRY(CheckSize(block->bytes.size() - offset, column));
+      NILUS_TRY(CheckSize(*block, column));
       NILUS_ASSIGN(bool more, window_.More());
       if (!more) return {};
     }
   }
 
   Status ReadQuoted(RowBlock* block, uint32_t column) {
-    const size_t offset = block->bytes.size();
     while (true) {
       const char* from = window_.begin();
       auto* quote = static_cast<const char*>(std::memchr(from, options_.quote, window_.size()));
@@ -203,7 +203,7 @@ class CsvTokenizer final : public RowTokenizer {
       block->bytes.append(from, to);
       window_.Consume(static_cast<size_t>(to - from) + (quote != nullptr ? 1 : 0));
       if (quote == nullptr) {
-        NILUS_TRY(CheckSize(block->bytes.size() - offset, column));
+        NILUS_TRY(CheckSize(*block, column));
         NILUS_ASSIGN(bool more, window_.More());
         if (more) continue;
         return FailWithFix(ErrorKind::kData,
@@ -242,10 +242,11 @@ class CsvTokenizer final : public RowTokenizer {
     return {};
   }
 
-  Status CheckSize(size_t size, uint32_t column) {
-    if (size <= kLargestValueBytes) return {};
-    return Fail(ErrorKind::kData, "{}, line {}, column {}: the value has more than {} bytes", name_, field_line_,
-                column + 1, kLargestValueBytes);
+  Status CheckSize(const RowBlock& block, uint32_t column) const {
+    if (block.bytes.size() - row_offset_ <= largest_row_) return {};
+    return FailWithFix(ErrorKind::kData, "look for a quote that is never closed, or raise the memory limit",
+                       "{}, line {}, column {}{}: the row that begins in line {} has more than {} bytes by this value",
+                       name_, field_line_, column + 1, ColumnName(column), record_line_, largest_row_);
   }
 
   std::string ColumnName(uint32_t column) const {
@@ -266,7 +267,9 @@ class CsvTokenizer final : public RowTokenizer {
   std::string name_;
   std::array<bool, 256> is_special_{};  // bytes that end an unquoted value
   std::vector<std::string> columns_;
-  size_t width_ = 0;  // values a record has; 0: not known yet
+  size_t largest_row_;
+  size_t row_offset_ = 0;  // of the row at hand, in the block
+  size_t width_ = 0;       // values a record has; 0: not known yet
   int64_t line_ = 1;
   int64_t record_line_ = 1;
   int64_t field_line_ = 1;
@@ -276,8 +279,8 @@ class CsvTokenizer final : public RowTokenizer {
 }  // namespace
 
 std::unique_ptr<RowTokenizer> MakeCsvTokenizer(std::unique_ptr<ByteStream> bytes, const CsvOptions& options,
-                                               std::string name) {
-  return std::make_unique<CsvTokenizer>(std::move(bytes), options, std::move(name));
+                                               std::string name, size_t largest_row) {
+  return std::make_unique<CsvTokenizer>(std::move(bytes), options, std::move(name), largest_row);
 }
 
 }  // namespace nilus::files

@@ -1,6 +1,7 @@
 #include <gmock/gmock.h>
 
 #include "nilus/connectors/files/json_scan.h"
+#include "nilus/connectors/files/row_block.h"
 #include "nilus/connectors/files/test_support.h"
 
 namespace nilus::files {
@@ -100,6 +101,30 @@ TEST(JsonString, EscapesAndReadsBack) {
   JsonScanner scanner(quoted);
   ASSERT_TRUE(scanner.ReadString(&again));
   EXPECT_EQ(again, text);
+}
+
+TEST(Json, ObjectsThatMemoryCannotHoldAreRefused) {
+  std::string text = "{\"a\":\"open}\n";
+  while (text.size() < (3 << 20)) text += "{}\n";
+  auto tokenizer = MakeJsonTokenizer(BytesFromMemory(text, 1 << 16), "f.json", 1 << 20);
+  RowBlock block;
+  Status status = tokenizer->Next(&block);
+  ASSERT_FALSE(status.has_value());
+  EXPECT_NE(status.error().message.find("line 1, column 1: the object that opens here has more than 1048576 bytes"),
+            std::string::npos)
+      << status.error().message;
+}
+
+TEST(Json, ReadsOnBehindAHugeObject) {
+  std::string huge(20 << 20, 'x');
+  auto tokenizer =
+      MakeJsonTokenizer(BytesFromMemory("{\"a\":\"" + huge + "\"}\n{\"a\":\"y\"}\n{\"a\":1}", 1 << 16), "f");
+  RowBlock block;
+  ASSERT_TRUE(tokenizer->Next(&block));
+  ASSERT_EQ(block.num_rows(), 1U);
+  EXPECT_TRUE(block.bytes == huge);
+  ASSERT_TRUE(tokenizer->Next(&block));
+  EXPECT_EQ(block.bytes, "y1");
 }
 
 }  // namespace

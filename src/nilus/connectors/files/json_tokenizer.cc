@@ -14,15 +14,15 @@ bool IsSpace(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
 
 class JsonTokenizer final : public RowTokenizer {
  public:
-  JsonTokenizer(std::unique_ptr<ByteStream> bytes, std::string name)
-      : window_(std::move(bytes)), name_(std::move(name)) {}
+  JsonTokenizer(std::unique_ptr<ByteStream> bytes, std::string name, size_t largest_row)
+      : window_(std::move(bytes)), name_(std::move(name)), largest_row_(largest_row) {}
 
   const std::vector<std::string>& columns() const override { return columns_; }
 
   Status Next(RowBlock* block) override {
     block->Clear();
     if (!started_) NILUS_TRY(Start());
-    while (block->num_rows() < kBlockRows && block->bytes.size() < kBlockBytes) {
+    while (!block->IsFull()) {
       NILUS_ASSIGN(size_t size, FindRecord());
       if (size == 0) break;
       NILUS_TRY(ReadRecord(std::string_view(window_.begin(), size), block));
@@ -97,8 +97,11 @@ class JsonTokenizer final : public RowTokenizer {
     bool more = true;
     for (size_t i = 0;; ++i) {
       while (more && i >= window_.size()) {
-        if (window_.size() > kLargestValueBytes)
-          return Malformed(0, fmt::format("an object has more than {} bytes", kLargestValueBytes));
+        if (window_.size() > largest_row_) {
+          return Malformed(0, fmt::format("the object that opens here has more than {} bytes: is a quote or bracket "
+                                          "never closed? (more fits with a higher memory limit)",
+                                          largest_row_));
+        }
         NILUS_ASSIGN(more, window_.More());
       }
       if (i >= window_.size()) break;
@@ -214,6 +217,7 @@ class JsonTokenizer final : public RowTokenizer {
 
   ByteWindow window_;
   std::string name_;
+  size_t largest_row_;
   std::vector<std::string> columns_;
   std::unordered_map<std::string, uint32_t> column_of_;
   std::vector<bool> seen_;  // columns of the object at hand
@@ -228,8 +232,9 @@ class JsonTokenizer final : public RowTokenizer {
 
 }  // namespace
 
-std::unique_ptr<RowTokenizer> MakeJsonTokenizer(std::unique_ptr<ByteStream> bytes, std::string name) {
-  return std::make_unique<JsonTokenizer>(std::move(bytes), std::move(name));
+std::unique_ptr<RowTokenizer> MakeJsonTokenizer(std::unique_ptr<ByteStream> bytes, std::string name,
+                                                size_t largest_row) {
+  return std::make_unique<JsonTokenizer>(std::move(bytes), std::move(name), largest_row);
 }
 
 }  // namespace nilus::files

@@ -61,7 +61,8 @@ class FilesSource final : public Source {
                                                         .range = request_.range,
                                                         .limit = request_.limit,
                                                         .page_rows = request_.page_rows,
-                                                        .batch_bytes = request_.batch_bytes});
+                                                        .batch_bytes = request_.batch_bytes,
+                                                        .largest_row = largest_row()});
     }
     return OpenDuckReader(plan_.database, Narrowed(plan_.select, plan_.columns, plan_.key, request_.limit),
                           ReaderOptions(request_), context_.stop);
@@ -105,6 +106,8 @@ class FilesSource final : public Source {
     bool is_empty = false;
   };
 
+  size_t largest_row() const { return LargestRowBytes(context_.memory_bytes); }
+
   static duck::QueryReaderOptions ReaderOptions(const ReadRequest& request) {
     return {.page_rows = request.page_rows,
             .batch_bytes = request.batch_bytes,
@@ -142,8 +145,9 @@ class FilesSource final : public Source {
 
   Status PrepareText(const ReadRequest& request, InputSet set, Planned* planned) {
     if (!IsInferred(set.files)) {
-      NILUS_ASSIGN(TextTable table, set.schema_file.empty() ? InferTextTable(std::move(set.files), context_.stop)
-                                                            : DeclaredTextTable(std::move(set)));
+      NILUS_ASSIGN(TextTable table, set.schema_file.empty()
+                                        ? InferTextTable(std::move(set.files), largest_row(), context_.stop)
+                                        : DeclaredTextTable(std::move(set)));
       inferred_ = std::make_shared<const TextTable>(std::move(table));
     }
     planned->text = inferred_;
@@ -169,7 +173,7 @@ class FilesSource final : public Source {
     NILUS_ASSIGN(BoundQuery query, BindQuery(std::string_view(request.table).substr(kQueryPrefix.size()), request));
     NILUS_TRY(OpenDatabase(planned));
     NILUS_ASSIGN(duck::Connection connection, duck::Connection::Open(planned->database));
-    NILUS_ASSIGN(planned->select, PrepareQuery(connection, path_, format_, query, context_.stop));
+    NILUS_ASSIGN(planned->select, PrepareQuery(connection, path_, format_, query, largest_row(), context_.stop));
     return DescribeSelect(request, planned);
   }
 
@@ -208,8 +212,10 @@ class FilesSource final : public Source {
     HighestKey highest;
     std::unique_ptr<Reader> reader;
     if (plan_.text != nullptr) {
-      NILUS_ASSIGN(reader,
-                   OpenTextReader(plan_.text, TextReadOptions{.columns = {range.column}, .range = range, .limit = {}}));
+      NILUS_ASSIGN(reader, OpenTextReader(plan_.text, TextReadOptions{.columns = {range.column},
+                                                                      .range = range,
+                                                                      .limit = {},
+                                                                      .largest_row = largest_row()}));
     } else {
       NILUS_ASSIGN(reader, OpenDuckReader(plan_.database, SelectHighest(plan_.select, *plan_.key),
                                           ReaderOptions(request_), context_.stop));

@@ -14,17 +14,17 @@ namespace {
 
 Failure Cancelled() { return Fail(ErrorKind::kCancelled, "stopped"); }
 
-Result<std::unique_ptr<RowTokenizer>> OpenTokenizer(const InputFile& file) {
+Result<std::unique_ptr<RowTokenizer>> OpenTokenizer(const InputFile& file, size_t largest_row) {
   NILUS_ASSIGN(std::unique_ptr<ByteStream> bytes, OpenBytes(file));
-  if (file.format == FileFormat::kCsv) return MakeCsvTokenizer(std::move(bytes), file.csv, file.path);
-  return MakeJsonTokenizer(std::move(bytes), file.path);
+  if (file.format == FileFormat::kCsv) return MakeCsvTokenizer(std::move(bytes), file.csv, file.path, largest_row);
+  return MakeJsonTokenizer(std::move(bytes), file.path, largest_row);
 }
 
 // All columns of the files so far and what their values can be.
 class TableInference {
  public:
-  Status ReadFile(const InputFile& file, const std::stop_token& stop) {
-    NILUS_ASSIGN(std::unique_ptr<RowTokenizer> tokenizer, OpenTokenizer(file));
+  Status ReadFile(const InputFile& file, size_t largest_row, const std::stop_token& stop) {
+    NILUS_ASSIGN(std::unique_ptr<RowTokenizer> tokenizer, OpenTokenizer(file, largest_row));
     RowBlock block;
     std::vector<size_t> column_of;  // the tokenizer's columns → ours
     while (true) {
@@ -129,7 +129,7 @@ class TextReader final : public Reader {
           block_.Clear();
           return false;
         }
-        NILUS_ASSIGN(tokenizer_, OpenTokenizer(table_->files[next_file_]));
+        NILUS_ASSIGN(tokenizer_, OpenTokenizer(table_->files[next_file_], options_.largest_row));
         column_of_.clear();
       }
       NILUS_TRY(tokenizer_->Next(&block_));
@@ -197,9 +197,9 @@ class TextReader final : public Reader {
 
 }  // namespace
 
-Result<TextTable> InferTextTable(std::vector<InputFile> files, std::stop_token stop) {
+Result<TextTable> InferTextTable(std::vector<InputFile> files, size_t largest_row, std::stop_token stop) {
   TableInference inference;
-  for (const InputFile& file : files) NILUS_TRY(inference.ReadFile(file, stop));
+  for (const InputFile& file : files) NILUS_TRY(inference.ReadFile(file, largest_row, stop));
   return inference.Finish(std::move(files));
 }
 

@@ -9,6 +9,7 @@
 #include "nilus/connector/source.h"
 #include "nilus/connectors/files/input_files.h"
 #include "nilus/connectors/files/key_filter.h"
+#include "nilus/connectors/files/row_block.h"
 
 namespace nilus::files {
 
@@ -19,8 +20,9 @@ struct TextTable {
   bool is_declared = false;  // the schema is what a sink of ours wrote, not what the values say
 };
 
-// Reads every file once. Memory: one block of rows and a few numbers a column. Any malformed row is an error.
-Result<TextTable> InferTextTable(std::vector<InputFile> files, std::stop_token stop);
+// Reads every file once. Memory: one block of rows and a few numbers a column. Any malformed row is an error, and
+// one of more than `largest_row` bytes (LargestRowBytes).
+Result<TextTable> InferTextTable(std::vector<InputFile> files, size_t largest_row, std::stop_token stop);
 
 // The files of a folder that a sink of ours wrote, with the types that it wrote down.
 Result<TextTable> DeclaredTextTable(InputSet set);
@@ -31,6 +33,7 @@ struct TextReadOptions {
   std::optional<int64_t> limit;
   int64_t page_rows = 50'000;
   int64_t batch_bytes = 4 << 20;
+  size_t largest_row = kDefaultLargestRowBytes;
 };
 
 // `table` stays alive by itself. The key of the range need not be among the columns.
