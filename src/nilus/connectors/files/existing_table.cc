@@ -45,6 +45,16 @@ Result<std::optional<Schema>> DescribeExistingTable(const std::string& folder, c
   return std::move(description.schema);
 }
 
+Status CheckReplaceable(const std::string& folder) {
+  NILUS_ASSIGN(std::vector<std::string> names, ListDirectory(folder));
+  for (const std::string& name : names) {
+    if (SinkLayout::IsOurFile(name) && !IsDirectory(JoinPath(folder, name))) continue;
+    return FailWithFix(ErrorKind::kInvalidInput, "move it away, or choose another dest_table",
+                       "{} holds {}, which Nilus did not write: replacing the table would remove it", folder, name);
+  }
+  return {};
+}
+
 Status CheckTarget(const std::string& folder, bool replaces, FileFormat format) {
   for (const std::string& path : {ParentOf(folder), folder}) {
     if (IsLink(path)) {
@@ -56,14 +66,10 @@ Status CheckTarget(const std::string& folder, bool replaces, FileFormat format) 
   if (!IsDirectory(folder))
     return FailWithFix(ErrorKind::kInvalidInput, "move it away, or choose another dest_table", "{} is no folder",
                        folder);
+  if (replaces) return CheckReplaceable(folder);
   NILUS_ASSIGN(std::vector<std::string> names, ListDirectory(folder));
   for (const std::string& name : names) {
-    bool ours = SinkLayout::IsOurFile(name) && !IsDirectory(JoinPath(folder, name));
-    if (replaces && !ours) {
-      return FailWithFix(ErrorKind::kInvalidInput, "move it away, or choose another dest_table",
-                         "{} holds {}, which Nilus did not write: replacing the table would remove it", folder, name);
-    }
-    if (!replaces && IsDataFile(name) && FormatOfName(name).format != format) {
+    if (IsDataFile(name) && FormatOfName(name).format != format) {
       return FailWithFix(ErrorKind::kInvalidInput,
                          fmt::format("write {} too, or use replace once", FormatName(*FormatOfName(name).format)),
                          "{} holds {}: {} files cannot be added to it", folder, name, FormatName(format));

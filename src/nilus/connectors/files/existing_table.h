@@ -16,6 +16,8 @@ Result<std::optional<Schema>> DescribeExistingTable(const std::string& folder, c
 
 // kInvalidInput when a sink must leave the folder alone: replaced would be files that Nilus did not write, added would
 // be files of another format than those there, or the way there is a symbolic link.
+// The same for a table folder that is there and is to be replaced, without its way.
+Status CheckReplaceable(const std::string& folder);
 Status CheckTarget(const std::string& folder, bool replaces, FileFormat format);
 
 }  // namespace nilus::files

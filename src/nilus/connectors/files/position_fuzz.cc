@@ -16,7 +16,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     if (FormatFilePosition(*ParseFilePosition(position)) != position) std::abort();
   }
   if (auto state = ParseSinkState(text)) {
-    if (*ParseSinkState(FormatSinkState(*state)) != *state) std::abort();
+    if (*ParseSinkState(*FormatSinkState(*state)) != *state) std::abort();
     for (const PendingTable& table : state->pending) {
       if (table.target.starts_with('/') || table.target.find("..") == 0) std::abort();
     }

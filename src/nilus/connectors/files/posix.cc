@@ -163,8 +163,12 @@ Status SyncDirectory(const std::string& path) {
 Status MakeDirectories(const std::string& path) {
   if (mkdir(path.c_str(), 0777) == 0) return SyncDirectory(ParentOf(path));
   int error = errno;
-  if (error == EEXIST && IsDirectory(path)) return {};
   std::string parent = ParentOf(path);
+  if (error == EEXIST && IsDirectory(path)) {
+    // Whoever made it may have died before it was durable. A parent that we may not read is not one of ours.
+    Status synced = SyncDirectory(parent);
+    return synced || synced.error().kind == ErrorKind::kAuth ? Status() : synced;
+  }
   if (error != ENOENT || parent == path) return ErrnoFailure(error, "create the folder " + path);
   NILUS_TRY(MakeDirectories(parent));
   if (mkdir(path.c_str(), 0777) != 0 && errno != EEXIST) return ErrnoFailure(errno, "create the folder " + path);

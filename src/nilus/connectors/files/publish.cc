@@ -1,7 +1,7 @@
 #include "nilus/connectors/files/publish.h"
 
 #include "nilus/base/fault.h"
-#include "nilus/base/log.h"
+#include "nilus/connectors/files/existing_table.h"
 #include "nilus/connectors/files/posix.h"
 #include "nilus/connectors/files/table_schema.h"
 
@@ -10,17 +10,38 @@ namespace {
 
 constexpr unsigned kPrivate = 0600;  // a position may hold key values
 
-Status RollForwardReplace(const std::string& staged, const std::string& target, const PendingTable& table) {
-  if (Exists(JoinPath(target, table.files.front()))) return {};  // the swap was done
-  if (!Exists(staged)) {
-    LogWarning("{} lacks the files of its last load, and so does {}: somebody removed them", target, staged);
-    return {};
+// Rows that were committed must not vanish without a word: the pending part stays until they are found or given up.
+Failure Missing(const std::vector<std::string>& names, const std::string& staged, const std::string& target,
+                const std::string& state_path) {
+  return FailWithFix(
+      ErrorKind::kData,
+      fmt::format("put them back into {}; or, when they are meant to be gone, set \"pending\" to [] in {}; "
+                  "or remove that document and load everything anew with full_refresh: true",
+                  target, state_path),
+      "files of a committed load are neither in {} nor in {}: {}", target, staged, fmt::join(names, ", "));
+}
+
+std::vector<std::string> MissingFrom(const std::string& folder, const std::vector<std::string>& names) {
+  std::vector<std::string> missing;
+  for (const std::string& name : names) {
+    if (!Exists(JoinPath(folder, name))) missing.push_back(name);
   }
+  return missing;
+}
+
+Status RollForwardReplace(const std::string& staged, const std::string& target, const PendingTable& table,
+                          const std::string& state_path) {
+  // The swap brings all files at once: one that is there says that it was done.
+  bool is_done = Exists(JoinPath(target, table.files.front()));
+  std::vector<std::string> missing = MissingFrom(is_done ? target : staged, table.files);
+  if (!missing.empty()) return Missing(missing, staged, target, state_path);
+  if (is_done) return {};
   if (!Exists(target)) {
     NILUS_TRY(MakeDirectories(ParentOf(target)));
     NILUS_FAULT_POINT("files.sink.before_first_rename");
     NILUS_TRY(Rename(staged, target));
   } else {
+    NILUS_TRY(CheckReplaceable(target));  // what came since the load began would be removed with the old rows
     NILUS_FAULT_POINT("files.sink.before_swap");
     NILUS_TRY(SwapFolders(staged, target, true));
   }
@@ -29,13 +50,15 @@ Status RollForwardReplace(const std::string& staged, const std::string& target, 
   return SyncDirectory(ParentOf(staged));
 }
 
-Status RollForwardAppend(const std::string& staged, const std::string& target, const PendingTable& table) {
+Status RollForwardAppend(const std::string& staged, const std::string& target, const PendingTable& table,
+                         const std::string& state_path) {
   NILUS_TRY(MakeDirectories(target));
+  std::vector<std::string> missing;
   for (const std::string& name : table.files) {
     std::string from = JoinPath(staged, name);
     std::string to = JoinPath(target, name);
     if (!Exists(from)) {
-      if (!Exists(to)) LogWarning("{} was committed but is gone: somebody removed it", to);
+      if (!Exists(to)) missing.push_back(name);
       continue;
     }
     NILUS_FAULT_POINT("files.sink.before_rename");
@@ -43,7 +66,9 @@ Status RollForwardAppend(const std::string& staged, const std::string& target, c
   }
   NILUS_FAULT_POINT("files.sink.after_renames");
   NILUS_TRY(SyncDirectory(target));
-  return Exists(staged) ? SyncDirectory(staged) : Status();
+  if (Exists(staged)) NILUS_TRY(SyncDirectory(staged));
+  if (!missing.empty()) return Missing(missing, staged, target, state_path);
+  return {};
 }
 
 }  // namespace
@@ -64,12 +89,13 @@ Result<std::optional<SinkState>> ReadState(const SinkLayout& layout, const Pipel
 Status WriteState(const SinkLayout& layout, const PipelineId& pipeline, const SinkState& state) {
   NILUS_ASSIGN(std::string path, layout.StatePath(pipeline));
   NILUS_ASSIGN(std::string folder, layout.StateFolder(pipeline));
+  NILUS_ASSIGN(std::string text, FormatSinkState(state));
   std::string fresh = path + ".new";
   NILUS_TRY(RemoveFile(fresh));  // a crashed predecessor's
   NILUS_FAULT_POINT("files.sink.before_state_write");
   {
     NILUS_ASSIGN(FileDescriptor file, CreateNew(fresh, kPrivate));
-    NILUS_TRY(WriteAll(file, FormatSinkState(state), fresh));
+    NILUS_TRY(WriteAll(file, text, fresh));
     NILUS_FAULT_POINT("files.sink.before_state_sync");
     NILUS_TRY(SyncFile(file, fresh));
   }
@@ -92,11 +118,12 @@ Status SwapFolders(const std::string& staged, const std::string& target, bool ca
   return Rename(staged, target);
 }
 
-Status RollForward(const SinkLayout& layout, const std::vector<PendingTable>& pending) {
+Status RollForward(const SinkLayout& layout, const std::vector<PendingTable>& pending, const std::string& state_path) {
   for (const PendingTable& table : pending) {
     std::string staged = layout.Absolute(table.staged);
     std::string target = layout.Absolute(table.target);
-    NILUS_TRY(table.replaces ? RollForwardReplace(staged, target, table) : RollForwardAppend(staged, target, table));
+    NILUS_TRY(table.replaces ? RollForwardReplace(staged, target, table, state_path)
+                             : RollForwardAppend(staged, target, table, state_path));
   }
   return {};
 }
@@ -114,8 +141,9 @@ Status RemoveOrphans(const SinkLayout& layout, const PipelineId& pipeline) {
 }
 
 Status Settle(const SinkLayout& layout, const PipelineId& pipeline, SinkState state) {
-  NILUS_TRY(RollForward(layout, state.pending));
   if (!state.pending.empty()) {
+    NILUS_ASSIGN(std::string path, layout.StatePath(pipeline));
+    NILUS_TRY(RollForward(layout, state.pending, path));
     state.pending.clear();
     NILUS_FAULT_POINT("files.sink.before_settled");
     NILUS_TRY(WriteState(layout, pipeline, state));

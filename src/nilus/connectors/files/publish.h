@@ -19,7 +19,9 @@ Result<std::optional<SinkState>> ReadState(const SinkLayout& layout, const Pipel
 Status WriteState(const SinkLayout& layout, const PipelineId& pipeline, const SinkState& state);
 
 // Moves what `pending` names to its place, durably. Idempotent: each step looks at what is there. Call under the lock.
-Status RollForward(const SinkLayout& layout, const std::vector<PendingTable>& pending);
+// kData when committed files are in neither place: `state_path` is the document that its fix names. kInvalidInput when
+// a folder to be replaced holds what Nilus did not write.
+Status RollForward(const SinkLayout& layout, const std::vector<PendingTable>& pending, const std::string& state_path);
 
 // Brings `staged` to the place of `target` as a whole, so that a reader sees one or the other; what was there stays at
 // `staged` (or beside it). Without `can_exchange`, as on file systems that cannot swap: the target is absent for a

@@ -86,6 +86,8 @@ class FilesSink final : public Sink {
     }
     NILUS_ASSIGN(WriteFormat format, ReadWriteFormat(format_, compression_, request.file_format));
     NILUS_TRY(BeginLoad(request.pipeline));
+    if (std::any_of(staged_.begin(), staged_.end(), [&](const auto& one) { return one->table == request.table; }))
+      return Fail(ErrorKind::kInternal, "table {} is opened twice in one load", request.table.ToString());
     auto staged = std::make_shared<StagedTable>();
     staged->table = request.table;
     staged->replaces = Replaces(request);
@@ -187,12 +189,11 @@ class FilesSink final : public Sink {
     return Settle(layout_, pipeline, state.value_or(SinkState{}));
   }
 
-  // Writes each table's schema file and lists what the commit publishes. Writers of one table share a folder.
+  // Writes each table's schema file and lists what the commit publishes.
   Result<std::vector<PendingTable>> StagedTables() {
     std::map<std::string, PendingTable> tables;
     std::map<std::string, TableSchema> schemas;
     for (const auto& staged : staged_) {
-      if (staged->abandoned) continue;
       if (!staged->finished)
         return Fail(ErrorKind::kInternal, "a writer of {} was not finished before the commit",
                     staged->table.ToString());
@@ -208,6 +209,8 @@ class FilesSink final : public Sink {
     std::vector<PendingTable> pending;
     for (auto& [path, table] : tables) {
       TableSchema schema = schemas[path];
+      if (table.replaces && Exists(layout_.Absolute(table.target)))
+        NILUS_TRY(CheckReplaceable(layout_.Absolute(table.target)));
       if (!table.replaces) {
         NILUS_ASSIGN(auto existing, DescribeExistingTable(layout_.Absolute(table.target), context_));
         if (existing) {

@@ -75,7 +75,7 @@ bool SinkState::Remembers(std::string_view load) const {
   return std::find(loads.rbegin(), loads.rend(), load) != loads.rend();
 }
 
-std::string FormatSinkState(const SinkState& state) {
+Result<std::string> FormatSinkState(const SinkState& state) {
   Json pending = Json::array();
   for (const PendingTable& table : state.pending) {
     pending.push_back(
@@ -84,7 +84,13 @@ std::string FormatSinkState(const SinkState& state) {
   Json document = {{"format", kFormatVersion},     {"pipeline", state.pipeline}, {"version", state.version},
                    {"load_id", state.load_id},     {"position", state.position}, {"loads", state.loads},
                    {"pending", std::move(pending)}};
-  return document.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
+  try {
+    return document.dump(1, ' ', false, Json::error_handler_t::strict) + "\n";
+  } catch (const Json::type_error&) {
+    return Fail(ErrorKind::kInvalidInput,
+                "the state of pipeline '{}' cannot be written: its names or position are not valid UTF-8",
+                PercentEncode(state.pipeline));
+  }
 }
 
 Result<SinkState> ParseSinkState(std::string_view text) {

@@ -36,7 +36,8 @@ struct SinkState {
 inline constexpr size_t kRememberedLoads = 1000;
 inline constexpr int64_t kLargestStateBytes = 512 << 20;
 
-std::string FormatSinkState(const SinkState& state);
+// kInvalidInput when a text of it is not valid UTF-8: another one would be read back.
+Result<std::string> FormatSinkState(const SinkState& state);
 // kData when the text is nothing that FormatSinkState wrote, or when a path would lead out of the sink's folder.
 Result<SinkState> ParseSinkState(std::string_view text);
 

@@ -269,11 +269,81 @@ TEST_F(FilesSinkTest, SwapWithoutExchangeIsFinishedAfterACrash) {
   Put("shop/staged/new2", "n");
   SinkLayout layout(root());
   ASSERT_OK(RollForward(
-      layout, {PendingTable{.staged = "shop/staged", .target = "shop/t", .replaces = true, .files = {"new2"}}}));
+      layout, {PendingTable{.staged = "shop/staged", .target = "shop/t", .replaces = true, .files = {"new2"}}},
+      "state.json"));
   EXPECT_THAT(Names("shop/t"), ElementsAre("new2"));
   ASSERT_OK(RollForward(
-      layout, {PendingTable{.staged = "shop/staged", .target = "shop/t", .replaces = true, .files = {"new2"}}}));
+      layout, {PendingTable{.staged = "shop/staged", .target = "shop/t", .replaces = true, .files = {"new2"}}},
+      "state.json"));
   EXPECT_THAT(Names("shop/t"), ElementsAre("new2"));
+}
+
+TEST_F(FilesSinkTest, CommittedFilesThatAreGoneAreAnErrorUntilSomebodyDecides) {
+  ASSERT_OK(Load(Request(WriteStrategy::kAppend, "1"), {{"1", "a"}}));
+  SinkLayout layout(root());
+  auto state = ReadState(layout, pipeline_);
+  ASSERT_OK(state);
+  for (bool replaces : {false, true}) {
+    SinkState pending = **state;
+    pending.pending = {PendingTable{
+        .staged = "shop/.nilus_staging/x", .target = "shop/orders", .replaces = replaces, .files = {"lost.parquet"}}};
+    ASSERT_OK(WriteState(layout, pipeline_, pending));
+    for (int attempt = 0; attempt < 2; ++attempt) {  // not forgotten by the first
+      auto sink = OpenSink(root());
+      auto committed = (*sink)->Committed(pipeline_);
+      ASSERT_FALSE(committed.has_value());
+      EXPECT_EQ(committed.error().kind, ErrorKind::kData);
+      EXPECT_THAT(committed.error().ToString(), HasSubstr("lost.parquet"));
+      EXPECT_THAT(committed.error().ToString(), HasSubstr(*layout.StatePath(pipeline_)));
+    }
+    Put("shop/orders/lost.parquet", "found again");
+    EXPECT_TRUE((*OpenSink(root()))->Committed(pipeline_).has_value());
+    std::filesystem::remove(Path("shop/orders/lost.parquet"));
+  }
+}
+
+TEST_F(FilesSinkTest, FilesThatCameDuringAReplaceAreNotRemoved) {
+  ASSERT_OK(Load(Request(WriteStrategy::kReplace, "1"), {{"1", "a"}}));
+  auto sink = OpenSink(root());
+  ASSERT_OK(Stage(sink->get(), Request(WriteStrategy::kReplace, "2"), {{"2", "b"}}));
+  Put("shop/orders/notes.txt", "mine");
+  auto commit = (*sink)->Commit(CommitOf("2", 1));
+  ASSERT_FALSE(commit.has_value());
+  EXPECT_EQ(commit.error().kind, ErrorKind::kInvalidInput);
+  EXPECT_THAT(commit.error().ToString(), HasSubstr("notes.txt"));
+  EXPECT_EQ(Contents(Path("shop/orders/notes.txt")), "mine");
+  // Behind the commit point, as after a crash: the load waits for the file to be moved away.
+  Put("shop/staged/new", "n");
+  SinkLayout layout(root());
+  std::vector<PendingTable> pending = {
+      {.staged = "shop/staged", .target = "shop/orders", .replaces = true, .files = {"new"}}};
+  EXPECT_FALSE(RollForward(layout, pending, "state.json").has_value());
+  EXPECT_EQ(Contents(Path("shop/orders/notes.txt")), "mine");
+  std::filesystem::remove(Path("shop/orders/notes.txt"));
+  ASSERT_OK(RollForward(layout, pending, "state.json"));
+  EXPECT_THAT(Names("shop/orders"), ElementsAre("new"));
+}
+
+TEST_F(FilesSinkTest, TablesAreOpenedOnceALoadAndFinishedBeforeTheCommit) {
+  auto sink = OpenSink(root());
+  {
+    auto writer = (*sink)->Open(Request(WriteStrategy::kAppend, "1"));
+    ASSERT_OK(writer);
+    auto second = (*sink)->Open(Request(WriteStrategy::kAppend, "1"));
+    ASSERT_FALSE(second.has_value());
+    EXPECT_EQ(second.error().kind, ErrorKind::kInternal);
+    ASSERT_OK((*writer)->Write(MakeBatch(schema_, {{"1", "a"}})));
+  }
+  auto commit = (*sink)->Commit(CommitOf("1", 0));
+  ASSERT_FALSE(commit.has_value());
+  EXPECT_EQ(commit.error().kind, ErrorKind::kInternal);
+}
+
+TEST(SinkState, TextThatIsNotUtf8IsRefused) {
+  SinkState state{.pipeline = "p", .version = 1, .load_id = "l", .position = "caf\xe9"};
+  auto text = FormatSinkState(state);
+  ASSERT_FALSE(text.has_value());
+  EXPECT_EQ(text.error().kind, ErrorKind::kInvalidInput);
 }
 
 TEST_F(FilesSinkTest, DamagedStateIsAnErrorThatNamesTheFile) {
@@ -342,20 +412,20 @@ TEST(SinkState, RoundTripsAndRefusesDamage) {
                                .target = "s/t",
                                .replaces = true,
                                .files = {"a.parquet", ".nilus_schema.json"}}}};
-  auto again = ParseSinkState(FormatSinkState(state));
+  auto again = ParseSinkState(*FormatSinkState(state));
   ASSERT_OK(again);
   EXPECT_EQ(*again, state);
-  std::string text = FormatSinkState(state);
+  std::string text = *FormatSinkState(state);
   for (size_t cut = 0; cut + 2 < text.size(); ++cut)
     EXPECT_FALSE(ParseSinkState(text.substr(0, cut)).has_value()) << cut;
   for (const char* path : {"/etc", "../x", "a/../b", "a//b", "", ".", "a/."}) {
     state.pending[0].target = path;
-    EXPECT_FALSE(ParseSinkState(FormatSinkState(state)).has_value()) << path;
+    EXPECT_FALSE(ParseSinkState(*FormatSinkState(state)).has_value()) << path;
   }
   state.pending[0].target = "s/t";
   for (const char* file : {"../x", "a/b", "", ".."}) {
     state.pending[0].files = {file};
-    EXPECT_FALSE(ParseSinkState(FormatSinkState(state)).has_value()) << file;
+    EXPECT_FALSE(ParseSinkState(*FormatSinkState(state)).has_value()) << file;
   }
   EXPECT_THAT(ParseSinkState("{\"format\":2}").error().message, HasSubstr("format 2"));
 }

@@ -55,8 +55,6 @@ class StagedWriter final : public Writer {
   StagedWriter(std::unique_ptr<FileWriter> files, std::shared_ptr<StagedTable> staged, std::stop_token stop)
       : files_(std::move(files)), staged_(std::move(staged)), stop_(std::move(stop)) {}
 
-  ~StagedWriter() override { staged_->abandoned = !staged_->finished; }
-
   Status Write(RecordBatch batch) override {
     if (stop_.stop_requested())
       return Fail(ErrorKind::kCancelled, "stopped while writing {}", staged_->table.ToString());

@@ -38,7 +38,6 @@ struct StagedTable {
   int64_t rows = 0;
   int64_t bytes = 0;
   bool finished = false;
-  bool abandoned = false;  // its writer was destroyed before Finish: no part of the load
 };
 
 // `database` is null for text formats.
