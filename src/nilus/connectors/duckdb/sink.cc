@@ -1,6 +1,7 @@
 #include "nilus/connectors/duckdb/sink.h"
 
 #include <algorithm>
+#include <cctype>
 #include <map>
 #include <utility>
 
@@ -27,6 +28,15 @@ struct Loads {
   std::map<int64_t, std::unique_ptr<TableLoad>> tables;
   std::string load_id;
 };
+
+bool EqualIgnoringCase(std::string_view a, std::string_view b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [](unsigned char x, unsigned char y) { return std::tolower(x) == std::tolower(y); });
+}
+
+bool IsSameTable(const TableName& a, const TableName& b) {  // as DuckDB compares names
+  return EqualIgnoringCase(a.schema, b.schema) && EqualIgnoringCase(a.name, b.name);
+}
 
 class DuckdbWriter : public Writer {
  public:
@@ -150,6 +160,10 @@ Result<std::vector<std::string>> DuckdbSink::Explain(const WriteRequest& request
 Result<std::unique_ptr<Writer>> DuckdbSink::Open(const WriteRequest& request) {
   std::lock_guard lock(session_.mutex());
   if (session_.is_loading() && loads_->load_id != request.load_id) Abandon();  // the engine gave that one up
+  for (const auto& [id, table] : loads_->tables) {
+    if (IsSameTable(table->request().table, request.table))
+      return Fail(ErrorKind::kInternal, "table {} is opened twice in one load", request.table.ToString());
+  }
   NILUS_TRY(session_.BeginLoad(request.pipeline, request.stop));
   loads_->load_id = request.load_id;
   auto table = TableLoad::Open(&session_, request);

@@ -98,8 +98,17 @@ Result<std::optional<TargetTable>> SinkSession::FindTable(const TableName& table
       connection->QueryValue("SELECT count(*) FROM duckdb_constraints() WHERE database_name = current_database() AND "
                              "lower(referenced_table) = lower($1)",
                              std::span(names).subspan(1)));
+  // What a table of ours never has, and a table in its place would not have either.
+  NILUS_ASSIGN(TextValue own,
+               connection->QueryValue(
+                   fmt::format("SELECT (SELECT count(*) FROM duckdb_constraints() WHERE {0}) + "
+                               "(SELECT count(*) FROM duckdb_columns() WHERE {0} AND (column_default IS NOT NULL OR "
+                               "NOT is_nullable OR comment IS NOT NULL)) + "
+                               "(SELECT count(*) FROM duckdb_tables() WHERE {0} AND comment IS NOT NULL)",
+                               kHere),
+                   names));
   found.has_indexes = indexes != "0" || constraints != "0";
-  found.can_drop = !found.has_indexes && references == "0";
+  found.can_drop = !found.has_indexes && references == "0" && own == "0";
   return found;
 }
 

@@ -22,7 +22,7 @@ struct TargetTable {
   Schema schema;
   bool is_view = false;
   bool has_indexes = false;  // also those of keys
-  bool can_drop = true;      // no index, key, check or foreign key would be lost with it
+  bool can_drop = true;      // no index, constraint, default, generated column or comment would be lost with it
 };
 
 // Used by one thread at a time: sinks and their writers hold mutex().

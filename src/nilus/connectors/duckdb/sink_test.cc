@@ -139,6 +139,63 @@ TEST_F(DuckdbSinkTest, ReplaceKeepsWhatHangsOnTheTable) {
       "1");
 }
 
+TEST_F(DuckdbSinkTest, ReplaceKeepsWhatWasDeclaredByHand) {
+  struct Case {
+    std::string create, probe, kept;
+  };
+  const Case cases[] = {
+      {"CREATE TABLE shop.orders (id BIGINT NOT NULL, d DATE)",
+       "SELECT is_nullable FROM duckdb_columns() WHERE table_name = 'orders' AND column_name = 'id'", "false"},
+      {"CREATE TABLE shop.orders (id BIGINT, d DATE, n BIGINT DEFAULT 7)", "SELECT DISTINCT n FROM shop.orders", "7"},
+      {"CREATE TABLE shop.orders (id BIGINT, d DATE, twice BIGINT GENERATED ALWAYS AS (id * 2))",
+       "SELECT max(twice) FROM shop.orders", "198"},
+      {"CREATE TABLE shop.orders (id BIGINT, d DATE); COMMENT ON TABLE shop.orders IS 'by hand'",
+       "SELECT comment FROM duckdb_tables() WHERE table_name = 'orders'", "by hand"},
+      {"CREATE TABLE shop.orders (id BIGINT, d DATE); COMMENT ON COLUMN shop.orders.d IS 'by hand'",
+       "SELECT comment FROM duckdb_columns() WHERE table_name = 'orders' AND column_name = 'd'", "by hand"},
+  };
+  Execute("CREATE SCHEMA shop");
+  int64_t version = 0;
+  for (const Case& one : cases) {
+    SCOPED_TRACE(one.create);
+    Execute("DROP TABLE IF EXISTS shop.orders");
+    for (size_t from = 0; from < one.create.size();) {
+      size_t to = std::min(one.create.find(';', from), one.create.size());
+      Execute(one.create.substr(from, to - from));
+      from = to + 1;
+    }
+    Execute("INSERT INTO shop.orders (id) VALUES (500)");
+    auto sink = Open();
+    WriteRequest request = Request(IdAndDate(), WriteStrategy::kReplace);
+    request.load_id += std::to_string(version);
+    auto writer = sink->Open(request);
+    ASSERT_TRUE(writer) << writer.error().ToString();
+    ASSERT_TRUE((*writer)->Write(Dates(0, 100, false)));
+    ASSERT_TRUE((*writer)->Finish());
+    auto result = sink->Commit(CommitOf(request, version));
+    ASSERT_TRUE(result) << result.error().ToString();
+    ++version;
+    sink.reset();
+    EXPECT_EQ(Query("SELECT count(*) FROM shop.orders")[0][0], "100");
+    EXPECT_EQ(Query(one.probe)[0][0], one.kept);
+  }
+}
+
+TEST_F(DuckdbSinkTest, TablesAreOpenedOnceALoad) {
+  auto sink = Open();
+  WriteRequest request = Request(IdAndDate(), WriteStrategy::kAppend);
+  auto first = sink->Open(request);
+  ASSERT_TRUE(first);
+  request.table.name = "ORDERS";  // one table to DuckDB
+  auto second = sink->Open(request);
+  ASSERT_FALSE(second);
+  EXPECT_EQ(second.error().kind, ErrorKind::kInternal);
+  ASSERT_TRUE((*first)->Write(Dates(0, 100, false)));
+  auto committed = sink->Commit(CommitOf(request, 0));  // the first writer was not finished
+  ASSERT_FALSE(committed);
+  EXPECT_EQ(committed.error().kind, ErrorKind::kInternal);
+}
+
 TEST_F(DuckdbSinkTest, ConstraintsOfTheTargetAreDataErrors) {
   Execute("CREATE SCHEMA shop");
   Execute("CREATE TABLE shop.orders (id BIGINT CHECK (id < 150000), d DATE)");
