@@ -1,12 +1,6 @@
 #include "nilus/duck/database.h"
 
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include <cerrno>
 #include <condition_variable>
-#include <cstdlib>
-#include <cstring>
 #include <filesystem>
 #include <map>
 #include <mutex>
@@ -31,16 +25,12 @@ OpenFiles& TheOpenFiles() {
   return files;
 }
 
-Result<std::string> MakeSpillFolder() {
-  const char* parent = std::getenv("TMPDIR");
-  std::string folder = std::string(parent != nullptr && *parent != '\0' ? parent : "/tmp") + "/nilus-spill-XXXXXX";
-  if (mkdtemp(folder.data()) == nullptr) {  // mode 0700
-    int code = errno;
-    return FailWithFix(code == ENOSPC ? ErrorKind::kExhausted : ErrorKind::kInvalidInput,
-                       "point TMPDIR to a folder that can be written", "cannot make the temporary folder {}: {}",
-                       folder, std::strerror(code));
-  }
-  return folder;
+// What killed processes left is looked for once, by the first database of this one.
+Result<SpillFolder> MakeSpillFolder() {
+  static std::once_flag swept;
+  const std::string parent = SpillParent();
+  std::call_once(swept, SweepSpillFolders, parent);
+  return SpillFolder::Make(parent);
 }
 
 class Config {
@@ -119,7 +109,7 @@ Result<std::shared_ptr<Database>> Database::OpenNew(const DatabaseConfig& config
   settings.Set("access_mode", config.read_only ? "READ_ONLY" : "READ_WRITE");
   settings.Set("memory_limit", fmt::format("{}B", config.memory_bytes));
   settings.Set("threads", fmt::format("{}", config.threads));
-  settings.Set("temp_directory", database->spill_folder_);
+  settings.Set("temp_directory", database->spill_folder_.path());
   settings.Set("max_temp_directory_size", fmt::format("{}B", config.spill_bytes));
   settings.Set("preserve_insertion_order", config.preserve_insertion_order ? "true" : "false");
   settings.Set("autoinstall_known_extensions", "false");
@@ -149,10 +139,6 @@ Database::~Database() {
     std::lock_guard lock(files.mutex);
     files.by_path.erase(config_.path);
     files.closed.notify_all();
-  }
-  if (!spill_folder_.empty()) {
-    std::error_code ignored;
-    std::filesystem::remove_all(spill_folder_, ignored);
   }
 }
 

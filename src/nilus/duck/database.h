@@ -8,6 +8,7 @@
 #include <string>
 
 #include "nilus/base/result.h"
+#include "nilus/duck/spill_folder.h"
 
 namespace nilus::duck {
 
@@ -25,7 +26,8 @@ struct DatabaseConfig {
 };
 
 // Thread-safe; outlives its connections (they share it). Nothing is loaded or fetched from the network: extensions that
-// are not built in stay out. Spilled data lies in a folder of its own (mode 0700) under TMPDIR, removed at the end.
+// are not built in stay out. Spilled data lies in a folder of its own (mode 0700) under TMPDIR, removed at the end, or
+// by a later process when this one is killed.
 class Database {
  public:
   // A file that this process has open already is shared, whatever its memory and threads; kUnsupported when that one is
@@ -46,7 +48,7 @@ class Database {
   DatabaseConfig config_;
   bool listed_ = false;  // among the open files
   duckdb_database handle_ = nullptr;
-  std::string spill_folder_;
+  SpillFolder spill_folder_;  // goes after the handle is closed
   std::unique_ptr<StreamRegistry> streams_;
 };
 

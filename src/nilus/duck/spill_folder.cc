@@ -1,0 +1,87 @@
+#include "nilus/duck/spill_folder.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <utility>
+
+namespace nilus::duck {
+namespace {
+
+constexpr std::string_view kPrefix = "nilus-spill-";
+constexpr std::string_view kLockName = "/nilus.lock";
+
+// The locked file; -1 when another holds it, or when it is no longer in its folder.
+int TakeLock(const std::string& folder, int flags) {
+  int lock = open((folder + std::string(kLockName)).c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW | flags, 0600);
+  if (lock < 0) return -1;
+  struct stat info {};
+  if (flock(lock, LOCK_EX | LOCK_NB) == 0 && fstat(lock, &info) == 0 && info.st_nlink > 0) return lock;
+  close(lock);
+  errno = EWOULDBLOCK;
+  return -1;
+}
+
+}  // namespace
+
+std::string SpillParent() {
+  const char* parent = std::getenv("TMPDIR");
+  return parent != nullptr && *parent != '\0' ? parent : "/tmp";
+}
+
+Result<SpillFolder> SpillFolder::Make(const std::string& parent) {
+  constexpr int kAttempts = 3;  // a sweep may come between making a folder and locking it
+  int code = 0;
+  std::string path;
+  for (int attempt = 0; attempt < kAttempts; ++attempt) {
+    path = parent + "/" + std::string(kPrefix) + "XXXXXX";
+    if (mkdtemp(path.data()) == nullptr) {  // mode 0700
+      code = errno;
+      break;
+    }
+    SpillFolder folder;
+    folder.path_ = path;
+    folder.lock_ = TakeLock(path, O_CREAT);
+    if (folder.lock_ >= 0) return folder;
+    code = errno;
+  }
+  return FailWithFix(code == ENOSPC ? ErrorKind::kExhausted : ErrorKind::kInvalidInput,
+                     "point TMPDIR to a folder that can be written", "cannot make the temporary folder {}: {}", path,
+                     std::strerror(code));
+}
+
+SpillFolder& SpillFolder::operator=(SpillFolder&& other) noexcept {
+  std::swap(path_, other.path_);
+  std::swap(lock_, other.lock_);
+  return *this;
+}
+
+SpillFolder::~SpillFolder() {
+  std::error_code ignored;
+  if (!path_.empty()) std::filesystem::remove_all(path_, ignored);
+  if (lock_ >= 0) close(lock_);
+}
+
+void SweepSpillFolders(const std::string& parent) {
+  std::error_code error;
+  std::filesystem::directory_iterator entry(parent, error);
+  for (; !error && entry != std::filesystem::directory_iterator(); entry.increment(error)) {
+    const std::string path = entry->path().string();
+    struct stat info {};
+    if (!entry->path().filename().string().starts_with(kPrefix)) continue;
+    if (lstat(path.c_str(), &info) != 0 || !S_ISDIR(info.st_mode) || info.st_uid != geteuid()) continue;
+    int lock = TakeLock(path, 0);  // without the file: just being made
+    if (lock < 0) continue;
+    std::error_code ignored;
+    std::filesystem::remove_all(path, ignored);
+    close(lock);
+  }
+}
+
+}  // namespace nilus::duck
