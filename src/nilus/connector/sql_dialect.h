@@ -37,6 +37,10 @@ struct SqlDialect {
   // index; a correlated EXISTS where its planner makes a join of it.
   bool keys_by_row_in = false;
 
+  // Behind a key column where keys are compared: " COLLATE BINARY" where the target's own column may compare texts by
+  // looser rules, by which one key would take another's row.
+  std::string_view key_collation = "";
+
   // A plain (not unique) index on the key columns comes with a target that is created for merge or scd2.
   bool index_keys = false;
 

@@ -323,12 +323,14 @@ std::string LoadSql::KeyIn(bool negated, std::string_view outer, std::string_vie
     if (negated) {  // one NULL among the rows would make NOT IN true for nothing
       for (const std::string& key : QualifiedAll("i", primary_key_)) conditions.push_back(key + " IS NOT NULL");
     }
-    return fmt::format("({}) {}IN (SELECT {} FROM {} AS i{}{})", Join(QualifiedAll(outer, primary_key_), ", "),
+    std::vector<std::string> keys = QualifiedAll(outer, primary_key_);
+    for (std::string& key : keys) key += dialect_->key_collation;
+    return fmt::format("({}) {}IN (SELECT {} FROM {} AS i{}{})", Join(keys, ", "),
                        negated ? "NOT " : "", Join(QualifiedAll("i", primary_key_), ", "), inner,
                        conditions.empty() ? "" : " WHERE ", Join(conditions, " AND "));
   }
   for (const std::string& key : primary_key_) {
-    conditions.push_back(fmt::format("{} = {}", Qualified("i", key), Qualified(outer, key)));
+    conditions.push_back(fmt::format("{} = {}{}", Qualified("i", key), Qualified(outer, key), dialect_->key_collation));
   }
   return fmt::format("{}EXISTS (SELECT 1 FROM {} AS i WHERE {})", negated ? "NOT " : "", inner, Join(conditions, " AND "));
 }
@@ -383,7 +385,7 @@ void LoadSql::ApplyScd2(std::vector<SqlStep>* steps) const {
   if (!changes.empty()) {
     std::vector<std::string> keys;
     for (const std::string& key : primary_key_) {
-      keys.push_back(fmt::format("{} = {}", Qualified("t", key), Qualified("s", key)));
+      keys.push_back(fmt::format("{}{} = {}", Qualified("t", key), dialect_->key_collation, Qualified("s", key)));
     }
     steps->push_back({fmt::format("UPDATE {} AS t SET {} = {} FROM {} AS s WHERE t.{} IS NULL AND {} AND ({})", target_sql_,
                                   valid_to, load_time_sql_, staging_sql_, valid_to, Join(keys, " AND "),

@@ -135,6 +135,22 @@ TEST_F(SinkTest, MergeUsesTheKeysIndexAndReplaceMayDropIt) {
   EXPECT_THAT(Run("SELECT id FROM t ORDER BY id"), ElementsAre("x", "y"));
 }
 
+TEST_F(SinkTest, KeysDifferByCaseWhateverTheColumnSays) {
+  SchemaPtr text = MakeSchema({MakeField("id", TypeId::kText), MakeField("v", TypeId::kText)});
+  Run("CREATE TABLE t(id TEXT COLLATE NOCASE, v TEXT COLLATE NOCASE)");
+  Run("INSERT INTO t VALUES('a', 'old'), ('b', 'old')");
+  ASSERT_EQ(KindOf(Load(Request(WriteStrategy::kMerge, "a", text), {{"A", "new"}, {"b", "new"}})), "ok");
+  EXPECT_THAT(Run("SELECT id || v FROM t ORDER BY id COLLATE BINARY"), ElementsAre("Anew", "aold", "bnew"));
+
+  Run("CREATE TABLE h(id TEXT COLLATE NOCASE, v TEXT COLLATE NOCASE, _nilus_valid_from TIMESTAMP, "
+      "_nilus_valid_to TIMESTAMP)");
+  Run("INSERT INTO h VALUES('a', 'x', '2020-01-01', NULL), ('b', 'x', '2020-01-01', NULL)");
+  auto request = Request(WriteStrategy::kScd2, "b", text, {"main", "h"});
+  ASSERT_EQ(KindOf(Load(request, {{"A", "y"}, {"b", "X"}})), "ok");  // another key, and a change by case only
+  EXPECT_THAT(Run("SELECT id || v FROM h WHERE _nilus_valid_to IS NULL ORDER BY id COLLATE BINARY"),
+              ElementsAre("Ay", "ax", "bX"));
+}
+
 TEST_F(SinkTest, ViewIsNoTarget) {
   Run("CREATE VIEW t AS SELECT 1 AS id, 'x' AS v");
   for (WriteStrategy strategy : kSqliteConnector.strategies) {

@@ -113,6 +113,11 @@ std::string OrderKeySql(std::string_view expression, const Type& type) {
   return KeyExpression(expression, type.id == TypeId::kDecimal ? MakeType(TypeId::kDecimal) : type);
 }
 
+// A column declared NOCASE or RTRIM would hide changes of its text.
+std::string EqualityKeySql(std::string_view expression, const Type&) {
+  return fmt::format("{} COLLATE BINARY", expression);
+}
+
 bool EqualIgnoringCase(std::string_view a, std::string_view b) {
   return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](unsigned char x, unsigned char y) {
     return std::tolower(x) == std::tolower(y);
@@ -193,12 +198,14 @@ const SqlDialect& Dialect() {
       .has_schemas = false,
       .distinct = "IS NOT",
       .keys_by_row_in = true,
+      .key_collation = " COLLATE BINARY",
       .index_keys = true,
       .table_name = TableNameSql,
       .rename_target = TableNameSql,
       .type_name = DeclarationOf,
       .literal = LiteralSql,
       .order_key = OrderKeySql,
+      .equality_key = EqualityKeySql,
   };
   return kDialect;
 }
