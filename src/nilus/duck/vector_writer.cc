@@ -9,9 +9,14 @@ namespace {
 
 template <typename To>
 void NarrowDecimals(const Column& column, int64_t from, int64_t count, void* out) {
-  const auto* values = column.values.as<Int128>() + from;
+  // Copied: Arrow promises 8 bytes of alignment, which is not enough to read an Int128 in place.
+  const uint8_t* values = column.values.data() + static_cast<size_t>(from) * sizeof(Int128);
   auto* narrow = static_cast<To*>(out);
-  for (int64_t i = 0; i < count; ++i) narrow[i] = static_cast<To>(values[i]);
+  for (int64_t i = 0; i < count; ++i) {
+    Int128 value = 0;
+    std::memcpy(&value, values + static_cast<size_t>(i) * sizeof(Int128), sizeof(Int128));
+    narrow[i] = static_cast<To>(value);
+  }
 }
 
 // DuckDB stores a decimal in the narrowest integer that holds its precision.
@@ -19,7 +24,8 @@ void FillDecimals(const Column& column, int64_t from, int64_t count, void* out) 
   if (column.type.precision <= 4) return NarrowDecimals<int16_t>(column, from, count, out);
   if (column.type.precision <= 9) return NarrowDecimals<int32_t>(column, from, count, out);
   if (column.type.precision <= 18) return NarrowDecimals<int64_t>(column, from, count, out);
-  std::memcpy(out, column.values.as<Int128>() + from, static_cast<size_t>(count) * sizeof(Int128));
+  std::memcpy(out, column.values.data() + static_cast<size_t>(from) * sizeof(Int128),
+              static_cast<size_t>(count) * sizeof(Int128));
 }
 
 void FillBytes(const Column& column, int64_t from, int64_t count, void* out) {

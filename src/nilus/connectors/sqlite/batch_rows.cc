@@ -1,6 +1,7 @@
 #include "nilus/connectors/sqlite/batch_rows.h"
 
 #include <cmath>
+#include <cstring>
 
 #include "nilus/connectors/sqlite/values.h"
 #include "nilus/data/scalar.h"
@@ -146,9 +147,12 @@ void BatchRows::Emit(sqlite3_context* context, int64_t row, int index) {
       const std::string_view bytes = column->BytesValue(row);
       return sqlite3_result_blob64(context, bytes.empty() ? "" : bytes.data(), bytes.size(), SQLITE_STATIC);
     }
-    case TypeId::kDecimal:
-      scratch_ = FormatDecimal(column->Value<Int128>(row), column->type.scale);
+    case TypeId::kDecimal: {
+      Int128 value = 0;  // copied: a batch from elsewhere may be aligned to 8 bytes only
+      std::memcpy(&value, column->values.data() + static_cast<size_t>(row) * sizeof(Int128), sizeof(Int128));
+      scratch_ = FormatDecimal(value, column->type.scale);
       return sqlite3_result_text64(context, scratch_.data(), scratch_.size(), SQLITE_TRANSIENT, SQLITE_UTF8);
+    }
     case TypeId::kDate:
     case TypeId::kTime:
     case TypeId::kTimestamp:
