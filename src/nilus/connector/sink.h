@@ -123,11 +123,11 @@ class Sink {
   virtual Result<std::optional<Schema>> Describe(const TableName& table) = 0;
   // The statements or files that a load would bring about before any row: for `nilus plan`.
   virtual Result<std::vector<std::string>> Explain(const WriteRequest& request) = 0;
-  // The first Open of a load takes the pipeline's lock (a second run waits briefly, then gets kConflict saying so).
+  // The first Open takes the pipeline's lock (a second run gets kConflict). Once per table and load, else kInternal.
   virtual Result<std::unique_ptr<Writer>> Open(const WriteRequest& request) = 0;
   // Makes all finished writers' rows and the position visible in one step, if the committed version is still
-  // expected_version (else kConflict). Idempotent: a load that is committed already is a success. kUnknownOutcome when
-  // no answer came. Without any writer it only moves the position (`nilus state set`; an empty position forgets it).
+  // expected_version (else kConflict; kInternal: an unfinished writer). Idempotent: again is a success. kUnknownOutcome
+  // when no answer came. Without any writer it only moves the position (`nilus state set`; an empty one forgets it).
   virtual Result<CommitResult> Commit(const CommitRequest& request) = 0;
   virtual Result<std::vector<CheckItem>> Check() = 0;
 };
