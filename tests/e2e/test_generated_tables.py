@@ -22,7 +22,7 @@ TYPES = {
     "jsonb": lambda c: f"'{{\"k\": {c.randrange(1000)}, \"l\": [true, null, \"x\"]}}'",
     "integer[]": lambda c: f"'{{{','.join(str(c.randrange(100)) for _ in range(c.randrange(4)))}}}'",
 }
-NAMES = ["id", "Name", "order", "camelCaseName", "with space", "ümlaut", 'quo"te', "semi;--", "1st", "a.b", "UPPER", "select", "x" * 63]
+NAMES = ["id", "Name", "order", "camelCaseName", "with space", "ümlaut", 'quo"te', "semi;--", "1st", "a.b", "UPPER", "select", "x" * 50]
 SINKS = ["postgres", "duckdb", "sqlite", "parquet"]
 
 
