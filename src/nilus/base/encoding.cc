@@ -119,6 +119,18 @@ std::string Sha256Hex(std::string_view bytes) {
   return HexEncode({reinterpret_cast<const char*>(digest), size});
 }
 
+std::string QuoteDoubled(std::string_view text, char quote) {
+  std::string quoted;
+  quoted.reserve(text.size() + 2);
+  quoted += quote;
+  for (char c : text) {
+    if (c == quote) quoted += quote;
+    quoted += c;
+  }
+  quoted += quote;
+  return quoted;
+}
+
 bool IsValidUtf8(std::string_view text) {
   const auto* p = reinterpret_cast<const unsigned char*>(text.data());
   const auto* end = p + text.size();

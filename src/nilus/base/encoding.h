@@ -21,6 +21,9 @@ Result<std::string> Base64Decode(std::string_view text);
 std::string HexEncode(std::string_view bytes);  // lower case
 std::string Sha256Hex(std::string_view bytes);  // lower hex, 64 characters
 
+// `text` between two `quote` characters, those inside it doubled: SQL's identifiers ("…") and text literals ('…').
+std::string QuoteDoubled(std::string_view text, char quote);
+
 // True when `text` is well-formed UTF-8 (RFC 3629: no surrogates, no overlong forms, at most U+10FFFF).
 bool IsValidUtf8(std::string_view text);
 

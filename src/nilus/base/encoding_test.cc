@@ -33,6 +33,12 @@ TEST(EncodingTest, Base64RefusesOtherText) {
   for (const char* text : {"Z", "Zm9v!", "Zg==Zg==", "Zm-v"}) EXPECT_FALSE(Base64Decode(text).has_value()) << text;
 }
 
+TEST(EncodingTest, QuotesInsideAreDoubled) {
+  EXPECT_EQ(QuoteDoubled("a\"b'c", '"'), "\"a\"\"b'c\"");
+  EXPECT_EQ(QuoteDoubled("a\"b'c", '\''), "'a\"b''c'");
+  EXPECT_EQ(QuoteDoubled("", '"'), "\"\"");
+}
+
 TEST(EncodingTest, Sha256OfAbc) {  // FIPS 180-4 example
   EXPECT_EQ(Sha256Hex("abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
 }

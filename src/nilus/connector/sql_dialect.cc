@@ -3,21 +3,6 @@
 #include "nilus/base/encoding.h"
 
 namespace nilus {
-namespace {
-
-std::string Quote(std::string_view text, char quote) {
-  std::string quoted;
-  quoted.reserve(text.size() + 2);
-  quoted += quote;
-  for (char c : text) {
-    if (c == quote) quoted += quote;
-    quoted += c;
-  }
-  quoted += quote;
-  return quoted;
-}
-
-}  // namespace
 
 Status CheckIdentifier(const SqlDialect& dialect, std::string_view what, std::string_view name) {
   if (name.empty()) return Fail(ErrorKind::kInvalidInput, "a {} has an empty name", what);
@@ -34,9 +19,9 @@ Status CheckIdentifier(const SqlDialect& dialect, std::string_view what, std::st
   return {};
 }
 
-std::string QuoteIdentifier(std::string_view name) { return Quote(name, '"'); }
+std::string QuoteIdentifier(std::string_view name) { return QuoteDoubled(name, '"'); }
 
-std::string QuoteText(std::string_view text) { return Quote(text, '\''); }
+std::string QuoteText(std::string_view text) { return QuoteDoubled(text, '\''); }
 
 std::string QuoteTable(const SqlDialect& dialect, const TableName& table) {
   if (dialect.table_name != nullptr) return dialect.table_name(table);
