@@ -44,7 +44,8 @@ TEST(ResultTest, ContextStandsBeforeTheMessage) {
 }
 
 TEST(RetryTest, StopsAtTheNumberOfAttempts) {
-  Retry retry({.max_attempts = 3, .first_delay = std::chrono::milliseconds(4), .max_delay = std::chrono::milliseconds(6)});
+  Retry retry(
+      {.max_attempts = 3, .first_delay = std::chrono::milliseconds(4), .max_delay = std::chrono::milliseconds(6)});
   auto first = retry.NextDelay();
   auto second = retry.NextDelay();
   ASSERT_TRUE(first && second);
@@ -57,7 +58,9 @@ TEST(RetryTest, StopsAtTheNumberOfAttempts) {
 }
 
 TEST(RetryTest, StopsAtTheTimeBudget) {
-  Retry retry({.max_attempts = 100, .first_delay = std::chrono::milliseconds(1000), .total_budget = std::chrono::milliseconds(100)});
+  Retry retry({.max_attempts = 100,
+               .first_delay = std::chrono::milliseconds(1000),
+               .total_budget = std::chrono::milliseconds(100)});
   EXPECT_FALSE(retry.NextDelay().has_value());
 }
 

@@ -21,7 +21,8 @@ class BoundedQueue {
   // Waits for room. False when the queue was closed or a stop was requested; the item is then dropped.
   bool Push(T item, int64_t bytes, const std::stop_token& stop) {
     std::unique_lock lock(mutex_);
-    if (!room_.wait(lock, stop, [&] { return closed_ || items_.empty() || bytes_ + bytes <= max_bytes_; })) return false;
+    if (!room_.wait(lock, stop, [&] { return closed_ || items_.empty() || bytes_ + bytes <= max_bytes_; }))
+      return false;
     if (closed_) return false;
     bytes_ += bytes;
     items_.emplace_back(std::move(item), bytes);

@@ -22,7 +22,8 @@ void LogLine(LogLevel level, std::string_view message);
 
 template <typename... Args>
 void LogDebug(fmt::format_string<Args...> format, Args&&... args) {
-  if (CurrentLogLevel() <= LogLevel::kDebug) LogLine(LogLevel::kDebug, fmt::format(format, std::forward<Args>(args)...));
+  if (CurrentLogLevel() <= LogLevel::kDebug)
+    LogLine(LogLevel::kDebug, fmt::format(format, std::forward<Args>(args)...));
 }
 template <typename... Args>
 void LogInfo(fmt::format_string<Args...> format, Args&&... args) {
@@ -30,11 +31,13 @@ void LogInfo(fmt::format_string<Args...> format, Args&&... args) {
 }
 template <typename... Args>
 void LogWarning(fmt::format_string<Args...> format, Args&&... args) {
-  if (CurrentLogLevel() <= LogLevel::kWarning) LogLine(LogLevel::kWarning, fmt::format(format, std::forward<Args>(args)...));
+  if (CurrentLogLevel() <= LogLevel::kWarning)
+    LogLine(LogLevel::kWarning, fmt::format(format, std::forward<Args>(args)...));
 }
 template <typename... Args>
 void LogError(fmt::format_string<Args...> format, Args&&... args) {
-  if (CurrentLogLevel() <= LogLevel::kError) LogLine(LogLevel::kError, fmt::format(format, std::forward<Args>(args)...));
+  if (CurrentLogLevel() <= LogLevel::kError)
+    LogLine(LogLevel::kError, fmt::format(format, std::forward<Args>(args)...));
 }
 
 }  // namespace nilus

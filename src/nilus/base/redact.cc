@@ -52,10 +52,23 @@ void RedactUriPasswords(std::string& text) {
   }
 }
 
-constexpr std::string_view kSecretKeys[] = {
-    "password", "passwd", "pwd", "token", "secret", "api_key", "apikey", "access_key", "private_key",
-    "sasl_password", "sslpassword", "x-amz-signature", "x-amz-security-token", "x-goog-signature", "sig", "credentials_base64",
-    "authorization"};
+constexpr std::string_view kSecretKeys[] = {"password",
+                                            "passwd",
+                                            "pwd",
+                                            "token",
+                                            "secret",
+                                            "api_key",
+                                            "apikey",
+                                            "access_key",
+                                            "private_key",
+                                            "sasl_password",
+                                            "sslpassword",
+                                            "x-amz-signature",
+                                            "x-amz-security-token",
+                                            "x-goog-signature",
+                                            "sig",
+                                            "credentials_base64",
+                                            "authorization"};
 
 bool IsWordCharacter(char c) { return std::isalnum(static_cast<unsigned char>(c)) || c == '_' || c == '-'; }
 
@@ -100,7 +113,8 @@ void RedactParameters(std::string& text) {
 void RegisterSecret(std::string_view value) {
   if (value.size() < kShortestSecret) return;
   // A file's secret ends in a line end that its users leave out.
-  if (size_t last = value.find_last_not_of(" \t\r\n"); last + 1 < value.size()) RegisterSecret(value.substr(0, last + 1));
+  if (size_t last = value.find_last_not_of(" \t\r\n"); last + 1 < value.size())
+    RegisterSecret(value.substr(0, last + 1));
   Registry& registry = TheRegistry();
   std::unique_lock lock(registry.mutex);
   for (std::string form : {std::string(value), PercentEncode(value), Base64Encode(value)}) {

@@ -6,17 +6,28 @@ namespace nilus {
 
 std::string_view ErrorKindName(ErrorKind kind) {
   switch (kind) {
-    case ErrorKind::kInvalidInput: return "invalid_input";
-    case ErrorKind::kAuth: return "auth";
-    case ErrorKind::kNotFound: return "not_found";
-    case ErrorKind::kUnsupported: return "unsupported";
-    case ErrorKind::kData: return "data";
-    case ErrorKind::kTransient: return "transient";
-    case ErrorKind::kConflict: return "conflict";
-    case ErrorKind::kUnknownOutcome: return "unknown_outcome";
-    case ErrorKind::kExhausted: return "exhausted";
-    case ErrorKind::kCancelled: return "cancelled";
-    case ErrorKind::kInternal: return "internal";
+    case ErrorKind::kInvalidInput:
+      return "invalid_input";
+    case ErrorKind::kAuth:
+      return "auth";
+    case ErrorKind::kNotFound:
+      return "not_found";
+    case ErrorKind::kUnsupported:
+      return "unsupported";
+    case ErrorKind::kData:
+      return "data";
+    case ErrorKind::kTransient:
+      return "transient";
+    case ErrorKind::kConflict:
+      return "conflict";
+    case ErrorKind::kUnknownOutcome:
+      return "unknown_outcome";
+    case ErrorKind::kExhausted:
+      return "exhausted";
+    case ErrorKind::kCancelled:
+      return "cancelled";
+    case ErrorKind::kInternal:
+      return "internal";
   }
   return "internal";
 }

@@ -12,17 +12,17 @@
 namespace nilus {
 
 enum class ErrorKind {
-  kInvalidInput,     // the manifest, address, option or SQL is wrong: a person edits it. Exit code 2 before a run starts.
-  kAuth,             // credentials or rights were refused: a person fixes them; never retried
-  kNotFound,         // a table, file, column or host name does not exist: a person fixes the name
-  kUnsupported,      // the system cannot do what was asked: a person chooses another way
-  kData,             // a value or row breaks the rules of the run: a person mends the data or the contract
-  kTransient,        // reset, timeout, deadlock, throttling: the engine retries under its budget
-  kConflict,         // somebody else committed first: the engine reads the committed state anew, then retries
-  kUnknownOutcome,   // a commit was sent and no answer came: the engine looks before it does anything else
-  kExhausted,        // disk, memory or another limit: a person frees or raises it
-  kCancelled,        // a stop was requested: unwind quietly
-  kInternal,         // our own bug: report it
+  kInvalidInput,  // the manifest, address, option or SQL is wrong: a person edits it. Exit code 2 before a run starts.
+  kAuth,          // credentials or rights were refused: a person fixes them; never retried
+  kNotFound,      // a table, file, column or host name does not exist: a person fixes the name
+  kUnsupported,   // the system cannot do what was asked: a person chooses another way
+  kData,          // a value or row breaks the rules of the run: a person mends the data or the contract
+  kTransient,     // reset, timeout, deadlock, throttling: the engine retries under its budget
+  kConflict,      // somebody else committed first: the engine reads the committed state anew, then retries
+  kUnknownOutcome,  // a commit was sent and no answer came: the engine looks before it does anything else
+  kExhausted,       // disk, memory or another limit: a person frees or raises it
+  kCancelled,       // a stop was requested: unwind quietly
+  kInternal,        // our own bug: report it
 };
 
 std::string_view ErrorKindName(ErrorKind kind);
@@ -65,15 +65,16 @@ template <typename... Args>
 #define NILUS_CONCAT(a, b) NILUS_CONCAT_INNER(a, b)
 
 // NILUS_TRY(expression): returns the error of a Status or Result to the caller; the value is dropped.
-#define NILUS_TRY(expression)                                              \
-  do {                                                                     \
-    auto nilus_try_result = (expression);                                  \
+#define NILUS_TRY(expression)                                                            \
+  do {                                                                                   \
+    auto nilus_try_result = (expression);                                                \
     if (!nilus_try_result) return ::nilus::Failure(std::move(nilus_try_result).error()); \
   } while (false)
 
 // NILUS_ASSIGN(auto x, expression): the value of a Result, or the error to the caller.
-#define NILUS_ASSIGN(declaration, expression) NILUS_ASSIGN_INNER(NILUS_CONCAT(nilus_result_, __LINE__), declaration, expression)
-#define NILUS_ASSIGN_INNER(temporary, declaration, expression)             \
-  auto temporary = (expression);                                           \
-  if (!temporary) return ::nilus::Failure(std::move(temporary).error());   \
+#define NILUS_ASSIGN(declaration, expression) \
+  NILUS_ASSIGN_INNER(NILUS_CONCAT(nilus_result_, __LINE__), declaration, expression)
+#define NILUS_ASSIGN_INNER(temporary, declaration, expression)           \
+  auto temporary = (expression);                                         \
+  if (!temporary) return ::nilus::Failure(std::move(temporary).error()); \
   declaration = *std::move(temporary)

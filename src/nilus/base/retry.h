@@ -12,10 +12,10 @@
 namespace nilus {
 
 struct RetryPolicy {
-  int max_attempts = 5;                               // the first one included
+  int max_attempts = 5;  // the first one included
   std::chrono::milliseconds first_delay{200};
   std::chrono::milliseconds max_delay{10'000};
-  std::chrono::milliseconds total_budget{120'000};    // waiting and working together
+  std::chrono::milliseconds total_budget{120'000};  // waiting and working together
 };
 
 // One operation's retries. Not thread-safe.

@@ -40,7 +40,8 @@ int ReportError(Context& context, const Error& error, bool has_run) {
     context.err.Write(Styled(context, Style::kBold, "fix:") + "   " + EscapeForTerminal(Redact(error.fix), true) +
                       "\n");
   }
-  bool is_input = error.kind == ErrorKind::kInvalidInput || error.kind == ErrorKind::kUnsupported;  // as nilus::ExitCode
+  bool is_input =
+      error.kind == ErrorKind::kInvalidInput || error.kind == ErrorKind::kUnsupported;  // as nilus::ExitCode
   return is_input && !has_run ? kWrongInput : kRunFailed;
 }
 

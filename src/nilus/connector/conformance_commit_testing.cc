@@ -20,7 +20,7 @@ CommitRequest CommitOf(const WriteRequest& request, int64_t expected_version, st
 
 }  // namespace
 
-#define NILUS_NEEDS_STATE()                                                                           \
+#define NILUS_NEEDS_STATE() \
   if (!quirks().commits_position_with_rows) GTEST_SKIP() << "the sink cannot store rows and position together"
 
 TEST_P(ConformanceTest, PositionIsCommittedWithTheRows) {

@@ -8,10 +8,29 @@ namespace nilus::conformance {
 int LinkNameTests() { return 0; }
 
 TEST_P(ConformanceTest, HostileColumnNames) {
-  std::vector<std::string> names = {"id", "select", "order", "group", "table", "user", "_", "x1", "line_item_amount_usd"};
+  std::vector<std::string> names = {
+      "id", "select", "order", "group", "table", "user", "_", "x1", "line_item_amount_usd"};
   if (quirks().any_characters_in_names) {
-    for (const char* name : {"'; DROP TABLE t; --", "\"", "a\"\"b", "with space", " leading", "dot.ted", "ümlaut", "漢字", "🚀",
-                             "$1", "%s", "{}", "new\nline", "back\\slash", "a,b", "(x)", "[y]", "`z`", "--", "/*"}) {
+    for (const char* name : {"'; DROP TABLE t; --",
+                             "\"",
+                             "a\"\"b",
+                             "with space",
+                             " leading",
+                             "dot.ted",
+                             "ümlaut",
+                             "漢字",
+                             "🚀",
+                             "$1",
+                             "%s",
+                             "{}",
+                             "new\nline",
+                             "back\\slash",
+                             "a,b",
+                             "(x)",
+                             "[y]",
+                             "`z`",
+                             "--",
+                             "/*"}) {
       names.emplace_back(name);
     }
   }
@@ -53,7 +72,8 @@ TEST_P(ConformanceTest, HostileTableNames) {
   for (size_t i = 0; i < names.size(); ++i) {
     SCOPED_TRACE(names[i]);
     for (WriteStrategy strategy : quirks().connector->strategies) {
-      WriteRequest request = Request(names[i], schema, strategy, fmt::format("load-{}-{}", i, WriteStrategyName(strategy)));
+      WriteRequest request =
+          Request(names[i], schema, strategy, fmt::format("load-{}-{}", i, WriteStrategyName(strategy)));
       request.incremental_key = "id";
       request.full_refresh = true;
       ASSERT_NILUS_OK(Load(request, {{fmt::format("{}", i), "x"}}));
@@ -115,8 +135,9 @@ TEST_P(ConformanceTest, SchemaGrowsInTheMiddleOfALoad) {
     const std::string name = fmt::format("grow_{}", load++);
     WriteRequest request = Request(name, narrow, strategy, name);
     request.incremental_key = "id";
-    ASSERT_NILUS_OK(Load(request, {MakeBatch(narrow, {{"1", "10"}}), MakeBatch(wide, {{"2", std::nullopt, "much"}}),
-                                   MakeBatch(narrow, {{"3", "30"}}), MakeBatch(reordered, {{"many", std::nullopt, "4"}})}));
+    ASSERT_NILUS_OK(
+        Load(request, {MakeBatch(narrow, {{"1", "10"}}), MakeBatch(wide, {{"2", std::nullopt, "much"}}),
+                       MakeBatch(narrow, {{"3", "30"}}), MakeBatch(reordered, {{"many", std::nullopt, "4"}})}));
     EXPECT_EQ(ReadTable(name).Sorted({"id", "amount", "amount__v_text"}),
               (std::vector<Row>{{"1", "10", std::nullopt},
                                 {"2", std::nullopt, "much"},

@@ -8,8 +8,9 @@ int LinkReadTests() { return 0; }
 namespace {
 
 SchemaPtr EventSchema() {
-  return MakeSchema({MakeField("id", TypeId::kInt64), MakeField("k", TypeId::kInt64), MakeField("t", TypeId::kTimestamp),
-                     MakeField("s", TypeId::kText), MakeField("d", MakeDecimal(12, 2)), MakeField("day", TypeId::kDate)});
+  return MakeSchema({MakeField("id", TypeId::kInt64), MakeField("k", TypeId::kInt64),
+                     MakeField("t", TypeId::kTimestamp), MakeField("s", TypeId::kText),
+                     MakeField("d", MakeDecimal(12, 2)), MakeField("day", TypeId::kDate)});
 }
 
 std::vector<Row> Events() {
@@ -75,7 +76,8 @@ TEST_P(ConformanceTest, UpperBoundIsTheHighestKey) {
     std::optional<Scalar> upper;
     ASSERT_NILUS_OK(Read(request, &upper));
     ASSERT_TRUE(upper);
-    auto order = CompareScalars(*upper, Scalar{schema->fields[static_cast<size_t>(*schema->Find(column))].type, highest});
+    auto order =
+        CompareScalars(*upper, Scalar{schema->fields[static_cast<size_t>(*schema->Find(column))].type, highest});
     ASSERT_NILUS_OK(order);
     EXPECT_TRUE(*order == std::strong_ordering::equal) << upper->text;
   }
@@ -157,7 +159,8 @@ TEST_P(ConformanceTest, DescribeAgreesWithTheRows) {
   for (const Field& field : expected->fields) {
     std::optional<int> index = (*described)->Find(field.name);
     ASSERT_TRUE(index) << field.name;
-    EXPECT_EQ((*described)->fields[static_cast<size_t>(*index)].type.ToString(), quirks().reads_as(field.type)->ToString());
+    EXPECT_EQ((*described)->fields[static_cast<size_t>(*index)].type.ToString(),
+              quirks().reads_as(field.type)->ToString());
   }
 }
 

@@ -8,7 +8,8 @@ int LinkStrategyTests() { return 0; }
 namespace {
 
 SchemaPtr OrderSchema() {
-  return MakeSchema({MakeField("id", TypeId::kInt64), MakeField("updated", TypeId::kTimestamp), MakeField("v", TypeId::kText)});
+  return MakeSchema(
+      {MakeField("id", TypeId::kInt64), MakeField("updated", TypeId::kTimestamp), MakeField("v", TypeId::kText)});
 }
 
 const std::vector<std::string> kOrder = {"id", "updated", "v"};
@@ -21,12 +22,13 @@ constexpr WallTime At(int seconds) { return WallTime{std::chrono::seconds{1'700'
 
 }  // namespace
 
-#define NILUS_NEEDS(strategy)                                                                    \
+#define NILUS_NEEDS(strategy) \
   if (!Supports(WriteStrategy::strategy)) GTEST_SKIP() << "the sink has no such strategy"
 
 TEST_P(ConformanceTest, ReplaceHoldsExactlyTheLastLoad) {
   NILUS_NEEDS(kReplace);
-  ASSERT_NILUS_OK(Load(Request("t", OrderSchema(), WriteStrategy::kReplace, "a"), {Order(1, 1, "one"), Order(2, 1, "two")}));
+  ASSERT_NILUS_OK(
+      Load(Request("t", OrderSchema(), WriteStrategy::kReplace, "a"), {Order(1, 1, "one"), Order(2, 1, "two")}));
   ASSERT_NILUS_OK(Load(Request("t", OrderSchema(), WriteStrategy::kReplace, "b"), {Order(3, 2, "three")}));
   EXPECT_EQ(ReadTable("t").Sorted(kOrder), (std::vector<Row>{Order(3, 2, "three")}));
   if (quirks().count_rows) {
@@ -53,26 +55,32 @@ TEST_P(ConformanceTest, ReplaceByNothingEmptiesTheTable) {
 TEST_P(ConformanceTest, AppendAddsRowsAndColumns) {
   NILUS_NEEDS(kAppend);
   ASSERT_NILUS_OK(Load(Request("t", OrderSchema(), WriteStrategy::kAppend, "a"), {Order(1, 1, "one")}));
-  auto result = Load(Request("t", OrderSchema(), WriteStrategy::kAppend, "b"), {Order(1, 1, "one"), Order(2, 1, "two")});
+  auto result =
+      Load(Request("t", OrderSchema(), WriteStrategy::kAppend, "b"), {Order(1, 1, "one"), Order(2, 1, "two")});
   ASSERT_NILUS_OK(result);
   EXPECT_EQ(result->rows_inserted, 2);
-  EXPECT_EQ(ReadTable("t").Sorted(kOrder), (std::vector<Row>{Order(1, 1, "one"), Order(1, 1, "one"), Order(2, 1, "two")}));
+  EXPECT_EQ(ReadTable("t").Sorted(kOrder),
+            (std::vector<Row>{Order(1, 1, "one"), Order(1, 1, "one"), Order(2, 1, "two")}));
   if (!quirks().adds_columns) return;
   SchemaPtr wide = MakeSchema({MakeField("extra", MakeDecimal(5, 2)), MakeField("id", TypeId::kInt64)});
   ASSERT_NILUS_OK(Load(Request("t", wide, WriteStrategy::kAppend, "c"), {{"1.25", "3"}}));
-  EXPECT_EQ(ReadTable("t").Sorted({"id", "v", "extra"}),
-            (std::vector<Row>{{"1", "one", std::nullopt}, {"1", "one", std::nullopt}, {"2", "two", std::nullopt},
-                              {"3", std::nullopt, "1.25"}}));
+  EXPECT_EQ(ReadTable("t").Sorted({"id", "v", "extra"}), (std::vector<Row>{{"1", "one", std::nullopt},
+                                                                           {"1", "one", std::nullopt},
+                                                                           {"2", "two", std::nullopt},
+                                                                           {"3", std::nullopt, "1.25"}}));
 }
 
 TEST_P(ConformanceTest, MergeUpdatesAndInserts) {
   NILUS_NEEDS(kMerge);
-  ASSERT_NILUS_OK(Load(Request("t", OrderSchema(), WriteStrategy::kMerge, "a"), {Order(1, 1, "one"), Order(2, 1, "two")}));
-  auto result = Load(Request("t", OrderSchema(), WriteStrategy::kMerge, "b"), {Order(2, 2, "TWO"), Order(3, 2, "three")});
+  ASSERT_NILUS_OK(
+      Load(Request("t", OrderSchema(), WriteStrategy::kMerge, "a"), {Order(1, 1, "one"), Order(2, 1, "two")}));
+  auto result =
+      Load(Request("t", OrderSchema(), WriteStrategy::kMerge, "b"), {Order(2, 2, "TWO"), Order(3, 2, "three")});
   ASSERT_NILUS_OK(result);
   EXPECT_EQ(result->rows_inserted, 1);
   EXPECT_EQ(result->rows_updated, 1);
-  EXPECT_EQ(ReadTable("t").Sorted(kOrder), (std::vector<Row>{Order(1, 1, "one"), Order(2, 2, "TWO"), Order(3, 2, "three")}));
+  EXPECT_EQ(ReadTable("t").Sorted(kOrder),
+            (std::vector<Row>{Order(1, 1, "one"), Order(2, 2, "TWO"), Order(3, 2, "three")}));
   if (quirks().count_rows) {
     EXPECT_EQ(quirks().count_rows(place(), {quirks().schema, "t"}), 3);
   }
@@ -83,10 +91,13 @@ TEST_P(ConformanceTest, MergeKeepsTheLastVersionOfAKey) {
   // By the incremental key; a later arrival wins a tie; a NULL loses.
   WriteRequest request = Request("t", OrderSchema(), WriteStrategy::kMerge, "a");
   std::vector<RecordBatch> batches = {
-      MakeBatch(request.schema, {Order(1, 5, "newest"), Order(1, 2, "old"), {"2", std::nullopt, "null"}, Order(3, 1, "first")}),
-      MakeBatch(request.schema, {Order(1, 3, "older"), Order(2, 1, "known"), Order(3, 1, "last"), {"2", std::nullopt, "null again"}})};
+      MakeBatch(request.schema,
+                {Order(1, 5, "newest"), Order(1, 2, "old"), {"2", std::nullopt, "null"}, Order(3, 1, "first")}),
+      MakeBatch(request.schema,
+                {Order(1, 3, "older"), Order(2, 1, "known"), Order(3, 1, "last"), {"2", std::nullopt, "null again"}})};
   ASSERT_NILUS_OK(Load(request, batches));
-  EXPECT_EQ(ReadTable("t").Sorted(kOrder), (std::vector<Row>{Order(1, 5, "newest"), Order(2, 1, "known"), Order(3, 1, "last")}));
+  EXPECT_EQ(ReadTable("t").Sorted(kOrder),
+            (std::vector<Row>{Order(1, 5, "newest"), Order(2, 1, "known"), Order(3, 1, "last")}));
   // Without one: by arrival.
   request = Request("u", OrderSchema(), WriteStrategy::kMerge, "b");
   request.incremental_key.clear();
@@ -102,23 +113,27 @@ TEST_P(ConformanceTest, MergeOrdersVersionsByValueNotByText) {
     Type type;
     std::string low, high;
   };
-  for (const Case& test : {Case{"int", MakeType(TypeId::kInt64), "9", "10"}, Case{"dec", MakeDecimal(20, 2), "9.50", "10.25"},
-                           Case{"neg", MakeDecimal(20, 2), "-10.25", "-9.50"}, Case{"dbl", MakeType(TypeId::kFloat64), "9.5", "1e+22"},
-                           Case{"ts", MakeType(TypeId::kTimestamp), "2024-01-01T00:00:00Z", "2024-01-01T00:00:00.500000Z"},
-                           Case{"txt", MakeType(TypeId::kText), "Z", "a"}, Case{"utf", MakeType(TypeId::kText), "z", "ä"}}) {
+  for (const Case& test :
+       {Case{"int", MakeType(TypeId::kInt64), "9", "10"}, Case{"dec", MakeDecimal(20, 2), "9.50", "10.25"},
+        Case{"neg", MakeDecimal(20, 2), "-10.25", "-9.50"}, Case{"dbl", MakeType(TypeId::kFloat64), "9.5", "1e+22"},
+        Case{"ts", MakeType(TypeId::kTimestamp), "2024-01-01T00:00:00Z", "2024-01-01T00:00:00.500000Z"},
+        Case{"txt", MakeType(TypeId::kText), "Z", "a"}, Case{"utf", MakeType(TypeId::kText), "z", "ä"}}) {
     SCOPED_TRACE(test.name);
     if (!quirks().reads_as(test.type)) continue;
-    SchemaPtr schema = MakeSchema({MakeField("id", TypeId::kInt64), MakeField("updated", test.type), MakeField("v", TypeId::kText)});
-    ASSERT_NILUS_OK(Load(Request(test.name, schema, WriteStrategy::kMerge, test.name),
-                         {{"1", test.low, "low"}, {"1", test.high, "high"}, {"2", test.high, "high"}, {"2", test.low, "low"}}));
+    SchemaPtr schema =
+        MakeSchema({MakeField("id", TypeId::kInt64), MakeField("updated", test.type), MakeField("v", TypeId::kText)});
+    ASSERT_NILUS_OK(
+        Load(Request(test.name, schema, WriteStrategy::kMerge, test.name),
+             {{"1", test.low, "low"}, {"1", test.high, "high"}, {"2", test.high, "high"}, {"2", test.low, "low"}}));
     EXPECT_EQ(ReadTable(test.name).Sorted({"id", "v"}), (std::vector<Row>{{"1", "high"}, {"2", "high"}}));
   }
 }
 
 TEST_P(ConformanceTest, MergeOnACompositeKeyOfManyTypes) {
   NILUS_NEEDS(kMerge);
-  std::vector<Field> fields = {MakeField("id", TypeId::kInt64), MakeField("k2", TypeId::kText), MakeField("k3", MakeDecimal(38, 4)),
-                               MakeField("k4", TypeId::kTimestamp), MakeField("k5", TypeId::kDate)};
+  std::vector<Field> fields = {MakeField("id", TypeId::kInt64), MakeField("k2", TypeId::kText),
+                               MakeField("k3", MakeDecimal(38, 4)), MakeField("k4", TypeId::kTimestamp),
+                               MakeField("k5", TypeId::kDate)};
   std::vector<std::string> names;
   for (int i = 0; i < 25; ++i) fields.push_back(MakeField(fmt::format("v{:02}", i), TypeId::kText));
   for (const Field& field : fields) names.push_back(field.name);
@@ -130,11 +145,13 @@ TEST_P(ConformanceTest, MergeOnACompositeKeyOfManyTypes) {
   };
   WriteRequest request = Request("t", schema, WriteStrategy::kMerge, "a");
   request.primary_key = {"id", "k2", "k3", "k4", "k5"};
-  ASSERT_NILUS_OK(Load(request, {row("1", "a", "0.1000", "x"), row("1", "A", "0.1000", "x"), row("1", "a", "0.2000", "x")}));
+  ASSERT_NILUS_OK(
+      Load(request, {row("1", "a", "0.1000", "x"), row("1", "A", "0.1000", "x"), row("1", "a", "0.2000", "x")}));
   request.load_id = "b";
   ASSERT_NILUS_OK(Load(request, {row("1", "a", "0.1000", "y"), row("2", "a", "0.1000", "y")}));
-  EXPECT_EQ(ReadTable("t").Sorted(names), (std::vector<Row>{row("1", "A", "0.1000", "x"), row("1", "a", "0.1000", "y"),
-                                                            row("1", "a", "0.2000", "x"), row("2", "a", "0.1000", "y")}));
+  EXPECT_EQ(ReadTable("t").Sorted(names),
+            (std::vector<Row>{row("1", "A", "0.1000", "x"), row("1", "a", "0.1000", "y"), row("1", "a", "0.2000", "x"),
+                              row("2", "a", "0.1000", "y")}));
 }
 
 TEST_P(ConformanceTest, NullInThePrimaryKeyIsRefusedAndChangesNothing) {
@@ -143,7 +160,8 @@ TEST_P(ConformanceTest, NullInThePrimaryKeyIsRefusedAndChangesNothing) {
     SCOPED_TRACE(WriteStrategyName(strategy));
     const std::string name = strategy == WriteStrategy::kMerge ? "merged" : "versions";
     ASSERT_NILUS_OK(Load(Request(name, OrderSchema(), strategy, name + "a"), {Order(1, 1, "one")}));
-    auto result = Load(Request(name, OrderSchema(), strategy, name + "b"), {Order(1, 2, "changed"), {std::nullopt, Day(2), "nobody"}});
+    auto result = Load(Request(name, OrderSchema(), strategy, name + "b"),
+                       {Order(1, 2, "changed"), {std::nullopt, Day(2), "nobody"}});
     EXPECT_EQ(KindOf(result), "data");
     if (!result) {
       EXPECT_NE(result.error().message.find("id"), std::string::npos) << result.error().message;
@@ -155,12 +173,16 @@ TEST_P(ConformanceTest, NullInThePrimaryKeyIsRefusedAndChangesNothing) {
 TEST_P(ConformanceTest, DeleteInsertRenewsItsIntervalOnly) {
   NILUS_NEEDS(kDeleteInsert);
   WriteRequest request = Request("t", OrderSchema(), WriteStrategy::kDeleteInsert, "a");
-  ASSERT_NILUS_OK(Load(request, {Order(1, 1, "a"), Order(2, 2, "a"), Order(3, 3, "a"), Order(4, 4, "a"), {"5", std::nullopt, "a"}}));
+  ASSERT_NILUS_OK(Load(
+      request, {Order(1, 1, "a"), Order(2, 2, "a"), Order(3, 3, "a"), Order(4, 4, "a"), {"5", std::nullopt, "a"}}));
   request.load_id = "b";
-  KeyRange interval{.column = "updated", .lower = Scalar{MakeType(TypeId::kTimestamp), Day(2)},
-                    .upper = Scalar{MakeType(TypeId::kTimestamp), Day(4)}, .upper_inclusive = false};
+  KeyRange interval{.column = "updated",
+                    .lower = Scalar{MakeType(TypeId::kTimestamp), Day(2)},
+                    .upper = Scalar{MakeType(TypeId::kTimestamp), Day(4)},
+                    .upper_inclusive = false};
   ASSERT_NILUS_OK(Load(request, {MakeBatch(request.schema, {Order(3, 3, "b"), Order(6, 2, "b")})}, interval));
-  std::vector<Row> expected = {Order(1, 1, "a"), Order(3, 3, "b"), Order(4, 4, "a"), {"5", std::nullopt, "a"}, Order(6, 2, "b")};
+  std::vector<Row> expected = {
+      Order(1, 1, "a"), Order(3, 3, "b"), Order(4, 4, "a"), {"5", std::nullopt, "a"}, Order(6, 2, "b")};
   EXPECT_EQ(ReadTable("t").Sorted(kOrder), expected);
   // Inclusive bound, and the same interval again: the same outcome.
   for (const char* load : {"c", "d"}) {
@@ -182,7 +204,8 @@ TEST_P(ConformanceTest, DeleteInsertComparesTextByBytesAndQuotesBounds) {
   WriteRequest request = Request("t", schema, WriteStrategy::kDeleteInsert, "a");
   ASSERT_NILUS_OK(Load(request, {{"1", "A"}, {"2", "Z"}, {"3", "a"}, {"4", "o'hara"}, {"5", "ä"}}));
   request.load_id = "b";
-  KeyRange interval{.column = "updated", .lower = Scalar{MakeType(TypeId::kText), "Z"},
+  KeyRange interval{.column = "updated",
+                    .lower = Scalar{MakeType(TypeId::kText), "Z"},
                     .upper = Scalar{MakeType(TypeId::kText), "o'hara"}};
   ASSERT_NILUS_OK(Load(request, {}, interval));
   EXPECT_EQ(ReadTable("t").Sorted({"id"}), (std::vector<Row>{{"1"}, {"5"}}));
@@ -203,12 +226,19 @@ TEST_P(ConformanceTest, Scd2KeepsVersions) {
   // 1 changes, 2 and 3 (NULLs and all) stay, 4 is new; of 4's versions in the load the last one counts.
   request.load_id = "b";
   request.load_time = At(10);
-  auto result = Load(request, {Order(1, 2, "ONE"), Order(2, 1, "two"), {"3", std::nullopt, std::nullopt}, Order(4, 2, "x"), Order(4, 3, "four")});
+  auto result = Load(request, {Order(1, 2, "ONE"),
+                               Order(2, 1, "two"),
+                               {"3", std::nullopt, std::nullopt},
+                               Order(4, 2, "x"),
+                               Order(4, 3, "four")});
   ASSERT_NILUS_OK(result);
   EXPECT_EQ(result->rows_inserted, 2);
   EXPECT_EQ(result->rows_updated, 1);
-  std::vector<Row> expected = {{"1", "ONE", time(10), std::nullopt}, {"1", "one", time(0), time(10)}, {"2", "two", time(0), std::nullopt},
-                               {"3", std::nullopt, time(0), std::nullopt}, {"4", "four", time(10), std::nullopt}};
+  std::vector<Row> expected = {{"1", "ONE", time(10), std::nullopt},
+                               {"1", "one", time(0), time(10)},
+                               {"2", "two", time(0), std::nullopt},
+                               {"3", std::nullopt, time(0), std::nullopt},
+                               {"4", "four", time(10), std::nullopt}};
   EXPECT_EQ(ReadTable("t").Sorted(columns), expected);
   // The same rows again add nothing.
   request.load_id = "c";
@@ -221,8 +251,9 @@ TEST_P(ConformanceTest, Scd2KeepsVersions) {
   request.load_id = "d";
   request.load_time = At(30);
   ASSERT_NILUS_OK(Load(request, {{"3", std::nullopt, "three"}, {"2", Day(1), std::nullopt}}));
-  expected = {{"1", "ONE", time(10), std::nullopt}, {"1", "one", time(0), time(10)}, {"2", std::nullopt, time(30), std::nullopt},
-              {"2", "two", time(0), time(30)}, {"3", std::nullopt, time(0), time(30)}, {"3", "three", time(30), std::nullopt},
+  expected = {{"1", "ONE", time(10), std::nullopt},        {"1", "one", time(0), time(10)},
+              {"2", std::nullopt, time(30), std::nullopt}, {"2", "two", time(0), time(30)},
+              {"3", std::nullopt, time(0), time(30)},      {"3", "three", time(30), std::nullopt},
               {"4", "four", time(10), std::nullopt}};
   EXPECT_EQ(ReadTable("t").Sorted(columns), expected);
 }
@@ -241,12 +272,14 @@ TEST_P(ConformanceTest, Scd2ClosesAbsentKeysOfACompleteLoad) {
   request.load_id = "c";  // it comes back
   request.load_time = At(20);
   ASSERT_NILUS_OK(Load(request, {Order(1, 1, "one"), Order(2, 1, "two")}));
-  EXPECT_EQ(ReadTable("t").Sorted(columns), (std::vector<Row>{{"1", std::nullopt}, {"2", std::nullopt}, {"2", "2023-11-14T22:13:30Z"}}));
+  EXPECT_EQ(ReadTable("t").Sorted(columns),
+            (std::vector<Row>{{"1", std::nullopt}, {"2", std::nullopt}, {"2", "2023-11-14T22:13:30Z"}}));
   request.load_id = "d";  // complete and empty: everything is gone
   request.load_time = At(30);
   ASSERT_NILUS_OK(Load(request, std::vector<RecordBatch>{}));
-  EXPECT_EQ(ReadTable("t").Sorted(columns),
-            (std::vector<Row>{{"1", "2023-11-14T22:13:50Z"}, {"2", "2023-11-14T22:13:30Z"}, {"2", "2023-11-14T22:13:50Z"}}));
+  EXPECT_EQ(
+      ReadTable("t").Sorted(columns),
+      (std::vector<Row>{{"1", "2023-11-14T22:13:50Z"}, {"2", "2023-11-14T22:13:30Z"}, {"2", "2023-11-14T22:13:50Z"}}));
 }
 
 TEST_P(ConformanceTest, FullRefreshForgetsTheTable) {

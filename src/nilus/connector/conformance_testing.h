@@ -10,7 +10,8 @@
 //     return quirks;
 //   });
 //
-// A sink without a source (or the other way round) sets only one address in its Place; tests that need both are skipped.
+// A sink without a source (or the other way round) sets only one address in its Place; tests that need both are
+// skipped.
 #pragma once
 
 #include <gmock/gmock.h>
@@ -38,7 +39,8 @@ struct Place {
 using Cell = std::optional<std::string>;
 using Row = std::vector<Cell>;
 
-// What was read: fields and rows in the order of arrival. Rows of batches without a late (variant) column read NULL there.
+// What was read: fields and rows in the order of arrival. Rows of batches without a late (variant) column read NULL
+// there.
 struct Table {
   Schema schema;
   std::vector<Row> rows;
@@ -62,18 +64,18 @@ struct Quirks {
 
   // The type as which a column of this type comes back (the default is the same type); nothing: it cannot be held.
   std::function<std::optional<Type>(const Type&)> reads_as;
-  // The canonical text as which a value comes back in its own column; nothing: NULL there, and the value is in a variant
-  // column. Default: the same. Name here what the system cannot hold (BC dates, NaN, …), with the reason.
+  // The canonical text as which a value comes back in its own column; nothing: NULL there, and the value is in a
+  // variant column. Default: the same. Name here what the system cannot hold (BC dates, NaN, …), with the reason.
   std::function<std::optional<std::string>(const Type&, const std::string&)> value_reads_as;
 
   bool commits_position_with_rows = true;  // Committed, WasCommitted and compare-and-set are what they promise
   bool one_load_at_a_time = true;          // Open of a second session fails (kConflict or kTransient) while one is open
   bool readers_see_old_rows_during_load = true;  // a source can be opened while a load is under way
-  bool adds_columns = true;                // append and merge into a table that lacks columns
-  bool keeps_empty_tables = true;          // a load of no rows leaves a table to describe
-  int max_columns = 1600;                  // that a test table may have
-  int max_name_bytes = 63;                 // of a column or table
-  bool any_characters_in_names = true;     // quotes, spaces, slashes, non-ASCII; false: only [A-Za-z0-9_]
+  bool adds_columns = true;                      // append and merge into a table that lacks columns
+  bool keeps_empty_tables = true;                // a load of no rows leaves a table to describe
+  int max_columns = 1600;                        // that a test table may have
+  int max_name_bytes = 63;                       // of a column or table
+  bool any_characters_in_names = true;           // quotes, spaces, slashes, non-ASCII; false: only [A-Za-z0-9_]
   int64_t big_value_bytes = 10 << 20;
 
   // Through a client that shares no code with the connector; optional.
@@ -106,14 +108,14 @@ class ConformanceTest : public testing::TestWithParam<QuirksFactory> {
   PipelineId Pipeline(std::string name = "conformance/p") const;
   // A request of load `load_id` for table `name` in the test schema, with sensible settings for the strategy:
   // primary key `id`, incremental key `updated` when the schema has such columns.
-  WriteRequest Request(const std::string& name, SchemaPtr schema, WriteStrategy strategy, std::string load_id = "load-1") const;
+  WriteRequest Request(const std::string& name, SchemaPtr schema, WriteStrategy strategy,
+                       std::string load_id = "load-1") const;
 
   // Opens, writes, finishes.
   static Status Stage(Sink* sink, const WriteRequest& request, const std::vector<RecordBatch>& batches);
   // A whole session: Committed, Stage, Commit with the version found.
   Result<CommitResult> Load(const WriteRequest& request, const std::vector<RecordBatch>& batches,
-                            std::optional<KeyRange> interval = std::nullopt,
-                            Position position = {R"({"cursor":"1"})"});
+                            std::optional<KeyRange> interval = std::nullopt, Position position = {R"({"cursor":"1"})"});
   Result<CommitResult> Load(const WriteRequest& request, const std::vector<Row>& rows);
 
   ReadRequest ReadOf(const std::string& table) const;
@@ -129,9 +131,9 @@ class ConformanceTest : public testing::TestWithParam<QuirksFactory> {
   Place place_;
 };
 
-#define ASSERT_NILUS_OK(expression)                                      \
-  do {                                                                   \
-    const auto& nilus_outcome = (expression);                            \
+#define ASSERT_NILUS_OK(expression)                                             \
+  do {                                                                          \
+    const auto& nilus_outcome = (expression);                                   \
     ASSERT_TRUE(nilus_outcome.has_value()) << nilus_outcome.error().ToString(); \
   } while (false)
 
@@ -146,13 +148,13 @@ int LinkConformanceTests();
 
 }  // namespace nilus::conformance
 
-#define NILUS_CONFORMANCE_SUITE(name, ...)                                                             \
-  namespace {                                                                                          \
+#define NILUS_CONFORMANCE_SUITE(name, ...)                                                                \
+  namespace {                                                                                             \
   [[maybe_unused]] const int kNilusConformanceTests##name = ::nilus::conformance::LinkConformanceTests(); \
-  ::nilus::conformance::Quirks MakeQuirks##name() { return (__VA_ARGS__)(); }                            \
-  }                                                                                                    \
-  namespace nilus::conformance {                                                                       \
-  INSTANTIATE_TEST_SUITE_P(name, ConformanceTest, testing::Values(&MakeQuirks##name),                    \
-                           [](const auto&) { return std::string(#name); });                            \
-  }                                                                                                    \
+  ::nilus::conformance::Quirks MakeQuirks##name() { return (__VA_ARGS__)(); }                             \
+  }                                                                                                       \
+  namespace nilus::conformance {                                                                          \
+  INSTANTIATE_TEST_SUITE_P(name, ConformanceTest, testing::Values(&MakeQuirks##name),                     \
+                           [](const auto&) { return std::string(#name); });                               \
+  }                                                                                                       \
   static_assert(true)

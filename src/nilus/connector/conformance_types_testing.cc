@@ -21,26 +21,38 @@ std::vector<TypeCase> TypeCases() {
       {"bool", MakeType(TypeId::kBool), {"true", "false"}},
       {"int16", MakeType(TypeId::kInt16), {"-32768", "-1", "0", "32767"}},
       {"int32", MakeType(TypeId::kInt32), {"-2147483648", "0", "2147483647"}},
-      {"int64", MakeType(TypeId::kInt64), {"-9223372036854775808", "-1", "0", "9007199254740993", "9223372036854775807"}},
-      {"float4", MakeType(TypeId::kFloat32), {"0", "-1.5", "3.4028235e+38", "1e-45", "0.1", "NaN", "Infinity", "-Infinity", "-0"}},
-      {"float8", MakeType(TypeId::kFloat64),
-       {"0", "0.1", "-1.7976931348623157e+308", "5e-324", "2.2250738585072014e-308", "1e+22", "123456789012345680", "NaN",
-        "Infinity", "-Infinity", "-0"}},
+      {"int64",
+       MakeType(TypeId::kInt64),
+       {"-9223372036854775808", "-1", "0", "9007199254740993", "9223372036854775807"}},
+      {"float4",
+       MakeType(TypeId::kFloat32),
+       {"0", "-1.5", "3.4028235e+38", "1e-45", "0.1", "NaN", "Infinity", "-Infinity", "-0"}},
+      {"float8",
+       MakeType(TypeId::kFloat64),
+       {"0", "0.1", "-1.7976931348623157e+308", "5e-324", "2.2250738585072014e-308", "1e+22", "123456789012345680",
+        "NaN", "Infinity", "-Infinity", "-0"}},
       {"decimal_small", MakeDecimal(9, 2), {"0.00", "-12.50", "9999999.99", "-9999999.99", "0.01"}},
       {"decimal_38", MakeDecimal(38, 0), {nines38, "-" + nines38, "0", "1"}},
       {"decimal_38_38", MakeDecimal(38, 38), {"0." + nines38, "-0." + nines38, "0." + std::string(37, '0') + "1"}},
       {"decimal_30_10", MakeDecimal(30, 10), {"12345678901234567890.0123456789", "-0.0000000001", "100.0000000000"}},
-      {"text", MakeType(TypeId::kText),
-       {"", " ", "NULL", "\\N", "null", "plain", "tab\tquote'double\"back\\slash", "line\nfeed\r\n", ",;|", "0123", "1e5",
-        "ümlaut – 漢字 🚀 \u200f", std::string(70'000, 'x')}},
+      {"text",
+       MakeType(TypeId::kText),
+       {"", " ", "NULL", "\\N", "null", "plain", "tab\tquote'double\"back\\slash", "line\nfeed\r\n", ",;|", "0123",
+        "1e5", "ümlaut – 漢字 🚀 \u200f", std::string(70'000, 'x')}},
       {"binary", MakeType(TypeId::kBinary), {"", "00", "ff00fe", "5c78", "deadbeef", std::string(4096, 'a')}},
       {"json", MakeType(TypeId::kJson), {"{}", "[]", "null", "\"text\"", R"({"a":[1,2.50,null],"ü":"'\""})", "1"}},
-      {"date", MakeType(TypeId::kDate), {"1970-01-01", "0001-01-01", "9999-12-31", "2024-02-29", "1969-12-31", "-0043-03-15"}},
-      {"time", MakeType(TypeId::kTime), {"00:00:00", "23:59:59.999999", "12:30:45.100000", "24:00:00", "00:00:00.000001"}},
-      {"timestamp", MakeType(TypeId::kTimestamp),
+      {"date",
+       MakeType(TypeId::kDate),
+       {"1970-01-01", "0001-01-01", "9999-12-31", "2024-02-29", "1969-12-31", "-0043-03-15"}},
+      {"time",
+       MakeType(TypeId::kTime),
+       {"00:00:00", "23:59:59.999999", "12:30:45.100000", "24:00:00", "00:00:00.000001"}},
+      {"timestamp",
+       MakeType(TypeId::kTimestamp),
        {"1970-01-01T00:00:00Z", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59.999999Z", "2024-03-31T01:30:00.500000Z",
         "1969-12-31T23:59:59.999999Z", "-0043-03-15T12:00:00Z"}},
-      {"timestamp_ntz", MakeType(TypeId::kTimestampNtz),
+      {"timestamp_ntz",
+       MakeType(TypeId::kTimestampNtz),
        {"1970-01-01T00:00:00", "0001-01-01T00:00:00", "9999-12-31T23:59:59.999999", "2024-03-31T02:30:00.000001",
         "-0043-03-15T12:00:00"}},
   };
@@ -72,8 +84,8 @@ TEST_P(ConformanceTest, EveryTypeKeepsItsEdgeValues) {
       Cell expected = row[1] ? quirks().value_reads_as(test.type, *row[1]) : std::nullopt;
       auto found = std::find_if(got.begin(), got.end(), [&](const Row& candidate) { return candidate[0] == row[0]; });
       ASSERT_NE(found, got.end());
-      EXPECT_TRUE((*found)[1] == expected) << "wrote " << Shortened(row[1].value_or("NULL")) << ", read "
-                                           << Shortened((*found)[1].value_or("NULL"));
+      EXPECT_TRUE((*found)[1] == expected)
+          << "wrote " << Shortened(row[1].value_or("NULL")) << ", read " << Shortened((*found)[1].value_or("NULL"));
     }
   }
 }
@@ -94,7 +106,8 @@ TEST_P(ConformanceTest, MergeFindsKeysOfEveryType) {
     }
     std::vector<Row> expected;
     for (const Row& row : first) {
-      const bool renewed = std::any_of(second.begin(), second.end(), [&](const Row& other) { return other[0] == row[0]; });
+      const bool renewed =
+          std::any_of(second.begin(), second.end(), [&](const Row& other) { return other[0] == row[0]; });
       expected.push_back({quirks().value_reads_as(test.type, *row[0]), renewed ? "second" : "first"});
     }
     std::sort(expected.begin(), expected.end());
@@ -145,7 +158,8 @@ TEST_P(ConformanceTest, AllTypesTogetherWithSparseNulls) {
   std::vector<Row> read_back = ReadTable("mixed").Sorted(names);
   ASSERT_EQ(read_back.size(), expected.size());
   for (size_t i = 0; i < expected.size(); ++i) {  // cell by cell: a difference names its column
-    for (size_t c = 0; c < names.size(); ++c) EXPECT_EQ(read_back[i][c], expected[i][c]) << names[c] << " of row " << *expected[i][0];
+    for (size_t c = 0; c < names.size(); ++c)
+      EXPECT_EQ(read_back[i][c], expected[i][c]) << names[c] << " of row " << *expected[i][0];
   }
   if (quirks().count_rows) {
     EXPECT_EQ(quirks().count_rows(place(), {quirks().schema, "mixed"}), 100);
@@ -155,7 +169,8 @@ TEST_P(ConformanceTest, AllTypesTogetherWithSparseNulls) {
 TEST_P(ConformanceTest, ColumnOfNothingButNulls) {
   SchemaPtr schema = MakeSchema({MakeField("id", TypeId::kInt64), MakeField("d", MakeDecimal(12, 2)),
                                  MakeField("t", TypeId::kText), MakeField("ts", TypeId::kTimestamp)});
-  std::vector<Row> rows = {{"1", std::nullopt, std::nullopt, std::nullopt}, {"2", std::nullopt, std::nullopt, std::nullopt}};
+  std::vector<Row> rows = {{"1", std::nullopt, std::nullopt, std::nullopt},
+                           {"2", std::nullopt, std::nullopt, std::nullopt}};
   ASSERT_NILUS_OK(Load(Request("nulls", schema, WriteStrategy::kReplace), rows));
   EXPECT_EQ(ReadTable("nulls").Sorted({"id", "d", "t", "ts"}), rows);
 }

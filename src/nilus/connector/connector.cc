@@ -6,11 +6,16 @@ namespace nilus {
 
 std::string_view WriteStrategyName(WriteStrategy strategy) {
   switch (strategy) {
-    case WriteStrategy::kReplace: return "replace";
-    case WriteStrategy::kAppend: return "append";
-    case WriteStrategy::kMerge: return "merge";
-    case WriteStrategy::kDeleteInsert: return "delete+insert";
-    case WriteStrategy::kScd2: return "scd2";
+    case WriteStrategy::kReplace:
+      return "replace";
+    case WriteStrategy::kAppend:
+      return "append";
+    case WriteStrategy::kMerge:
+      return "merge";
+    case WriteStrategy::kDeleteInsert:
+      return "delete+insert";
+    case WriteStrategy::kScd2:
+      return "scd2";
   }
   return "unknown";
 }
@@ -24,9 +29,10 @@ Result<const Connector*> ConnectorRegistry::Find(std::string_view scheme) const 
     }
   }
   std::string nearest = Nearest(scheme, known);
-  return FailWithFix(ErrorKind::kUnsupported,
-                     nearest.empty() ? "see `nilus connectors` for what there is" : fmt::format("did you mean `{}://`?", nearest),
-                     "no connector answers to addresses that begin with `{}://`", scheme);
+  return FailWithFix(
+      ErrorKind::kUnsupported,
+      nearest.empty() ? "see `nilus connectors` for what there is" : fmt::format("did you mean `{}://`?", nearest),
+      "no connector answers to addresses that begin with `{}://`", scheme);
 }
 
 }  // namespace nilus

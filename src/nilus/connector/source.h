@@ -25,57 +25,58 @@ enum class ReflectionLevel { kMinimal, kFull, kFullWithPrecision };
 
 // Rows whose `column` lies between the bounds; an absent bound is open. Text compares by bytes (COLLATE "C").
 struct KeyRange {
-  std::string column;            // the source's own name for it
-  std::optional<Scalar> lower;   // inclusive
+  std::string column;           // the source's own name for it
+  std::optional<Scalar> lower;  // inclusive
   std::optional<Scalar> upper;
   bool upper_inclusive = true;
-  bool with_nulls = true;        // rows whose key is NULL are read too (the engine decides what becomes of them)
+  bool with_nulls = true;  // rows whose key is NULL are read too (the engine decides what becomes of them)
 };
 
 struct ReadRequest {
   std::string table;                         // source_table as written: schema.table, view, glob, or "query:SELECT …"
   std::vector<std::string> exclude_columns;  // the source's own names; an unknown one is kInvalidInput
   std::optional<KeyRange> range;             // pushed down to the source
-  // At most so many rows in all; pushed down. With a range, those with the lowest keys, in order (ORDER BY column LIMIT n,
-  // NULLs last), so that a cursor may stop there: the engine checks the order, and does not move the cursor without it.
+  // At most so many rows in all; pushed down. With a range, those with the lowest keys, in order (ORDER BY column LIMIT
+  // n, NULLs last), so that a cursor may stop there: the engine checks the order, and does not move the cursor without
+  // it.
   std::optional<int64_t> limit;
   // Bound as :interval_start / :interval_end where a query names them; canonical timestamp texts.
   std::optional<std::string> interval_start;
   std::optional<std::string> interval_end;
-  Position from;                             // this source's part of what the sink has committed; empty: nothing yet
-  bool only_new = false;                     // append/merge without a key: file sources read only files not in `from`
+  Position from;          // this source's part of what the sink has committed; empty: nothing yet
+  bool only_new = false;  // append/merge without a key: file sources read only files not in `from`
   ReflectionLevel reflection = ReflectionLevel::kFull;
-  int parallelism = 1;                       // readers that will be open at once, at most
-  int64_t page_rows = 50'000;                // a batch ends at this many rows …
-  int64_t batch_bytes = 4 << 20;             // … or about this many bytes, whichever comes first; one row always fits
+  int parallelism = 1;            // readers that will be open at once, at most
+  int64_t page_rows = 50'000;     // a batch ends at this many rows …
+  int64_t batch_bytes = 4 << 20;  // … or about this many bytes, whichever comes first; one row always fits
 };
 
 // What is known of a table before reading it.
 struct TableDescription {
-  Schema schema;                             // empty when only the values will tell (semi-structured sources)
-  std::vector<std::string> primary_key;      // what the source itself enforces; empty: none
+  Schema schema;                         // empty when only the values will tell (semi-structured sources)
+  std::vector<std::string> primary_key;  // what the source itself enforces; empty: none
   std::optional<int64_t> estimated_rows;
   std::optional<int64_t> estimated_bytes;
 };
 
 // A piece of the work that one Reader reads. Opaque to the engine.
 struct Split {
-  std::string description;                   // for logs and progress: "public.orders ctid 0-4096"
-  std::string payload;                       // for the source itself
+  std::string description;  // for logs and progress: "public.orders ctid 0-4096"
+  std::string payload;      // for the source itself
 };
 
 struct ReadPlan {
   TableDescription table;
-  std::vector<Split> splits;                 // may be empty: nothing (new) to read
-  std::optional<Scalar> upper;               // highest key in the snapshot, when the request has a range; nothing: no rows
-  Position end;                              // the source's part of the position once every split is loaded
+  std::vector<Split> splits;    // may be empty: nothing (new) to read
+  std::optional<Scalar> upper;  // highest key in the snapshot, when the request has a range; nothing: no rows
+  Position end;                 // the source's part of the position once every split is loaded
 };
 
 // A batch on its way through the pipeline.
 struct Batch {
   RecordBatch rows;
-  std::string table;     // which table of the source, for sources of several (change streams); empty: the request's
-  Position position;     // where the source stands behind these rows; empty where splits have no positions of their own
+  std::string table;  // which table of the source, for sources of several (change streams); empty: the request's
+  Position position;  // where the source stands behind these rows; empty where splits have no positions of their own
 };
 
 // One split, one thread at a time. Destroying it ends its work and frees its connection.
@@ -89,9 +90,9 @@ class Reader {
 
 // One finding of `nilus check`.
 struct CheckItem {
-  std::string what;      // "connect", "read public.orders", …
+  std::string what;  // "connect", "read public.orders", …
   bool ok = true;
-  std::string detail;    // what was found, or the error and its fix
+  std::string detail;  // what was found, or the error and its fix
 };
 
 class Source {

@@ -13,8 +13,9 @@ Status CheckIdentifier(const SqlDialect& dialect, std::string_view what, std::st
     return Fail(ErrorKind::kInvalidInput, "a {} name is not UTF-8 (in hex: {})", what, HexEncode(name));
   }
   if (dialect.identifier_limit > 0 && name.size() > static_cast<size_t>(dialect.identifier_limit)) {
-    return FailWithFix(ErrorKind::kInvalidInput, "choose a shorter name", "{} name `{}` has {} bytes; {} takes at most {}",
-                       what, name, name.size(), dialect.name, dialect.identifier_limit);
+    return FailWithFix(ErrorKind::kInvalidInput, "choose a shorter name",
+                       "{} name `{}` has {} bytes; {} takes at most {}", what, name, name.size(), dialect.name,
+                       dialect.identifier_limit);
   }
   return {};
 }

@@ -16,17 +16,17 @@
 namespace nilus {
 
 struct SqlDialect {
-  std::string_view name;            // for messages: "PostgreSQL"
-  int identifier_limit = 0;         // longest identifier in bytes; 0: none
-  int column_limit = 0;             // columns of a table; 0: none
+  std::string_view name;                // for messages: "PostgreSQL"
+  int identifier_limit = 0;             // longest identifier in bytes; 0: none
+  int column_limit = 0;                 // columns of a table; 0: none
   bool case_insensitive_names = false;  // "A" and "a" are one column
 
-  bool has_schemas = true;          // CREATE SCHEMA IF NOT EXISTS is made for the target's and the state's schema
+  bool has_schemas = true;  // CREATE SCHEMA IF NOT EXISTS is made for the target's and the state's schema
 
   std::string_view distinct = "IS DISTINCT FROM";  // NULL-safe <>
 
-  // Staging of all strategies but replace (whose staging becomes the target): "CREATE TEMPORARY TABLE" makes tables that
-  // are named without a schema.
+  // Staging of all strategies but replace (whose staging becomes the target): "CREATE TEMPORARY TABLE" makes tables
+  // that are named without a schema.
   bool temporary_staging = true;
   std::string_view staging_suffix = "";  // behind the column list of a temporary table: " ON COMMIT DROP"
 

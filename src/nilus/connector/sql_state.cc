@@ -14,31 +14,37 @@ Result<StateSql> MakeStateSql(const SqlDialect& dialect, std::string_view state_
   const std::string timestamp = dialect.type_name(MakeType(TypeId::kTimestamp));
 
   if (dialect.has_schemas) sql.create.push_back("CREATE SCHEMA IF NOT EXISTS " + QuoteIdentifier(state_schema));
-  sql.create.push_back(fmt::format("CREATE TABLE IF NOT EXISTS {} (pipeline {} NOT NULL PRIMARY KEY, version {} NOT NULL, "
-                                   "load_id {} NOT NULL, position {} NOT NULL, committed_at {} NOT NULL)",
-                                   state, text, bigint, text, text, timestamp));
-  sql.create.push_back(fmt::format("CREATE TABLE IF NOT EXISTS {} (load_id {} NOT NULL PRIMARY KEY, pipeline {} NOT NULL, "
-                                   "version {} NOT NULL, committed_at {} NOT NULL)",
-                                   loads, text, text, bigint, timestamp));
+  sql.create.push_back(
+      fmt::format("CREATE TABLE IF NOT EXISTS {} (pipeline {} NOT NULL PRIMARY KEY, version {} NOT NULL, "
+                  "load_id {} NOT NULL, position {} NOT NULL, committed_at {} NOT NULL)",
+                  state, text, bigint, text, text, timestamp));
+  sql.create.push_back(
+      fmt::format("CREATE TABLE IF NOT EXISTS {} (load_id {} NOT NULL PRIMARY KEY, pipeline {} NOT NULL, "
+                  "version {} NOT NULL, committed_at {} NOT NULL)",
+                  loads, text, text, bigint, timestamp));
 
   sql.select_state = fmt::format("SELECT version, load_id, position FROM {} WHERE pipeline = $1", state);
   sql.select_load = fmt::format("SELECT version FROM {} WHERE pipeline = $1 AND load_id = $2", loads);
-  sql.insert_state = fmt::format("INSERT INTO {} (pipeline, version, load_id, position, committed_at) "
-                                 "VALUES ($1, $2, $3, $4, $5) ON CONFLICT (pipeline) DO NOTHING",
-                                 state);
-  sql.update_state = fmt::format("UPDATE {} SET version = $1, load_id = $2, position = $3, committed_at = $4 "
-                                 "WHERE pipeline = $5 AND version = $6",
-                                 state);
-  sql.insert_load = fmt::format("INSERT INTO {} (load_id, pipeline, version, committed_at) VALUES ($1, $2, $3, $4)", loads);
+  sql.insert_state = fmt::format(
+      "INSERT INTO {} (pipeline, version, load_id, position, committed_at) "
+      "VALUES ($1, $2, $3, $4, $5) ON CONFLICT (pipeline) DO NOTHING",
+      state);
+  sql.update_state = fmt::format(
+      "UPDATE {} SET version = $1, load_id = $2, position = $3, committed_at = $4 "
+      "WHERE pipeline = $5 AND version = $6",
+      state);
+  sql.insert_load =
+      fmt::format("INSERT INTO {} (load_id, pipeline, version, committed_at) VALUES ($1, $2, $3, $4)", loads);
   return sql;
 }
 
 Error StateConflict(const PipelineId& pipeline, int64_t expected_version, int64_t found_version) {
-  return Error{ErrorKind::kConflict,
-               fmt::format("another run of pipeline {} committed first: the destination is at version {}, this run began "
-                           "at {}; nothing of this run was kept",
-                           pipeline.value, found_version, expected_version),
-               "let one run at a time load this pipeline"};
+  return Error{
+      ErrorKind::kConflict,
+      fmt::format("another run of pipeline {} committed first: the destination is at version {}, this run began "
+                  "at {}; nothing of this run was kept",
+                  pipeline.value, found_version, expected_version),
+      "let one run at a time load this pipeline"};
 }
 
 }  // namespace nilus

@@ -26,9 +26,9 @@ struct StateSql {
   std::string select_state;         // $1 pipeline → version, load_id, position (no row: never committed)
   std::string select_load;          // $1 pipeline, $2 load_id → version (a row: this load was committed)
   // Compare-and-set of the version. 0 rows affected: another run committed in between (kConflict).
-  std::string insert_state;         // expected 0: $1 pipeline, $2 new version (1), $3 load_id, $4 position, $5 now
-  std::string update_state;         // else: $1 new version, $2 load_id, $3 position, $4 now, $5 pipeline, $6 expected
-  std::string insert_load;          // $1 load_id, $2 pipeline, $3 version, $4 now
+  std::string insert_state;  // expected 0: $1 pipeline, $2 new version (1), $3 load_id, $4 position, $5 now
+  std::string update_state;  // else: $1 new version, $2 load_id, $3 position, $4 now, $5 pipeline, $6 expected
+  std::string insert_load;   // $1 load_id, $2 pipeline, $3 version, $4 now
 };
 
 // `state_schema` as in PipelineId. kInvalidInput when it is no identifier.

@@ -1,10 +1,11 @@
 // SQL of the five write strategies, as pure text. A sink
 //   1. makes a LoadSql of the WriteRequest (which checks every name),
 //   2. creates the staging table and fills it (one transaction, one connection), adding columns as batches bring them,
-//   3. runs the key check, then PrepareTarget's and Apply's steps in order, then the state's (sql_state.h), then COMMIT.
+//   3. runs the key check, then PrepareTarget's and Apply's steps in order, then the state's (sql_state.h), then
+//   COMMIT.
 //
-// Staging has, where needs_sequence(), a first column `_nilus_seq` (bigint, 0, 1, 2, … in arrival order), then the load's
-// columns in order. Statements are set-based: no row loops, composite keys and NULLs compared safely.
+// Staging has, where needs_sequence(), a first column `_nilus_seq` (bigint, 0, 1, 2, … in arrival order), then the
+// load's columns in order. Statements are set-based: no row loops, composite keys and NULLs compared safely.
 #pragma once
 
 #include <optional>
@@ -24,7 +25,7 @@ inline constexpr std::string_view kValidToColumn = "_nilus_valid_to";
 
 // What the affected rows of a statement mean to CommitResult.
 enum class SqlEffect {
-  kNone,      // DDL
+  kNone,  // DDL
   kInserted,
   kDeleted,
   kUpdated,   // closed versions of scd2
@@ -54,9 +55,9 @@ class LoadSql {
   static Result<LoadSql> Make(const SqlDialect& dialect, const WriteRequest& request);
 
   const TableName& target() const { return target_; }
-  const std::string& target_sql() const { return target_sql_; }      // quoted and qualified
-  const std::string& staging_sql() const { return staging_sql_; }    // the same of the staging table
-  const Schema& columns() const { return columns_; }                 // the load's, without ours
+  const std::string& target_sql() const { return target_sql_; }    // quoted and qualified
+  const std::string& staging_sql() const { return staging_sql_; }  // the same of the staging table
+  const Schema& columns() const { return columns_; }               // the load's, without ours
   bool needs_sequence() const { return needs_sequence_; }
   // Staging takes the target's name at the end instead of being copied from (replace, unless the target must stay).
   bool staging_becomes_target() const { return strategy_ == WriteStrategy::kReplace; }
@@ -70,7 +71,8 @@ class LoadSql {
   // Schema (a replace's staging lives in the target's) and staging table.
   std::vector<std::string> CreateStaging() const;
 
-  // One row of as many counts as primary_key(): NULLs in each key column of staging. Nothing when the strategy has no key.
+  // One row of as many counts as primary_key(): NULLs in each key column of staging. Nothing when the strategy has no
+  // key.
   std::optional<std::string> NullKeyCheck() const;
   // The kData of a count that is not 0.
   Error NullKeyError(int key_index, int64_t nulls) const;
@@ -80,8 +82,8 @@ class LoadSql {
   // the existing table is dropped and made anew, or emptied where it cannot be dropped. Nothing to do for a replace
   // that swaps. Sinks that append straight into the target run these first, and no Apply.
   Result<std::vector<SqlStep>> PrepareTarget(const TargetState& state) const;
-  // The columns of the load (and scd2's) that a table with these columns lacks: what PrepareTarget does for a table that
-  // stays, once more after AddColumns for sinks that append straight into the target.
+  // The columns of the load (and scd2's) that a table with these columns lacks: what PrepareTarget does for a table
+  // that stays, once more after AddColumns for sinks that append straight into the target.
   Result<std::vector<SqlStep>> AddToTarget(const Schema& existing) const;
   // Staged rows into the target by the strategy, then the staging table goes. `interval` is CommitRequest's.
   Result<std::vector<SqlStep>> Apply(const TargetState& state, const std::optional<KeyRange>& interval) const;

@@ -13,29 +13,42 @@ namespace {
 
 std::string FormatOf(const Type& type) {
   switch (type.id) {
-    case TypeId::kBool: return "b";
-    case TypeId::kInt16: return "s";
-    case TypeId::kInt32: return "i";
-    case TypeId::kInt64: return "l";
-    case TypeId::kFloat32: return "f";
-    case TypeId::kFloat64: return "g";
-    case TypeId::kDecimal: return fmt::format("d:{},{}", type.precision, type.scale);
+    case TypeId::kBool:
+      return "b";
+    case TypeId::kInt16:
+      return "s";
+    case TypeId::kInt32:
+      return "i";
+    case TypeId::kInt64:
+      return "l";
+    case TypeId::kFloat32:
+      return "f";
+    case TypeId::kFloat64:
+      return "g";
+    case TypeId::kDecimal:
+      return fmt::format("d:{},{}", type.precision, type.scale);
     case TypeId::kText:
-    case TypeId::kJson: return "u";
-    case TypeId::kBinary: return "z";
-    case TypeId::kDate: return "tdD";
-    case TypeId::kTime: return "ttu";
-    case TypeId::kTimestamp: return "tsu:UTC";
-    case TypeId::kTimestampNtz: return "tsu:";
+    case TypeId::kJson:
+      return "u";
+    case TypeId::kBinary:
+      return "z";
+    case TypeId::kDate:
+      return "tdD";
+    case TypeId::kTime:
+      return "ttu";
+    case TypeId::kTimestamp:
+      return "tsu:UTC";
+    case TypeId::kTimestampNtz:
+      return "tsu:";
   }
   return "u";
 }
 
 bool ParseFormat(std::string_view format, Type* type) {
   static constexpr std::pair<std::string_view, TypeId> kFormats[] = {
-      {"b", TypeId::kBool},    {"s", TypeId::kInt16}, {"i", TypeId::kInt32},  {"l", TypeId::kInt64}, {"f", TypeId::kFloat32},
-      {"g", TypeId::kFloat64}, {"u", TypeId::kText},  {"z", TypeId::kBinary}, {"tdD", TypeId::kDate}, {"ttu", TypeId::kTime},
-      {"tsu:", TypeId::kTimestampNtz}};
+      {"b", TypeId::kBool},    {"s", TypeId::kInt16},   {"i", TypeId::kInt32},          {"l", TypeId::kInt64},
+      {"f", TypeId::kFloat32}, {"g", TypeId::kFloat64}, {"u", TypeId::kText},           {"z", TypeId::kBinary},
+      {"tdD", TypeId::kDate},  {"ttu", TypeId::kTime},  {"tsu:", TypeId::kTimestampNtz}};
   for (auto [text, id] : kFormats) {
     if (format == text) {
       *type = MakeType(id);
@@ -76,7 +89,8 @@ void ReleaseSchema(ArrowSchema* schema) {
   delete holder;
 }
 
-void FillSchema(std::string format, std::string name, bool nullable, std::vector<ArrowSchema> children, ArrowSchema* out) {
+void FillSchema(std::string format, std::string name, bool nullable, std::vector<ArrowSchema> children,
+                ArrowSchema* out) {
   auto* holder = new SchemaHolder{std::move(format), std::move(name), std::move(children), {}};
   for (ArrowSchema& child : holder->children) holder->child_pointers.push_back(&child);
   *out = ArrowSchema{.format = holder->format.c_str(),
@@ -206,14 +220,15 @@ Result<RecordBatch> ImportBatch(ArrowArray* array, SchemaPtr schema) {
   });
   array->release = nullptr;
   if (owner->n_children != schema->size()) {
-    return Fail(ErrorKind::kInternal, "an Arrow array of {} columns came for a schema of {}", owner->n_children, schema->size());
+    return Fail(ErrorKind::kInternal, "an Arrow array of {} columns came for a schema of {}", owner->n_children,
+                schema->size());
   }
   std::vector<Column> columns;
   columns.reserve(schema->fields.size());
   for (int i = 0; i < schema->size(); ++i) {
     const ArrowArray& child = *owner->children[i];
-    columns.push_back(ImportColumn(owner, child, schema->fields[static_cast<size_t>(i)].type, child.offset + owner->offset,
-                                   owner->length));
+    columns.push_back(ImportColumn(owner, child, schema->fields[static_cast<size_t>(i)].type,
+                                   child.offset + owner->offset, owner->length));
   }
   return RecordBatch(std::move(schema), std::move(columns), owner->length);
 }

@@ -15,7 +15,8 @@ void ExportBatch(const RecordBatch& batch, ArrowArray* out);
 // The schema of a struct type. kUnsupported names the column and its Arrow format when it is none of ours (import what
 // data/type.h lists; cast other types at their source).
 Result<Schema> ImportSchema(const ArrowSchema& schema);
-// Takes `array` over (moves it out, releases it when the last buffer is dropped). Its children match the schema's fields.
+// Takes `array` over (moves it out, releases it when the last buffer is dropped). Its children match the schema's
+// fields.
 Result<RecordBatch> ImportBatch(ArrowArray* array, SchemaPtr schema);
 
 }  // namespace nilus

@@ -14,25 +14,35 @@ SchemaPtr MakeSchema(std::vector<Field> fields) { return std::make_shared<Schema
 // All types at once; row r holds values made from r, every third value is NULL, shifted by the column.
 const std::vector<Type>& AllTypes() {
   static const std::vector<Type> types = {
-      MakeType(TypeId::kBool),    MakeType(TypeId::kInt16), MakeType(TypeId::kInt32),  MakeType(TypeId::kInt64),
-      MakeType(TypeId::kFloat32), MakeType(TypeId::kFloat64), MakeDecimal(38, 4),      MakeType(TypeId::kText),
-      MakeType(TypeId::kBinary),  MakeType(TypeId::kJson),  MakeType(TypeId::kDate),   MakeType(TypeId::kTime),
+      MakeType(TypeId::kBool),      MakeType(TypeId::kInt16),       MakeType(TypeId::kInt32), MakeType(TypeId::kInt64),
+      MakeType(TypeId::kFloat32),   MakeType(TypeId::kFloat64),     MakeDecimal(38, 4),       MakeType(TypeId::kText),
+      MakeType(TypeId::kBinary),    MakeType(TypeId::kJson),        MakeType(TypeId::kDate),  MakeType(TypeId::kTime),
       MakeType(TypeId::kTimestamp), MakeType(TypeId::kTimestampNtz)};
   return types;
 }
 
 std::string TextOf(const Type& type, int64_t row) {
   switch (type.id) {
-    case TypeId::kBool: return row % 2 == 0 ? "true" : "false";
-    case TypeId::kDecimal: return fmt::format("{}.2500", row);
-    case TypeId::kText: return std::string(static_cast<size_t>(row % 5), 'x') + std::to_string(row);
-    case TypeId::kBinary: return fmt::format("{:04x}", row);
-    case TypeId::kJson: return fmt::format("{{\"r\":{}}}", row);
-    case TypeId::kDate: return fmt::format("{:04}-01-01", row + 1);
-    case TypeId::kTime: return fmt::format("00:00:{:02}", row % 60);
-    case TypeId::kTimestamp: return fmt::format("{:04}-01-01T00:00:00Z", row + 1);
-    case TypeId::kTimestampNtz: return fmt::format("{:04}-01-01T00:00:00", row + 1);
-    default: return std::to_string(row);
+    case TypeId::kBool:
+      return row % 2 == 0 ? "true" : "false";
+    case TypeId::kDecimal:
+      return fmt::format("{}.2500", row);
+    case TypeId::kText:
+      return std::string(static_cast<size_t>(row % 5), 'x') + std::to_string(row);
+    case TypeId::kBinary:
+      return fmt::format("{:04x}", row);
+    case TypeId::kJson:
+      return fmt::format("{{\"r\":{}}}", row);
+    case TypeId::kDate:
+      return fmt::format("{:04}-01-01", row + 1);
+    case TypeId::kTime:
+      return fmt::format("00:00:{:02}", row % 60);
+    case TypeId::kTimestamp:
+      return fmt::format("{:04}-01-01T00:00:00Z", row + 1);
+    case TypeId::kTimestampNtz:
+      return fmt::format("{:04}-01-01T00:00:00", row + 1);
+    default:
+      return std::to_string(row);
   }
 }
 
@@ -155,12 +165,14 @@ RC_GTEST_PROP(RecordBatch, FilterKeepsWhatIsAskedFor, (const std::vector<bool>& 
     keep.push_back(wanted[row] ? 1 : 0);
     if (wanted[row]) kept.push_back(static_cast<int64_t>(row));
   }
-  ExpectRows(batch.Filter(keep), static_cast<int64_t>(kept.size()), [&](int64_t row) { return kept[static_cast<size_t>(row)]; });
+  ExpectRows(batch.Filter(keep), static_cast<int64_t>(kept.size()),
+             [&](int64_t row) { return kept[static_cast<size_t>(row)]; });
 }
 
 TEST(RecordBatch, SelectReordersWithoutCopying) {
   RecordBatch batch = EveryType(10);
-  RecordBatch selected = batch.Select(MakeSchema({{.name = "x", .type = AllTypes()[7]}, {.name = "y", .type = AllTypes()[3]}}), {7, 3});
+  RecordBatch selected =
+      batch.Select(MakeSchema({{.name = "x", .type = AllTypes()[7]}, {.name = "y", .type = AllTypes()[3]}}), {7, 3});
   EXPECT_EQ(selected.column(0).values.data(), batch.column(7).values.data());
   EXPECT_EQ(selected.column(1).values.data(), batch.column(3).values.data());
   EXPECT_EQ(selected.num_rows(), 10);
@@ -254,7 +266,8 @@ TEST(Types, ReadTheirOwnSpellingAndSynonyms) {
     EXPECT_EQ(*parsed, type);
   }
   EXPECT_EQ(*ParseType("DECIMAL(12, 2)"), MakeDecimal(12, 2));
-  for (std::string_view text : {"", "decimal(39,0)", "decimal(5,6)", "decimal(0,0)", "decimal(5", "bigint(3)", "blob(", "nope"}) {
+  for (std::string_view text :
+       {"", "decimal(39,0)", "decimal(5,6)", "decimal(0,0)", "decimal(5", "bigint(3)", "blob(", "nope"}) {
     EXPECT_FALSE(ParseType(text)) << text;
   }
 }

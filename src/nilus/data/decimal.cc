@@ -83,7 +83,7 @@ bool ParseDecimal(std::string_view text, int precision, int scale, Int128* unsca
   }
   int64_t last = count - 1;
   while (digit(last) == 0) --last;
-  int64_t top_power = whole_size - 1 - first + exponent + scale;     // of ten, in units of the scale
+  int64_t top_power = whole_size - 1 - first + exponent + scale;  // of ten, in units of the scale
   int64_t bottom_power = whole_size - 1 - last + exponent + scale;
   if (bottom_power < 0 || top_power >= precision) return false;
   Unsigned128 value = 0;

@@ -18,10 +18,18 @@ void CopyFixed(const Column& from, const std::vector<uint8_t>& keep, ColumnBuild
 Column FilterColumn(const Column& from, const std::vector<uint8_t>& keep) {
   ColumnBuilder to(from.type);
   switch (FixedWidth(from.type.id)) {
-    case 2: CopyFixed<int16_t>(from, keep, &to); break;
-    case 4: CopyFixed<int32_t>(from, keep, &to); break;
-    case 8: CopyFixed<int64_t>(from, keep, &to); break;
-    case 16: CopyFixed<Int128>(from, keep, &to); break;
+    case 2:
+      CopyFixed<int16_t>(from, keep, &to);
+      break;
+    case 4:
+      CopyFixed<int32_t>(from, keep, &to);
+      break;
+    case 8:
+      CopyFixed<int64_t>(from, keep, &to);
+      break;
+    case 16:
+      CopyFixed<Int128>(from, keep, &to);
+      break;
     default:
       for (int64_t row = 0; row < from.length; ++row) {
         if (!keep[static_cast<size_t>(row)]) continue;

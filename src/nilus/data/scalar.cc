@@ -64,7 +64,8 @@ bool ParseFloat(std::string_view text, T* value) {
 
 bool ParseBool(std::string_view text, bool* value) {
   std::string lower(TrimSpaces(text));
-  std::transform(lower.begin(), lower.end(), lower.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  std::transform(lower.begin(), lower.end(), lower.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   for (std::string_view word : {"true", "t", "1", "yes", "y", "on"}) {
     if (lower == word) return *value = true;
   }
@@ -113,20 +114,30 @@ bool AppendValue(std::string_view text, ColumnBuilder* column) {
       column->AppendBool(value);
       return true;
     }
-    case TypeId::kInt16: return AppendWith<int16_t>(text, column, ParseNarrow<int16_t>);
-    case TypeId::kInt32: return AppendWith<int32_t>(text, column, ParseNarrow<int32_t>);
-    case TypeId::kInt64: return AppendWith<int64_t>(text, column, ParseInteger64);
-    case TypeId::kFloat32: return AppendWith<float>(text, column, ParseFloat<float>);
-    case TypeId::kFloat64: return AppendWith<double>(text, column, ParseFloat<double>);
+    case TypeId::kInt16:
+      return AppendWith<int16_t>(text, column, ParseNarrow<int16_t>);
+    case TypeId::kInt32:
+      return AppendWith<int32_t>(text, column, ParseNarrow<int32_t>);
+    case TypeId::kInt64:
+      return AppendWith<int64_t>(text, column, ParseInteger64);
+    case TypeId::kFloat32:
+      return AppendWith<float>(text, column, ParseFloat<float>);
+    case TypeId::kFloat64:
+      return AppendWith<double>(text, column, ParseFloat<double>);
     case TypeId::kDecimal:
       return AppendWith<Int128>(text, column, [&](std::string_view digits, Int128* value) {
         return ParseDecimal(digits, type.precision, type.scale, value);
       });
     case TypeId::kText:
-    case TypeId::kJson: column->AppendBytes(text); return true;
-    case TypeId::kBinary: return AppendHex(text, column);
-    case TypeId::kDate: return AppendWith<int32_t>(text, column, ParseDate);
-    case TypeId::kTime: return AppendWith<int64_t>(text, column, ParseTime);
+    case TypeId::kJson:
+      column->AppendBytes(text);
+      return true;
+    case TypeId::kBinary:
+      return AppendHex(text, column);
+    case TypeId::kDate:
+      return AppendWith<int32_t>(text, column, ParseDate);
+    case TypeId::kTime:
+      return AppendWith<int64_t>(text, column, ParseTime);
     case TypeId::kTimestamp:
     case TypeId::kTimestampNtz:
       return AppendWith<int64_t>(text, column, [&](std::string_view iso, int64_t* value) {
@@ -140,9 +151,12 @@ bool AppendValue(std::string_view text, ColumnBuilder* column) {
 
 int64_t IntegerAt(const Column& column, int64_t row) {
   switch (FixedWidth(column.type.id)) {
-    case 2: return column.Value<int16_t>(row);
-    case 4: return column.Value<int32_t>(row);
-    default: return column.Value<int64_t>(row);
+    case 2:
+      return column.Value<int16_t>(row);
+    case 4:
+      return column.Value<int32_t>(row);
+    default:
+      return column.Value<int64_t>(row);
   }
 }
 
@@ -190,15 +204,27 @@ std::string Shortened(std::string_view text) {
 
 void AppendCellText(const Column& column, int64_t row, std::string* out) {
   switch (column.type.id) {
-    case TypeId::kBool: out->append(column.BoolValue(row) ? "true" : "false"); return;
+    case TypeId::kBool:
+      out->append(column.BoolValue(row) ? "true" : "false");
+      return;
     case TypeId::kInt16:
     case TypeId::kInt32:
-    case TypeId::kInt64: AppendInteger(IntegerAt(column, row), out); return;
-    case TypeId::kFloat32: AppendFloat(column.Value<float>(row), out); return;
-    case TypeId::kFloat64: AppendFloat(column.Value<double>(row), out); return;
-    case TypeId::kDecimal: out->append(FormatDecimal(column.Value<Int128>(row), column.type.scale)); return;
+    case TypeId::kInt64:
+      AppendInteger(IntegerAt(column, row), out);
+      return;
+    case TypeId::kFloat32:
+      AppendFloat(column.Value<float>(row), out);
+      return;
+    case TypeId::kFloat64:
+      AppendFloat(column.Value<double>(row), out);
+      return;
+    case TypeId::kDecimal:
+      out->append(FormatDecimal(column.Value<Int128>(row), column.type.scale));
+      return;
     case TypeId::kText:
-    case TypeId::kJson: out->append(column.BytesValue(row)); return;
+    case TypeId::kJson:
+      out->append(column.BytesValue(row));
+      return;
     case TypeId::kBinary:
       for (char c : column.BytesValue(row)) {
         auto byte = static_cast<unsigned char>(c);
@@ -206,10 +232,18 @@ void AppendCellText(const Column& column, int64_t row, std::string* out) {
         out->push_back(kHexDigits[byte & 15]);
       }
       return;
-    case TypeId::kDate: AppendDate(column.Value<int32_t>(row), out); return;
-    case TypeId::kTime: AppendTime(column.Value<int64_t>(row), out); return;
-    case TypeId::kTimestamp: AppendTimestamp(column.Value<int64_t>(row), true, out); return;
-    case TypeId::kTimestampNtz: AppendTimestamp(column.Value<int64_t>(row), false, out); return;
+    case TypeId::kDate:
+      AppendDate(column.Value<int32_t>(row), out);
+      return;
+    case TypeId::kTime:
+      AppendTime(column.Value<int64_t>(row), out);
+      return;
+    case TypeId::kTimestamp:
+      AppendTimestamp(column.Value<int64_t>(row), true, out);
+      return;
+    case TypeId::kTimestampNtz:
+      AppendTimestamp(column.Value<int64_t>(row), false, out);
+      return;
   }
 }
 
@@ -221,7 +255,8 @@ Scalar ScalarAt(const Column& column, int64_t row) {
 
 Status AppendParsed(std::string_view text, ColumnBuilder* column) {
   if (HasOffsets(column->type().id) && column->WouldOverflow(text.size())) {
-    return Fail(ErrorKind::kData, "a value of {} bytes does not fit into a batch, which holds 2 GiB a column", text.size());
+    return Fail(ErrorKind::kData, "a value of {} bytes does not fit into a batch, which holds 2 GiB a column",
+                text.size());
   }
   if (AppendValue(text, column)) return {};
   return Fail(ErrorKind::kData, "`{}` is no {}, or not exactly one", Shortened(text), column->type().ToString());
@@ -237,21 +272,25 @@ Result<std::strong_ordering> CompareScalars(const Scalar& a, const Scalar& b) {
 
 std::strong_ordering CompareCells(const Column& a, int64_t row_a, const Column& b, int64_t row_b) {
   switch (a.type.id) {
-    case TypeId::kBool: return a.BoolValue(row_a) <=> b.BoolValue(row_b);
+    case TypeId::kBool:
+      return a.BoolValue(row_a) <=> b.BoolValue(row_b);
     case TypeId::kInt16:
     case TypeId::kInt32:
     case TypeId::kInt64:
     case TypeId::kDate:
     case TypeId::kTime:
     case TypeId::kTimestamp:
-    case TypeId::kTimestampNtz: return IntegerAt(a, row_a) <=> IntegerAt(b, row_b);
+    case TypeId::kTimestampNtz:
+      return IntegerAt(a, row_a) <=> IntegerAt(b, row_b);
     case TypeId::kFloat32:
-    case TypeId::kFloat64: return CompareFloats(FloatAt(a, row_a), FloatAt(b, row_b));
+    case TypeId::kFloat64:
+      return CompareFloats(FloatAt(a, row_a), FloatAt(b, row_b));
     case TypeId::kDecimal:
       return CompareDecimals(a.Value<Int128>(row_a), a.type.scale, b.Value<Int128>(row_b), b.type.scale);
     case TypeId::kText:
     case TypeId::kBinary:
-    case TypeId::kJson: return a.BytesValue(row_a).compare(b.BytesValue(row_b)) <=> 0;
+    case TypeId::kJson:
+      return a.BytesValue(row_a).compare(b.BytesValue(row_b)) <=> 0;
   }
   return std::strong_ordering::equal;
 }

@@ -1,9 +1,9 @@
 // One value with its type, by its canonical text: cursors, interval bounds, keys shown to people. Not for hot paths.
 //
 // Canonical text: integers and decimals plain ("-12.50" with all digits of the scale), floats the shortest text that
-// reads back the same, bool true/false, date 2024-03-15, time 10:20:30.123456, timestamp_ntz 2024-03-15T10:20:30.123456,
-// timestamp the same with Z (fraction omitted when zero), years before 1 as -0043 (astronomical, ISO 8601), years past
-// 9999 with '+'; binary lower hex; text and json as they are.
+// reads back the same, bool true/false, date 2024-03-15, time 10:20:30.123456, timestamp_ntz
+// 2024-03-15T10:20:30.123456, timestamp the same with Z (fraction omitted when zero), years before 1 as -0043
+// (astronomical, ISO 8601), years past 9999 with '+'; binary lower hex; text and json as they are.
 #pragma once
 
 #include <compare>

@@ -69,14 +69,35 @@ TEST(Decimal, ReadsExponentsAndSpaces) {
   EXPECT_EQ(RoundTrip(MakeDecimal(10, 2), "5."), "5.00");
   EXPECT_EQ(RoundTrip(MakeDecimal(10, 2), "0e999999999999999999999"), "0.00");
   EXPECT_EQ(RoundTrip(MakeDecimal(10, 2), "-0.00"), "0.00");
-  EXPECT_EQ(RoundTrip(MakeDecimal(3, 2), "0000000000000000000000000000000000000000000009.990000000000000000000000000000000000000000"),
+  EXPECT_EQ(RoundTrip(MakeDecimal(3, 2),
+                      "0000000000000000000000000000000000000000000009.990000000000000000000000000000000000000000"),
             "9.99");
 }
 
 TEST(Decimal, RefusesWhatWouldLoseDigits) {
   Int128 value = 0;
-  for (std::string_view text : {"1.234", "1e-3", "100000000", "1e9", "", " ", ".", "-", "e5", "1e", "1e+", "1e+-2", "1e 2", "NaN", "inf",
-                                "1,5", "1_000", "0x10", "--1", "1 2", "1e99999999999999999999", "1e-99999999999999999999"}) {
+  for (std::string_view text : {"1.234",
+                                "1e-3",
+                                "100000000",
+                                "1e9",
+                                "",
+                                " ",
+                                ".",
+                                "-",
+                                "e5",
+                                "1e",
+                                "1e+",
+                                "1e+-2",
+                                "1e 2",
+                                "NaN",
+                                "inf",
+                                "1,5",
+                                "1_000",
+                                "0x10",
+                                "--1",
+                                "1 2",
+                                "1e99999999999999999999",
+                                "1e-99999999999999999999"}) {
     EXPECT_FALSE(ParseDecimal(text, 10, 2, &value)) << text;
   }
 }
@@ -114,9 +135,9 @@ TEST(Dates, KnowsItsEdges) {
 
 TEST(Dates, RefusesWhatIsNone) {
   int32_t days = 0;
-  for (std::string_view text : {"", "2023-02-29", "1900-02-29", "2024-13-01", "2024-00-01", "2024-01-00", "2024-04-31", "24-01-01",
-                                "2024-1-1", "2024-01-01x", "2024-01-01T00:00", "9999999-01-01", "+5881580-07-12", "0000-01-01 BC",
-                                "-0001-01-01 BC", "infinity", "12345678901-01-01"}) {
+  for (std::string_view text : {"", "2023-02-29", "1900-02-29", "2024-13-01", "2024-00-01", "2024-01-00", "2024-04-31",
+                                "24-01-01", "2024-1-1", "2024-01-01x", "2024-01-01T00:00", "9999999-01-01",
+                                "+5881580-07-12", "0000-01-01 BC", "-0001-01-01 BC", "infinity", "12345678901-01-01"}) {
     EXPECT_FALSE(ParseDate(text, &days)) << text;
   }
 }
@@ -150,8 +171,8 @@ TEST(Times, KnowTheirEdges) {
   EXPECT_EQ(RoundTrip(time, "23:59:60"), "24:00:00");
   EXPECT_EQ(RoundTrip(time, "10:20:30.1"), "10:20:30.100000");
   EXPECT_EQ(RoundTrip(time, "10:20:30.123456000"), "10:20:30.123456");
-  for (std::string_view text : {"", "24:00:00.000001", "24:01", "25:00", "10:60", "10:20:61", "1:2:3", "10:20:30.", "10:20:30.1234567",
-                                "10:20:30Z", "10"}) {
+  for (std::string_view text : {"", "24:00:00.000001", "24:01", "25:00", "10:60", "10:20:61", "1:2:3", "10:20:30.",
+                                "10:20:30.1234567", "10:20:30Z", "10"}) {
     EXPECT_EQ(RoundTrip(time, text).front(), '!') << text;
   }
 }
@@ -172,7 +193,8 @@ TEST(Timestamps, AreReadAsPeopleWriteThem) {
 }
 
 TEST(Timestamps, ReachTheEndsOfTheirRange) {
-  for (int64_t value : {std::numeric_limits<int64_t>::min(), std::numeric_limits<int64_t>::max(), int64_t{0}, int64_t{-1}}) {
+  for (int64_t value :
+       {std::numeric_limits<int64_t>::min(), std::numeric_limits<int64_t>::max(), int64_t{0}, int64_t{-1}}) {
     ExpectExact(MakeType(TypeId::kTimestamp), value);
     ExpectExact(MakeType(TypeId::kTimestampNtz), value);
   }

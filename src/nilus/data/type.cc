@@ -14,19 +14,42 @@ struct Spelling {
 
 // The first spelling of an id is the one that is written.
 constexpr Spelling kSpellings[] = {
-    {"bool", TypeId::kBool},           {"boolean", TypeId::kBool},
-    {"int16", TypeId::kInt16},         {"smallint", TypeId::kInt16},      {"int2", TypeId::kInt16},
-    {"int32", TypeId::kInt32},         {"int", TypeId::kInt32},           {"integer", TypeId::kInt32},
-    {"int4", TypeId::kInt32},          {"bigint", TypeId::kInt64},        {"int64", TypeId::kInt64},
-    {"long", TypeId::kInt64},          {"int8", TypeId::kInt64},          {"float4", TypeId::kFloat32},
-    {"real", TypeId::kFloat32},        {"float", TypeId::kFloat32},       {"double", TypeId::kFloat64},
-    {"float8", TypeId::kFloat64},      {"double precision", TypeId::kFloat64},
-    {"decimal", TypeId::kDecimal},     {"numeric", TypeId::kDecimal},     {"text", TypeId::kText},
-    {"string", TypeId::kText},         {"varchar", TypeId::kText},        {"binary", TypeId::kBinary},
-    {"bytes", TypeId::kBinary},        {"bytea", TypeId::kBinary},        {"blob", TypeId::kBinary},
-    {"json", TypeId::kJson},           {"jsonb", TypeId::kJson},          {"complex", TypeId::kJson},
-    {"date", TypeId::kDate},           {"time", TypeId::kTime},           {"timestamp", TypeId::kTimestamp},
-    {"timestamptz", TypeId::kTimestamp}, {"timestamp_tz", TypeId::kTimestamp},
+    {"bool", TypeId::kBool},
+    {"boolean", TypeId::kBool},
+    {"int16", TypeId::kInt16},
+    {"smallint", TypeId::kInt16},
+    {"int2", TypeId::kInt16},
+    {"int32", TypeId::kInt32},
+    {"int", TypeId::kInt32},
+    {"integer", TypeId::kInt32},
+    {"int4", TypeId::kInt32},
+    {"bigint", TypeId::kInt64},
+    {"int64", TypeId::kInt64},
+    {"long", TypeId::kInt64},
+    {"int8", TypeId::kInt64},
+    {"float4", TypeId::kFloat32},
+    {"real", TypeId::kFloat32},
+    {"float", TypeId::kFloat32},
+    {"double", TypeId::kFloat64},
+    {"float8", TypeId::kFloat64},
+    {"double precision", TypeId::kFloat64},
+    {"decimal", TypeId::kDecimal},
+    {"numeric", TypeId::kDecimal},
+    {"text", TypeId::kText},
+    {"string", TypeId::kText},
+    {"varchar", TypeId::kText},
+    {"binary", TypeId::kBinary},
+    {"bytes", TypeId::kBinary},
+    {"bytea", TypeId::kBinary},
+    {"blob", TypeId::kBinary},
+    {"json", TypeId::kJson},
+    {"jsonb", TypeId::kJson},
+    {"complex", TypeId::kJson},
+    {"date", TypeId::kDate},
+    {"time", TypeId::kTime},
+    {"timestamp", TypeId::kTimestamp},
+    {"timestamptz", TypeId::kTimestamp},
+    {"timestamp_tz", TypeId::kTimestamp},
     {"timestamp_ntz", TypeId::kTimestampNtz},
 };
 
@@ -85,9 +108,10 @@ Result<Type> ParseType(std::string_view text) {
     }
     return type;
   }
-  return FailWithFix(ErrorKind::kInvalidInput,
-                     "one of text, bigint, double, decimal(p,s), bool, timestamp, timestamp_ntz, date, time, binary, json",
-                     "unknown type `{}`", text);
+  return FailWithFix(
+      ErrorKind::kInvalidInput,
+      "one of text, bigint, double, decimal(p,s), bool, timestamp, timestamp_ntz, date, time, binary, json",
+      "unknown type `{}`", text);
 }
 
 }  // namespace nilus

@@ -51,20 +51,25 @@ constexpr bool HasOffsets(TypeId id) { return id == TypeId::kText || id == TypeI
 // Bytes of one value in the values buffer; 0 for types with offsets and for kBool (bits).
 constexpr int FixedWidth(TypeId id) {
   switch (id) {
-    case TypeId::kInt16: return 2;
+    case TypeId::kInt16:
+      return 2;
     case TypeId::kInt32:
     case TypeId::kFloat32:
-    case TypeId::kDate: return 4;
+    case TypeId::kDate:
+      return 4;
     case TypeId::kInt64:
     case TypeId::kFloat64:
     case TypeId::kTime:
     case TypeId::kTimestamp:
-    case TypeId::kTimestampNtz: return 8;
-    case TypeId::kDecimal: return 16;
+    case TypeId::kTimestampNtz:
+      return 8;
+    case TypeId::kDecimal:
+      return 16;
     case TypeId::kBool:
     case TypeId::kText:
     case TypeId::kBinary:
-    case TypeId::kJson: return 0;
+    case TypeId::kJson:
+      return 0;
   }
   return 0;
 }

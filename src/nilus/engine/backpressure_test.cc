@@ -23,7 +23,9 @@ class FloodSource : public Source {
     plan.splits = {Split{}, Split{}};
     return plan;
   }
-  Result<std::unique_ptr<Reader>> Open(const Split&) override { return std::unique_ptr<Reader>(std::make_unique<Flood>(this)); }
+  Result<std::unique_ptr<Reader>> Open(const Split&) override {
+    return std::unique_ptr<Reader>(std::make_unique<Flood>(this));
+  }
   Result<std::vector<CheckItem>> Check() override { return std::vector<CheckItem>(); }
 
   std::mutex mutex;
@@ -52,9 +54,11 @@ class FloodSource : public Source {
         source->alive -= kBatchBytes;
         source->changed.notify_all();
       });
-      Column column{.type = MakeType(TypeId::kInt64), .length = kBatchBytes / 8, .values = Buffer(owner, bytes, kBatchBytes)};
+      Column column{
+          .type = MakeType(TypeId::kInt64), .length = kBatchBytes / 8, .values = Buffer(owner, bytes, kBatchBytes)};
       auto schema = std::make_shared<Schema>(Description().schema);
-      return std::optional<Batch>(Batch{.rows = RecordBatch(schema, {column}, kBatchBytes / 8), .table = {}, .position = {}});
+      return std::optional<Batch>(
+          Batch{.rows = RecordBatch(schema, {column}, kBatchBytes / 8), .table = {}, .position = {}});
     }
 
    private:
@@ -71,11 +75,15 @@ class FloodSource : public Source {
 class SlowSink : public Sink {
  public:
   SlowSink(FloodSource** source, int64_t wait_for) : source_(source), wait_for_(wait_for) {}
-  Result<std::optional<CommittedState>> Committed(const PipelineId&) override { return std::optional<CommittedState>(); }
+  Result<std::optional<CommittedState>> Committed(const PipelineId&) override {
+    return std::optional<CommittedState>();
+  }
   Result<bool> WasCommitted(const PipelineId&, const std::string&) override { return false; }
   Result<std::optional<Schema>> Describe(const TableName&) override { return std::optional<Schema>(); }
   Result<std::vector<std::string>> Explain(const WriteRequest&) override { return std::vector<std::string>(); }
-  Result<std::unique_ptr<Writer>> Open(const WriteRequest&) override { return std::unique_ptr<Writer>(std::make_unique<Slow>(this)); }
+  Result<std::unique_ptr<Writer>> Open(const WriteRequest&) override {
+    return std::unique_ptr<Writer>(std::make_unique<Slow>(this));
+  }
   Result<CommitResult> Commit(const CommitRequest&) override { return CommitResult{.version = 1}; }
   Result<std::vector<CheckItem>> Check() override { return std::vector<CheckItem>(); }
 
@@ -86,7 +94,8 @@ class SlowSink : public Sink {
     Status Write(RecordBatch batch) override {
       FloodSource& source = **sink_->source_;
       std::unique_lock lock(source.mutex);
-      source.changed.wait(lock, [&] { return source.alive >= sink_->wait_for_ || source.made == FloodSource::kBatches; });
+      source.changed.wait(lock,
+                          [&] { return source.alive >= sink_->wait_for_ || source.made == FloodSource::kBatches; });
       lock.unlock();
       for (int i = 0; i < 200; ++i) std::this_thread::yield();  // room for a reader that would not wait
       rows_ += batch.num_rows();

@@ -66,7 +66,8 @@ Scan ScanText(std::string_view text) {
           return scan;
         }
         break;
-      default: break;
+      default:
+        break;
     }
   }
   return scan;
@@ -157,7 +158,8 @@ Result<RowSet> ParseRowSet(const Json& json, std::string_view where) {
   }
   NILUS_ASSIGN(std::string rows, TextMember(json, where, "rows"));
   auto count = static_cast<int64_t>(rows.size() / kHexDigits);
-  if (rows.size() % kHexDigits != 0 || count > kMaxBoundaryRows) return Refuse("`{}.rows` has {} digits", where, rows.size());
+  if (rows.size() % kHexDigits != 0 || count > kMaxBoundaryRows)
+    return Refuse("`{}.rows` has {} digits", where, rows.size());
   set.counts.reserve(static_cast<size_t>(count));
   for (size_t at = 0; at < rows.size(); at += kHexDigits) {
     std::optional<RowHash> hash = RowHashFromHex(std::string_view(rows).substr(at, kHexDigits));
@@ -205,7 +207,8 @@ Status CheckTexts(const Checkpoint& checkpoint) {
 
 int64_t RowSet::size() const {
   int64_t rows = 0;
-  for (const auto& [hash, count] : counts) rows = std::min(rows + count, kMaxRepeats);  // a hostile text's sum might overflow
+  for (const auto& [hash, count] : counts)
+    rows = std::min(rows + count, kMaxRepeats);  // a hostile text's sum might overflow
   return rows;
 }
 

@@ -3,15 +3,17 @@
 //   {"v":1,
 //    "table":"public.orders",
 //    "cursor":{"column":"updated_at","type":"timestamp","value":"2024-03-15T10:20:30Z","until":"2024-03-16T00:00:00Z"},
-//    "boundary":{"by":["id"],"columns":{"id":"l"},"rows":"<32 hex digits a row, one after another>","repeated":{"<32 hex digits>":3}},
-//    "nulls":{"by":[],"rows":"…"},
+//    "boundary":{"by":["id"],"columns":{"id":"l"},"rows":"<32 hex digits a row, one after another>","repeated":{"<32
+//    hex digits>":3}}, "nulls":{"by":[],"rows":"…"},
 //    "interval":{"key":"updated_at","start":"2024-03-15T00:00:00Z","end":"2024-03-16T00:00:00Z"},
 //    "source":{…}}
 //
-// table     the source_table that was read, as written; of a query only the word `query`. Absent in what older versions wrote.
-// cursor    the highest incremental key loaded (canonical text), by the source's name of its column. `until`: everything
+// table     the source_table that was read, as written; of a query only the word `query`. Absent in what older versions
+// wrote. cursor    the highest incremental key loaded (canonical text), by the source's name of its column. `until`:
+// everything
 //           below this exclusive bound was read too (an interval's end past the highest key).
-// boundary  the rows at that key which the destination has, each by 128 bits of a SHA-256 (key_column.h): of the columns
+// boundary  the rows at that key which the destination has, each by 128 bits of a SHA-256 (key_column.h): of the
+// columns
 //           in `by`, or of the whole row when `by` is empty. A row that occurs n > 1 times stands under `repeated`.
 //           `columns` names the columns that were hashed and their kinds (key_column.h, HashKind), variant columns left
 //           out: they go with the column they belong to. Absent in what older versions wrote.
@@ -43,15 +45,15 @@ inline constexpr size_t kMaxCheckpointBytes = size_t{128} << 20;
 
 // Rows as a multiset of hashes.
 struct RowSet {
-  std::vector<std::string> by;     // columns that were hashed; empty: all
+  std::vector<std::string> by;          // columns that were hashed; empty: all
   std::map<std::string, char> columns;  // those that were hashed, with their kinds (HashKind); empty: not known
   std::unordered_map<RowHash, int64_t, RowHashHasher> counts;
 
-  int64_t size() const;            // rows, repeated ones counted as often as they occur; at most 2^53
+  int64_t size() const;  // rows, repeated ones counted as often as they occur; at most 2^53
 };
 
 struct Cursor {
-  std::string column;              // the source's name
+  std::string column;  // the source's name
   Scalar value;
   std::optional<std::string> until;  // canonical text of the same type, exclusive
 };
@@ -65,7 +67,7 @@ struct LoadedInterval {
 };
 
 struct Checkpoint {
-  std::string table;               // empty: not known
+  std::string table;  // empty: not known
   std::optional<Cursor> cursor;
   std::optional<RowSet> boundary;
   std::optional<RowSet> nulls;

@@ -37,7 +37,9 @@ TEST(Checkpoint, RoundTripsEverything) {
   checkpoint.cursor = Cursor{.column = "updated \"at\" ü",
                              .value = Scalar{MakeType(TypeId::kTimestamp), "2024-03-15T10:20:30.123456Z"},
                              .until = "2024-03-16T00:00:00Z"};
-  checkpoint.boundary = RowSet{.by = {"id", "n"}, .columns = {{"id", 'l'}, {"n", 't'}}, .counts = {{HashOf(1), 1}, {HashOf(2), 3}, {HashOf(3), 1}}};
+  checkpoint.boundary = RowSet{.by = {"id", "n"},
+                               .columns = {{"id", 'l'}, {"n", 't'}},
+                               .counts = {{HashOf(1), 1}, {HashOf(2), 3}, {HashOf(3), 1}}};
   checkpoint.nulls = RowSet{.by = {}, .columns = {}, .counts = {{HashOf(9), 1}}};
   checkpoint.source.json = R"({"files": [1.50, "a,b}"], "n": 123456789012345678901234567890})";
   Position position = *ToPosition(checkpoint);
@@ -84,9 +86,12 @@ TEST(Checkpoint, RefusesWhatItDoesNotUnderstand) {
   EXPECT_THAT(MessageOf(R"({"v":1,"boundary":{"columns":{"a":"long"},"rows":""}})"), HasSubstr("no kind for `a`"));
   EXPECT_THAT(MessageOf(R"({"v":1,"boundary":{"columns":[],"rows":""}})"), HasSubstr("boundary.columns"));
   EXPECT_THAT(MessageOf(R"({"v":1,"boundary":{"rows":"0123456789abcdef0123456789abcdeg"}})"), HasSubstr("damaged"));
-  EXPECT_THAT(MessageOf(R"({"v":1,"boundary":{"rows":"","repeated":{"00000000000000000000000000000000":1}}})"), HasSubstr("damaged"));
-  EXPECT_THAT(MessageOf(R"({"v":1,"boundary":{"rows":"","repeated":{"00000000000000000000000000000000":18446744073709551615}}})"),
+  EXPECT_THAT(MessageOf(R"({"v":1,"boundary":{"rows":"","repeated":{"00000000000000000000000000000000":1}}})"),
               HasSubstr("damaged"));
+  EXPECT_THAT(
+      MessageOf(
+          R"({"v":1,"boundary":{"rows":"","repeated":{"00000000000000000000000000000000":18446744073709551615}}})"),
+      HasSubstr("damaged"));
   EXPECT_THAT(MessageOf(R"({"v":1,"source":5})"), HasSubstr("source"));
   EXPECT_THAT(MessageOf(R"({"v":1,"source":5,"s\u006furce":{}})"), HasSubstr("source"));
 }
@@ -103,14 +108,16 @@ TEST(Checkpoint, BytesThatAreNoTextAreRefusedNotReplaced) {
 TEST(Checkpoint, HostileCountsDoNotOverflow) {
   std::string repeated;
   for (int i = 0; i < 2000; ++i) repeated += fmt::format("{}\"{:032x}\":9007199254740992", i == 0 ? "" : ",", i);
-  Result<Checkpoint> checkpoint = ParseCheckpoint(Position{R"({"v":1,"boundary":{"rows":"","repeated":{)" + repeated + "}}}"});
+  Result<Checkpoint> checkpoint =
+      ParseCheckpoint(Position{R"({"v":1,"boundary":{"rows":"","repeated":{)" + repeated + "}}}"});
   ASSERT_TRUE(checkpoint) << checkpoint.error().message;
   EXPECT_EQ(checkpoint->boundary->size(), int64_t{1} << 53);
 }
 
 TEST(Checkpoint, LimitsDepthAndSize) {
   EXPECT_THAT(MessageOf(R"({"v":1,"source":)" + std::string(100000, '[')), HasSubstr("too deeply"));
-  EXPECT_THAT(MessageOf(R"({"v":1,"source":{"a":)" + std::string(40, '[') + std::string(40, ']') + "}}"), HasSubstr("too deeply"));
+  EXPECT_THAT(MessageOf(R"({"v":1,"source":{"a":)" + std::string(40, '[') + std::string(40, ']') + "}}"),
+              HasSubstr("too deeply"));
   EXPECT_THAT(MessageOf(std::string(kMaxCheckpointBytes + 1, ' ')), HasSubstr("bytes"));
 }
 
@@ -119,7 +126,8 @@ TEST(Checkpoint, BracesInTextsAreNoNesting) {
 }
 
 TEST(RowHasher, CountsWhatValuesSay) {
-  auto hash = [](const std::vector<std::pair<Field, std::optional<std::string>>>& cells, std::vector<std::string> by = {}) {
+  auto hash = [](const std::vector<std::pair<Field, std::optional<std::string>>>& cells,
+                 std::vector<std::string> by = {}) {
     Schema schema;
     std::vector<Column> columns;
     for (const auto& [field, text] : cells) {

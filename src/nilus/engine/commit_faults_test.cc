@@ -1,5 +1,5 @@
-// Every call of a run is cut, in every way, for every strategy: afterwards, when a plain run has followed, the destination
-// is what uninterrupted runs give. And the proof that this would notice: two seeded bugs are caught.
+// Every call of a run is cut, in every way, for every strategy: afterwards, when a plain run has followed, the
+// destination is what uninterrupted runs give. And the proof that this would notice: two seeded bugs are caught.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -85,7 +85,8 @@ std::vector<std::string> CutEverywhere(const Scenario& scenario, SeededBugs bugs
       int64_t calls = 0;
       std::string finding = RunCut(scenario, bugs, nth, fault, &calls);
       if (!finding.empty()) {
-        findings.push_back(fmt::format("{}, call {}, fault {}: {}", scenario.name, nth, static_cast<int>(fault), finding));
+        findings.push_back(
+            fmt::format("{}, call {}, fault {}: {}", scenario.name, nth, static_cast<int>(fault), finding));
       }
     }
   }
@@ -93,7 +94,8 @@ std::vector<std::string> CutEverywhere(const Scenario& scenario, SeededBugs bugs
 }
 
 TEST(CommitFaults, NothingIsLostOrDoubledWhereverARunIsCut) {
-  for (const Scenario& scenario : Scenarios()) EXPECT_THAT(CutEverywhere(scenario, {}), testing::IsEmpty()) << scenario.name;
+  for (const Scenario& scenario : Scenarios())
+    EXPECT_THAT(CutEverywhere(scenario, {}), testing::IsEmpty()) << scenario.name;
 }
 
 TEST(CommitFaults, PairsOfFaultsAreSurvivedToo) {  // the recovery is cut as well

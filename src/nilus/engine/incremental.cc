@@ -6,7 +6,8 @@
 namespace nilus {
 namespace {
 
-constexpr std::string_view kStartOver = "start over with full_refresh: true, or choose where to go on with `nilus state set`";
+constexpr std::string_view kStartOver =
+    "start over with full_refresh: true, or choose where to go on with `nilus state set`";
 
 bool SameKind(const Type& a, const Type& b) { return a.id == b.id && a.precision == b.precision && a.scale == b.scale; }
 
@@ -37,7 +38,8 @@ bool LoadsOnce(WriteStrategy strategy) {  // a row that is loaded again would be
 
 }  // namespace
 
-Result<std::unique_ptr<Incremental>> Incremental::Create(const BatchJob& job, Checkpoint committed, const Schema& schema) {
+Result<std::unique_ptr<Incremental>> Incremental::Create(const BatchJob& job, Checkpoint committed,
+                                                         const Schema& schema) {
   std::unique_ptr<Incremental> self(new Incremental(job));
   NILUS_TRY(self->Prepare(std::move(committed), schema));
   self->SetSourceLimit();
@@ -92,8 +94,8 @@ Status Incremental::Prepare(Checkpoint committed, const Schema& schema) {
     Result<Column> converted = ParseKey(cursor.value, *type);
     if (!converted) {
       return FailWithFix(ErrorKind::kInvalidInput, std::string(kStartOver),
-                         "the committed cursor `{}` of column `{}` is of type {}, but the column is now {}", cursor.value.text,
-                         key_, cursor.value.type.ToString(), type->ToString());
+                         "the committed cursor `{}` of column `{}` is of type {}, but the column is now {}",
+                         cursor.value.text, key_, cursor.value.type.ToString(), type->ToString());
     }
     cursor.value = ScalarAt(*converted, 0);
   }
@@ -101,12 +103,13 @@ Status Incremental::Prepare(Checkpoint committed, const Schema& schema) {
   range_.lower = cursor.value;
   const std::optional<RowSet>& boundary = committed_.boundary;
   if (job.strategy == WriteStrategy::kAppend && !boundary) {
-    return FailWithFix(ErrorKind::kInvalidInput, fmt::format("use incremental_strategy merge, or {}", kStartOver),
-                       "which rows at the cursor `{}` of column `{}` are loaded already is not known, so appending could double them",
-                       cursor.value.text, key_);
+    return FailWithFix(
+        ErrorKind::kInvalidInput, fmt::format("use incremental_strategy merge, or {}", kStartOver),
+        "which rows at the cursor `{}` of column `{}` are loaded already is not known, so appending could double them",
+        cursor.value.text, key_);
   }
-  if (boundary && (job.strategy == WriteStrategy::kAppend ||
-                   (job.strategy == WriteStrategy::kMerge && boundary->by.empty()))) {
+  if (boundary &&
+      (job.strategy == WriteStrategy::kAppend || (job.strategy == WriteStrategy::kMerge && boundary->by.empty()))) {
     drops_boundary_ = true;
     to_drop_ = *boundary;
     if (may_truncate_) record_by_ = boundary->by;  // to be joined with it
@@ -157,7 +160,8 @@ Result<RecordBatch> Incremental::Take(const RecordBatch& batch) {
   std::vector<uint8_t> in_range(static_cast<size_t>(batch.num_rows()), 1);
   if (int64_t row = FirstNan(keys, in_range); row >= 0) {
     return FailWithFix(ErrorKind::kData, "filter such rows at the source (query:SELECT …)",
-                       "incremental_key `{}` is NaN in a row of {}, which has no place in the order", key_, job_->source_table);
+                       "incremental_key `{}` is NaN in a row of {}, which has no place in the order", key_,
+                       job_->source_table);
   }
   if (bounds->lower) KeepAtOrAbove(keys, *bounds->lower, &in_range);
   if (bounds->upper) KeepBelow(keys, *bounds->upper, range_.upper ? range_.upper_inclusive : true, &in_range);
@@ -182,10 +186,11 @@ Status Incremental::TakeNulls(const RecordBatch& batch, const Column& keys, std:
   for (int64_t row = 0; row < keys.length; ++row) nulls[static_cast<size_t>(row)] = keys.IsNull(row) ? 1 : 0;
   switch (job_->null_keys) {
     case NullCursor::kError:
-      return FailWithFix(ErrorKind::kData,
-                         "set incremental_key_nulls to include (load each such row once) or exclude (leave them out), or choose a "
-                         "key that is always there",
-                         "incremental_key `{}` is NULL (or a value its type cannot hold) in a row of {}", key_, job_->source_table);
+      return FailWithFix(
+          ErrorKind::kData,
+          "set incremental_key_nulls to include (load each such row once) or exclude (leave them out), or choose a "
+          "key that is always there",
+          "incremental_key `{}` is NULL (or a value its type cannot hold) in a row of {}", key_, job_->source_table);
     case NullCursor::kExclude: {
       int64_t count = 0;
       for (size_t row = 0; row < nulls.size(); ++row) {
@@ -197,7 +202,8 @@ Status Incremental::TakeNulls(const RecordBatch& batch, const Column& keys, std:
       nulls_dropped_ += count;
       return {};
     }
-    case NullCursor::kInclude: return DropLoaded(batch, nulls, &nulls_to_drop_, keep);
+    case NullCursor::kInclude:
+      return DropLoaded(batch, nulls, &nulls_to_drop_, keep);
   }
   return {};
 }
@@ -212,10 +218,11 @@ Result<RowHasher> Incremental::HasherLike(const RowSet& set, const Schema& schem
   }
   auto refuse = [&](const std::string& change) {
     std::string fix = set.by.empty() ? "name a primary_key whose columns stay and " : "";
-    return FailWithFix(ErrorKind::kData, fmt::format("undo the change, or {}{}", fix, kStartOver),
-                       "column {}: which rows of {} at the cursor, `{}` = {}, are loaded already cannot be told any more, and "
-                       "they would be there twice",
-                       change, job_->source_table, key_, CursorBefore());
+    return FailWithFix(
+        ErrorKind::kData, fmt::format("undo the change, or {}{}", fix, kStartOver),
+        "column {}: which rows of {} at the cursor, `{}` = {}, are loaded already cannot be told any more, and "
+        "they would be there twice",
+        change, job_->source_table, key_, CursorBefore());
   };
   std::vector<std::string> names = set.by;
   for (const auto& [name, kind] : set.columns) {
@@ -223,12 +230,14 @@ Result<RowHasher> Incremental::HasherLike(const RowSet& set, const Schema& schem
     if (!at) return refuse(fmt::format("`{}` is gone (dropped, renamed, or in sql_exclude_columns)", name));
     const Type& type = schema.fields[static_cast<size_t>(*at)].type;
     if (!IsComparableKind(kind, HashKind(type))) {
-      return refuse(fmt::format("`{}` is now of type {}, which it was not when the cursor was committed", name, type.ToString()));
+      return refuse(
+          fmt::format("`{}` is now of type {}, which it was not when the cursor was committed", name, type.ToString()));
     }
     if (set.by.empty()) names.push_back(name);
   }
   for (const Field& field : schema.fields) {
-    if (set.by.empty() && !field.variant_of.empty() && set.columns.contains(field.variant_of)) names.push_back(field.name);
+    if (set.by.empty() && !field.variant_of.empty() && set.columns.contains(field.variant_of))
+      names.push_back(field.name);
   }
   return RowHasher::Create(schema, names);
 }
@@ -304,7 +313,8 @@ Status Incremental::Observe(const RecordBatch& batch, const Column& keys, const 
     overflow_ = false;
   }
   if (overflow_) return {};
-  // A run with a limit may stay at the cursor; its boundary is then joined with the committed one, and so is hashed alike.
+  // A run with a limit may stay at the cursor; its boundary is then joined with the committed one, and so is hashed
+  // alike.
   bool is_joined = may_truncate_ && drops_boundary_ && ScalarAt(*highest_, 0).text == committed_.cursor->value.text;
   NILUS_ASSIGN(RowHasher hasher, HasherFor(*batch.schema(), is_joined ? &*committed_.boundary : nullptr, &at_highest_));
   std::vector<uint8_t> equal = in_range;

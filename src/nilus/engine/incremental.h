@@ -58,7 +58,7 @@ class Incremental {
   std::string CursorBefore() const { return committed_.cursor ? committed_.cursor->value.text : std::string(); }
 
  private:
-  struct Bounds {                       // one-row columns of the key's type; nothing: open
+  struct Bounds {  // one-row columns of the key's type; nothing: open
     Type type;
     std::optional<Column> lower;
     std::optional<Column> upper;
@@ -66,12 +66,15 @@ class Incremental {
   explicit Incremental(const BatchJob& job) : job_(&job) {}
 
   Result<std::shared_ptr<const Bounds>> BoundsFor(const Type& type);
-  Status TakeNulls(const RecordBatch& batch, const Column& keys, std::vector<uint8_t>* in_range, std::vector<uint8_t>* keep);
-  // What rows are hashed by, to be found among (or added to) those of `set`. kData when its columns are not what they were.
+  Status TakeNulls(const RecordBatch& batch, const Column& keys, std::vector<uint8_t>* in_range,
+                   std::vector<uint8_t>* keep);
+  // What rows are hashed by, to be found among (or added to) those of `set`. kData when its columns are not what they
+  // were.
   Result<RowHasher> HasherLike(const RowSet& set, const Schema& schema) const;
   // What rows are hashed by that go into the new `set`, or a set that will be joined with `joined` (null: with none).
   Result<RowHasher> HasherFor(const Schema& schema, const RowSet* joined, RowSet* set) const;
-  Status DropLoaded(const RecordBatch& batch, const std::vector<uint8_t>& candidates, RowSet* loaded, std::vector<uint8_t>* keep);
+  Status DropLoaded(const RecordBatch& batch, const std::vector<uint8_t>& candidates, RowSet* loaded,
+                    std::vector<uint8_t>* keep);
   void Limit(const Column& keys, std::vector<uint8_t>* in_range, std::vector<uint8_t>* keep);
   Status Observe(const RecordBatch& batch, const Column& keys, const std::vector<uint8_t>& in_range);
   bool IsTruncated() const;
@@ -82,30 +85,30 @@ class Incremental {
   void SetSourceLimit();
 
   const BatchJob* job_;
-  std::string key_;                     // the source's name of the column
+  std::string key_;  // the source's name of the column
   Checkpoint committed_;
   KeyRange range_;
-  bool has_start_ = false;              // interval_start was given
-  bool may_truncate_ = false;           // row_limit or page_limit
+  bool has_start_ = false;     // interval_start was given
+  bool may_truncate_ = false;  // row_limit or page_limit
   std::optional<int64_t> source_limit_;
   std::optional<Scalar> snapshot_upper_;
   bool drops_boundary_ = false;
   std::vector<std::string> record_by_;  // what the new boundary is hashed by; empty: the whole row
 
-  mutable std::mutex mutex_;            // guards what follows
+  mutable std::mutex mutex_;  // guards what follows
   std::shared_ptr<const Bounds> bounds_;
-  RowSet to_drop_;                      // boundary rows not met yet
+  RowSet to_drop_;  // boundary rows not met yet
   RowSet nulls_to_drop_;
   RowSet new_nulls_;
-  std::optional<Column> highest_;       // one row; nothing: no key seen
+  std::optional<Column> highest_;  // one row; nothing: no key seen
   RowSet at_highest_;
-  bool overflow_ = false;               // more rows at the highest key than kMaxBoundaryRows
+  bool overflow_ = false;  // more rows at the highest key than kMaxBoundaryRows
   bool nulls_overflow_ = false;
-  std::optional<Column> last_key_;      // with a limit: of the last row in range
+  std::optional<Column> last_key_;  // with a limit: of the last row in range
   bool in_order_ = true;
   bool truncated_ = false;
   int64_t taken_ = 0;
-  int64_t seen_ = 0;                    // rows in range, dropped ones included
+  int64_t seen_ = 0;  // rows in range, dropped ones included
   int64_t boundary_dropped_ = 0;
   int64_t nulls_dropped_ = 0;
 };

@@ -26,30 +26,35 @@ Result<bool> Incremental::CanAdvance(std::vector<std::string>* warnings) const {
   // delete+insert would remove rows at the highest key that it does not put back, and both read the rows at the cursor
   // again: where those alone fill the limit, no run would come past them.
   if (IsTruncated() && (job_->strategy == WriteStrategy::kDeleteInsert || job_->strategy == WriteStrategy::kScd2)) {
-    return FailWithFix(ErrorKind::kUnsupported,
-                       "leave sql_limit and yield_limit out, and bound the run with interval_start and interval_end instead",
-                       "a limit cut off the rows of {}, and incremental_strategy {} needs all rows of what it reads",
-                       job_->source_table, WriteStrategyName(job_->strategy));
+    return FailWithFix(
+        ErrorKind::kUnsupported,
+        "leave sql_limit and yield_limit out, and bound the run with interval_start and interval_end instead",
+        "a limit cut off the rows of {}, and incremental_strategy {} needs all rows of what it reads",
+        job_->source_table, WriteStrategyName(job_->strategy));
   }
   if (IsTruncated() && !in_order_) {
     if (job_->strategy == WriteStrategy::kAppend) {
-      return FailWithFix(ErrorKind::kUnsupported, "leave sql_limit and yield_limit out, or use incremental_strategy merge",
-                         "rows of {} do not come in order of `{}`, so a limit would leave some out for ever or load some twice",
-                         job_->source_table, key_);
+      return FailWithFix(
+          ErrorKind::kUnsupported, "leave sql_limit and yield_limit out, or use incremental_strategy merge",
+          "rows of {} do not come in order of `{}`, so a limit would leave some out for ever or load some twice",
+          job_->source_table, key_);
     }
-    warnings->push_back(fmt::format("rows of {} do not come in order of `{}` and a limit cut them off: the cursor stays where it was",
-                                    job_->source_table, key_));
+    warnings->push_back(
+        fmt::format("rows of {} do not come in order of `{}` and a limit cut them off: the cursor stays where it was",
+                    job_->source_table, key_));
     return false;
   }
   if (!has_start_ || !committed_.cursor || job_->strategy == WriteStrategy::kReplace) return true;
   const Cursor& cursor = *committed_.cursor;
   Scalar start = *range_.lower;
   start.type = cursor.value.type;
-  bool joins = !IsBelow(cursor.value, start.text) || (cursor.until && !IsBelow(Scalar{start.type, *cursor.until}, start.text));
+  bool joins =
+      !IsBelow(cursor.value, start.text) || (cursor.until && !IsBelow(Scalar{start.type, *cursor.until}, start.text));
   if (!joins) {
-    warnings->push_back(fmt::format("interval_start {} lies behind the cursor {}: rows between them are not loaded, so the cursor "
-                                    "stays there",
-                                    start.text, cursor.value.text));
+    warnings->push_back(
+        fmt::format("interval_start {} lies behind the cursor {}: rows between them are not loaded, so the cursor "
+                    "stays there",
+                    start.text, cursor.value.text));
   }
   return joins;
 }
@@ -61,9 +66,10 @@ Status Incremental::SetNulls(Checkpoint* next) const {
   }
   if (nulls_overflow_) {
     if (job_->strategy != WriteStrategy::kAppend && job_->strategy != WriteStrategy::kDeleteInsert) return {};
-    return FailWithFix(ErrorKind::kData, "use incremental_strategy merge, or incremental_key_nulls: exclude",
-                       "more than {} rows of {} have no incremental_key `{}`: too many to remember which of them are loaded",
-                       kMaxBoundaryRows, job_->source_table, key_);
+    return FailWithFix(
+        ErrorKind::kData, "use incremental_strategy merge, or incremental_key_nulls: exclude",
+        "more than {} rows of {} have no incremental_key `{}`: too many to remember which of them are loaded",
+        kMaxBoundaryRows, job_->source_table, key_);
   }
   next->nulls = new_nulls_;
   next->nulls->by = record_by_;
@@ -81,9 +87,10 @@ Status Incremental::SetCursor(Checkpoint* next) const {
   next->cursor = Cursor{.column = key_, .value = ScalarAt(*highest_, 0), .until = std::nullopt};
   if (overflow_) {
     if (job_->strategy != WriteStrategy::kAppend) return {};  // the boundary is not known
-    return FailWithFix(ErrorKind::kData, "choose a finer incremental_key, or use incremental_strategy merge with a primary_key",
-                       "more than {} rows of {} have the highest `{}`, {}: too many to remember which of them are loaded",
-                       kMaxBoundaryRows, job_->source_table, key_, next->cursor->value.text);
+    return FailWithFix(
+        ErrorKind::kData, "choose a finer incremental_key, or use incremental_strategy merge with a primary_key",
+        "more than {} rows of {} have the highest `{}`, {}: too many to remember which of them are loaded",
+        kMaxBoundaryRows, job_->source_table, key_, next->cursor->value.text);
   }
   next->boundary = at_highest_;
   next->boundary->by = record_by_;
@@ -120,11 +127,12 @@ Result<Checkpoint> Incremental::Finish(Position source_end, std::vector<std::str
     bool upper_is_behind = snapshot_upper_ && IsBelow(*snapshot_upper_, committed_.cursor->value.text);
     bool nothing_there = !highest_;
     if (upper_is_behind || nothing_there) {
-      warnings->push_back(fmt::format(
-          "the source went backwards: {} has no row at or above the committed cursor {} = {}{}; the cursor stays. Rows that come "
-          "in below it will not be read (full_refresh: true reads everything anew)",
-          job_->source_table, key_, committed_.cursor->value.text,
-          snapshot_upper_ ? fmt::format(" (its highest is {})", snapshot_upper_->text) : ""));
+      warnings->push_back(
+          fmt::format("the source went backwards: {} has no row at or above the committed cursor {} = {}{}; the cursor "
+                      "stays. Rows that come "
+                      "in below it will not be read (full_refresh: true reads everything anew)",
+                      job_->source_table, key_, committed_.cursor->value.text,
+                      snapshot_upper_ ? fmt::format(" (its highest is {})", snapshot_upper_->text) : ""));
     }
   }
   return next;
@@ -132,8 +140,11 @@ Result<Checkpoint> Incremental::Finish(Position source_end, std::vector<std::str
 
 std::optional<KeyRange> Incremental::ReplacedInterval(const std::string& dest_column) const {
   std::lock_guard lock(mutex_);
-  KeyRange interval{.column = dest_column, .lower = range_.lower, .upper = range_.upper,
-                    .upper_inclusive = range_.upper_inclusive, .with_nulls = false};
+  KeyRange interval{.column = dest_column,
+                    .lower = range_.lower,
+                    .upper = range_.upper,
+                    .upper_inclusive = range_.upper_inclusive,
+                    .with_nulls = false};
   if (!interval.upper) {
     interval.upper_inclusive = true;
     if (snapshot_upper_) {

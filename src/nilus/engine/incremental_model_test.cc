@@ -1,10 +1,10 @@
 // Many runs against a source that changes between them, cut at random: the destination equals a model of what the
 // strategy promises. Equal boundary values are the rule here, not the exception.
+#include <fmt/ranges.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <random>
-#include <fmt/ranges.h>
 
 #include "nilus/engine/fakes_testing.h"
 
@@ -46,8 +46,9 @@ class Model {
         if (std::string wrong = Compare(); !wrong.empty()) return fmt::format("round {}: {}", round, wrong);
       }
       if (!report.is_success && report.error->message.find("cut off") == std::string::npos &&
-          report.error->message.find("reset") == std::string::npos && report.error->kind != ErrorKind::kUnknownOutcome &&
-          report.error->kind != ErrorKind::kConflict && report.error->kind != ErrorKind::kTransient) {
+          report.error->message.find("reset") == std::string::npos &&
+          report.error->kind != ErrorKind::kUnknownOutcome && report.error->kind != ErrorKind::kConflict &&
+          report.error->kind != ErrorKind::kTransient) {
         return fmt::format("round {}: {}", round, report.error->message);
       }
     }
@@ -61,8 +62,9 @@ class Model {
   bool Chance(uint64_t percent) { return Below(100) < percent; }
 
   void Cut() {
-    constexpr FakeFault kFaults[] = {FakeFault::kTransient,    FakeFault::kFatal,    FakeFault::kDead,           FakeFault::kUnknownApplied,
-                                     FakeFault::kUnknownLost, FakeFault::kConflict, FakeFault::kUnknownThenDead};
+    constexpr FakeFault kFaults[] = {FakeFault::kTransient,      FakeFault::kFatal,       FakeFault::kDead,
+                                     FakeFault::kUnknownApplied, FakeFault::kUnknownLost, FakeFault::kConflict,
+                                     FakeFault::kUnknownThenDead};
     world_.faults.Arm(static_cast<int64_t>(Below(24)), kFaults[Below(std::size(kFaults))]);
   }
 
@@ -86,7 +88,8 @@ class Model {
     bool has_no_key = job_.null_keys == NullCursor::kInclude && Chance(20);
     // Without a primary key whole rows repeat, too.
     std::string id = job_.primary_key.empty() && Chance(30) ? "0" : std::to_string(++next_id_);
-    rows.push_back({id, has_no_key ? std::nullopt : std::optional(std::to_string(clock_)), id == "0" ? "same" : Value()});
+    rows.push_back(
+        {id, has_no_key ? std::nullopt : std::optional(std::to_string(clock_)), id == "0" ? "same" : Value()});
     // Sources deliver rows in no order of theirs.
     std::swap(rows.back(), rows[Below(rows.size())]);
   }
@@ -94,7 +97,8 @@ class Model {
   std::string Value() { return std::to_string(Below(1000)); }
   std::string Highest() const {
     int highest = 0;
-    for (const FakeRow& row : world_.source.table.rows) highest = row[1] ? std::max(highest, std::stoi(*row[1])) : highest;
+    for (const FakeRow& row : world_.source.table.rows)
+      highest = row[1] ? std::max(highest, std::stoi(*row[1])) : highest;
     return std::to_string(highest);
   }
   std::string Compare() const {
@@ -133,7 +137,8 @@ TEST_P(IncrementalModel, DestinationFollowsTheSource) {
 
 INSTANTIATE_TEST_SUITE_P(Strategies, IncrementalModel,
                          testing::Values(Setting{WriteStrategy::kAppend, false}, Setting{WriteStrategy::kAppend, true},
-                                         Setting{WriteStrategy::kMerge, true}, Setting{WriteStrategy::kDeleteInsert, false},
+                                         Setting{WriteStrategy::kMerge, true},
+                                         Setting{WriteStrategy::kDeleteInsert, false},
                                          Setting{WriteStrategy::kReplace, false}));
 
 }  // namespace

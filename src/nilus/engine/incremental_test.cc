@@ -25,7 +25,9 @@ class IncrementalTest : public testing::Test {
   }
 
   void Insert(std::optional<int> id, std::optional<int> at, const std::string& value) {
-    auto text = [](std::optional<int> number) { return number ? std::optional(std::to_string(*number)) : std::nullopt; };
+    auto text = [](std::optional<int> number) {
+      return number ? std::optional(std::to_string(*number)) : std::nullopt;
+    };
     world_.source.table.rows.push_back({text(id), text(at), value});
   }
   RunReport Run() {
@@ -116,7 +118,8 @@ TEST_F(IncrementalTest, AColumnThatIsGoneOrOfAnotherKindIsRefusedWhereRowsWouldD
   ASSERT_FALSE(report.is_success);
   EXPECT_EQ(report.error->kind, ErrorKind::kData);
   EXPECT_THAT(report.error->message, HasSubstr("`V` is gone"));
-  EXPECT_THAT(report.error->fix, testing::AllOf(HasSubstr("primary_key"), HasSubstr("full_refresh"), HasSubstr("state set")));
+  EXPECT_THAT(report.error->fix,
+              testing::AllOf(HasSubstr("primary_key"), HasSubstr("full_refresh"), HasSubstr("state set")));
   world_.source.table = before;
   world_.source.table.schema.fields[2].type = MakeType(TypeId::kInt64);
   report = Run();
@@ -319,7 +322,8 @@ TEST_F(IncrementalTest, AnIntervalIsAppendedOnce) {
   EXPECT_THAT(plan->warnings, ElementsAre(HasSubstr("is loaded already")));
   RunOk();  // a scheduler that did not hear of the first one
   EXPECT_THAT(Values(), ElementsAre("12", "15"));
-  EXPECT_THAT(last_.warnings, ElementsAre(testing::AllOf(HasSubstr("from 10 to 20 of t is loaded already"), HasSubstr("state reset"))));
+  EXPECT_THAT(last_.warnings,
+              ElementsAre(testing::AllOf(HasSubstr("from 10 to 20 of t is loaded already"), HasSubstr("state reset"))));
   EXPECT_TRUE(last_.tables.empty());
   EXPECT_EQ(last_.cursor_after, "15");
   job_.interval_end = "16";
@@ -419,7 +423,8 @@ TEST_F(IncrementalTest, ACursorIsNotCarriedOverToAnotherTable) {
   ASSERT_FALSE(report.is_success);
   EXPECT_EQ(report.error->kind, ErrorKind::kInvalidInput);
   EXPECT_THAT(report.error->message, testing::AllOf(HasSubstr("`t`"), HasSubstr("`public.other`")));
-  EXPECT_THAT(report.error->fix, testing::AllOf(HasSubstr("another name"), HasSubstr("state reset"), HasSubstr("full_refresh")));
+  EXPECT_THAT(report.error->fix,
+              testing::AllOf(HasSubstr("another name"), HasSubstr("state reset"), HasSubstr("full_refresh")));
   EXPECT_EQ(ExitCode(report), 2);
   job_.full_refresh = true;
   RunOk();
@@ -440,7 +445,8 @@ TEST_F(IncrementalTest, APositionWithoutATableIsOfAnyTable) {
   world_.destination.states[job_.pipeline.value] = CommittedState{
       .version = 1,
       .load_id = "old",
-      .position = {R"({"v":1,"cursor":{"column":"UpdatedAt","type":"bigint","value":"5"},"boundary":{"by":[],"rows":""}})"}};
+      .position = {
+          R"({"v":1,"cursor":{"column":"UpdatedAt","type":"bigint","value":"5"},"boundary":{"by":[],"rows":""}})"}};
   RunOk();
   EXPECT_EQ(last_.cursor_before, "5");
   EXPECT_THAT(last_.position, HasSubstr(R"("table":"t")"));
@@ -513,13 +519,14 @@ TEST_F(IncrementalTest, KeysOfEveryOrderedTypeWork) {
     Type type;
     std::vector<std::string> keys;  // ascending
   };
-  for (const Case& c : {Case{MakeType(TypeId::kText), {"A", "B", "a", "é"}},
-                        Case{MakeDecimal(20, 2), {"-1.50", "0.00", "9.99", "10.00"}},
-                        Case{MakeType(TypeId::kDate), {"-0043-03-15", "1969-12-31", "2024-02-29", "+20000-01-01"}},
-                        Case{MakeType(TypeId::kTimestamp), {"1960-01-01T00:00:00Z", "2024-01-01T00:00:00Z", "2024-01-01T00:00:00.000001Z",
-                                                            "2025-01-01T00:00:00Z"}},
-                        Case{MakeType(TypeId::kFloat64), {"-Infinity", "-1.5", "0", "1e+300"}},
-                        Case{MakeType(TypeId::kInt16), {"-5", "0", "9", "10"}}}) {
+  for (const Case& c :
+       {Case{MakeType(TypeId::kText), {"A", "B", "a", "é"}},
+        Case{MakeDecimal(20, 2), {"-1.50", "0.00", "9.99", "10.00"}},
+        Case{MakeType(TypeId::kDate), {"-0043-03-15", "1969-12-31", "2024-02-29", "+20000-01-01"}},
+        Case{MakeType(TypeId::kTimestamp),
+             {"1960-01-01T00:00:00Z", "2024-01-01T00:00:00Z", "2024-01-01T00:00:00.000001Z", "2025-01-01T00:00:00Z"}},
+        Case{MakeType(TypeId::kFloat64), {"-Infinity", "-1.5", "0", "1e+300"}},
+        Case{MakeType(TypeId::kInt16), {"-5", "0", "9", "10"}}}) {
     FakeWorld world;
     world.source.table.schema = Schema{{Field{.name = "k", .type = c.type}}};
     BatchJob job = world.MakeJob();

@@ -15,27 +15,27 @@
 namespace nilus {
 
 struct BatchJob {
-  PipelineId pipeline;                       // value and normalized state schema
-  std::string name;                          // for people
+  PipelineId pipeline;  // value and normalized state schema
+  std::string name;     // for people
   std::string source_display;
   std::string sink_display;
   std::string source_table;
-  TableName table;                           // normalized
-  std::string table_warning;                 // dest_table changed by normalization; empty: it did not
+  TableName table;            // normalized
+  std::string table_warning;  // dest_table changed by normalization; empty: it did not
   WriteStrategy strategy = WriteStrategy::kReplace;
   bool full_refresh = false;
-  std::vector<std::string> primary_key;      // as written: source or normalized names
+  std::vector<std::string> primary_key;  // as written: source or normalized names
   std::string incremental_key;
-  std::string interval_start;                // canonical texts; empty: none
+  std::string interval_start;  // canonical texts; empty: none
   std::string interval_end;
   NullCursor null_keys = NullCursor::kError;
   ReflectionLevel reflection = ReflectionLevel::kFull;
   std::vector<std::string> exclude_columns;
-  std::optional<int64_t> row_limit;          // sql_limit
-  std::optional<int64_t> page_limit;         // yield_limit
+  std::optional<int64_t> row_limit;   // sql_limit
+  std::optional<int64_t> page_limit;  // yield_limit
   int64_t page_rows = 50'000;
-  int parallelism = 1;                       // readers at once, at most
-  bool keep_order = false;                   // splits are read one after another: their order means something
+  int parallelism = 1;      // readers at once, at most
+  bool keep_order = false;  // splits are read one after another: their order means something
   std::vector<PartitionField> partition_by;
   std::vector<std::string> cluster_by;
   int64_t file_rows = 100'000;
@@ -48,13 +48,14 @@ struct BatchJob {
   std::function<Result<std::unique_ptr<Sink>>(std::stop_token)> open_sink;
 };
 
-// kInvalidInput or kUnsupported for what the manifest asks and this engine, connector or strategy cannot do: masks, type
-// hints and contracts that are not there yet are refused, never ignored.
+// kInvalidInput or kUnsupported for what the manifest asks and this engine, connector or strategy cannot do: masks,
+// type hints and contracts that are not there yet are refused, never ignored.
 Result<BatchJob> MakeBatchJob(const Pipeline& pipeline, const ConnectorRegistry& registry, const RunOptions& options);
 
 // The source's column that the manifest means by `name`: as written, or by its name at the destination. kNotFound names
 // `option`, the table and the nearest column.
-Result<const Field*> FindSourceField(const Schema& schema, const BatchJob& job, std::string_view name, std::string_view option);
+Result<const Field*> FindSourceField(const Schema& schema, const BatchJob& job, std::string_view name,
+                                     std::string_view option);
 
 // What a checkpoint knows the job's source_table by: as written; of a query only the word `query`.
 std::string TableInCheckpoint(const BatchJob& job);

@@ -12,8 +12,12 @@ constexpr std::string_view kSchemes[] = {"fake"};
 constexpr WriteStrategy kStrategies[] = {WriteStrategy::kReplace, WriteStrategy::kAppend, WriteStrategy::kMerge,
                                          WriteStrategy::kDeleteInsert};
 
-Result<std::unique_ptr<Source>> NoSource(const Address&, const OpenContext&) { return Fail(ErrorKind::kTransient, "no source"); }
-Result<std::unique_ptr<Sink>> NoSink(const Address&, const OpenContext&) { return Fail(ErrorKind::kTransient, "no sink"); }
+Result<std::unique_ptr<Source>> NoSource(const Address&, const OpenContext&) {
+  return Fail(ErrorKind::kTransient, "no source");
+}
+Result<std::unique_ptr<Sink>> NoSink(const Address&, const OpenContext&) {
+  return Fail(ErrorKind::kTransient, "no sink");
+}
 
 const Connector kFake = {.name = "fake",
                          .schemes = kSchemes,
@@ -57,8 +61,9 @@ TEST_F(JobTest, TakesTheManifestOver) {
   pipeline_.source_options.sql_limit = 5;
   pipeline_.source_options.extract_parallelism = 5;
   pipeline_.sink_options.incremental_strategy = IncrementalStrategy::kMerge;
-  pipeline_.sink_options.partition_by = {PartitionSpec{.column = "B", .index = 2},
-                                         PartitionSpec{.column = "CreatedAt", .transform = PartitionTransform::kDay, .index = 1}};
+  pipeline_.sink_options.partition_by = {
+      PartitionSpec{.column = "B", .index = 2},
+      PartitionSpec{.column = "CreatedAt", .transform = PartitionTransform::kDay, .index = 1}};
   pipeline_.cpu_limit = 1.5;
   pipeline_.memory_limit_bytes = 128 * kMiB;
   Result<BatchJob> job = MakeBatchJob(pipeline_, registry_, options_);

@@ -16,20 +16,35 @@ namespace {
 template <typename Visit>
 void VisitKeys(const Column& keys, Visit visit) {
   switch (keys.type.id) {
-    case TypeId::kInt16: visit([v = keys.values.as<int16_t>()](int64_t i) { return v[i]; }); return;
+    case TypeId::kInt16:
+      visit([v = keys.values.as<int16_t>()](int64_t i) { return v[i]; });
+      return;
     case TypeId::kInt32:
-    case TypeId::kDate: visit([v = keys.values.as<int32_t>()](int64_t i) { return v[i]; }); return;
+    case TypeId::kDate:
+      visit([v = keys.values.as<int32_t>()](int64_t i) { return v[i]; });
+      return;
     case TypeId::kInt64:
     case TypeId::kTime:
     case TypeId::kTimestamp:
-    case TypeId::kTimestampNtz: visit([v = keys.values.as<int64_t>()](int64_t i) { return v[i]; }); return;
-    case TypeId::kFloat32: visit([v = keys.values.as<float>()](int64_t i) { return v[i]; }); return;
-    case TypeId::kFloat64: visit([v = keys.values.as<double>()](int64_t i) { return v[i]; }); return;
-    case TypeId::kDecimal: visit([v = keys.values.as<Int128>()](int64_t i) { return v[i]; }); return;
+    case TypeId::kTimestampNtz:
+      visit([v = keys.values.as<int64_t>()](int64_t i) { return v[i]; });
+      return;
+    case TypeId::kFloat32:
+      visit([v = keys.values.as<float>()](int64_t i) { return v[i]; });
+      return;
+    case TypeId::kFloat64:
+      visit([v = keys.values.as<double>()](int64_t i) { return v[i]; });
+      return;
+    case TypeId::kDecimal:
+      visit([v = keys.values.as<Int128>()](int64_t i) { return v[i]; });
+      return;
     case TypeId::kText:
-    case TypeId::kBinary: visit([&keys](int64_t i) { return keys.BytesValue(i); }); return;
+    case TypeId::kBinary:
+      visit([&keys](int64_t i) { return keys.BytesValue(i); });
+      return;
     case TypeId::kBool:
-    case TypeId::kJson: return;  // refused by CheckKeyType
+    case TypeId::kJson:
+      return;  // refused by CheckKeyType
   }
 }
 
@@ -62,7 +77,8 @@ void AppendInteger(int64_t value, std::string* out) {
 // A whole number is hashed as one.
 void AppendFloat(double value, std::string* out) {
   constexpr double kTwoTo53 = 9007199254740992.0;
-  bool is_whole = value > -kTwoTo53 && value < kTwoTo53 && std::trunc(value) == value && !(value == 0 && std::signbit(value));
+  bool is_whole =
+      value > -kTwoTo53 && value < kTwoTo53 && std::trunc(value) == value && !(value == 0 && std::signbit(value));
   if (is_whole) return AppendInteger(static_cast<int64_t>(value), out);
   out->push_back('f');
   AppendRaw(value, out);
@@ -82,17 +98,33 @@ void AppendDecimal(Int128 value, int scale, std::string* out) {
 // What a value says, whatever the width of its type. A letter tells kinds apart.
 void AppendCell(const Column& column, int64_t row, std::string* out) {
   switch (column.type.id) {
-    case TypeId::kBool: out->push_back('b'); return AppendRaw<uint8_t>(column.BoolValue(row), out);
-    case TypeId::kInt16: return AppendInteger(column.Value<int16_t>(row), out);
-    case TypeId::kInt32: return AppendInteger(column.Value<int32_t>(row), out);
-    case TypeId::kInt64: return AppendInteger(column.Value<int64_t>(row), out);
-    case TypeId::kFloat32: return AppendFloat(column.Value<float>(row), out);
-    case TypeId::kFloat64: return AppendFloat(column.Value<double>(row), out);
-    case TypeId::kDecimal: return AppendDecimal(column.Value<Int128>(row), column.type.scale, out);
-    case TypeId::kDate: out->push_back('D'); return AppendRaw<int64_t>(column.Value<int32_t>(row), out);
-    case TypeId::kTime: out->push_back('T'); return AppendRaw<int64_t>(column.Value<int64_t>(row), out);
-    case TypeId::kTimestamp: out->push_back('z'); return AppendRaw<int64_t>(column.Value<int64_t>(row), out);
-    case TypeId::kTimestampNtz: out->push_back('n'); return AppendRaw<int64_t>(column.Value<int64_t>(row), out);
+    case TypeId::kBool:
+      out->push_back('b');
+      return AppendRaw<uint8_t>(column.BoolValue(row), out);
+    case TypeId::kInt16:
+      return AppendInteger(column.Value<int16_t>(row), out);
+    case TypeId::kInt32:
+      return AppendInteger(column.Value<int32_t>(row), out);
+    case TypeId::kInt64:
+      return AppendInteger(column.Value<int64_t>(row), out);
+    case TypeId::kFloat32:
+      return AppendFloat(column.Value<float>(row), out);
+    case TypeId::kFloat64:
+      return AppendFloat(column.Value<double>(row), out);
+    case TypeId::kDecimal:
+      return AppendDecimal(column.Value<Int128>(row), column.type.scale, out);
+    case TypeId::kDate:
+      out->push_back('D');
+      return AppendRaw<int64_t>(column.Value<int32_t>(row), out);
+    case TypeId::kTime:
+      out->push_back('T');
+      return AppendRaw<int64_t>(column.Value<int64_t>(row), out);
+    case TypeId::kTimestamp:
+      out->push_back('z');
+      return AppendRaw<int64_t>(column.Value<int64_t>(row), out);
+    case TypeId::kTimestampNtz:
+      out->push_back('n');
+      return AppendRaw<int64_t>(column.Value<int64_t>(row), out);
     case TypeId::kText:
     case TypeId::kJson:
     case TypeId::kBinary: {
@@ -110,7 +142,8 @@ void AppendCell(const Column& column, int64_t row, std::string* out) {
 Status CheckKeyType(const Type& type, std::string_view column) {
   if (type.id != TypeId::kBool && type.id != TypeId::kJson) return {};
   return FailWithFix(ErrorKind::kUnsupported, "choose a column of integers, decimals, dates, timestamps or text",
-                     "incremental_key `{}` is of type {}, which cannot tell newer rows from older ones", column, type.ToString());
+                     "incremental_key `{}` is of type {}, which cannot tell newer rows from older ones", column,
+                     type.ToString());
 }
 
 Result<Column> ParseKey(const Scalar& scalar, const Type& type) {
@@ -204,20 +237,31 @@ std::optional<RowHash> RowHashFromHex(std::string_view hex) {
 
 char HashKind(const Type& type) {
   switch (type.id) {
-    case TypeId::kBool: return 'b';
+    case TypeId::kBool:
+      return 'b';
     case TypeId::kInt16:
-    case TypeId::kInt32: return 'i';
-    case TypeId::kInt64: return 'l';
+    case TypeId::kInt32:
+      return 'i';
+    case TypeId::kInt64:
+      return 'l';
     case TypeId::kFloat32:
-    case TypeId::kFloat64: return 'f';
-    case TypeId::kDecimal: return 'm';
-    case TypeId::kDate: return 'd';
-    case TypeId::kTime: return 'c';
-    case TypeId::kTimestamp: return 'z';
-    case TypeId::kTimestampNtz: return 'n';
+    case TypeId::kFloat64:
+      return 'f';
+    case TypeId::kDecimal:
+      return 'm';
+    case TypeId::kDate:
+      return 'd';
+    case TypeId::kTime:
+      return 'c';
+    case TypeId::kTimestamp:
+      return 'z';
+    case TypeId::kTimestampNtz:
+      return 'n';
     case TypeId::kText:
-    case TypeId::kJson: return 't';
-    case TypeId::kBinary: return 'x';
+    case TypeId::kJson:
+      return 't';
+    case TypeId::kBinary:
+      return 'x';
   }
   return '?';
 }

@@ -30,7 +30,8 @@ void KeepBelow(const Column& keys, const Column& bound, bool inclusive, std::vec
 // The row with the highest key among those kept that are not NULL; -1: there is none.
 int64_t HighestKey(const Column& keys, const std::vector<uint8_t>& keep);
 
-// True when no kept key that is not NULL is below the one before it; `after`, a one-row column, stands before the first.
+// True when no kept key that is not NULL is below the one before it; `after`, a one-row column, stands before the
+// first.
 bool IsAscending(const Column& keys, const std::vector<uint8_t>& keep, const std::optional<Column>& after);
 
 // The first kept row whose key is NaN; -1: none. Keys that are not floats have none.
@@ -51,14 +52,15 @@ struct RowHashHasher {
 std::string ToHex(const RowHash& hash);
 std::optional<RowHash> RowHashFromHex(std::string_view hex);  // exactly 32 hex digits
 
-// What kind of values a column is hashed as: one lower-case letter (docs/formats.md, "Position"). Widths of one kind share it.
+// What kind of values a column is hashed as: one lower-case letter (docs/formats.md, "Position"). Widths of one kind
+// share it.
 char HashKind(const Type& type);
 // A value that keeps what it says keeps its hash when its column goes from the one kind to the other.
 bool IsComparableKind(char before, char now);
 
-// Hashes rows by some or all of their columns. A value counts by its column's name and what it says, not by how wide its
-// type is, and NULL counts as absent: a new column that is NULL, or an int that became a bigint or a decimal, changes no
-// hash. -0 is not 0.
+// Hashes rows by some or all of their columns. A value counts by its column's name and what it says, not by how wide
+// its type is, and NULL counts as absent: a new column that is NULL, or an int that became a bigint or a decimal,
+// changes no hash. -0 is not 0.
 class RowHasher {
  public:
   // Columns are given by their names; empty: all of the schema's.
@@ -66,7 +68,7 @@ class RowHasher {
   RowHash Hash(const RecordBatch& batch, int64_t row);
 
  private:
-  std::vector<int> indexes_;        // ordered by name, so that the order of columns is of no account
+  std::vector<int> indexes_;  // ordered by name, so that the order of columns is of no account
   std::vector<std::string> names_;
   std::string buffer_;
 };

@@ -26,24 +26,24 @@ namespace nilus {
 struct MoveRequest {
   Source* source = nullptr;
   const std::vector<Split>* splits = nullptr;
-  int readers = 1;                          // 1: splits are read in their order
+  int readers = 1;  // 1: splits are read in their order
   int64_t queue_bytes = 0;
   TableShape* shape = nullptr;
-  Incremental* incremental = nullptr;       // null: every row is new
-  std::optional<int64_t> row_limit;         // with a limit, readers is 1
+  Incremental* incremental = nullptr;  // null: every row is new
+  std::optional<int64_t> row_limit;    // with a limit, readers is 1
   std::optional<int64_t> page_limit;
-  std::unique_ptr<Writer> writer;           // null: opened by open_writer at the first batch, when its schema is known
+  std::unique_ptr<Writer> writer;  // null: opened by open_writer at the first batch, when its schema is known
   std::function<Result<std::unique_ptr<Writer>>(const Schema&)> open_writer;
   TableProgress* progress = nullptr;
   PhaseMeter* extract = nullptr;
   PhaseMeter* normalize = nullptr;
   PhaseMeter* load = nullptr;
-  std::stop_source stop;                    // of the attempt: its sink and source were opened with it
+  std::stop_source stop;  // of the attempt: its sink and source were opened with it
 };
 
 struct MoveFailure {
   Error error;
-  std::string phase;                        // "extract", "normalize", "load"
+  std::string phase;  // "extract", "normalize", "load"
 };
 
 class Mover {
@@ -56,7 +56,7 @@ class Mover {
   // Afterwards:
   const std::optional<MoveFailure>& failure() const { return failure_; }
   std::unique_ptr<Writer> TakeWriter() { return std::move(request_.writer); }  // null: no row came, and none was given
-  bool was_cut() const { return done_; }  // by a limit: there may be more rows
+  bool was_cut() const { return done_; }                                       // by a limit: there may be more rows
   int64_t rows_in() const { return rows_in_; }
   int64_t rows_out() const { return rows_out_; }
   const std::map<std::string, int64_t>& variant_values() const { return variant_values_; }
@@ -76,13 +76,13 @@ class Mover {
   BoundedQueue<RecordBatch> queue_;
   std::atomic<size_t> next_split_{0};
   std::atomic<int> open_readers_{0};
-  std::atomic<bool> done_{false};           // a limit was reached: no more rows are wanted
+  std::atomic<bool> done_{false};  // a limit was reached: no more rows are wanted
   std::atomic<int64_t> rows_in_{0};
   std::atomic<int64_t> rows_out_{0};
-  int64_t rows_taken_ = 0;                  // with a limit; by the one reader
+  int64_t rows_taken_ = 0;  // with a limit; by the one reader
   int64_t pages_taken_ = 0;
   std::mutex mutex_;
-  std::optional<MoveFailure> failure_;      // guarded by mutex_, as is what follows, while threads run
+  std::optional<MoveFailure> failure_;  // guarded by mutex_, as is what follows, while threads run
   std::map<std::string, int64_t> variant_values_;
 };
 

@@ -23,13 +23,18 @@ std::vector<PlannedColumn> DescribeColumns(const Preparation& prepared, bool kee
     Result<std::optional<Field>> resolved = prepared.shape->Resolve(source);
     if (!resolved || !*resolved) continue;  // excluded
     const Field& field = **resolved;
-    PlannedColumn column{.source_name = source.name, .name = field.name, .source_type = source.type, .type = field.type,
-                         .nullable = source.nullable, .note = {}};
+    PlannedColumn column{.source_name = source.name,
+                         .name = field.name,
+                         .source_type = source.type,
+                         .type = field.type,
+                         .nullable = source.nullable,
+                         .note = {}};
     std::vector<std::string> notes;
     const std::vector<std::string>& key = prepared.write.primary_key;
     if (std::find(key.begin(), key.end(), field.name) != key.end()) notes.emplace_back("primary key");
     if (field.name == prepared.write.incremental_key) notes.emplace_back("incremental key");
-    if (keeps_table && prepared.destination && !prepared.destination->Find(field.name)) notes.emplace_back("new column");
+    if (keeps_table && prepared.destination && !prepared.destination->Find(field.name))
+      notes.emplace_back("new column");
     if (!(source.type == field.type)) notes.push_back(fmt::format("cast from {}", source.type.ToString()));
     for (const std::string& note : notes) column.note += (column.note.empty() ? "" : ", ") + note;
     columns.push_back(std::move(column));
@@ -74,7 +79,8 @@ Result<PlanReport> PlanJob(const BatchJob& job, const RunOptions& options) {
   return report;
 }
 
-Result<PlanReport> PlanPipeline(const Pipeline& pipeline, const ConnectorRegistry& registry, const RunOptions& options) {
+Result<PlanReport> PlanPipeline(const Pipeline& pipeline, const ConnectorRegistry& registry,
+                                const RunOptions& options) {
   NILUS_ASSIGN(BatchJob job, MakeBatchJob(pipeline, registry, options));
   return PlanJob(job, options);
 }

@@ -19,22 +19,25 @@ void BindInterval(const BatchJob& job, const Checkpoint& committed, ReadRequest*
   if (!job.interval_end.empty()) request->interval_end = job.interval_end;
 }
 
-// A cursor says nothing about another table's rows: those below it would be left out. Files are remembered by their paths,
-// and replace reads everything, so that those may go on with another table.
+// A cursor says nothing about another table's rows: those below it would be left out. Files are remembered by their
+// paths, and replace reads everything, so that those may go on with another table.
 Status CheckTable(const BatchJob& job, const Checkpoint& committed) {
   std::string table = TableInCheckpoint(job);
   bool counts = (committed.cursor || committed.nulls || committed.interval) && job.strategy != WriteStrategy::kReplace;
   if (!counts || committed.table.empty() || committed.table == table) return {};
-  return FailWithFix(ErrorKind::kInvalidInput,
-                     "give this pipeline another name, or forget what is committed with `nilus state reset` or full_refresh: true",
-                     "the committed position of this pipeline is of source_table `{}`, but source_table is `{}`", committed.table, table);
+  return FailWithFix(
+      ErrorKind::kInvalidInput,
+      "give this pipeline another name, or forget what is committed with `nilus state reset` or full_refresh: true",
+      "the committed position of this pipeline is of source_table `{}`, but source_table is `{}`", committed.table,
+      table);
 }
 
 // A scheduler that starts a run again, whose commit had taken place, must not append the interval a second time.
 std::string RepeatedInterval(const BatchJob& job, const Checkpoint& committed) {
   if (job.strategy != WriteStrategy::kAppend || committed.interval != IntervalOf(job) || !committed.interval) return "";
   return fmt::format(
-      "the interval from {} to {} of {} is loaded already, and appending it again would double its rows: nothing was read. To load it "
+      "the interval from {} to {} of {} is loaded already, and appending it again would double its rows: nothing was "
+      "read. To load it "
       "again, use incremental_strategy merge or delete+insert, or forget what is committed with `nilus state reset`",
       job.interval_start, job.interval_end, job.source_table);
 }
@@ -86,8 +89,9 @@ std::optional<LoadedInterval> IntervalOf(const BatchJob& job) {
   return LoadedInterval{.key = job.incremental_key, .start = job.interval_start, .end = job.interval_end};
 }
 
-Result<Preparation> Prepare(const BatchJob& job, const std::vector<std::string>& earlier_loads, const std::stop_token& stop,
-                            bool always_describe, std::string* phase, std::string* committed_load) {
+Result<Preparation> Prepare(const BatchJob& job, const std::vector<std::string>& earlier_loads,
+                            const std::stop_token& stop, bool always_describe, std::string* phase,
+                            std::string* committed_load) {
   Preparation prepared;
   committed_load->clear();
   *phase = "load";  // whatever fails at the destination
@@ -140,11 +144,12 @@ Result<Preparation> Prepare(const BatchJob& job, const std::vector<std::string>&
     *phase = "normalize";
   }
   NILUS_ASSIGN(prepared.shape,
-               TableShape::Create(table.schema, NormalizerOptions{.naming = job.naming,
-                                                                  .identifier_limit = job.identifier_limit,
-                                                                  .exclude = job.exclude_columns,
-                                                                  .destination = KeepsTable(job) ? prepared.destination : std::nullopt,
-                                                                  .table = job.table.ToString()}));
+               TableShape::Create(
+                   table.schema, NormalizerOptions{.naming = job.naming,
+                                                   .identifier_limit = job.identifier_limit,
+                                                   .exclude = job.exclude_columns,
+                                                   .destination = KeepsTable(job) ? prepared.destination : std::nullopt,
+                                                   .table = job.table.ToString()}));
   *phase = "plan";
   WriteRequest& write = prepared.write;
   write = WriteRequest{.pipeline = job.pipeline,
@@ -162,7 +167,8 @@ Result<Preparation> Prepare(const BatchJob& job, const std::vector<std::string>&
                        .threads = job.threads,
                        .stop = stop};
   NILUS_ASSIGN(write.primary_key, DestinationKey(job, table.schema, *prepared.shape));
-  if (prepared.incremental != nullptr) write.incremental_key = prepared.shape->NameOf(prepared.incremental->range().column);
+  if (prepared.incremental != nullptr)
+    write.incremental_key = prepared.shape->NameOf(prepared.incremental->range().column);
   write.key_is_unique = KeyIsUnique(job, table);
   bool is_limited = job.row_limit || job.page_limit;
   bool has_interval = prepared.request.interval_start || prepared.request.interval_end;  // a query may read by it

@@ -4,12 +4,18 @@ namespace nilus {
 
 std::string_view RunPhaseName(RunPhase phase) {
   switch (phase) {
-    case RunPhase::kStarting: return "starting";
-    case RunPhase::kMoving: return "moving";
-    case RunPhase::kFinishing: return "finishing";
-    case RunPhase::kCommitting: return "committing";
-    case RunPhase::kWaitingToRetry: return "waiting to retry";
-    case RunPhase::kDone: return "done";
+    case RunPhase::kStarting:
+      return "starting";
+    case RunPhase::kMoving:
+      return "moving";
+    case RunPhase::kFinishing:
+      return "finishing";
+    case RunPhase::kCommitting:
+      return "committing";
+    case RunPhase::kWaitingToRetry:
+      return "waiting to retry";
+    case RunPhase::kDone:
+      return "done";
   }
   return "unknown";
 }

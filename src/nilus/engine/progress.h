@@ -19,12 +19,12 @@ std::string_view RunPhaseName(RunPhase phase);  // "starting", "moving", …
 struct TableProgress {
   explicit TableProgress(std::string table_name) : name(std::move(table_name)) {}
 
-  const std::string name;                       // schema.table at the destination
+  const std::string name;  // schema.table at the destination
   std::atomic<int64_t> rows_read{0};
-  std::atomic<int64_t> bytes_read{0};           // in Arrow layout
+  std::atomic<int64_t> bytes_read{0};  // in Arrow layout
   std::atomic<int64_t> rows_loaded{0};
   std::atomic<int64_t> bytes_loaded{0};
-  std::atomic<int64_t> estimated_rows{-1};      // -1: not known
+  std::atomic<int64_t> estimated_rows{-1};  // -1: not known
   std::atomic<int> splits_done{0};
   std::atomic<int> splits{0};
   std::atomic<bool> done{false};
@@ -32,7 +32,7 @@ struct TableProgress {
 
 class Progress {
  public:
-  struct Table {                                // a copy of the counters at one moment
+  struct Table {  // a copy of the counters at one moment
     std::string name;
     int64_t rows_read = 0;
     int64_t bytes_read = 0;
@@ -46,8 +46,8 @@ class Progress {
 
   // Any thread, at any time.
   RunPhase phase() const { return phase_.load(std::memory_order_relaxed); }
-  int attempt() const { return attempt_.load(std::memory_order_relaxed); }   // 1, 2, …; 0 before the first
-  std::vector<Table> Tables() const;            // takes a lock that counting never takes
+  int attempt() const { return attempt_.load(std::memory_order_relaxed); }  // 1, 2, …; 0 before the first
+  std::vector<Table> Tables() const;                                        // takes a lock that counting never takes
 
   // The engine's side. StartAttempt drops all tables: references to them end with the attempt's threads.
   void StartAttempt(int attempt);
@@ -58,7 +58,7 @@ class Progress {
   std::atomic<RunPhase> phase_{RunPhase::kStarting};
   std::atomic<int> attempt_{0};
   mutable std::mutex mutex_;
-  std::deque<TableProgress> tables_;            // guarded by mutex_; elements stay where they are
+  std::deque<TableProgress> tables_;  // guarded by mutex_; elements stay where they are
 };
 
 }  // namespace nilus

@@ -20,26 +20,26 @@ namespace nilus {
 struct PhaseReport {
   WallTime started_at{};
   WallTime finished_at{};
-  double seconds = 0;        // from the phase's first work to its last
-  double cpu_seconds = 0;    // CPU time of the phase's threads
-  double cpu_percent = 0;    // cpu_seconds of seconds
+  double seconds = 0;      // from the phase's first work to its last
+  double cpu_seconds = 0;  // CPU time of the phase's threads
+  double cpu_percent = 0;  // cpu_seconds of seconds
   int64_t rows = 0;
   int64_t bytes = 0;
   int64_t files = 0;
-  int64_t peak_bytes = 0;    // the process's highest resident size when the phase ended
+  int64_t peak_bytes = 0;  // the process's highest resident size when the phase ended
 };
 
 struct VariantCount {
-  std::string column;        // the normalized column whose type the values did not fit
-  int64_t values = 0;        // kept as text in <column>__v_text
+  std::string column;  // the normalized column whose type the values did not fit
+  int64_t values = 0;  // kept as text in <column>__v_text
 };
 
 struct TableReport {
-  std::string name;                 // destination, schema.table
-  std::string source;               // as the manifest names it
-  int64_t rows_in = 0;              // read from the source
-  int64_t rows_out = 0;             // handed to the sink
-  int64_t rows_inserted = 0;        // as the sink counted them at its commit
+  std::string name;           // destination, schema.table
+  std::string source;         // as the manifest names it
+  int64_t rows_in = 0;        // read from the source
+  int64_t rows_out = 0;       // handed to the sink
+  int64_t rows_inserted = 0;  // as the sink counted them at its commit
   int64_t rows_updated = 0;
   int64_t rows_deleted = 0;
   int64_t boundary_rows_dropped = 0;  // read again at the cursor's value, and already loaded
@@ -51,9 +51,9 @@ struct TableReport {
 
 struct SchemaChange {
   std::string table;
-  std::string column;               // empty: the table itself
-  std::string change;               // "table created", "column added", "values widened"
-  std::string before;               // a type, or empty
+  std::string column;  // empty: the table itself
+  std::string change;  // "table created", "column added", "values widened"
+  std::string before;  // a type, or empty
   std::string after;
 };
 
@@ -61,34 +61,34 @@ struct RunError {
   ErrorKind kind = ErrorKind::kInternal;
   std::string message;
   std::string fix;
-  std::string phase;                // "plan", "extract", "normalize", "load", "commit"
-  std::string table;                // destination table; empty: none in particular
+  std::string phase;  // "plan", "extract", "normalize", "load", "commit"
+  std::string table;  // destination table; empty: none in particular
 };
 
 struct RunReport {
   std::string run_id;
-  std::string load_id;              // of the attempt that was committed, else of the last one
-  std::string pipeline;             // workspace/name[/node]:schema.table, the key of its state
-  std::string name;                 // for people: the manifest's name, with the node's behind a slash
-  std::string source;               // addresses as they may be shown
+  std::string load_id;   // of the attempt that was committed, else of the last one
+  std::string pipeline;  // workspace/name[/node]:schema.table, the key of its state
+  std::string name;      // for people: the manifest's name, with the node's behind a slash
+  std::string source;    // addresses as they may be shown
   std::string destination;
-  std::string strategy;             // as in the manifest
+  std::string strategy;  // as in the manifest
   WallTime started_at{};
   WallTime finished_at{};
   double seconds = 0;
-  bool first_run = false;           // nothing was committed for this pipeline before
+  bool first_run = false;  // nothing was committed for this pipeline before
   bool is_success = false;
   std::optional<RunError> error;
   int attempts = 0;
-  std::string cursor_before;        // canonical text of the incremental key's cursor; empty: none
+  std::string cursor_before;  // canonical text of the incremental key's cursor; empty: none
   std::string cursor_after;
-  std::string position;             // committed position (JSON), empty: none
+  std::string position;  // committed position (JSON), empty: none
   std::vector<TableReport> tables;
   PhaseReport extract;
   PhaseReport normalize;
   PhaseReport load;
-  double cpu_seconds = 0;           // of the process during the run
-  int64_t peak_bytes = 0;           // of the process
+  double cpu_seconds = 0;  // of the process during the run
+  int64_t peak_bytes = 0;  // of the process
   std::vector<SchemaChange> schema_changes;
   std::vector<std::string> warnings;
 };
@@ -100,11 +100,11 @@ int ExitCode(const RunReport& report);
 
 struct PlannedColumn {
   std::string source_name;
-  std::string name;                 // at the destination
+  std::string name;  // at the destination
   Type source_type;
-  Type type;                        // at the destination, widened where an existing column is wider
+  Type type;  // at the destination, widened where an existing column is wider
   bool nullable = true;
-  std::string note;                 // "new column", "widened from bigint", "primary key", …
+  std::string note;  // "new column", "widened from bigint", "primary key", …
 };
 
 struct PlanReport {
@@ -113,7 +113,7 @@ struct PlanReport {
   std::string source;
   std::string destination;
   std::string source_table;
-  std::string dest_table;           // schema.table after naming
+  std::string dest_table;  // schema.table after naming
   std::string strategy;
   bool first_run = true;
   bool full_refresh = false;
@@ -121,13 +121,13 @@ struct PlanReport {
   std::vector<PlannedColumn> columns;  // empty: only the values will tell
   std::vector<std::string> primary_key;
   std::string incremental_key;
-  std::string cursor;               // committed; empty: none
-  std::string range;                // "updated_at from 2024-01-01 to 2024-02-01", empty: all rows
+  std::string cursor;  // committed; empty: none
+  std::string range;   // "updated_at from 2024-01-01 to 2024-02-01", empty: all rows
   int splits = 0;
   bool in_parallel = false;
-  std::optional<int64_t> estimated_rows;   // of the whole table, as the source knows it
+  std::optional<int64_t> estimated_rows;  // of the whole table, as the source knows it
   std::optional<int64_t> estimated_bytes;
-  std::vector<std::string> statements;     // DDL, or files that would be made
+  std::vector<std::string> statements;  // DDL, or files that would be made
   std::vector<std::string> warnings;
 };
 
@@ -140,10 +140,10 @@ struct StateReport {
   bool exists = false;
   int64_t version = 0;
   std::string load_id;
-  std::string position;             // JSON as stored (checkpoint.h)
+  std::string position;  // JSON as stored (checkpoint.h)
   std::string cursor_column;
-  std::string cursor;               // canonical text; empty: none
-  int64_t boundary_rows = 0;        // remembered rows at the cursor's value
+  std::string cursor;         // canonical text; empty: none
+  int64_t boundary_rows = 0;  // remembered rows at the cursor's value
 };
 
 }  // namespace nilus

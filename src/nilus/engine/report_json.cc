@@ -46,8 +46,12 @@ Json PositionSummary(const std::string& position) {
 }
 
 Json PhaseJson(const PhaseReport& phase) {
-  Json json = {{"seconds", phase.seconds},         {"cpu_seconds", phase.cpu_seconds}, {"cpu_percent", phase.cpu_percent},
-               {"rows", phase.rows},               {"bytes", phase.bytes},             {"files", phase.files},
+  Json json = {{"seconds", phase.seconds},
+               {"cpu_seconds", phase.cpu_seconds},
+               {"cpu_percent", phase.cpu_percent},
+               {"rows", phase.rows},
+               {"bytes", phase.bytes},
+               {"files", phase.files},
                {"peak_memory_bytes", phase.peak_bytes}};
   if (phase.started_at != WallTime{}) {
     json["started_at"] = FormatWallTime(phase.started_at);

@@ -97,7 +97,8 @@ RunReport RunJob(const BatchJob& job, const RunOptions& options) {
       report.error->message = fmt::format("gave up after {} attempts: {}", report.attempts, error.message);
       break;
     }
-    LogWarning("{}: attempt {} failed ({}); trying again in {} ms", job.name, report.attempts, error.message, delay->count());
+    LogWarning("{}: attempt {} failed ({}); trying again in {} ms", job.name, report.attempts, error.message,
+               delay->count());
     report.warnings.push_back(fmt::format("attempt {} failed: {}", report.attempts, error.message));
     progress->SetPhase(RunPhase::kWaitingToRetry);
     SleepUnlessStopped(*delay, options.stop);
@@ -119,7 +120,10 @@ RunReport RunPipeline(const Pipeline& pipeline, const ConnectorRegistry& registr
   if (pipeline.sink) report.destination = pipeline.sink->address.ToDisplay();
   report.strategy = IncrementalStrategyName(pipeline.sink_options.incremental_strategy);
   const Error& error = job.error();
-  report.error = RunError{.kind = error.kind, .message = error.message, .fix = error.fix, .phase = "plan",
+  report.error = RunError{.kind = error.kind,
+                          .message = error.message,
+                          .fix = error.fix,
+                          .phase = "plan",
                           .table = pipeline.sink_options.dest_table};
   if (options.progress != nullptr) options.progress->SetPhase(RunPhase::kDone);
   clock.Stop(&report);

@@ -29,15 +29,16 @@ struct RunOptions {
   // Attempts of the whole run. A long load may fail late and still be tried again.
   RetryPolicy retry{.total_budget = std::chrono::hours(24)};
   // Looks after a commit without an answer: long enough for a server that restarts meanwhile.
-  RetryPolicy commit_lookup{.max_attempts = 1000, .max_delay = std::chrono::seconds(5), .total_budget = std::chrono::minutes(2)};
-  Progress* progress = nullptr;       // null: nobody watches
+  RetryPolicy commit_lookup{
+      .max_attempts = 1000, .max_delay = std::chrono::seconds(5), .total_budget = std::chrono::minutes(2)};
+  Progress* progress = nullptr;  // null: nobody watches
   // A requested stop ends the run without a commit: the error is kCancelled, the destination as before. A commit that
   // was sent already is still waited for.
   std::stop_token stop;
-  std::string run_id;                 // empty: a new one
-  int64_t memory_limit_bytes = 0;     // 0: the manifest's limit, else kDefaultMemoryLimit
-  int threads = 0;                    // 0: the manifest's cpu limit, else the processors of the machine
-  VariableLookup variables;           // ResolvedPipeline::variables, for SCHEMA_NAMING; null: the process environment
+  std::string run_id;              // empty: a new one
+  int64_t memory_limit_bytes = 0;  // 0: the manifest's limit, else kDefaultMemoryLimit
+  int threads = 0;                 // 0: the manifest's cpu limit, else the processors of the machine
+  VariableLookup variables;        // ResolvedPipeline::variables, for SCHEMA_NAMING; null: the process environment
 };
 
 // Runs one batch pipeline whose addresses are resolved (manifest/resolve.h). A failure is in the report, not thrown or
@@ -56,8 +57,8 @@ Result<StateReport> SetState(const Pipeline& pipeline, const ConnectorRegistry& 
 // Forgets the position: the next run starts from the beginning. The rows stay.
 Result<StateReport> ResetState(const Pipeline& pipeline, const ConnectorRegistry& registry, const RunOptions& options);
 
-// Key of the pipeline's state: "workspace/name[/node]:schema.table". A pipeline without a name (`nilus ingest`) is named
-// by a hash of its addresses (as shown, so no password takes part) and tables.
+// Key of the pipeline's state: "workspace/name[/node]:schema.table". A pipeline without a name (`nilus ingest`) is
+// named by a hash of its addresses (as shown, so no password takes part) and tables.
 std::string PipelineStateKey(const Pipeline& pipeline);
 
 }  // namespace nilus

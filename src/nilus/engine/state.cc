@@ -7,7 +7,8 @@ namespace nilus {
 namespace {
 
 Result<StateReport> Show(const BatchJob& job, Sink& sink) {
-  StateReport report{.pipeline = job.pipeline.value, .destination = job.sink_display, .state_schema = job.pipeline.state_schema};
+  StateReport report{
+      .pipeline = job.pipeline.value, .destination = job.sink_display, .state_schema = job.pipeline.state_schema};
   NILUS_ASSIGN(std::optional<CommittedState> state, sink.Committed(job.pipeline));
   if (!state) return report;
   report.exists = true;
@@ -42,9 +43,9 @@ Result<Position> PositionAt(const BatchJob& job, const RunOptions& options, Sink
                        "`{}` could only be a value of the incremental_key, and this pipeline has none", value);
   }
   NILUS_ASSIGN(std::unique_ptr<Source> source, job.open_source(options.stop));
-  NILUS_ASSIGN(TableDescription table, source->Describe(ReadRequest{.table = job.source_table,
-                                                                    .exclude_columns = job.exclude_columns,
-                                                                    .reflection = job.reflection}));
+  NILUS_ASSIGN(TableDescription table,
+               source->Describe(ReadRequest{
+                   .table = job.source_table, .exclude_columns = job.exclude_columns, .reflection = job.reflection}));
   NILUS_ASSIGN(const Field* field, FindSourceField(table.schema, job, job.incremental_key, "incremental_key"));
   NILUS_ASSIGN(Column parsed, ParseKey(Scalar{field->type, std::string(value)}, field->type));
   Checkpoint checkpoint{.table = TableInCheckpoint(job)};
@@ -73,8 +74,9 @@ Result<StateReport> SetJobState(const BatchJob& job, const RunOptions& options, 
   if (text.starts_with('{')) {
     Result<Checkpoint> checkpoint = ParseCheckpoint(position);
     if (!checkpoint) {
-      return FailWithFix(ErrorKind::kInvalidInput, "give the JSON that `nilus state show` prints, or a bare value of the incremental_key",
-                         "{}", checkpoint.error().message);
+      return FailWithFix(ErrorKind::kInvalidInput,
+                         "give the JSON that `nilus state show` prints, or a bare value of the incremental_key", "{}",
+                         checkpoint.error().message);
     }
     NILUS_ASSIGN(position, ToPosition(*checkpoint));
     return CommitPosition(job, *sink, std::move(position));

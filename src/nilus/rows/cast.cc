@@ -84,11 +84,16 @@ template <typename From>
 bool FromInteger(const Column& column, ColumnBuilder* out, int64_t* failed) {
   const Type& to = out->type();
   switch (to.id) {
-    case TypeId::kInt16: return ConvertAll<From, int16_t>(column, out, failed, ConvertInteger<From, int16_t>);
-    case TypeId::kInt32: return ConvertAll<From, int32_t>(column, out, failed, ConvertInteger<From, int32_t>);
-    case TypeId::kInt64: return ConvertAll<From, int64_t>(column, out, failed, ConvertInteger<From, int64_t>);
-    case TypeId::kFloat32: return ConvertAll<From, float>(column, out, failed, ConvertIntegerToFloat<float>);
-    case TypeId::kFloat64: return ConvertAll<From, double>(column, out, failed, ConvertIntegerToFloat<double>);
+    case TypeId::kInt16:
+      return ConvertAll<From, int16_t>(column, out, failed, ConvertInteger<From, int16_t>);
+    case TypeId::kInt32:
+      return ConvertAll<From, int32_t>(column, out, failed, ConvertInteger<From, int32_t>);
+    case TypeId::kInt64:
+      return ConvertAll<From, int64_t>(column, out, failed, ConvertInteger<From, int64_t>);
+    case TypeId::kFloat32:
+      return ConvertAll<From, float>(column, out, failed, ConvertIntegerToFloat<float>);
+    case TypeId::kFloat64:
+      return ConvertAll<From, double>(column, out, failed, ConvertIntegerToFloat<double>);
     default:
       return ConvertAll<From, Int128>(column, out, failed,
                                       [&](From from, Int128* value) { return ConvertDecimal(from, 0, to, value); });
@@ -102,9 +107,12 @@ bool FromFloat(const Column& column, ColumnBuilder* out, int64_t* failed) {
     return ConvertFloatToInteger(from, &wide) && ConvertInteger(wide, value);
   };
   switch (out->type().id) {
-    case TypeId::kInt16: return ConvertAll<From, int16_t>(column, out, failed, narrow);
-    case TypeId::kInt32: return ConvertAll<From, int32_t>(column, out, failed, narrow);
-    case TypeId::kInt64: return ConvertAll<From, int64_t>(column, out, failed, narrow);
+    case TypeId::kInt16:
+      return ConvertAll<From, int16_t>(column, out, failed, narrow);
+    case TypeId::kInt32:
+      return ConvertAll<From, int32_t>(column, out, failed, narrow);
+    case TypeId::kInt64:
+      return ConvertAll<From, int64_t>(column, out, failed, narrow);
     case TypeId::kFloat32:
       return ConvertAll<From, float>(column, out, failed, [](From from, float* value) {
         *value = static_cast<float>(from);
@@ -125,9 +133,12 @@ bool FromDecimal(const Column& column, ColumnBuilder* out, int64_t* failed) {
     return ConvertDecimal(from, scale, MakeDecimal(19, 0), &whole) && ConvertInteger(whole, value);
   };
   switch (out->type().id) {
-    case TypeId::kInt16: return ConvertAll<Int128, int16_t>(column, out, failed, narrow);
-    case TypeId::kInt32: return ConvertAll<Int128, int32_t>(column, out, failed, narrow);
-    case TypeId::kInt64: return ConvertAll<Int128, int64_t>(column, out, failed, narrow);
+    case TypeId::kInt16:
+      return ConvertAll<Int128, int16_t>(column, out, failed, narrow);
+    case TypeId::kInt32:
+      return ConvertAll<Int128, int32_t>(column, out, failed, narrow);
+    case TypeId::kInt64:
+      return ConvertAll<Int128, int64_t>(column, out, failed, narrow);
     default:
       return ConvertAll<Int128, Int128>(column, out, failed, [&](Int128 from, Int128* value) {
         return ConvertDecimal(from, scale, out->type(), value);
@@ -177,12 +188,24 @@ Result<Column> CastColumn(const Column& column, const Type& to) {
     ok = ToText(column, &out, &failed);
   } else {
     switch (column.type.id) {
-      case TypeId::kInt16: ok = FromInteger<int16_t>(column, &out, &failed); break;
-      case TypeId::kInt32: ok = FromInteger<int32_t>(column, &out, &failed); break;
-      case TypeId::kInt64: ok = FromInteger<int64_t>(column, &out, &failed); break;
-      case TypeId::kFloat32: ok = FromFloat<float>(column, &out, &failed); break;
-      case TypeId::kFloat64: ok = FromFloat<double>(column, &out, &failed); break;
-      case TypeId::kDecimal: ok = FromDecimal(column, &out, &failed); break;
+      case TypeId::kInt16:
+        ok = FromInteger<int16_t>(column, &out, &failed);
+        break;
+      case TypeId::kInt32:
+        ok = FromInteger<int32_t>(column, &out, &failed);
+        break;
+      case TypeId::kInt64:
+        ok = FromInteger<int64_t>(column, &out, &failed);
+        break;
+      case TypeId::kFloat32:
+        ok = FromFloat<float>(column, &out, &failed);
+        break;
+      case TypeId::kFloat64:
+        ok = FromFloat<double>(column, &out, &failed);
+        break;
+      case TypeId::kDecimal:
+        ok = FromDecimal(column, &out, &failed);
+        break;
       default:
         return Fail(ErrorKind::kInternal, "no cast from {} to {}", column.type.ToString(), to.ToString());
     }

@@ -51,8 +51,8 @@ Result<NamingStyle> NamingStyleFrom(const VariableLookup& variables) {
   std::optional<std::string> value = variables ? variables("SCHEMA_NAMING") : ProcessEnvironment()("SCHEMA_NAMING");
   if (!value || value->empty() || *value == "default") return NamingStyle::kDefault;
   if (*value == "direct") return NamingStyle::kDirect;
-  return FailWithFix(ErrorKind::kInvalidInput, "set it to default (snake_case) or direct (as is)", "SCHEMA_NAMING is `{}`",
-                     *value);
+  return FailWithFix(ErrorKind::kInvalidInput, "set it to default (snake_case) or direct (as is)",
+                     "SCHEMA_NAMING is `{}`", *value);
 }
 
 std::string FitToLimit(std::string_view name, int limit_bytes) {
@@ -72,14 +72,16 @@ std::string NormalizeName(std::string_view name, NamingStyle style, int limit_by
 }
 
 Error NameCollision(std::string_view table, std::string_view first, std::string_view second, std::string_view name) {
-  return Error{ErrorKind::kInvalidInput,
-               fmt::format("columns `{}` and `{}` of {} would both be named `{}` at the destination", first, second, table, name),
-               "leave one out with sql_exclude_columns, rename one at the source (query:SELECT …), or keep names as they are "
-               "with SCHEMA_NAMING=direct"};
+  return Error{
+      ErrorKind::kInvalidInput,
+      fmt::format("columns `{}` and `{}` of {} would both be named `{}` at the destination", first, second, table,
+                  name),
+      "leave one out with sql_exclude_columns, rename one at the source (query:SELECT …), or keep names as they are "
+      "with SCHEMA_NAMING=direct"};
 }
 
-Result<std::vector<std::string>> NormalizeColumnNames(std::span<const std::string> names, NamingStyle style, int limit_bytes,
-                                                      std::string_view table) {
+Result<std::vector<std::string>> NormalizeColumnNames(std::span<const std::string> names, NamingStyle style,
+                                                      int limit_bytes, std::string_view table) {
   std::vector<std::string> result;
   result.reserve(names.size());
   std::map<std::string, std::string_view> taken;
@@ -103,8 +105,8 @@ Result<NormalizedTable> NormalizeTableName(std::string_view dest_table, NamingSt
                          .name = NormalizeName(name, style, limit_bytes),
                          .warning = {}};
   if (result.schema != schema || result.name != name) {
-    result.warning = fmt::format("dest_table `{}` becomes `{}.{}` by normalization (SCHEMA_NAMING=direct keeps it)", dest_table,
-                                 result.schema, result.name);
+    result.warning = fmt::format("dest_table `{}` becomes `{}.{}` by normalization (SCHEMA_NAMING=direct keeps it)",
+                                 dest_table, result.schema, result.name);
   }
   return result;
 }

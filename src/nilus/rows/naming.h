@@ -24,13 +24,14 @@ Result<NamingStyle> NamingStyleFrom(const VariableLookup& variables);
 // Both styles then FitToLimit. Never empty; normalizing a result changes nothing.
 std::string NormalizeName(std::string_view name, NamingStyle style, int limit_bytes);
 
-// `name` when it has at most `limit_bytes` bytes (0: no limit), else its beginning, cut between characters, '_', and eight
-// hex digits of the SHA-256 of all of it: equal names stay equal, and long names that differ at the end stay apart.
+// `name` when it has at most `limit_bytes` bytes (0: no limit), else its beginning, cut between characters, '_', and
+// eight hex digits of the SHA-256 of all of it: equal names stay equal, and long names that differ at the end stay
+// apart.
 std::string FitToLimit(std::string_view name, int limit_bytes);
 
 // One name each, in order. kInvalidInput when two of `names` come to one: shows both and the ways out.
-Result<std::vector<std::string>> NormalizeColumnNames(std::span<const std::string> names, NamingStyle style, int limit_bytes,
-                                                      std::string_view table);
+Result<std::vector<std::string>> NormalizeColumnNames(std::span<const std::string> names, NamingStyle style,
+                                                      int limit_bytes, std::string_view table);
 
 // The error of two columns that come to one name.
 Error NameCollision(std::string_view table, std::string_view first, std::string_view second, std::string_view name);

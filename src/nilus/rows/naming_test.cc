@@ -94,7 +94,8 @@ TEST(Naming, CollidingColumnsAreRefusedWithTheWaysOut) {
   EXPECT_THAT(result.error().message, HasSubstr("`userName` and `user_name` of raw.users"));
   EXPECT_THAT(result.error().fix, HasSubstr("sql_exclude_columns"));
   EXPECT_THAT(result.error().fix, HasSubstr("SCHEMA_NAMING=direct"));
-  EXPECT_THAT(*NormalizeColumnNames(names, NamingStyle::kDirect, 63, "raw.users"), ElementsAre("id", "userName", "user_name"));
+  EXPECT_THAT(*NormalizeColumnNames(names, NamingStyle::kDirect, 63, "raw.users"),
+              ElementsAre("id", "userName", "user_name"));
 }
 
 TEST(Naming, TableNamesSayWhatBecameOfThem) {

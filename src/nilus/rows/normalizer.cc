@@ -11,13 +11,15 @@ bool SameType(const Type& a, const Type& b) {  // varchar(n) is checked by the d
   return a.id == b.id && a.precision == b.precision && a.scale == b.scale;
 }
 
-Failure TypeMisfit(const std::string& table, std::string_view column, const Type& from, const Type& to, std::string_view detail) {
-  return FailWithFix(ErrorKind::kData,
-                     fmt::format("cast it at the source (query:SELECT …), leave it out with sql_exclude_columns, change the "
-                                 "destination's column, or load into a new table (full_refresh: true makes {} anew)",
-                                 table),
-                     "column `{}` is {} at the source, but {} in {}{}{}", column, from.ToString(), to.ToString(), table,
-                     detail.empty() ? "" : ": ", detail);
+Failure TypeMisfit(const std::string& table, std::string_view column, const Type& from, const Type& to,
+                   std::string_view detail) {
+  return FailWithFix(
+      ErrorKind::kData,
+      fmt::format("cast it at the source (query:SELECT …), leave it out with sql_exclude_columns, change the "
+                  "destination's column, or load into a new table (full_refresh: true makes {} anew)",
+                  table),
+      "column `{}` is {} at the source, but {} in {}{}{}", column, from.ToString(), to.ToString(), table,
+      detail.empty() ? "" : ": ", detail);
 }
 
 }  // namespace
@@ -62,7 +64,8 @@ Result<std::optional<Field>> TableShape::ResolveLocked(const Field& source) {
     field.name = FitToLimit(VariantName(field.variant_of, "text"), options_.identifier_limit);
   }
   auto is_excluded = [&](const std::string& name) {
-    return name == source.name || name == field.name || (!name.empty() && (name == source.variant_of || name == field.variant_of));
+    return name == source.name || name == field.name ||
+           (!name.empty() && (name == source.variant_of || name == field.variant_of));
   };
   if (std::any_of(options_.exclude.begin(), options_.exclude.end(), is_excluded)) return std::optional<Field>();
   if (auto [taken, is_new] = source_by_name_.emplace(field.name, source.name); !is_new) {
@@ -108,7 +111,8 @@ Result<RecordBatch> Normalizer::Normalize(const RecordBatch& batch) {
       columns.push_back(column);
       continue;
     }
-    if (!IsCastable(column.type, field.type)) return TypeMisfit(shape_->table(), field.name, column.type, field.type, "");
+    if (!IsCastable(column.type, field.type))
+      return TypeMisfit(shape_->table(), field.name, column.type, field.type, "");
     Result<Column> cast = CastColumn(column, field.type);
     if (!cast && cast.error().kind == ErrorKind::kData) {
       return TypeMisfit(shape_->table(), field.name, column.type, field.type, cast.error().message);

@@ -1,9 +1,9 @@
-// From the source's batches to the destination's: names, and types widened to those of an existing table. Works on whole
-// columns; a batch that needs nothing but new names costs nothing.
+// From the source's batches to the destination's: names, and types widened to those of an existing table. Works on
+// whole columns; a batch that needs nothing but new names costs nothing.
 //
 // Types of columns: an existing destination's column keeps its type; else the described source's; else the first batch
-// that brings the column decides. Values that come in another type are cast where nothing is lost, and refused otherwise
-// (evolution into variant columns, hints, masks and nesting will stand here as well: spec 03).
+// that brings the column decides. Values that come in another type are cast where nothing is lost, and refused
+// otherwise (evolution into variant columns, hints, masks and nesting will stand here as well: spec 03).
 #pragma once
 
 #include <map>
@@ -20,10 +20,10 @@ namespace nilus {
 
 struct NormalizerOptions {
   NamingStyle naming = NamingStyle::kDefault;
-  int identifier_limit = 0;                 // bytes; 0: none
-  std::vector<std::string> exclude;         // source columns that do not pass (source or normalized names)
-  std::optional<Schema> destination;        // the table as it is; nothing: it is made anew
-  std::string table;                        // for messages
+  int identifier_limit = 0;           // bytes; 0: none
+  std::vector<std::string> exclude;   // source columns that do not pass (source or normalized names)
+  std::optional<Schema> destination;  // the table as it is; nothing: it is made anew
+  std::string table;                  // for messages
 };
 
 // What is known of a table's columns: shared by all threads of a run, so that they agree. Thread-safe.
@@ -50,9 +50,9 @@ class TableShape {
 
   const NormalizerOptions options_;
   mutable std::mutex mutex_;
-  Schema schema_;                                                    // guarded by mutex_, as are the rest
-  std::map<std::string, std::string, std::less<>> source_by_name_;   // destination name → source name
-  std::map<std::string, Field, std::less<>> fields_;                 // source name → destination field
+  Schema schema_;                                                   // guarded by mutex_, as are the rest
+  std::map<std::string, std::string, std::less<>> source_by_name_;  // destination name → source name
+  std::map<std::string, Field, std::less<>> fields_;                // source name → destination field
 };
 
 // One thread's view of a TableShape. Not thread-safe.
@@ -68,9 +68,9 @@ class Normalizer {
   Status Prepare(const SchemaPtr& schema);
 
   TableShape* shape_;
-  SchemaPtr prepared_for_;       // the last batch's schema
-  SchemaPtr output_;             // null: columns pass as they are under other names
-  std::vector<int> indexes_;     // output column → batch column
+  SchemaPtr prepared_for_;    // the last batch's schema
+  SchemaPtr output_;          // null: columns pass as they are under other names
+  std::vector<int> indexes_;  // output column → batch column
   std::map<std::string, int64_t> variant_values_;
 };
 

@@ -79,11 +79,13 @@ TEST(Cast, AnythingButBinaryMayBecomeText) {
   EXPECT_EQ(Cast(MakeType(TypeId::kJson), "{}", kText), "{}");
   EXPECT_EQ(Cast(MakeType(TypeId::kBinary), "00", kText), "!not castable");
   EXPECT_EQ(Cast(kText, "5", kBigint), "!not castable");
-  EXPECT_EQ(Cast(MakeType(TypeId::kTimestamp), "2024-01-01T00:00:00Z", MakeType(TypeId::kTimestampNtz)), "!not castable");
+  EXPECT_EQ(Cast(MakeType(TypeId::kTimestamp), "2024-01-01T00:00:00Z", MakeType(TypeId::kTimestampNtz)),
+            "!not castable");
 }
 
 RC_GTEST_PROP(Cast, NumbersComeBackOrAreRefused, (int64_t value)) {
-  Type to = *rc::gen::element(MakeType(TypeId::kInt16), MakeType(TypeId::kInt32), kDouble, MakeType(TypeId::kFloat32), MakeDecimal(20, 3));
+  Type to = *rc::gen::element(MakeType(TypeId::kInt16), MakeType(TypeId::kInt32), kDouble, MakeType(TypeId::kFloat32),
+                              MakeDecimal(20, 3));
   Result<Column> there = CastColumn(ColumnOf(kBigint, {std::to_string(value)}), to);
   if (!there) return;
   Result<Column> back = CastColumn(*there, kBigint);

@@ -150,8 +150,7 @@ Result<ConnectPlan> PlanConnection(const Address& address) {
       params.emplace_back("target_session_attrs", attrs != "prefer-standby" ? attrs : pass == 0 ? "standby" : "any");
 
       const char* hostaddr = std::getenv("PGHOSTADDR");  // libpq connects there, whatever the host's name is
-      bool is_local =
-          IsLoopback(host.host) && IsLoopback(values.Text("hostaddr", hostaddr != nullptr ? hostaddr : ""));
+      bool is_local = IsLoopback(host.host) && IsLoopback(values.Text("hostaddr", hostaddr != nullptr ? hostaddr : ""));
       std::string sslmode = values.Text("sslmode", is_local ? "prefer" : "verify-full");
       params.emplace_back("sslmode", sslmode);
       if (sslmode.starts_with("verify-") && !values.Has("sslrootcert"))

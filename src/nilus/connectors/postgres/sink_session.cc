@@ -54,8 +54,9 @@ Result<Connection*> SinkSession::Idle(const std::stop_token& stop) {
 
 Status SinkSession::StartTransaction(const std::stop_token& stop) {
   // Times out on what others hold, never on our own work; notices within seconds that this process has died. Deferrable
-  // constraints are checked at COMMIT: rows that are updated are deleted and inserted. What is read after a lock was taken
-  // must be what its last holder committed, whatever default_transaction_isolation says: two merges would double keys.
+  // constraints are checked at COMMIT: rows that are updated are deleted and inserted. What is read after a lock was
+  // taken must be what its last holder committed, whatever default_transaction_isolation says: two merges would double
+  // keys.
   std::string sql = fmt::format(
       "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = '{}ms'; SET LOCAL statement_timeout = 0; "
       "SET LOCAL idle_in_transaction_session_timeout = 0; SET LOCAL client_min_messages = error; SET CONSTRAINTS ALL "

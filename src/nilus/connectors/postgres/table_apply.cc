@@ -84,7 +84,8 @@ Status TableLoad::Apply(const std::optional<KeyRange>& interval, CommitResult* c
       // The lock is the name's: while it was waited for, a replace may have put another table there.
       NILUS_ASSIGN(std::optional<TargetTable> locked, FindTable(connection, request_.table, request_.stop));
       if (!locked || locked->oid != existing_->oid) {
-        return Fail(ErrorKind::kConflict, "table {} was replaced by another session meanwhile", request_.table.ToString());
+        return Fail(ErrorKind::kConflict, "table {} was replaced by another session meanwhile",
+                    request_.table.ToString());
       }
       existing_ = std::move(locked);
     }

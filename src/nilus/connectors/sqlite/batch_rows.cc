@@ -126,10 +126,14 @@ void BatchRows::Emit(sqlite3_context* context, int64_t row, int index) {
   const Column* column = sources_[static_cast<size_t>(index)];
   if (column == nullptr || column->IsNull(row)) return;  // NULL
   switch (column->type.id) {
-    case TypeId::kBool: return sqlite3_result_int(context, column->BoolValue(row) ? 1 : 0);
-    case TypeId::kInt16: return sqlite3_result_int(context, column->Value<int16_t>(row));
-    case TypeId::kInt32: return sqlite3_result_int(context, column->Value<int32_t>(row));
-    case TypeId::kInt64: return sqlite3_result_int64(context, column->Value<int64_t>(row));
+    case TypeId::kBool:
+      return sqlite3_result_int(context, column->BoolValue(row) ? 1 : 0);
+    case TypeId::kInt16:
+      return sqlite3_result_int(context, column->Value<int16_t>(row));
+    case TypeId::kInt32:
+      return sqlite3_result_int(context, column->Value<int32_t>(row));
+    case TypeId::kInt64:
+      return sqlite3_result_int64(context, column->Value<int64_t>(row));
     case TypeId::kFloat32:
     case TypeId::kFloat64: {
       const double value = column->type.id == TypeId::kFloat32 ? static_cast<double>(column->Value<float>(row))

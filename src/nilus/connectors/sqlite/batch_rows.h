@@ -16,7 +16,8 @@ class BatchRows {
  public:
   // Makes table `name` known on the connection: first a running number when `with_sequence`, then `columns` columns.
   // The object outlives every statement that reads it, and the connection outlives the object.
-  static Result<std::unique_ptr<BatchRows>> Register(Database& db, const std::string& name, int columns, bool with_sequence);
+  static Result<std::unique_ptr<BatchRows>> Register(Database& db, const std::string& name, int columns,
+                                                     bool with_sequence);
 
   ~BatchRows() { sqlite3_create_module_v2(db_, name_.c_str(), nullptr, nullptr, nullptr); }
   BatchRows(const BatchRows&) = delete;

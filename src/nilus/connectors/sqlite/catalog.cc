@@ -14,10 +14,11 @@ Result<int64_t> Count(Database& db, std::string_view sql, const std::string& tab
   return statement.Int(0);
 }
 
-// Clauses of a CREATE TABLE that a new table of ours would lose. A word inside a name may be taken for one: the table is
-// then emptied instead of dropped.
+// Clauses of a CREATE TABLE that a new table of ours would lose. A word inside a name may be taken for one: the table
+// is then emptied instead of dropped.
 bool HasClauses(std::string sql) {
-  std::transform(sql.begin(), sql.end(), sql.begin(), [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
+  std::transform(sql.begin(), sql.end(), sql.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
   for (const char* word : {"CHECK", "STRICT", "COLLATE", "WITHOUT", "VIRTUAL"}) {
     if (sql.find(word) != std::string::npos) return true;
   }
@@ -27,8 +28,9 @@ bool HasClauses(std::string sql) {
 }  // namespace
 
 Result<std::optional<TableInfo>> FindTable(Database& db, const std::string& name) {
-  NILUS_ASSIGN(Statement find, db.Prepare("SELECT name, type, coalesce(sql, '') FROM main.sqlite_schema WHERE name = ?1 COLLATE "
-                                          "NOCASE AND type IN ('table', 'view') ORDER BY name = ?1 DESC LIMIT 1"));
+  NILUS_ASSIGN(Statement find,
+               db.Prepare("SELECT name, type, coalesce(sql, '') FROM main.sqlite_schema WHERE name = ?1 COLLATE "
+                          "NOCASE AND type IN ('table', 'view') ORDER BY name = ?1 DESC LIMIT 1"));
   find.BindText(1, name);
   NILUS_ASSIGN(const bool found, find.Step());
   if (!found) return std::nullopt;
@@ -53,16 +55,20 @@ Result<std::optional<TableInfo>> FindTable(Database& db, const std::string& name
     table.columns.push_back(std::move(column));
   }
   if (!table.is_view) {
-    NILUS_ASSIGN(const int64_t rowid, Count(db, "SELECT count(*) FROM pragma_table_list WHERE schema = 'main' AND name = ?1 "
-                                                "AND type = 'table' AND wr = 0", table.name));
+    NILUS_ASSIGN(const int64_t rowid,
+                 Count(db,
+                       "SELECT count(*) FROM pragma_table_list WHERE schema = 'main' AND name = ?1 "
+                       "AND type = 'table' AND wr = 0",
+                       table.name));
     table.has_rowid = rowid > 0;
   }
   return table;
 }
 
 Result<std::vector<std::string>> TableNames(Database& db) {
-  NILUS_ASSIGN(Statement statement, db.Prepare("SELECT name FROM main.sqlite_schema WHERE type IN ('table', 'view') AND name "
-                                               "NOT LIKE 'sqlite~_%' ESCAPE '~' ORDER BY name"));
+  NILUS_ASSIGN(Statement statement,
+               db.Prepare("SELECT name FROM main.sqlite_schema WHERE type IN ('table', 'view') AND name "
+                          "NOT LIKE 'sqlite~_%' ESCAPE '~' ORDER BY name"));
   std::vector<std::string> names;
   while (true) {
     NILUS_ASSIGN(const bool row, statement.Step());
@@ -76,17 +82,20 @@ Result<TargetState> FindTarget(Database& db, const std::string& name, const std:
   NILUS_ASSIGN(const std::optional<TableInfo> table, FindTable(db, name));
   if (!table) return state;
   if (table->is_view) {
-    return FailWithFix(ErrorKind::kInvalidInput, "choose another dest_table", "{} is a view: rows cannot be loaded into it", name);
+    return FailWithFix(ErrorKind::kInvalidInput, "choose another dest_table",
+                       "{} is a view: rows cannot be loaded into it", name);
   }
   state.existing = SchemaOf(*table);
-  state.can_drop = !HasClauses(table->sql) && std::none_of(table->columns.begin(), table->columns.end(), [](const ColumnInfo& c) {
-    return c.not_null || c.primary_key > 0 || c.generated || c.has_default;
-  });
-  for (const char* sql : {"SELECT count(*) FROM pragma_index_list(?1) WHERE name <> ?2",
-                          "SELECT count(*) FROM main.sqlite_schema WHERE type = 'trigger' AND tbl_name = ?1 COLLATE NOCASE",
-                          "SELECT count(*) FROM pragma_foreign_key_list(?1)",
-                          "SELECT count(*) FROM main.sqlite_schema AS s, pragma_foreign_key_list(s.name) AS f "
-                          "WHERE s.type = 'table' AND f.\"table\" = ?1 COLLATE NOCASE"}) {
+  state.can_drop =
+      !HasClauses(table->sql) && std::none_of(table->columns.begin(), table->columns.end(), [](const ColumnInfo& c) {
+        return c.not_null || c.primary_key > 0 || c.generated || c.has_default;
+      });
+  for (const char* sql :
+       {"SELECT count(*) FROM pragma_index_list(?1) WHERE name <> ?2",
+        "SELECT count(*) FROM main.sqlite_schema WHERE type = 'trigger' AND tbl_name = ?1 COLLATE NOCASE",
+        "SELECT count(*) FROM pragma_foreign_key_list(?1)",
+        "SELECT count(*) FROM main.sqlite_schema AS s, pragma_foreign_key_list(s.name) AS f "
+        "WHERE s.type = 'table' AND f.\"table\" = ?1 COLLATE NOCASE"}) {
     if (!state.can_drop) break;
     NILUS_ASSIGN(const int64_t dependents, Count(db, sql, table->name, own_index));
     state.can_drop = dependents == 0;
@@ -97,10 +106,11 @@ Result<TargetState> FindTarget(Database& db, const std::string& name, const std:
 Schema SchemaOf(const TableInfo& table) {
   Schema schema;
   for (const ColumnInfo& column : table.columns) {
-    schema.fields.push_back(Field{.name = column.name,
-                                  .type = TypeOfDeclaration(column.declared, ReflectionLevel::kFullWithPrecision)
-                                              .value_or(MakeType(TypeId::kText)),
-                                  .nullable = !column.not_null});
+    schema.fields.push_back(Field{
+        .name = column.name,
+        .type =
+            TypeOfDeclaration(column.declared, ReflectionLevel::kFullWithPrecision).value_or(MakeType(TypeId::kText)),
+        .nullable = !column.not_null});
   }
   return schema;
 }

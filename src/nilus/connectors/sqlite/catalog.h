@@ -15,20 +15,21 @@ struct ColumnInfo {
   std::string name;
   std::string declared;
   bool not_null = false;
-  int primary_key = 0;      // place in the primary key, from 1; 0: none
+  int primary_key = 0;  // place in the primary key, from 1; 0: none
   bool generated = false;
   bool has_default = false;
 };
 
 struct TableInfo {
-  std::string name;         // as SQLite spells it
+  std::string name;  // as SQLite spells it
   bool is_view = false;
-  bool has_rowid = false;   // estimated by max(rowid)
-  std::string sql;          // the CREATE statement
+  bool has_rowid = false;           // estimated by max(rowid)
+  std::string sql;                  // the CREATE statement
   std::vector<ColumnInfo> columns;  // hidden ones of virtual tables left out
 };
 
-// The table or view of this name in the file; letter case counts only where two names differ by it alone. Nothing: none.
+// The table or view of this name in the file; letter case counts only where two names differ by it alone. Nothing:
+// none.
 Result<std::optional<TableInfo>> FindTable(Database& db, const std::string& name);
 Result<std::vector<std::string>> TableNames(Database& db);
 

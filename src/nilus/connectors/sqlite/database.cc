@@ -32,15 +32,19 @@ Error ErrorOf(sqlite3* db, int code) {
   switch (code & 0xFF) {
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
-      return error(ErrorKind::kTransient, fmt::format("SQLite file {} is in use by another program or run ({})", file, message),
+      return error(ErrorKind::kTransient,
+                   fmt::format("SQLite file {} is in use by another program or run ({})", file, message),
                    "wait for it to end, or raise ?busy_timeout=<milliseconds> in the address");
-    case SQLITE_INTERRUPT: return error(ErrorKind::kCancelled, "stopped");
+    case SQLITE_INTERRUPT:
+      return error(ErrorKind::kCancelled, "stopped");
     case SQLITE_FULL:
       return error(ErrorKind::kExhausted, fmt::format("no space left for SQLite file {} or its temporary files", file),
                    "free disk space (temporary files lie where SQLITE_TMPDIR says)");
-    case SQLITE_NOMEM: return error(ErrorKind::kExhausted, "SQLite ran out of memory");
+    case SQLITE_NOMEM:
+      return error(ErrorKind::kExhausted, "SQLite ran out of memory");
     case SQLITE_IOERR:
-      return error(ErrorKind::kExhausted, fmt::format("input/output error on SQLite file {} ({}, code {})", file, message, code),
+      return error(ErrorKind::kExhausted,
+                   fmt::format("input/output error on SQLite file {} ({}, code {})", file, message, code),
                    "check the disk and its limits");
     case SQLITE_CORRUPT:
       return error(ErrorKind::kData, fmt::format("SQLite file {} is damaged ({})", file, message),
@@ -59,14 +63,18 @@ Error ErrorOf(sqlite3* db, int code) {
       return error(ErrorKind::kData, fmt::format("a value or statement exceeds SQLite's limit of {} bytes",
                                                  sqlite3_limit(db, SQLITE_LIMIT_LENGTH, -1)));
     case SQLITE_CONSTRAINT:
-    case SQLITE_MISMATCH: return error(ErrorKind::kData, fmt::format("the destination refused a row: {}", message));
-    case SQLITE_SCHEMA: return error(ErrorKind::kTransient, fmt::format("the tables of {} changed meanwhile ({})", file, message));
+    case SQLITE_MISMATCH:
+      return error(ErrorKind::kData, fmt::format("the destination refused a row: {}", message));
+    case SQLITE_SCHEMA:
+      return error(ErrorKind::kTransient, fmt::format("the tables of {} changed meanwhile ({})", file, message));
     case SQLITE_ERROR:
-      if (message.find("no such table") != std::string_view::npos || message.find("no such column") != std::string_view::npos) {
+      if (message.find("no such table") != std::string_view::npos ||
+          message.find("no such column") != std::string_view::npos) {
         return error(ErrorKind::kNotFound, std::string(message));
       }
       return error(ErrorKind::kInvalidInput, fmt::format("SQLite refused a statement: {}", message));
-    default: return error(ErrorKind::kInternal, fmt::format("SQLite: {} (code {})", message, code));
+    default:
+      return error(ErrorKind::kInternal, fmt::format("SQLite: {} (code {})", message, code));
   }
 }
 
@@ -90,7 +98,8 @@ std::string_view Statement::Text(int column) const {
 
 Result<std::unique_ptr<Database>> Database::Open(const std::string& path, const DatabaseOptions& options) {
   if (!FileExists(path)) {
-    if (!options.create) return FailWithFix(ErrorKind::kNotFound, "check the address's path", "SQLite file {} does not exist", path);
+    if (!options.create)
+      return FailWithFix(ErrorKind::kNotFound, "check the address's path", "SQLite file {} does not exist", path);
     const std::filesystem::path folder = std::filesystem::path(path).parent_path();
     if (!folder.empty() && !FileExists(folder.string())) {
       return FailWithFix(ErrorKind::kNotFound, "create the folder first", "folder {} of SQLite file {} does not exist",
@@ -102,8 +111,8 @@ Result<std::unique_ptr<Database>> Database::Open(const std::string& path, const 
     return Fail(ErrorKind::kInvalidInput, "{} is not a file", path);
   }
   sqlite3* db = nullptr;
-  // Reading, too, opens for writing where the rights allow it (SQLite falls back by itself): only so can it roll back what
-  // a killed writer left behind. query_only keeps it from changing anything else.
+  // Reading, too, opens for writing where the rights allow it (SQLite falls back by itself): only so can it roll back
+  // what a killed writer left behind. query_only keeps it from changing anything else.
   const int access = SQLITE_OPEN_READWRITE | (options.create ? SQLITE_OPEN_CREATE : 0);
   const int code = sqlite3_open_v2(path.c_str(), &db, access | SQLITE_OPEN_FULLMUTEX | SQLITE_OPEN_EXRESCODE, nullptr);
   if (code != SQLITE_OK) {
@@ -116,8 +125,8 @@ Result<std::unique_ptr<Database>> Database::Open(const std::string& path, const 
   sqlite3_progress_handler(db, kProgressSteps, &Database::OnProgress, database.get());
   NILUS_TRY(RegisterFunctions(db));
   // trusted_schema=OFF: no function in a view or trigger of a hostile file has side effects.
-  for (const char* pragma : {"PRAGMA trusted_schema = OFF", "PRAGMA legacy_alter_table = ON", "PRAGMA synchronous = EXTRA",
-                             "PRAGMA foreign_keys = OFF"}) {
+  for (const char* pragma : {"PRAGMA trusted_schema = OFF", "PRAGMA legacy_alter_table = ON",
+                             "PRAGMA synchronous = EXTRA", "PRAGMA foreign_keys = OFF"}) {
     NILUS_TRY(database->Execute(pragma));
   }
   if (options.read_only) NILUS_TRY(database->Execute("PRAGMA query_only = ON"));
@@ -172,7 +181,8 @@ Result<std::string> AddressPath(const Address& address) {
     return FailWithFix(ErrorKind::kInvalidInput, "write sqlite:///relative.db or sqlite:////absolute.db",
                        "the SQLite address names no file");
   }
-  if (address.path.find('\0') != std::string::npos) return Fail(ErrorKind::kInvalidInput, "the SQLite address holds a NUL character");
+  if (address.path.find('\0') != std::string::npos)
+    return Fail(ErrorKind::kInvalidInput, "the SQLite address holds a NUL character");
   // "./" keeps SQLite from reading `file:…` as a URI with options of its own.
   return address.path.front() == '/' ? address.path : "./" + address.path;
 }

@@ -53,8 +53,8 @@ struct DatabaseOptions {
 // Not thread-safe, but for `set_stop`'s token being requested elsewhere.
 class Database {
  public:
-  // `path` as AddressPath gives it. kNotFound when there is no such file (unless `create`) or folder; kData when it is no
-  // SQLite database. Functions of functions.h are registered.
+  // `path` as AddressPath gives it. kNotFound when there is no such file (unless `create`) or folder; kData when it is
+  // no SQLite database. Functions of functions.h are registered.
   static Result<std::unique_ptr<Database>> Open(const std::string& path, const DatabaseOptions& options);
   ~Database() { sqlite3_close_v2(db_); }
   Database(const Database&) = delete;

@@ -62,7 +62,9 @@ class FileTest : public testing::Test {
     address.params["busy_timeout"] = std::to_string(busy_timeout);
     return address;
   }
-  Result<std::unique_ptr<Source>> OpenSource() const { return kSqliteConnector.open_source(MakeAddress(), OpenContext{}); }
+  Result<std::unique_ptr<Source>> OpenSource() const {
+    return kSqliteConnector.open_source(MakeAddress(), OpenContext{});
+  }
   std::unique_ptr<Sink> OpenSink() const { return kSqliteConnector.open_sink(MakeAddress(), OpenContext{}).value(); }
 
  private:

@@ -11,11 +11,13 @@ namespace {
 constexpr int kExponentLimit = 20'000;
 
 int64_t KindOf(const Type& type) {
-  return static_cast<int64_t>(type.id) | static_cast<int64_t>(type.precision) << 8 | static_cast<int64_t>(type.scale) << 16;
+  return static_cast<int64_t>(type.id) | static_cast<int64_t>(type.precision) << 8 |
+         static_cast<int64_t>(type.scale) << 16;
 }
 
 Type TypeOfKind(int64_t kind) {
-  return Type{static_cast<TypeId>(kind & 0xFF), static_cast<int>(kind >> 8 & 0xFF), static_cast<int>(kind >> 16 & 0xFF), 0};
+  return Type{static_cast<TypeId>(kind & 0xFF), static_cast<int>(kind >> 8 & 0xFF), static_cast<int>(kind >> 16 & 0xFF),
+              0};
 }
 
 void Key(sqlite3_context* context, int, sqlite3_value** arguments) {
@@ -51,15 +53,18 @@ void Key(sqlite3_context* context, int, sqlite3_value** arguments) {
     case TypeId::kBinary:
       sqlite3_result_blob64(context, decoded.bytes.data(), decoded.bytes.size(), SQLITE_TRANSIENT);
       return;
-    default: sqlite3_result_int64(context, decoded.integer); return;
+    default:
+      sqlite3_result_int64(context, decoded.integer);
+      return;
   }
 }
 
 }  // namespace
 
 Status RegisterFunctions(sqlite3* db) {
-  const int code = sqlite3_create_function_v2(db, "nilus_key", 2, SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_DIRECTONLY,
-                                              nullptr, &Key, nullptr, nullptr, nullptr);
+  const int code =
+      sqlite3_create_function_v2(db, "nilus_key", 2, SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_DIRECTONLY, nullptr,
+                                 &Key, nullptr, nullptr, nullptr);
   if (code != SQLITE_OK) return Fail(ErrorKind::kInternal, "SQLite refused a function: {}", sqlite3_errmsg(db));
   return {};
 }

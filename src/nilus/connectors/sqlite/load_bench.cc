@@ -15,8 +15,11 @@ constexpr int kBatches = 10;
 
 RecordBatch NarrowBatch() {
   auto schema = std::make_shared<Schema>();
-  schema->fields = {{"id", MakeType(TypeId::kInt64)}, {"quantity", MakeType(TypeId::kInt32)}, {"price", MakeType(TypeId::kFloat64)},
-                    {"status", MakeType(TypeId::kText)}, {"updated", MakeType(TypeId::kTimestamp)}};
+  schema->fields = {{"id", MakeType(TypeId::kInt64)},
+                    {"quantity", MakeType(TypeId::kInt32)},
+                    {"price", MakeType(TypeId::kFloat64)},
+                    {"status", MakeType(TypeId::kText)},
+                    {"updated", MakeType(TypeId::kTimestamp)}};
   BatchBuilder builder(schema);
   for (int64_t i = 0; i < kBatchRows; ++i) {
     builder.column(0).Append<int64_t>(i);
@@ -56,7 +59,10 @@ void Load(const File& file, WriteStrategy strategy, const RecordBatch& batch) {
   }
   writer->Finish().value();
   const auto state = sink->Committed(request.pipeline).value();
-  sink->Commit({.pipeline = request.pipeline, .load_id = request.load_id, .expected_version = state ? state->version : 0, .position = {"{}"}})
+  sink->Commit({.pipeline = request.pipeline,
+                .load_id = request.load_id,
+                .expected_version = state ? state->version : 0,
+                .position = {"{}"}})
       .value();
 }
 

@@ -26,9 +26,8 @@ struct Origin {
 };
 
 bool SameName(std::string_view a, std::string_view b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](unsigned char x, unsigned char y) {
-    return std::tolower(x) == std::tolower(y);
-  });
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [](unsigned char x, unsigned char y) { return std::tolower(x) == std::tolower(y); });
 }
 
 std::string DidYouMean(std::string_view word, const std::vector<std::string>& names) {
@@ -63,13 +62,15 @@ Result<Origin> TableOrigin(Database& db, const std::string& text) {
   origin.from = "main." + QuoteIdentifier(table->name);
   std::vector<std::pair<int, std::string>> key;
   for (const ColumnInfo& column : table->columns) {
-    origin.columns.push_back({.name = column.name, .declared = column.declared, .type = {}, .not_null = column.not_null});
+    origin.columns.push_back(
+        {.name = column.name, .declared = column.declared, .type = {}, .not_null = column.not_null});
     if (column.primary_key > 0) key.emplace_back(column.primary_key, column.name);
   }
   std::sort(key.begin(), key.end());
   for (auto& [place, name] : key) origin.primary_key.push_back(std::move(name));
   const auto& columns = table->columns;
-  const bool shadowed = std::any_of(columns.begin(), columns.end(), [](const auto& c) { return SameName(c.name, "_rowid_"); });
+  const bool shadowed =
+      std::any_of(columns.begin(), columns.end(), [](const auto& c) { return SameName(c.name, "_rowid_"); });
   if (table->has_rowid && !shadowed) origin.estimate_sql = fmt::format("SELECT max(_rowid_) FROM {}", origin.from);
   return origin;
 }
@@ -77,7 +78,8 @@ Result<Origin> TableOrigin(Database& db, const std::string& text) {
 // The interval's ends as SQLite keeps times: "2024-03-15 10:20:30".
 Result<Scalar> IntervalText(const std::optional<std::string>& text, std::string_view name) {
   if (!text) {
-    return FailWithFix(ErrorKind::kInvalidInput, fmt::format("set {} for this run", name), "the query uses :{}, which is not set", name);
+    return FailWithFix(ErrorKind::kInvalidInput, fmt::format("set {} for this run", name),
+                       "the query uses :{}, which is not set", name);
   }
   ColumnBuilder builder(MakeType(TypeId::kTimestamp));
   if (!AppendParsed(*text, &builder)) return Scalar{MakeType(TypeId::kText), *text};
@@ -88,7 +90,8 @@ Result<Scalar> IntervalText(const std::optional<std::string>& text, std::string_
 
 Result<Origin> QueryOrigin(Database& db, const ReadRequest& request) {
   std::string query = request.table.substr(kQueryPrefix.size());
-  while (!query.empty() && (std::isspace(static_cast<unsigned char>(query.back())) || query.back() == ';')) query.pop_back();
+  while (!query.empty() && (std::isspace(static_cast<unsigned char>(query.back())) || query.back() == ';'))
+    query.pop_back();
   if (query.find('\0') != std::string::npos) return Fail(ErrorKind::kInvalidInput, "the query holds a NUL character");
   sqlite3_stmt* raw = nullptr;
   const char* tail = nullptr;
@@ -108,12 +111,13 @@ Result<Origin> QueryOrigin(Database& db, const ReadRequest& request) {
   std::set<std::string> seen;
   for (int i = 0; i < sqlite3_column_count(raw); ++i) {
     const char* declared = sqlite3_column_decltype(raw, i);
-    SelectedColumn column{.name = sqlite3_column_name(raw, i), .declared = declared == nullptr ? "" : declared, .type = {}};
+    SelectedColumn column{
+        .name = sqlite3_column_name(raw, i), .declared = declared == nullptr ? "" : declared, .type = {}};
     std::string folded = column.name;
     std::transform(folded.begin(), folded.end(), folded.begin(), [](unsigned char c) { return std::tolower(c); });
     if (!seen.insert(folded).second) {
-      return FailWithFix(ErrorKind::kInvalidInput, "give each a name of its own with AS", "the query has two columns named `{}`",
-                         column.name);
+      return FailWithFix(ErrorKind::kInvalidInput, "give each a name of its own with AS",
+                         "the query has two columns named `{}`", column.name);
     }
     origin.columns.push_back(std::move(column));
   }
@@ -169,7 +173,8 @@ Status InferTypes(Database& db, Origin& origin, ReflectionLevel level) {
     NILUS_TRY(scan.Step());
     for (size_t i = start; i < end; ++i) {
       const int at = static_cast<int>(i - start) * 4;
-      origin.columns[unknown[i]].type = InferredType({scan.Int(at), scan.Int(at + 1), scan.Int(at + 2), scan.Int(at + 3)});
+      origin.columns[unknown[i]].type =
+          InferredType({scan.Int(at), scan.Int(at + 1), scan.Int(at + 2), scan.Int(at + 3)});
     }
   }
   return {};
@@ -179,7 +184,8 @@ Status InferTypes(Database& db, Origin& origin, ReflectionLevel level) {
 Result<Scalar> BoundParameter(const Scalar& bound, const SelectedColumn& key) {
   ColumnBuilder builder(key.type.id == TypeId::kDecimal ? MakeDecimal(kMaxDecimalPrecision, key.type.scale) : key.type);
   if (!AppendParsed(bound.text, &builder)) {
-    return Fail(ErrorKind::kInvalidInput, "bound `{}` of column `{}` is no {}", bound.text, key.name, key.type.ToString());
+    return Fail(ErrorKind::kInvalidInput, "bound `{}` of column `{}` is no {}", bound.text, key.name,
+                key.type.ToString());
   }
   const Column column = builder.Finish();
   switch (key.type.id) {
@@ -191,7 +197,8 @@ Result<Scalar> BoundParameter(const Scalar& bound, const SelectedColumn& key) {
       AppendStoredTime(column, 0, &stored);
       return Scalar{MakeType(TypeId::kText), stored};
     }
-    default: return ScalarAt(column, 0);
+    default:
+      return ScalarAt(column, 0);
   }
 }
 
@@ -203,8 +210,8 @@ Result<std::string> RangeCondition(const KeyRange& range, const SelectedColumn& 
   std::string missing = expression + " IS NULL";
   std::string present = expression + " IS NOT NULL";
   if (raw) {
-    // Values of another storage class go to the variant column, and count as NULL keys. They sort behind those that fit:
-    // numbers < text < blobs. Spelled as comparisons, an index serves each of them.
+    // Values of another storage class go to the variant column, and count as NULL keys. They sort behind those that
+    // fit: numbers < text < blobs. Spelled as comparisons, an index serves each of them.
     const char* behind = key.type.id == TypeId::kText ? "x''" : "''";
     expression = key.type.id == TypeId::kText ? column + " COLLATE BINARY" : column;
     missing = fmt::format("{} IS NULL OR {} >= {}", column, column, behind);
@@ -222,7 +229,8 @@ Result<std::string> RangeCondition(const KeyRange& range, const SelectedColumn& 
   if (range.upper) NILUS_TRY(add(*range.upper, range.upper_inclusive ? "<=" : "<", ":nilus_upper"));
   if (conditions.empty() && range.with_nulls) return std::string();
   conditions.push_back(present);
-  return fmt::format("({}){}{}", fmt::join(conditions, " AND "), range.with_nulls ? " OR " : "", range.with_nulls ? missing : "");
+  return fmt::format("({}){}{}", fmt::join(conditions, " AND "), range.with_nulls ? " OR " : "",
+                     range.with_nulls ? missing : "");
 }
 
 }  // namespace
@@ -235,21 +243,33 @@ Status BindParameters(const Statement& statement, const Parameters& parameters) 
     NILUS_TRY(AppendParsed(value.text, &builder));
     const Column column = builder.Finish();
     switch (value.type.id) {
-      case TypeId::kBool: sqlite3_bind_int(statement.handle(), index, column.BoolValue(0) ? 1 : 0); break;
-      case TypeId::kInt16: sqlite3_bind_int(statement.handle(), index, column.Value<int16_t>(0)); break;
-      case TypeId::kInt32: sqlite3_bind_int(statement.handle(), index, column.Value<int32_t>(0)); break;
-      case TypeId::kInt64: sqlite3_bind_int64(statement.handle(), index, column.Value<int64_t>(0)); break;
+      case TypeId::kBool:
+        sqlite3_bind_int(statement.handle(), index, column.BoolValue(0) ? 1 : 0);
+        break;
+      case TypeId::kInt16:
+        sqlite3_bind_int(statement.handle(), index, column.Value<int16_t>(0));
+        break;
+      case TypeId::kInt32:
+        sqlite3_bind_int(statement.handle(), index, column.Value<int32_t>(0));
+        break;
+      case TypeId::kInt64:
+        sqlite3_bind_int64(statement.handle(), index, column.Value<int64_t>(0));
+        break;
       case TypeId::kFloat32:
         sqlite3_bind_double(statement.handle(), index, static_cast<double>(column.Value<float>(0)));
         break;
-      case TypeId::kFloat64: sqlite3_bind_double(statement.handle(), index, column.Value<double>(0)); break;
+      case TypeId::kFloat64:
+        sqlite3_bind_double(statement.handle(), index, column.Value<double>(0));
+        break;
       case TypeId::kBinary: {
         const std::string_view bytes = column.BytesValue(0);
-        sqlite3_bind_blob64(statement.handle(), index, bytes.empty() ? "" : bytes.data(), bytes.size(), SQLITE_TRANSIENT);
+        sqlite3_bind_blob64(statement.handle(), index, bytes.empty() ? "" : bytes.data(), bytes.size(),
+                            SQLITE_TRANSIENT);
         break;
       }
       default:
-        sqlite3_bind_text64(statement.handle(), index, value.text.data(), value.text.size(), SQLITE_TRANSIENT, SQLITE_UTF8);
+        sqlite3_bind_text64(statement.handle(), index, value.text.data(), value.text.size(), SQLITE_TRANSIENT,
+                            SQLITE_UTF8);
     }
   }
   return {};
@@ -279,17 +299,21 @@ Result<Selection> Select(Database& db, const ReadRequest& request) {
   if (names.empty()) return Fail(ErrorKind::kInvalidInput, "all columns of {} are excluded", origin.label);
   selection.sql = fmt::format("SELECT {} FROM {}", fmt::join(names, ", "), origin.from);
   if (request.range) {
-    NILUS_ASSIGN(const size_t index, FindColumn(origin.columns, request.range->column, origin.label, ErrorKind::kNotFound));
+    NILUS_ASSIGN(const size_t index,
+                 FindColumn(origin.columns, request.range->column, origin.label, ErrorKind::kNotFound));
     const SelectedColumn& key = origin.columns[index];
     selection.key_type = key.type;
     NILUS_ASSIGN(const std::string condition, RangeCondition(*request.range, key, &selection.parameters));
     if (!condition.empty()) selection.sql += " WHERE " + condition;
     const bool raw = OrdersAsStored(key.declared, key.type);
     const std::string column = QuoteIdentifier(key.name);
-    const std::string order = !raw ? KeyExpression(column, key.type)
-                              : key.type.id == TypeId::kText ? column + " COLLATE BINARY" : column;
-    NILUS_ASSIGN(const std::string present, RangeCondition(KeyRange{.column = key.name, .with_nulls = false}, key, nullptr));
-    selection.upper_sql = fmt::format("SELECT {} FROM {} WHERE {} ORDER BY {} DESC LIMIT 1", column, origin.from, present, order);
+    const std::string order = !raw                           ? KeyExpression(column, key.type)
+                              : key.type.id == TypeId::kText ? column + " COLLATE BINARY"
+                                                             : column;
+    NILUS_ASSIGN(const std::string present,
+                 RangeCondition(KeyRange{.column = key.name, .with_nulls = false}, key, nullptr));
+    selection.upper_sql =
+        fmt::format("SELECT {} FROM {} WHERE {} ORDER BY {} DESC LIMIT 1", column, origin.from, present, order);
     // A limit keeps the lowest keys, so that the cursor may stop there.
     if (request.limit) selection.sql += fmt::format(" ORDER BY {} NULLS LAST", order);
   }

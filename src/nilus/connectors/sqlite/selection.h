@@ -24,10 +24,10 @@ struct Selection {
   std::string label;                    // for people: "orders", "query"
   std::vector<SelectedColumn> columns;  // without excluded ones
   std::vector<std::string> primary_key;
-  std::string sql;                      // SELECT columns FROM … WHERE range LIMIT n
-  std::string upper_sql;                // highest key, one row or none; empty: the request has no range
+  std::string sql;        // SELECT columns FROM … WHERE range LIMIT n
+  std::string upper_sql;  // highest key, one row or none; empty: the request has no range
   Type key_type;
-  std::string estimate_sql;             // empty: there is no cheap estimate
+  std::string estimate_sql;  // empty: there is no cheap estimate
   Parameters parameters;
 };
 

@@ -41,7 +41,8 @@ struct Session {
     if (begun) return {};
     if (begun.error().kind != ErrorKind::kTransient) return Failure(begun.error());
     return FailWithFix(ErrorKind::kConflict, "wait for it to end, or raise ?busy_timeout=<milliseconds> in the address",
-                       "another run or program is writing to SQLite file {}: pipeline {} cannot load now", path, pipeline.value);
+                       "another run or program is writing to SQLite file {}: pipeline {} cannot load now", path,
+                       pipeline.value);
   }
 };
 
@@ -159,7 +160,8 @@ class SqliteSink final : public Sink {
     std::lock_guard lock(session_->mutex);
     NILUS_ASSIGN(Database* const db, session_->Connect(false));
     if (db == nullptr) {
-      return std::vector<CheckItem>{{"file", true, fmt::format("{} does not exist yet; the first load creates it", session_->path)}};
+      return std::vector<CheckItem>{
+          {"file", true, fmt::format("{} does not exist yet; the first load creates it", session_->path)}};
     }
     Arm(*db);
     std::vector<CheckItem> items;
@@ -185,7 +187,8 @@ class SqliteSink final : public Sink {
     return MakeStateSql(Dialect(), pipeline.state_schema);
   }
 
-  static Result<std::optional<CommittedState>> ReadState(Database& db, const StateSql& sql, const PipelineId& pipeline) {
+  static Result<std::optional<CommittedState>> ReadState(Database& db, const StateSql& sql,
+                                                         const PipelineId& pipeline) {
     NILUS_ASSIGN(const std::string name, PlainName(sql.state_table));
     NILUS_ASSIGN(const std::optional<TableInfo> table, FindTable(db, name));
     if (!table) return std::nullopt;
@@ -193,7 +196,8 @@ class SqliteSink final : public Sink {
     select.BindText(1, pipeline.value);
     NILUS_ASSIGN(const bool found, select.Step());
     if (!found) return std::nullopt;
-    return CommittedState{.version = select.Int(0), .load_id = std::string(select.Text(1)),
+    return CommittedState{.version = select.Int(0),
+                          .load_id = std::string(select.Text(1)),
                           .position = Position{std::string(select.Text(2))}};
   }
 
@@ -220,11 +224,13 @@ class SqliteSink final : public Sink {
     if (committed) return CommitResult{.version = *committed};
     NILUS_ASSIGN(const std::optional<CommittedState> state, ReadState(*db, sql, request.pipeline));
     const int64_t version = state ? state->version : 0;
-    if (version != request.expected_version) return Failure(StateConflict(request.pipeline, request.expected_version, version));
+    if (version != request.expected_version)
+      return Failure(StateConflict(request.pipeline, request.expected_version, version));
 
     CommitResult result{.version = version + 1};
     for (const auto& load : session_->loads) {
-      if (!load->finished()) return Fail(ErrorKind::kInternal, "Commit before table {} was finished", load->table().ToString());
+      if (!load->finished())
+        return Fail(ErrorKind::kInternal, "Commit before table {} was finished", load->table().ToString());
       NILUS_TRY(load->Apply(request.interval, &result));
     }
     NILUS_FAULT_POINT("sqlite.sink.before_state");

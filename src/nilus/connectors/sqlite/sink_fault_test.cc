@@ -1,5 +1,5 @@
-// Every step of a load and commit, cut: the process killed, the step failed, the acknowledgement lost, at each passage of
-// each fault point. Afterwards the file is as before or as after the whole load, and a second run makes it as after.
+// Every step of a load and commit, cut: the process killed, the step failed, the acknowledgement lost, at each passage
+// of each fault point. Afterwards the file is as before or as after the whole load, and a second run makes it as after.
 //
 // Faults come from the environment at a process's start, so each load that is to be cut runs in a process of its own:
 // this same program, with the filter of the disabled test below.
@@ -30,13 +30,15 @@ Address AddressOf(const std::string& file) {
 }
 
 // Two tables; two batches, the second one with a column that is new. What the engine does after an unknown outcome.
-Status RunLoad(const std::string& file, WriteStrategy strategy, const std::string& load_id, const std::vector<Row>& rows) {
+Status RunLoad(const std::string& file, WriteStrategy strategy, const std::string& load_id,
+               const std::vector<Row>& rows) {
   auto sink = kSqliteConnector.open_sink(AddressOf(file), OpenContext{}).value();
   const PipelineId pipeline{"p", "main"};
   NILUS_ASSIGN(const auto state, sink->Committed(pipeline));
   if (state && state->load_id == load_id) return {};
   SchemaPtr narrow = MakeSchema({MakeField("id", TypeId::kInt64), MakeField("v", TypeId::kText)});
-  SchemaPtr wide = MakeSchema({MakeField("id", TypeId::kInt64), MakeField("v", TypeId::kText), MakeField("more", TypeId::kText)});
+  SchemaPtr wide =
+      MakeSchema({MakeField("id", TypeId::kInt64), MakeField("v", TypeId::kText), MakeField("more", TypeId::kText)});
   for (const char* table : {"t", "u"}) {
     WriteRequest request;
     request.pipeline = pipeline;
@@ -52,7 +54,8 @@ Status RunLoad(const std::string& file, WriteStrategy strategy, const std::strin
     if (load_id != "load-1") NILUS_TRY(writer->Write(MakeBatch(wide, {{"9", "wide", load_id}})));
     NILUS_TRY(writer->Finish());
   }
-  CommitRequest commit{.pipeline = pipeline, .load_id = load_id, .expected_version = state ? state->version : 0, .position = {"{}"}};
+  CommitRequest commit{
+      .pipeline = pipeline, .load_id = load_id, .expected_version = state ? state->version : 0, .position = {"{}"}};
   commit.interval = KeyRange{.column = "id", .lower = Scalar{MakeType(TypeId::kInt64), "2"}};
   const auto result = sink->Commit(commit);
   if (result) return {};
@@ -92,14 +95,17 @@ class SinkFaultTest : public FileTest, public testing::WithParamInterface<WriteS
     std::vector<std::string> cells;
     for (const char* table : {"t", "u", "_nilus_state", "_nilus_loads"}) {
       std::vector<std::string> columns;
-      for (const std::string& name : Run(fmt::format("SELECT name FROM pragma_table_info('{}') WHERE name <> 'committed_at'", table))) {
+      for (const std::string& name :
+           Run(fmt::format("SELECT name FROM pragma_table_info('{}') WHERE name <> 'committed_at'", table))) {
         columns.push_back(fmt::format("quote(\"{}\")", name));
       }
       if (columns.empty()) continue;
       const std::string line = fmt::format("{}", fmt::join(columns, " || ',' || "));
-      for (std::string& row : Run(fmt::format("SELECT {} FROM \"{}\" ORDER BY 1", line, table))) cells.push_back(std::move(row));
+      for (std::string& row : Run(fmt::format("SELECT {} FROM \"{}\" ORDER BY 1", line, table)))
+        cells.push_back(std::move(row));
     }
-    for (std::string& object : Run("SELECT type || ' ' || name || ' ' || coalesce(sql, '') FROM sqlite_schema ORDER BY 1")) {
+    for (std::string& object :
+         Run("SELECT type || ' ' || name || ' ' || coalesce(sql, '') FROM sqlite_schema ORDER BY 1")) {
       cells.push_back(std::move(object));
     }
     return fmt::format("{}", fmt::join(cells, "\n"));

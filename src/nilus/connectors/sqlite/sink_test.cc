@@ -23,9 +23,12 @@ using testing::IsEmpty;
 
 class SinkTest : public FileTest {
  protected:
-  static SchemaPtr SmallSchema() { return MakeSchema({MakeField("id", TypeId::kInt64), MakeField("v", TypeId::kText)}); }
+  static SchemaPtr SmallSchema() {
+    return MakeSchema({MakeField("id", TypeId::kInt64), MakeField("v", TypeId::kText)});
+  }
 
-  WriteRequest Request(WriteStrategy strategy, std::string load_id, SchemaPtr schema = SmallSchema(), TableName table = {"main", "t"}) {
+  WriteRequest Request(WriteStrategy strategy, std::string load_id, SchemaPtr schema = SmallSchema(),
+                       TableName table = {"main", "t"}) {
     WriteRequest request;
     request.pipeline = {"p", "main"};
     request.load_id = std::move(load_id);
@@ -81,12 +84,16 @@ TEST_F(SinkTest, LooksAtADatabaseThatIsNotThereWithoutMakingIt) {
 }
 
 TEST_F(SinkTest, DeclaresTypesThatKeepTheValues) {
-  SchemaPtr schema = MakeSchema({MakeField("id", TypeId::kInt64), MakeField("amount", MakeDecimal(38, 2)), MakeField("doc", TypeId::kJson),
-                                 MakeField("at", TypeId::kTimestamp), MakeField("x", TypeId::kFloat64)});
-  ASSERT_EQ(KindOf(Load(Request(WriteStrategy::kReplace, "a", schema),
-                        {{"1", "123456789012345678901234567890123456.70", "1.50", "2024-03-15T10:00:00.500000Z", "NaN"}})), "ok");
+  SchemaPtr schema = MakeSchema({MakeField("id", TypeId::kInt64), MakeField("amount", MakeDecimal(38, 2)),
+                                 MakeField("doc", TypeId::kJson), MakeField("at", TypeId::kTimestamp),
+                                 MakeField("x", TypeId::kFloat64)});
+  ASSERT_EQ(
+      KindOf(Load(Request(WriteStrategy::kReplace, "a", schema),
+                  {{"1", "123456789012345678901234567890123456.70", "1.50", "2024-03-15T10:00:00.500000Z", "NaN"}})),
+      "ok");
   EXPECT_THAT(Run("SELECT typeof(amount), amount, typeof(doc), doc, at, x FROM t"),
-              ElementsAre("text", "123456789012345678901234567890123456.70", "text", "1.50", "2024-03-15 10:00:00.500000", "NaN"));
+              ElementsAre("text", "123456789012345678901234567890123456.70", "text", "1.50",
+                          "2024-03-15 10:00:00.500000", "NaN"));
   EXPECT_THAT(SqlOf("t"), HasSubstr("\"amount\" DECIMAL_TEXT(38,2)"));
 }
 
@@ -96,8 +103,10 @@ TEST_F(SinkTest, SchemasBecomePartOfTheName) {
   ASSERT_EQ(KindOf(Load(Request(WriteStrategy::kReplace, "c", SmallSchema(), {"sales", "u"}), {{"1", "u"}})), "ok");
   EXPECT_THAT(Run("SELECT v FROM \"sales.t\" UNION ALL SELECT v FROM t UNION ALL SELECT v FROM \"sales.u\""),
               ElementsAre("sales", "main", "u"));
-  EXPECT_EQ(KindOf(Load(Request(WriteStrategy::kReplace, "d", SmallSchema(), {"main", "sales.t"}), {})), "invalid_input");
-  EXPECT_EQ(KindOf(Load(Request(WriteStrategy::kReplace, "d", SmallSchema(), {"main", "sqlite_x"}), {{"1", "x"}})), "invalid_input");
+  EXPECT_EQ(KindOf(Load(Request(WriteStrategy::kReplace, "d", SmallSchema(), {"main", "sales.t"}), {})),
+            "invalid_input");
+  EXPECT_EQ(KindOf(Load(Request(WriteStrategy::kReplace, "d", SmallSchema(), {"main", "sqlite_x"}), {{"1", "x"}})),
+            "invalid_input");
 }
 
 TEST_F(SinkTest, ReplaceKeepsWhatHangsOnTheTable) {
@@ -203,14 +212,16 @@ TEST_F(SinkTest, WritersOfSeveralTablesOnSeveralThreads) {
   auto sink = OpenSink();
   std::vector<std::unique_ptr<Writer>> writers;
   for (int i = 0; i < 4; ++i) {
-    writers.push_back(sink->Open(Request(WriteStrategy::kMerge, "a", SmallSchema(), {"main", fmt::format("t{}", i)})).value());
+    writers.push_back(
+        sink->Open(Request(WriteStrategy::kMerge, "a", SmallSchema(), {"main", fmt::format("t{}", i)})).value());
   }
   {
     std::vector<std::jthread> threads;
     for (auto& writer : writers) {
       threads.emplace_back([&writer] {
         for (int batch = 0; batch < 20; ++batch) {
-          EXPECT_TRUE(writer->Write(MakeBatch(SmallSchema(), {{fmt::format("{}", batch), "x"}, {"1", "y"}})).has_value());
+          EXPECT_TRUE(
+              writer->Write(MakeBatch(SmallSchema(), {{fmt::format("{}", batch), "x"}, {"1", "y"}})).has_value());
         }
         EXPECT_TRUE(writer->Finish().has_value());
       });

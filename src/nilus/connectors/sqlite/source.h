@@ -1,5 +1,5 @@
-// Reads a SQLite file. One read transaction from Plan to the end of its only split: SQLite offers no snapshot that several
-// connections could share, so there is nothing to read in parallel.
+// Reads a SQLite file. One read transaction from Plan to the end of its only split: SQLite offers no snapshot that
+// several connections could share, so there is nothing to read in parallel.
 #pragma once
 
 #include <memory>

@@ -56,7 +56,8 @@ class SourceTest : public FileTest {
 
 TEST_F(SourceTest, ValuesThatDoNotFitGoToVariantColumns) {
   Run("CREATE TABLE t(id INTEGER PRIMARY KEY, n INTEGER, at DATETIME, d DECIMAL(6,2));"
-      "INSERT INTO t VALUES (1, 5, '2024-03-15 10:00:00', 1.5), (2, 'many', 1700000000, 'n/a'), (3, NULL, NULL, 123456.789)");
+      "INSERT INTO t VALUES (1, 5, '2024-03-15 10:00:00', 1.5), (2, 'many', 1700000000, 'n/a'), (3, NULL, NULL, "
+      "123456.789)");
   EXPECT_THAT(*Read(Of("t")), ElementsAre("id bigint, n bigint, at timestamp, d decimal(6,2)",
                                           "1|5|(n)-|2024-03-15T10:00:00Z|(at)-|1.50|(d)-",
                                           "2|-|(n)many|-|(at)1700000000|-|(d)n/a", "3|-|(n)-|-|(at)-|-|(d)123456.789"));
@@ -85,10 +86,12 @@ TEST_F(SourceTest, ShapesOfTables) {
 
 TEST_F(SourceTest, Queries) {
   Run("CREATE TABLE t(id INTEGER, name TEXT, at DATETIME);"
-      "INSERT INTO t VALUES (1, 'a', '2024-01-01 00:00:00'), (2, 'b', '2024-01-02 12:00:00'), (3, 'c', '2024-02-01 00:00:00')");
+      "INSERT INTO t VALUES (1, 'a', '2024-01-01 00:00:00'), (2, 'b', '2024-01-02 12:00:00'), (3, 'c', '2024-02-01 "
+      "00:00:00')");
   EXPECT_THAT(*Read(Of("query:SELECT id, upper(name) AS n, count(*) OVER () AS c FROM t -- all; of them")),
               ElementsAre("id bigint, n text, c bigint", "1|A|3", "2|B|3", "3|C|3"));
-  ReadRequest request = Of("query:WITH x AS (SELECT * FROM t) SELECT id FROM x WHERE at >= :interval_start AND at < :interval_end;  ");
+  ReadRequest request =
+      Of("query:WITH x AS (SELECT * FROM t) SELECT id FROM x WHERE at >= :interval_start AND at < :interval_end;  ");
   request.interval_start = "2024-01-02T00:00:00Z";
   request.interval_end = "2024-02-01T00:00:00Z";
   EXPECT_THAT(*Read(request), ElementsAre("id bigint", "2"));
@@ -98,9 +101,10 @@ TEST_F(SourceTest, Queries) {
   request.interval_end.reset();
   EXPECT_EQ(KindOf(Read(request)), "invalid_input");
 
-  for (const char* query : {"query:DELETE FROM t", "query:SELECT 1; DELETE FROM t", "query:SELECT 1; SELECT 2", "query:", "query:;",
-                            "query:SELECT 1) ; DELETE FROM t; --", "query:PRAGMA user_version = 7", "query:ATTACH 'x.db' AS x",
-                            "query:SELECT id, id FROM t", "query:SELECT ?", "query:SELECT :secret", "query:SELEKT 1"}) {
+  for (const char* query :
+       {"query:DELETE FROM t", "query:SELECT 1; DELETE FROM t", "query:SELECT 1; SELECT 2", "query:", "query:;",
+        "query:SELECT 1) ; DELETE FROM t; --", "query:PRAGMA user_version = 7", "query:ATTACH 'x.db' AS x",
+        "query:SELECT id, id FROM t", "query:SELECT ?", "query:SELECT :secret", "query:SELEKT 1"}) {
     EXPECT_EQ(KindOf(Read(Of(query))), "invalid_input") << query;
   }
   EXPECT_EQ(KindOf(Read(Of("query:SELECT * FROM nowhere"))), "not_found");
@@ -133,11 +137,14 @@ TEST_F(SourceTest, RangesLeaveNoMisfitBehindUnseen) {
 
 TEST_F(SourceTest, TimesInSeveralSpellingsCompareAsTimes) {
   Run("CREATE TABLE t(id INTEGER, at TIMESTAMP);"
-      "INSERT INTO t VALUES (1, '2024-01-01T23:00:00Z'), (2, '2024-01-02 01:00:00+02:00'), (3, '2024-01-01 23:00:00.000001'), (4, 'soon')");
+      "INSERT INTO t VALUES (1, '2024-01-01T23:00:00Z'), (2, '2024-01-02 01:00:00+02:00'), (3, '2024-01-01 "
+      "23:00:00.000001'), (4, 'soon')");
   ReadRequest request = Of("t");
   request.exclude_columns = {"at"};
-  request.range = KeyRange{.column = "at", .lower = Scalar{MakeType(TypeId::kTimestamp), "2024-01-01T23:00:00Z"},
-                           .upper = Scalar{MakeType(TypeId::kTimestamp), "2024-01-01T23:00:00Z"}, .with_nulls = false};
+  request.range = KeyRange{.column = "at",
+                           .lower = Scalar{MakeType(TypeId::kTimestamp), "2024-01-01T23:00:00Z"},
+                           .upper = Scalar{MakeType(TypeId::kTimestamp), "2024-01-01T23:00:00Z"},
+                           .with_nulls = false};
   EXPECT_THAT(*Read(request), ElementsAre("id bigint", "1", "2"));
   EXPECT_EQ(upper_->text, "2024-01-01T23:00:00.000001Z");
 }
@@ -148,7 +155,8 @@ TEST_F(SourceTest, MissingFileIsNotFoundAndNotMade) {
 }
 
 TEST_F(SourceTest, FileThatIsNoDatabase) {
-  std::ofstream(path()) << "id,name\n1,not a database at all, only some text that goes on for a while\n" << std::string(4096, 'x');
+  std::ofstream(path()) << "id,name\n1,not a database at all, only some text that goes on for a while\n"
+                        << std::string(4096, 'x');
   const auto read = Read(Of("t"));
   EXPECT_EQ(KindOf(read), "data");
   EXPECT_THAT(read.error().message, HasSubstr("not a SQLite database"));
@@ -159,7 +167,8 @@ TEST_F(SourceTest, FileThatIsNoDatabase) {
 
 TEST_F(SourceTest, DamagedFileIsAnErrorNotAShortRead) {
   Run("CREATE TABLE t(id INTEGER, v TEXT);"
-      "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c WHERE x < 5000) INSERT INTO t SELECT x, hex(randomblob(50)) FROM c");
+      "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c WHERE x < 5000) INSERT INTO t SELECT x, "
+      "hex(randomblob(50)) FROM c");
   {
     std::fstream file(path(), std::ios::in | std::ios::out | std::ios::binary);
     file.seekp(4096 * 20);
@@ -215,7 +224,8 @@ TEST_F(SourceTest, StopEndsAQueryThatNeverWould) {
   context.stop = stop.get_token();
   auto source = kSqliteConnector.open_source(MakeAddress(), context).value();
   std::jthread stopper([&] { stop.request_stop(); });
-  const auto plan = source->Plan(Of("query:WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT sum(x) AS s FROM c"));
+  const auto plan = source->Plan(
+      Of("query:WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT sum(x) AS s FROM c"));
   EXPECT_EQ(KindOf(plan), "cancelled");
 }
 

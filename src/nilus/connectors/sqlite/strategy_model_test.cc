@@ -27,7 +27,8 @@ class StrategyModelTest : public FileTest {
       return fmt::format("{}", value);
     };
     for (int i = 0; i < count; ++i) {
-      rows.push_back({fmt::format("{}", random_() % 6), random_() % 2 == 0 ? "p" : "q'\"", maybe(30), maybe(3), maybe(3)});
+      rows.push_back(
+          {fmt::format("{}", random_() % 6), random_() % 2 == 0 ? "p" : "q'\"", maybe(30), maybe(3), maybe(3)});
     }
     return rows;
   }
@@ -51,8 +52,11 @@ class StrategyModelTest : public FileTest {
       ASSERT_TRUE(writer->Write(MakeBatch(schema_, part)).has_value());
     }
     ASSERT_TRUE(writer->Finish().has_value());
-    const auto result = sink->Commit({.pipeline = request.pipeline, .load_id = request.load_id, .expected_version = loads_ - 1,
-                                      .position = {"{}"}, .interval = std::move(interval)});
+    const auto result = sink->Commit({.pipeline = request.pipeline,
+                                      .load_id = request.load_id,
+                                      .expected_version = loads_ - 1,
+                                      .position = {"{}"},
+                                      .interval = std::move(interval)});
     ASSERT_TRUE(result.has_value()) << result.error().message;
   }
 
@@ -85,8 +89,9 @@ class StrategyModelTest : public FileTest {
 
   std::mt19937 random_{20261121};
   int loads_ = 0;
-  SchemaPtr schema_ = MakeSchema({MakeField("a", TypeId::kInt64), MakeField("b", TypeId::kText), MakeField("k", TypeId::kInt64),
-                                  MakeField("x", TypeId::kInt64), MakeField("y", TypeId::kText)});
+  SchemaPtr schema_ =
+      MakeSchema({MakeField("a", TypeId::kInt64), MakeField("b", TypeId::kText), MakeField("k", TypeId::kInt64),
+                  MakeField("x", TypeId::kInt64), MakeField("y", TypeId::kText)});
 };
 
 TEST_F(StrategyModelTest, Merge) {
@@ -127,9 +132,12 @@ TEST_F(StrategyModelTest, Scd2) {
     }
     for (auto& [key, row] : last) model.push_back({row, loads_, 0});
     std::vector<std::string> expected;
-    for (const Version& version : model) expected.push_back(fmt::format("{}{}|{}", Line(version.row), version.from, version.to));
+    for (const Version& version : model)
+      expected.push_back(fmt::format("{}{}|{}", Line(version.row), version.from, version.to));
     std::sort(expected.begin(), expected.end());
-    ASSERT_EQ(Stored(std::string(kLine) + " || unixepoch(_nilus_valid_from) || '|' || coalesce(unixepoch(_nilus_valid_to), 0)"), expected)
+    ASSERT_EQ(Stored(std::string(kLine) +
+                     " || unixepoch(_nilus_valid_from) || '|' || coalesce(unixepoch(_nilus_valid_to), 0)"),
+              expected)
         << "round " << round;
   }
 }
@@ -150,8 +158,10 @@ TEST_F(StrategyModelTest, DeleteInsert) {
     const bool nulls = random_() % 2 == 0;
     std::erase_if(rows, [&](const Row& row) { return row[2] ? !inside(row) : !nulls; });
     const bool brings_nulls = std::any_of(rows.begin(), rows.end(), [](const Row& row) { return !row[2]; });
-    KeyRange interval{.column = "k", .lower = Scalar{MakeType(TypeId::kInt64), fmt::format("{}", low)},
-                      .upper = Scalar{MakeType(TypeId::kInt64), fmt::format("{}", high)}, .upper_inclusive = inclusive};
+    KeyRange interval{.column = "k",
+                      .lower = Scalar{MakeType(TypeId::kInt64), fmt::format("{}", low)},
+                      .upper = Scalar{MakeType(TypeId::kInt64), fmt::format("{}", high)},
+                      .upper_inclusive = inclusive};
     ASSERT_NO_FATAL_FAILURE(Load(WriteStrategy::kDeleteInsert, rows, interval, false));
     std::erase_if(model, [&](const Row& row) { return row[2] ? inside(row) : brings_nulls; });
     model.insert(model.end(), rows.begin(), rows.end());

@@ -65,14 +65,33 @@ struct Name {
 
 // Usual names whose affinity alone would not tell.
 constexpr Name kNames[] = {
-    {"BOOLEAN", TypeId::kBool}, {"BOOL", TypeId::kBool}, {"DATE", TypeId::kDate}, {"TIME", TypeId::kTime},
-    {"DATETIME", TypeId::kTimestamp}, {"TIMESTAMP", TypeId::kTimestamp}, {"TIMESTAMPTZ", TypeId::kTimestamp},
-    {"TIMESTAMP WITH TIME ZONE", TypeId::kTimestamp}, {"TIMESTAMP_NTZ", TypeId::kTimestampNtz},
-    {"TIMESTAMP WITHOUT TIME ZONE", TypeId::kTimestampNtz}, {"DECIMAL", TypeId::kDecimal}, {"NUMERIC", TypeId::kDecimal},
-    {"DEC", TypeId::kDecimal}, {"NUMBER", TypeId::kDecimal}, {"DECIMAL_TEXT", TypeId::kDecimal}, {"JSON", TypeId::kJson},
-    {"JSONB", TypeId::kJson}, {"JSON_TEXT", TypeId::kJson}, {"UUID", TypeId::kText}, {"BINARY", TypeId::kBinary},
-    {"VARBINARY", TypeId::kBinary}, {"BYTEA", TypeId::kBinary}, {"SMALLINT", TypeId::kInt16}, {"INT2", TypeId::kInt16},
-    {"INT4", TypeId::kInt32}, {"FLOAT4", TypeId::kFloat32}, {"STRING", TypeId::kText},
+    {"BOOLEAN", TypeId::kBool},
+    {"BOOL", TypeId::kBool},
+    {"DATE", TypeId::kDate},
+    {"TIME", TypeId::kTime},
+    {"DATETIME", TypeId::kTimestamp},
+    {"TIMESTAMP", TypeId::kTimestamp},
+    {"TIMESTAMPTZ", TypeId::kTimestamp},
+    {"TIMESTAMP WITH TIME ZONE", TypeId::kTimestamp},
+    {"TIMESTAMP_NTZ", TypeId::kTimestampNtz},
+    {"TIMESTAMP WITHOUT TIME ZONE", TypeId::kTimestampNtz},
+    {"DECIMAL", TypeId::kDecimal},
+    {"NUMERIC", TypeId::kDecimal},
+    {"DEC", TypeId::kDecimal},
+    {"NUMBER", TypeId::kDecimal},
+    {"DECIMAL_TEXT", TypeId::kDecimal},
+    {"JSON", TypeId::kJson},
+    {"JSONB", TypeId::kJson},
+    {"JSON_TEXT", TypeId::kJson},
+    {"UUID", TypeId::kText},
+    {"BINARY", TypeId::kBinary},
+    {"VARBINARY", TypeId::kBinary},
+    {"BYTEA", TypeId::kBinary},
+    {"SMALLINT", TypeId::kInt16},
+    {"INT2", TypeId::kInt16},
+    {"INT4", TypeId::kInt32},
+    {"FLOAT4", TypeId::kFloat32},
+    {"STRING", TypeId::kText},
 };
 
 std::string TableNameSql(const TableName& table) {
@@ -82,7 +101,8 @@ std::string TableNameSql(const TableName& table) {
 
 std::string LiteralSql(const Scalar& value) {
   switch (value.type.id) {
-    case TypeId::kBool: return value.text == "true" ? "1" : "0";
+    case TypeId::kBool:
+      return value.text == "true" ? "1" : "0";
     case TypeId::kInt16:
     case TypeId::kInt32:
     case TypeId::kInt64: {
@@ -90,8 +110,10 @@ std::string LiteralSql(const Scalar& value) {
       return integer ? fmt::format("{}", *integer) : QuoteText(value.text);
     }
     case TypeId::kFloat32:
-    case TypeId::kFloat64: return fmt::format("CAST({} AS REAL)", QuoteText(value.text));
-    case TypeId::kBinary: return fmt::format("x{}", QuoteText(value.text));
+    case TypeId::kFloat64:
+      return fmt::format("CAST({} AS REAL)", QuoteText(value.text));
+    case TypeId::kBinary:
+      return fmt::format("x{}", QuoteText(value.text));
     case TypeId::kDate:
     case TypeId::kTime:
     case TypeId::kTimestamp:
@@ -104,7 +126,8 @@ std::string LiteralSql(const Scalar& value) {
     }
     case TypeId::kDecimal:
     case TypeId::kText:
-    case TypeId::kJson: return QuoteText(value.text);
+    case TypeId::kJson:
+      return QuoteText(value.text);
   }
   return QuoteText(value.text);
 }
@@ -119,9 +142,8 @@ std::string EqualityKeySql(std::string_view expression, const Type&) {
 }
 
 bool EqualIgnoringCase(std::string_view a, std::string_view b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](unsigned char x, unsigned char y) {
-    return std::tolower(x) == std::tolower(y);
-  });
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [](unsigned char x, unsigned char y) { return std::tolower(x) == std::tolower(y); });
 }
 
 }  // namespace
@@ -139,45 +161,67 @@ std::optional<Type> TypeOfDeclaration(std::string_view declared, ReflectionLevel
     return MakeDecimal(precision, std::min(declaration.scale.value_or(0), precision));
   }
   switch (AffinityOf(declaration.name)) {
-    case Affinity::kInteger: return MakeType(TypeId::kInt64);
-    case Affinity::kText: return MakeType(TypeId::kText);
-    case Affinity::kReal: return MakeType(TypeId::kFloat64);
+    case Affinity::kInteger:
+      return MakeType(TypeId::kInt64);
+    case Affinity::kText:
+      return MakeType(TypeId::kText);
+    case Affinity::kReal:
+      return MakeType(TypeId::kFloat64);
     case Affinity::kBlob:
       if (!declaration.name.empty()) return MakeType(TypeId::kBinary);
       return std::nullopt;
-    case Affinity::kNumeric: return std::nullopt;  // a name that SQLite does not know either
+    case Affinity::kNumeric:
+      return std::nullopt;  // a name that SQLite does not know either
   }
   return std::nullopt;
 }
 
 bool OrdersAsStored(std::string_view declared, const Type& type) {
   switch (AffinityOf(Parse(declared).name)) {
-    case Affinity::kInteger: return type.id == TypeId::kInt64;
-    case Affinity::kReal: return type.id == TypeId::kFloat64;
-    case Affinity::kText: return type.id == TypeId::kText;
+    case Affinity::kInteger:
+      return type.id == TypeId::kInt64;
+    case Affinity::kReal:
+      return type.id == TypeId::kFloat64;
+    case Affinity::kText:
+      return type.id == TypeId::kText;
     case Affinity::kBlob:
-    case Affinity::kNumeric: return false;
+    case Affinity::kNumeric:
+      return false;
   }
   return false;
 }
 
 std::string DeclarationOf(const Type& type) {
   switch (type.id) {
-    case TypeId::kBool: return "BOOLEAN";
-    case TypeId::kInt16: return "SMALLINT";
-    case TypeId::kInt32: return "INT4";
-    case TypeId::kInt64: return "INTEGER";
-    case TypeId::kFloat32: return "FLOAT4";
-    case TypeId::kFloat64: return "DOUBLE";
+    case TypeId::kBool:
+      return "BOOLEAN";
+    case TypeId::kInt16:
+      return "SMALLINT";
+    case TypeId::kInt32:
+      return "INT4";
+    case TypeId::kInt64:
+      return "INTEGER";
+    case TypeId::kFloat32:
+      return "FLOAT4";
+    case TypeId::kFloat64:
+      return "DOUBLE";
     // DECIMAL and JSON would have NUMERIC affinity, which turns texts that look like numbers into floats.
-    case TypeId::kDecimal: return fmt::format("DECIMAL_TEXT({},{})", type.precision, type.scale);
-    case TypeId::kText: return type.length > 0 ? fmt::format("VARCHAR({})", type.length) : "TEXT";
-    case TypeId::kBinary: return "BLOB";
-    case TypeId::kJson: return "JSON_TEXT";
-    case TypeId::kDate: return "DATE";
-    case TypeId::kTime: return "TIME";
-    case TypeId::kTimestamp: return "TIMESTAMP";
-    case TypeId::kTimestampNtz: return "TIMESTAMP_NTZ";
+    case TypeId::kDecimal:
+      return fmt::format("DECIMAL_TEXT({},{})", type.precision, type.scale);
+    case TypeId::kText:
+      return type.length > 0 ? fmt::format("VARCHAR({})", type.length) : "TEXT";
+    case TypeId::kBinary:
+      return "BLOB";
+    case TypeId::kJson:
+      return "JSON_TEXT";
+    case TypeId::kDate:
+      return "DATE";
+    case TypeId::kTime:
+      return "TIME";
+    case TypeId::kTimestamp:
+      return "TIMESTAMP";
+    case TypeId::kTimestampNtz:
+      return "TIMESTAMP_NTZ";
   }
   return "TEXT";
 }
@@ -214,12 +258,14 @@ Result<std::string> PlainName(const TableName& table) {
   if (table.schema.empty() || EqualIgnoringCase(table.schema, "main")) {
     if (table.name.find('.') == std::string::npos) return table.name;
     return FailWithFix(ErrorKind::kInvalidInput, "leave the dot out of the table's name",
-                       "table `{}` of schema main: its name holds a dot, which stands for other schemas in SQLite", table.name);
+                       "table `{}` of schema main: its name holds a dot, which stands for other schemas in SQLite",
+                       table.name);
   }
   if (table.schema.find('.') == std::string::npos) return table.schema + "." + table.name;
-  return FailWithFix(ErrorKind::kInvalidInput, "leave the dot out of the schema's name",
-                     "schema `{}` holds a dot, which SQLite table names cannot tell from the one before the table's name",
-                     table.schema);
+  return FailWithFix(
+      ErrorKind::kInvalidInput, "leave the dot out of the schema's name",
+      "schema `{}` holds a dot, which SQLite table names cannot tell from the one before the table's name",
+      table.schema);
 }
 
 }  // namespace nilus::sqlite

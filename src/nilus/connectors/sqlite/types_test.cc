@@ -70,8 +70,8 @@ TEST(TypesTest, DistinctTablesHaveDistinctNames) {
   EXPECT_EQ(*PlainName({"MAIN", "orders"}), "orders");
   EXPECT_EQ(*PlainName({"sales", "orders"}), "sales.orders");
   EXPECT_EQ(*PlainName({"sales", "orders.v2"}), "sales.orders.v2");
-  EXPECT_FALSE(PlainName({"main", "sales.orders"}));    // would be sales' orders
-  EXPECT_FALSE(PlainName({"sales.orders", "v2"}));      // would be sales' orders.v2
+  EXPECT_FALSE(PlainName({"main", "sales.orders"}));  // would be sales' orders
+  EXPECT_FALSE(PlainName({"sales.orders", "v2"}));    // would be sales' orders.v2
 }
 
 }  // namespace

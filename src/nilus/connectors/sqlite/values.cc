@@ -29,7 +29,8 @@ bool IsUtf8(std::string_view text) {
 bool DecodeInteger(const Value& value, int64_t low, int64_t high, int64_t* out) {
   if (value.storage == SQLITE_INTEGER) {
     *out = value.integer;
-  } else if (value.storage == SQLITE_FLOAT && std::abs(value.real) <= kExactIntegers && std::floor(value.real) == value.real) {
+  } else if (value.storage == SQLITE_FLOAT && std::abs(value.real) <= kExactIntegers &&
+             std::floor(value.real) == value.real) {
     *out = static_cast<int64_t>(value.real);
   } else {
     return false;
@@ -90,9 +91,14 @@ bool DecodeJson(const Value& value, Decoded* out) {
     case SQLITE_TEXT:
       out->bytes = value.bytes;
       return nlohmann::json::accept(value.bytes);
-    case SQLITE_INTEGER: out->bytes = NumberText(value, out->scratch); return true;
-    case SQLITE_FLOAT: out->bytes = NumberText(value, out->scratch); return std::isfinite(value.real);
-    default: return false;
+    case SQLITE_INTEGER:
+      out->bytes = NumberText(value, out->scratch);
+      return true;
+    case SQLITE_FLOAT:
+      out->bytes = NumberText(value, out->scratch);
+      return std::isfinite(value.real);
+    default:
+      return false;
   }
 }
 
@@ -101,8 +107,12 @@ bool DecodeJson(const Value& value, Decoded* out) {
 Value ValueAt(sqlite3_stmt* statement, int column) {
   Value value{.storage = sqlite3_column_type(statement, column)};
   switch (value.storage) {
-    case SQLITE_INTEGER: value.integer = sqlite3_column_int64(statement, column); break;
-    case SQLITE_FLOAT: value.real = sqlite3_column_double(statement, column); break;
+    case SQLITE_INTEGER:
+      value.integer = sqlite3_column_int64(statement, column);
+      break;
+    case SQLITE_FLOAT:
+      value.real = sqlite3_column_double(statement, column);
+      break;
     case SQLITE_TEXT: {
       const auto* text = reinterpret_cast<const char*>(sqlite3_column_text(statement, column));
       value.bytes = {text == nullptr ? "" : text, static_cast<size_t>(sqlite3_column_bytes(statement, column))};
@@ -113,7 +123,8 @@ Value ValueAt(sqlite3_stmt* statement, int column) {
       value.bytes = {blob == nullptr ? "" : blob, static_cast<size_t>(sqlite3_column_bytes(statement, column))};
       break;
     }
-    default: break;
+    default:
+      break;
   }
   return value;
 }
@@ -121,8 +132,12 @@ Value ValueAt(sqlite3_stmt* statement, int column) {
 Value ValueOf(sqlite3_value* raw) {
   Value value{.storage = sqlite3_value_type(raw)};
   switch (value.storage) {
-    case SQLITE_INTEGER: value.integer = sqlite3_value_int64(raw); break;
-    case SQLITE_FLOAT: value.real = sqlite3_value_double(raw); break;
+    case SQLITE_INTEGER:
+      value.integer = sqlite3_value_int64(raw);
+      break;
+    case SQLITE_FLOAT:
+      value.real = sqlite3_value_double(raw);
+      break;
     case SQLITE_TEXT: {
       const auto* text = reinterpret_cast<const char*>(sqlite3_value_text(raw));
       value.bytes = {text == nullptr ? "" : text, static_cast<size_t>(sqlite3_value_bytes(raw))};
@@ -133,18 +148,24 @@ Value ValueOf(sqlite3_value* raw) {
       value.bytes = {blob == nullptr ? "" : blob, static_cast<size_t>(sqlite3_value_bytes(raw))};
       break;
     }
-    default: break;
+    default:
+      break;
   }
   return value;
 }
 
 bool Decode(const Value& value, const Type& type, Decoded* out) {
   switch (type.id) {
-    case TypeId::kBool: return DecodeBool(value, &out->integer);
-    case TypeId::kInt16: return DecodeInteger(value, INT16_MIN, INT16_MAX, &out->integer);
-    case TypeId::kInt32: return DecodeInteger(value, INT32_MIN, INT32_MAX, &out->integer);
-    case TypeId::kInt64: return DecodeInteger(value, INT64_MIN, INT64_MAX, &out->integer);
-    case TypeId::kFloat64: return DecodeReal(value, &out->real);
+    case TypeId::kBool:
+      return DecodeBool(value, &out->integer);
+    case TypeId::kInt16:
+      return DecodeInteger(value, INT16_MIN, INT16_MAX, &out->integer);
+    case TypeId::kInt32:
+      return DecodeInteger(value, INT32_MIN, INT32_MAX, &out->integer);
+    case TypeId::kInt64:
+      return DecodeInteger(value, INT64_MIN, INT64_MAX, &out->integer);
+    case TypeId::kFloat64:
+      return DecodeReal(value, &out->real);
     case TypeId::kFloat32:
       if (!DecodeReal(value, &out->real)) return false;
       return std::isnan(out->real) || static_cast<double>(static_cast<float>(out->real)) == out->real;
@@ -156,12 +177,19 @@ bool Decode(const Value& value, const Type& type, Decoded* out) {
       if (value.storage == SQLITE_BLOB) return false;
       out->bytes = value.storage == SQLITE_TEXT ? value.bytes : NumberText(value, out->scratch);
       return IsUtf8(out->bytes);
-    case TypeId::kBinary: out->bytes = value.bytes; return value.storage == SQLITE_BLOB;
-    case TypeId::kJson: return DecodeJson(value, out);
-    case TypeId::kDate: return DecodeDate(value, &out->integer);
-    case TypeId::kTime: return value.storage == SQLITE_TEXT && ParseTime(value.bytes, &out->integer);
-    case TypeId::kTimestamp: return DecodeTimestamp(value, true, &out->integer);
-    case TypeId::kTimestampNtz: return DecodeTimestamp(value, false, &out->integer);
+    case TypeId::kBinary:
+      out->bytes = value.bytes;
+      return value.storage == SQLITE_BLOB;
+    case TypeId::kJson:
+      return DecodeJson(value, out);
+    case TypeId::kDate:
+      return DecodeDate(value, &out->integer);
+    case TypeId::kTime:
+      return value.storage == SQLITE_TEXT && ParseTime(value.bytes, &out->integer);
+    case TypeId::kTimestamp:
+      return DecodeTimestamp(value, true, &out->integer);
+    case TypeId::kTimestampNtz:
+      return DecodeTimestamp(value, false, &out->integer);
   }
   return false;
 }
@@ -170,20 +198,36 @@ bool AppendExactly(const Value& value, ColumnBuilder* column) {
   Decoded decoded;
   if (!Decode(value, column->type(), &decoded)) return false;
   switch (column->type().id) {
-    case TypeId::kBool: column->AppendBool(decoded.integer != 0); break;
-    case TypeId::kInt16: column->Append(static_cast<int16_t>(decoded.integer)); break;
+    case TypeId::kBool:
+      column->AppendBool(decoded.integer != 0);
+      break;
+    case TypeId::kInt16:
+      column->Append(static_cast<int16_t>(decoded.integer));
+      break;
     case TypeId::kInt32:
-    case TypeId::kDate: column->Append(static_cast<int32_t>(decoded.integer)); break;
+    case TypeId::kDate:
+      column->Append(static_cast<int32_t>(decoded.integer));
+      break;
     case TypeId::kInt64:
     case TypeId::kTime:
     case TypeId::kTimestamp:
-    case TypeId::kTimestampNtz: column->Append(decoded.integer); break;
-    case TypeId::kFloat32: column->Append(static_cast<float>(decoded.real)); break;
-    case TypeId::kFloat64: column->Append(decoded.real); break;
-    case TypeId::kDecimal: column->Append(decoded.decimal); break;
+    case TypeId::kTimestampNtz:
+      column->Append(decoded.integer);
+      break;
+    case TypeId::kFloat32:
+      column->Append(static_cast<float>(decoded.real));
+      break;
+    case TypeId::kFloat64:
+      column->Append(decoded.real);
+      break;
+    case TypeId::kDecimal:
+      column->Append(decoded.decimal);
+      break;
     case TypeId::kText:
     case TypeId::kBinary:
-    case TypeId::kJson: column->AppendBytes(decoded.bytes); break;
+    case TypeId::kJson:
+      column->AppendBytes(decoded.bytes);
+      break;
   }
   return true;
 }
@@ -192,18 +236,26 @@ std::string VariantText(const Value& value) {
   char scratch[40];
   switch (value.storage) {
     case SQLITE_INTEGER:
-    case SQLITE_FLOAT: return std::string(NumberText(value, scratch));
-    case SQLITE_TEXT: return IsUtf8(value.bytes) ? std::string(value.bytes) : HexEncode(value.bytes);
-    default: return HexEncode(value.bytes);
+    case SQLITE_FLOAT:
+      return std::string(NumberText(value, scratch));
+    case SQLITE_TEXT:
+      return IsUtf8(value.bytes) ? std::string(value.bytes) : HexEncode(value.bytes);
+    default:
+      return HexEncode(value.bytes);
   }
 }
 
 void AppendStoredTime(const Column& column, int64_t row, std::string* out) {
   const size_t start = out->size();
   switch (column.type.id) {
-    case TypeId::kDate: AppendDate(column.Value<int32_t>(row), out); return;
-    case TypeId::kTime: AppendTime(column.Value<int64_t>(row), out); return;
-    default: break;
+    case TypeId::kDate:
+      AppendDate(column.Value<int32_t>(row), out);
+      return;
+    case TypeId::kTime:
+      AppendTime(column.Value<int64_t>(row), out);
+      return;
+    default:
+      break;
   }
   AppendTimestamp(column.Value<int64_t>(row), false, out);
   if (size_t t = out->find('T', start); t != std::string::npos) (*out)[t] = ' ';

@@ -49,7 +49,8 @@ TEST(ValuesTest, OtherStorageThatLosesNothing) {
   EXPECT_EQ(Read(Integer(42), TypeId::kText), "42");
   EXPECT_EQ(Read(Integer(42), TypeId::kJson), "42");
   EXPECT_EQ(Read(Text("2024-03-15"), TypeId::kTimestamp), Read(Text("2024-03-15 00:00:00"), TypeId::kTimestamp));
-  EXPECT_EQ(Read(Text("2024-03-15T12:00:00+02:00"), TypeId::kTimestamp), Read(Text("2024-03-15 10:00:00"), TypeId::kTimestamp));
+  EXPECT_EQ(Read(Text("2024-03-15T12:00:00+02:00"), TypeId::kTimestamp),
+            Read(Text("2024-03-15 10:00:00"), TypeId::kTimestamp));
   EXPECT_EQ(Read(Text("2024-03-15 00:00:00"), TypeId::kDate), "2024-03-15");
 }
 
@@ -76,7 +77,8 @@ TEST(ValuesTest, WhatDoesNotFitIsKeptAsText) {
 
 TEST(DecimalKeyTest, KnowsNumbersFromOtherTexts) {
   std::string key;
-  for (const char* text : {"0", "-0.00", "12", "+1.5", "1e10", "-.5", "5.", "1E-3"}) EXPECT_TRUE(DecimalKey(text, &key)) << text;
+  for (const char* text : {"0", "-0.00", "12", "+1.5", "1e10", "-.5", "5.", "1E-3"})
+    EXPECT_TRUE(DecimalKey(text, &key)) << text;
   for (const char* text : {"", "-", ".", "x", "1x", "1e", "1e+", "1.2.3", "--1", "NaN", " 1"}) {
     EXPECT_FALSE(DecimalKey(text, &key)) << text;
   }
@@ -84,7 +86,8 @@ TEST(DecimalKeyTest, KnowsNumbersFromOtherTexts) {
 
 TEST(DecimalKeyTest, SortsLikeTheNumbers) {
   std::mt19937 random(20261121);
-  std::vector<std::string> texts = {"0", "-0", "0.000", "1", "1.0", "10", "0.1", "-1", "-10", "-0.1", "1e3", "1000", "-1e3"};
+  std::vector<std::string> texts = {"0",  "-0",  "0.000", "1",   "1.0",  "10",  "0.1",
+                                    "-1", "-10", "-0.1",  "1e3", "1000", "-1e3"};
   for (int i = 0; i < 300; ++i) {
     std::string text = random() % 2 == 0 ? "-" : "";
     const int whole = static_cast<int>(random() % 20);
