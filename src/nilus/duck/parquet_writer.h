@@ -24,7 +24,7 @@ struct ParquetOptions {
   int64_t row_group_rows = 65'536;  // a row group ends at about this many rows …
   int64_t row_group_bytes =
       32 << 20;  // … or this many uncompressed bytes: about half of what a file being written holds in memory
-  int64_t queue_bytes = 8 << 20;  // batches waiting for each file being written
+  int64_t queue_bytes = 4 << 20;  // batches waiting for each file being written
   int parallel_files = 2;         // files being written at the same time; fewer when the database has little memory
   std::stop_token stop;
 };
