@@ -16,9 +16,8 @@ struct MemoryPlan {
   int64_t total_bytes;      // the limit
   int64_t duckdb_bytes;     // DuckDB's memory_limit: half
   int64_t connector_bytes;  // what a source, a sink and a writer may hold each: an eighth, at most 64 MiB
-  int64_t
-      queue_bytes;  // all batches waiting between stages: a 32nd, at most 16 MiB; more only fills up, it is no faster
-  int64_t batch_bytes;  // a reader ends a batch at this size whatever its row count: at most 1 MiB, which caches hold
+  int64_t queue_bytes;      // all batches waiting between stages: a 32nd, at most 16 MiB. More is no faster
+  int64_t batch_bytes;      // a reader ends a batch at this size whatever its row count: at most 1 MiB
 };
 
 // Pure: the same limit gives the same plan. Limits under kSmallestMemoryLimit are raised to it.
