@@ -1,9 +1,11 @@
-# nilus_module(<name> DEPS <targets…>): one library per folder, named nilus_<name>.
+# nilus_module(<name> [CONCURRENT] DEPS <targets…>): one library per folder, named nilus_<name>.
 # By the file's ending: *_test.cc join the module's unit-test program, each *_fuzz.cc is a libFuzzer program,
 # each *_bench.cc a micro-benchmark, *_testing.cc helpers for tests of other modules (library nilus_<name>_testing).
+# CONCURRENT: threads of ours run through it, so its unit tests run under ThreadSanitizer too (label concurrent, target
+# concurrent_tests).
 # `data/` beside a fuzzer: folder corpus/<fuzzer name>/ seeds it.
 function(nilus_module name)
-  cmake_parse_arguments(ARG "" "" "DEPS;TEST_DEPS" ${ARGN})
+  cmake_parse_arguments(ARG "CONCURRENT" "" "DEPS;TEST_DEPS" ${ARGN})
   set(target nilus_${name})
   set(program_deps)  # of fuzzers and benchmarks: *_testing libraries exist only where tests are built
   foreach(dep ${ARG_TEST_DEPS})
@@ -40,7 +42,12 @@ function(nilus_module name)
       target_link_libraries(${target}_test PRIVATE ${target}_testing)
     endif()
     add_test(NAME unit.${name} COMMAND ${target}_test --gtest_brief=1)
-    set_tests_properties(unit.${name} PROPERTIES TIMEOUT 1800 LABELS unit)
+    set(labels unit)
+    if(ARG_CONCURRENT)
+      list(APPEND labels concurrent)
+      set_property(GLOBAL APPEND PROPERTY NILUS_CONCURRENT_TESTS ${target}_test)
+    endif()
+    set_tests_properties(unit.${name} PROPERTIES TIMEOUT 1800 LABELS "${labels}")
   endif()
   if(NILUS_FUZZ)
     foreach(file ${fuzzers})
