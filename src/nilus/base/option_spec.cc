@@ -5,16 +5,10 @@
 #include <charconv>
 
 #include "nilus/base/redact.h"
+#include "nilus/base/text.h"
 
 namespace nilus {
 namespace {
-
-std::string_view Trim(std::string_view text) {
-  constexpr std::string_view kSpace = " \t\r\n";
-  size_t start = text.find_first_not_of(kSpace);
-  if (start == std::string_view::npos) return {};
-  return text.substr(start, text.find_last_not_of(kSpace) - start + 1);
-}
 
 bool IsChoice(std::string_view choices, std::string_view text) {
   while (!choices.empty()) {
@@ -92,13 +86,13 @@ Status SetOption(const OptionSpec& spec, std::string_view text, OptionValues& va
       values.Set(std::string(spec.name), std::string(text));
       return {};
     case OptionType::kInteger: {
-      auto number = ParseInteger(Trim(text));
+      auto number = ParseInteger(TrimSpaces(text));
       if (!number) return Fail(ErrorKind::kInvalidInput, "{} is not a whole number", shown);
       values.Set(std::string(spec.name), std::to_string(*number));
       return {};
     }
     case OptionType::kBoolean: {
-      auto flag = ParseBoolean(Trim(text));
+      auto flag = ParseBoolean(TrimSpaces(text));
       if (!flag) return FailWithFix(ErrorKind::kInvalidInput, "write true or false", "{} is not true or false", shown);
       values.Set(std::string(spec.name), *flag ? "true" : "false");
       return {};
@@ -121,7 +115,8 @@ Status SetOption(const OptionSpec& spec, std::string_view text, OptionValues& va
         if (colon == std::string::npos) {
           return FailWithFix(ErrorKind::kInvalidInput, "write key:value, comma-separated", "{} is not a map", shown);
         }
-        map.emplace_back(Trim(std::string_view(pair).substr(0, colon)), Trim(std::string_view(pair).substr(colon + 1)));
+        map.emplace_back(TrimSpaces(std::string_view(pair).substr(0, colon)),
+                         TrimSpaces(std::string_view(pair).substr(colon + 1)));
       }
       values.SetMap(std::string(spec.name), std::move(map));
       return {};
@@ -134,7 +129,7 @@ std::vector<std::string> SplitCommaList(std::string_view text) {
   std::vector<std::string> parts;
   while (true) {
     size_t comma = text.find(',');
-    std::string_view part = Trim(text.substr(0, comma));
+    std::string_view part = TrimSpaces(text.substr(0, comma));
     if (!part.empty()) parts.emplace_back(part);
     if (comma == std::string_view::npos) return parts;
     text.remove_prefix(comma + 1);

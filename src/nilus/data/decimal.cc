@@ -1,19 +1,13 @@
 // Decimals between 128-bit integers and text.
 #include <charconv>
 
+#include "nilus/base/text.h"
 #include "nilus/data/scalar.h"
 
 namespace nilus {
 namespace {
 
 using Unsigned128 = unsigned __int128;
-
-std::string_view TrimSpaces(std::string_view text) {
-  constexpr std::string_view kSpaces = " \t\r\n\f\v";
-  size_t first = text.find_first_not_of(kSpaces);
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(kSpaces) - first + 1);
-}
 
 bool IsDigit(char c) { return c >= '0' && c <= '9'; }
 

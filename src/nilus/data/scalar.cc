@@ -4,6 +4,9 @@
 #include <charconv>
 #include <cmath>
 
+#include "nilus/base/text.h"
+#include "nilus/data/decimal.h"
+
 namespace nilus {
 namespace {
 
@@ -26,13 +29,6 @@ void AppendInteger(int64_t value, std::string* out) {
   char digits[24];
   auto [end, error] = std::to_chars(digits, digits + sizeof digits, value);
   out->append(digits, end);
-}
-
-std::string_view TrimSpaces(std::string_view text) {
-  constexpr std::string_view kSpaces = " \t\r\n\f\v";
-  size_t first = text.find_first_not_of(kSpaces);
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(kSpaces) - first + 1);
 }
 
 bool ParseInteger64(std::string_view text, int64_t* value) {
@@ -75,21 +71,14 @@ bool ParseBool(std::string_view text, bool* value) {
   return false;
 }
 
-int HexValue(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
-
 bool AppendHex(std::string_view text, ColumnBuilder* column) {
   if (text.starts_with("\\x")) text.remove_prefix(2);
   if (text.size() % 2 != 0) return false;
   std::string bytes;
   bytes.reserve(text.size() / 2);
   for (size_t i = 0; i < text.size(); i += 2) {
-    int high = HexValue(text[i]);
-    int low = HexValue(text[i + 1]);
+    int high = HexDigit(text[i]);
+    int low = HexDigit(text[i + 1]);
     if (high < 0 || low < 0) return false;
     bytes.push_back(static_cast<char>(high * 16 + low));
   }
@@ -169,12 +158,6 @@ std::strong_ordering CompareFloats(double a, double b) {
   if (std::isnan(a) || std::isnan(b)) return static_cast<int>(std::isnan(a)) <=> static_cast<int>(std::isnan(b));
   if (a < b) return std::strong_ordering::less;
   return a > b ? std::strong_ordering::greater : std::strong_ordering::equal;
-}
-
-Int128 PowerOfTen(int exponent) {
-  Int128 power = 1;
-  for (int i = 0; i < exponent; ++i) power *= 10;
-  return power;
 }
 
 std::strong_ordering CompareDecimals(Int128 a, int scale_a, Int128 b, int scale_b) {

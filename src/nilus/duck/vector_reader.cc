@@ -5,6 +5,7 @@
 #include <limits>
 #include <string_view>
 
+#include "nilus/data/decimal.h"
 #include "nilus/data/scalar.h"
 
 namespace nilus::duck {
@@ -12,7 +13,6 @@ namespace {
 
 using Uint128 = unsigned __int128;
 
-constexpr Int128 PowerOfTen(int exponent) { return exponent == 0 ? 1 : 10 * PowerOfTen(exponent - 1); }
 constexpr Int128 kDecimal38Limit = PowerOfTen(38);  // first value that decimal(38,0) cannot hold
 
 bool IsValid(const uint64_t* validity, int64_t row) {

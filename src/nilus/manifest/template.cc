@@ -3,6 +3,7 @@
 #include <cctype>
 
 #include "nilus/base/encoding.h"
+#include "nilus/base/text.h"
 #include "nilus/manifest/map_reader.h"
 
 namespace nilus {
@@ -12,13 +13,6 @@ constexpr std::string_view kFilters[] = {"base64_decode", "base64_encode", "urle
 constexpr std::string_view kForm = "write {{ secrets['alias'].key }}, with filters such as | base64_decode behind it";
 
 bool IsNameCharacter(char c) { return std::isalnum(static_cast<unsigned char>(c)) || c == '_' || c == '-' || c == '.'; }
-
-std::string Trimmed(std::string_view text) {
-  constexpr std::string_view kSpace = " \t\r\n\f\v";
-  size_t start = text.find_first_not_of(kSpace);
-  if (start == std::string_view::npos) return {};
-  return std::string(text.substr(start, text.find_last_not_of(kSpace) - start + 1));
-}
 
 // One expression, between "{{" and "}}".
 class Expression {
@@ -76,7 +70,7 @@ class Expression {
     } else if (name == "urldecode") {
       if (value) value = PercentDecode(*value);
     } else if (name == "trim") {
-      if (value) value = Trimmed(*value);
+      if (value) value = std::string(TrimSpaces(*value));
     } else {
       std::string_view nearest = NearestName(name, kFilters);
       return FailWithFix(ErrorKind::kInvalidInput,

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <limits>
 
+#include "nilus/data/decimal.h"
 #include "nilus/data/scalar.h"
 
 namespace nilus {
@@ -15,12 +16,6 @@ bool SameLayout(const Type& from, const Type& to) {
   if (from.id == TypeId::kDecimal) return to.id == from.id && from.scale == to.scale && from.precision <= to.precision;
   if (from.id == TypeId::kJson) return to.id == TypeId::kJson || to.id == TypeId::kText;
   return from.id == to.id;
-}
-
-Int128 PowerOfTen(int exponent) {
-  Int128 power = 1;
-  for (int i = 0; i < exponent; ++i) power *= 10;
-  return power;
 }
 
 bool FitsPrecision(Int128 value, int precision) {

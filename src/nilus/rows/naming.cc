@@ -1,7 +1,5 @@
 #include "nilus/rows/naming.h"
 
-#include <map>
-
 #include "nilus/base/encoding.h"
 
 namespace nilus {
@@ -78,19 +76,6 @@ Error NameCollision(std::string_view table, std::string_view first, std::string_
                   name),
       "leave one out with sql_exclude_columns, rename one at the source (query:SELECT …), or keep names as they are "
       "with SCHEMA_NAMING=direct"};
-}
-
-Result<std::vector<std::string>> NormalizeColumnNames(std::span<const std::string> names, NamingStyle style,
-                                                      int limit_bytes, std::string_view table) {
-  std::vector<std::string> result;
-  result.reserve(names.size());
-  std::map<std::string, std::string_view> taken;
-  for (const std::string& name : names) {
-    result.push_back(NormalizeName(name, style, limit_bytes));
-    auto [at, is_new] = taken.emplace(result.back(), name);
-    if (!is_new) return Failure(NameCollision(table, at->second, name, result.back()));
-  }
-  return result;
 }
 
 Result<NormalizedTable> NormalizeTableName(std::string_view dest_table, NamingStyle style, int limit_bytes) {

@@ -1,7 +1,6 @@
 // Names of columns and tables at the destination (spec 03, "Names"). Pure but for reading SCHEMA_NAMING.
 #pragma once
 
-#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -28,10 +27,6 @@ std::string NormalizeName(std::string_view name, NamingStyle style, int limit_by
 // eight hex digits of the SHA-256 of all of it: equal names stay equal, and long names that differ at the end stay
 // apart.
 std::string FitToLimit(std::string_view name, int limit_bytes);
-
-// One name each, in order. kInvalidInput when two of `names` come to one: shows both and the ways out.
-Result<std::vector<std::string>> NormalizeColumnNames(std::span<const std::string> names, NamingStyle style,
-                                                      int limit_bytes, std::string_view table);
 
 // The error of two columns that come to one name.
 Error NameCollision(std::string_view table, std::string_view first, std::string_view second, std::string_view name);

@@ -9,7 +9,6 @@
 namespace nilus {
 namespace {
 
-using testing::ElementsAre;
 using testing::HasSubstr;
 
 std::string Snake(std::string_view name, int limit = 0) { return NormalizeName(name, NamingStyle::kDefault, limit); }
@@ -84,18 +83,6 @@ RC_GTEST_PROP(Naming, DirectStaysWithinTheLimitAndWellFormed, ()) {
   RC_ASSERT(once.size() <= static_cast<size_t>(limit));
   RC_ASSERT(IsValidUtf8(once));
   RC_ASSERT(NormalizeName(once, NamingStyle::kDirect, limit) == once);
-}
-
-TEST(Naming, CollidingColumnsAreRefusedWithTheWaysOut) {
-  std::vector<std::string> names = {"id", "userName", "user_name"};
-  Result<std::vector<std::string>> result = NormalizeColumnNames(names, NamingStyle::kDefault, 63, "raw.users");
-  ASSERT_FALSE(result);
-  EXPECT_EQ(result.error().kind, ErrorKind::kInvalidInput);
-  EXPECT_THAT(result.error().message, HasSubstr("`userName` and `user_name` of raw.users"));
-  EXPECT_THAT(result.error().fix, HasSubstr("sql_exclude_columns"));
-  EXPECT_THAT(result.error().fix, HasSubstr("SCHEMA_NAMING=direct"));
-  EXPECT_THAT(*NormalizeColumnNames(names, NamingStyle::kDirect, 63, "raw.users"),
-              ElementsAre("id", "userName", "user_name"));
 }
 
 TEST(Naming, TableNamesSayWhatBecameOfThem) {

@@ -40,15 +40,6 @@ std::string TableShape::NameOf(std::string_view source_name) const {
   return NormalizeName(source_name, options_.naming, options_.identifier_limit);
 }
 
-std::optional<std::string> TableShape::SourceColumn(std::string_view name) const {
-  std::lock_guard lock(mutex_);
-  if (fields_.contains(name)) return std::string(name);
-  auto found = source_by_name_.find(name);
-  if (found == source_by_name_.end()) found = source_by_name_.find(NameOf(name));
-  if (found == source_by_name_.end()) return std::nullopt;
-  return found->second;
-}
-
 Result<std::optional<Field>> TableShape::Resolve(const Field& source) {
   std::lock_guard lock(mutex_);
   return ResolveLocked(source);

@@ -37,9 +37,6 @@ class TableShape {
   Schema schema() const;
   // The destination's field of a source column that is new to the shape, or known. Nothing: it is excluded.
   Result<std::optional<Field>> Resolve(const Field& source);
-  // The source column meant by `name`, which may be its name at the source or at the destination. Only columns known
-  // so far are found.
-  std::optional<std::string> SourceColumn(std::string_view name) const;
   // The destination's name of a source column, whether known or not.
   std::string NameOf(std::string_view source_name) const;
   const std::string& table() const { return options_.table; }

@@ -4,16 +4,12 @@
 
 #include <limits>
 
+#include "nilus/data/decimal.h"
+
 namespace nilus::postgres {
 namespace {
 
 using Unsigned128 = unsigned __int128;
-
-Unsigned128 PowerOfTen(int exponent) {
-  Unsigned128 power = 1;
-  while (exponent-- > 0) power *= 10;
-  return power;
-}
 
 }  // namespace
 
@@ -52,7 +48,7 @@ Decoded DecodeLongNumeric(const uint8_t* bytes, uint32_t length, int precision, 
   for (; value != 0 && exponent > 0; --exponent) {
     if (__builtin_mul_overflow(value, 10, &value)) return Decoded::kMisfit;
   }
-  if (value >= PowerOfTen(precision)) return Decoded::kMisfit;
+  if (value >= static_cast<Unsigned128>(PowerOfTen(precision))) return Decoded::kMisfit;
   *unscaled = sign != 0 ? -static_cast<Int128>(value) : static_cast<Int128>(value);
   return Decoded::kFits;
 }

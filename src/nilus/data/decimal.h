@@ -1,0 +1,15 @@
+// Powers of ten for the arithmetic of 128-bit decimals. Their texts: scalar.h.
+#pragma once
+
+#include "nilus/data/builder.h"
+
+namespace nilus {
+
+// `exponent` 0 … 38: 10^38 is the last one that 128 bits with a sign hold.
+constexpr Int128 PowerOfTen(int exponent) {
+  Int128 power = 1;
+  for (int i = 0; i < exponent; ++i) power *= 10;
+  return power;
+}
+
+}  // namespace nilus
