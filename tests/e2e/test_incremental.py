@@ -1,4 +1,5 @@
 """Incremental extraction as spec 04 says, on every sink: boundary rows, intervals, full refresh, limits, NULL keys, strategies."""
+import json
 import sqlite3
 
 import pytest
@@ -182,6 +183,11 @@ def test_state_can_be_shown_set_and_reset(nilus, source, destination):
     nilus.run(manifest)
     shown = nilus("state", "show", manifest)
     assert shown.code == 0 and "updated_at" in shown.out and "2" in shown.out, shown
+    position = json.loads(nilus("state", "show", manifest, "--json").out)["position"]
+    assert nilus("state", "set", manifest, "1").code == 0
+    put_back = nilus("state", "set", manifest, "-", stdin=json.dumps(position).encode() if isinstance(position, dict) else position.encode())
+    assert put_back.code == 0, put_back
+    assert loaded(nilus.run(manifest)) == 0
     assert nilus("state", "reset", manifest).code == 0
     nilus.run(manifest)
     assert len(rows(destination)) == 4, "after a reset everything is read again: append appends it again"
@@ -208,3 +214,15 @@ def test_plan_tells_what_a_run_would_do_and_writes_nothing(nilus, source, destin
     for word in ("items", "updated_at", "bigint"):
         assert word in planned.out, planned
     assert rows(destination) == []
+
+
+def test_a_cut_read_does_not_stand_in_its_own_way(nilus, postgres):
+    """A limit cuts a parallel read of the very table that the load replaces: the source's snapshot must not hold up the commit."""
+    database = postgres.create_database()
+    database.execute("CREATE TABLE items AS SELECT i AS id, repeat('x', 200) AS name FROM generate_series(1, 20000) i; ANALYZE items")
+    manifest = nilus.manifest({"address": database.uri, "options": {"source_table": "public.items", "page_size": 100, "yield_limit": 3,
+                                                                   "extract_parallelism": 2}},
+                              {"address": database.uri, "options": {"dest_table": "public.items", "incremental_strategy": "replace"}})
+    done = nilus.run(manifest)
+    assert loaded(done) == 300
+    assert database.execute("SELECT count(*), count(DISTINCT id) FROM items") == [(300, 300)]

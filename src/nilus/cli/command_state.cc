@@ -1,3 +1,5 @@
+#include <iostream>
+#include <iterator>
 #include <nlohmann/json.hpp>
 #include <optional>
 
@@ -18,8 +20,9 @@ class State final : public Command {
   void Declare(Arguments& arguments) override {
     arguments.Operand("ACTION", &action_, true, "show, set or reset");
     arguments.Operand("FILE", &file_, true, "the manifest whose pipeline is meant");
-    arguments.Operand("VALUE", &value_, false,
-                      "set: a position as `show` prints it, or a value of the incremental key");
+    arguments.Operand(
+        "VALUE", &value_, false,
+        "set: a position as `show` prints it, or a value of the incremental key; - reads it from standard input");
     arguments.Text("--node", "NAME", &node_, "one pipeline of several: a workflow's node, or a document's name");
     arguments.TextList("--set", "PATH=VALUE", &overrides_, "sets one value of every document first");
     arguments.Text("--resources", "DIR", &resources_,
@@ -39,6 +42,14 @@ class State final : public Command {
               ? Error{ErrorKind::kInvalidInput, "`nilus state set` needs a value behind the manifest",
                       "give a position as `nilus state show` prints it, or a value of the incremental key"}
               : Error{ErrorKind::kInvalidInput, "`nilus state " + action_ + "` takes no value", "leave it out"});
+    }
+    if (value_ == "-") {  // positions may be longer than a command line
+      value_.assign(std::istreambuf_iterator<char>(std::cin), {});
+      while (!value_.empty() && (value_.back() == '\n' || value_.back() == '\r')) value_.pop_back();
+      if (value_.empty()) {
+        return ReportError(context, Error{ErrorKind::kInvalidInput, "standard input holds no position",
+                                          "write it there, or behind the manifest"});
+      }
     }
     const std::string files[] = {file_};
     ReadyManifests ready = ResolveAll(LoadManifests(files, MakeLoadOptions(context.registry, overrides_, resources_)),
@@ -77,9 +88,9 @@ class State final : public Command {
         if (!after) return ReportError(context, InContext(DisplayName(*pipeline), after.error()));
         state = *after;
         if (!before->position.empty() && !json_) {
-          // What was there can be put back.
-          Note(context, fmt::format("the position before was {}; to restore it: nilus state set {} {}",
-                                    before->position, ShellQuote(file_), ShellQuote(before->position)));
+          // What was there can be put back; a here-string, as a command line may be too short for it.
+          Note(context, fmt::format("to put back the position that was there: nilus state set {} - <<< {}",
+                                    ShellQuote(file_), ShellQuote(before->position)));
         }
       }
       if (json_) {
