@@ -17,7 +17,7 @@ namespace nilus {
 
 // What a source or sink is opened with, beside its address.
 struct OpenContext {
-  OptionValues options;        // validated against the connector's declaration
+  OptionValues options;              // validated against the connector's declaration
   int64_t memory_bytes = 64 << 20;   // for the connector's own buffers
   int64_t duckdb_bytes = 256 << 20;  // DuckDB's share of the process's memory limit
   int threads = 2;
@@ -25,16 +25,18 @@ struct OpenContext {
 };
 
 struct Connector {
-  std::string_view name;                            // "postgresql": `nilus connectors postgresql`
-  std::span<const std::string_view> schemes;        // address schemes it answers to, the canonical one first
-  std::string_view title;                           // "PostgreSQL"
-  std::string_view summary;                         // one sentence
-  std::string_view address_example;                 // "postgresql://user:password@host:5432/db?sslmode=verify-full"
-  std::span<const OptionSpec> address_params;       // ?key=value of the address; others are refused
-  std::span<const OptionSpec> source_options;       // further keys of source.options
-  std::span<const OptionSpec> sink_options;         // further keys of sink.options
-  std::span<const WriteStrategy> strategies;        // empty: no sink
-  int identifier_limit = 0;                         // longest name of the sink, in bytes; 0: none
+  std::string_view name;                       // "postgresql": `nilus connectors postgresql`
+  std::span<const std::string_view> schemes;   // address schemes it answers to, the canonical one first
+  std::string_view title;                      // "PostgreSQL"
+  std::string_view summary;                    // one sentence
+  std::string_view address_example;            // "postgresql://user:password@host:5432/db?sslmode=verify-full"
+  std::span<const OptionSpec> address_params;  // ?key=value of the address; others are refused
+  std::span<const OptionSpec> source_options;  // further keys of source.options
+  std::span<const OptionSpec> sink_options;    // further keys of sink.options
+  std::span<const WriteStrategy> strategies;   // empty: no sink
+  int identifier_limit = 0;                    // longest name of the sink, in bytes; 0: none
+  bool runs_duckdb = false;                    // in this process: two such ends share its part of the memory
+  bool ordered_splits = false;                 // the order of a source's splits means something: read one by one
   Result<std::unique_ptr<Source>> (*open_source)(const Address&, const OpenContext&) = nullptr;
   Result<std::unique_ptr<Sink>> (*open_sink)(const Address&, const OpenContext&) = nullptr;
 };

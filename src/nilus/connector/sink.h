@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <stop_token>
@@ -36,7 +37,7 @@ struct TableName {
 // Names the state row of a pipeline: stable across runs, e.g. "workspace/pipeline/node".
 struct PipelineId {
   std::string value;
-  std::string state_schema;   // the destination schema in which the state lives, beside the rows
+  std::string state_schema;  // the destination schema in which the state lives, beside the rows
 };
 
 // What the sink has durably committed for a pipeline. `version` counts its commits: 1, 2, 3, …
@@ -46,42 +47,44 @@ struct CommittedState {
   Position position;
 };
 
-struct PartitionField {       // partition_by; for sinks that have partitions
+struct PartitionField {  // partition_by; for sinks that have partitions
   std::string column;
-  std::string transform;      // identity | bucket | truncate | year | month | day | hour
+  std::string transform;  // identity | bucket | truncate | year | month | day | hour
   std::string name;
-  int64_t parameter = 0;      // bucket count or width
+  int64_t parameter = 0;  // bucket count or width
 };
 
 struct WriteRequest {
   PipelineId pipeline;
   std::string load_id;
   TableName table;
-  SchemaPtr schema;                       // normalized names; batches may bring further (variant) columns later
+  SchemaPtr schema;  // normalized names; batches may bring further (variant) columns later
   WriteStrategy strategy = WriteStrategy::kReplace;
-  std::vector<std::string> primary_key;   // normalized names; merge, scd2
-  std::string incremental_key;            // normalized; empty: none. merge: the highest wins, then the later arrival
+  std::vector<std::string> primary_key;  // normalized names; merge, scd2
+  std::string incremental_key;           // normalized; empty: none. merge: the highest wins, then the later arrival
   // No two rows of this load share a key (the source enforces it): the sink need not look for the last version.
   bool key_is_unique = false;
   // This load holds every row the source has now (no range, no limit): scd2 closes the versions of keys it lacks.
   bool is_complete = false;
-  bool full_refresh = false;              // the table is made anew, whatever the strategy
-  WallTime load_time{};                   // scd2: valid_from of new versions. From the engine's clock, once per load
+  bool full_refresh = false;  // the table is made anew, whatever the strategy
+  WallTime load_time{};       // scd2: valid_from of new versions. From the engine's clock, once per load
   std::vector<PartitionField> partition_by;
   std::vector<std::string> cluster_by;
-  int64_t file_rows = 100'000;            // loader_file_size: rows a file, for sinks that write files
-  std::string file_format;                // loader_file_format; empty: the sink's own choice
-  int64_t memory_bytes = 64 << 20;        // what the writer may hold beside DuckDB's own memory
+  int64_t file_rows = 100'000;      // loader_file_size: rows a file, for sinks that write files
+  std::string file_format;          // loader_file_format; empty: the sink's own choice
+  int64_t memory_bytes = 64 << 20;  // what the writer may hold beside DuckDB's own memory
   int threads = 1;
-  std::stop_token stop;                   // a blocked Write, Finish or Commit returns kCancelled soon after
+  std::stop_token stop;  // a blocked Write, Finish or Commit returns kCancelled soon after
 };
 
 // What a writer has made durable but not visible.
 struct Receipt {
   TableName table;
   int64_t rows = 0;
-  int64_t files = 0;          // files written, or 0 for sinks without files
-  int64_t bytes = 0;          // written to the sink, as far as it knows
+  int64_t files = 0;  // files written, or 0 for sinks without files
+  int64_t bytes = 0;  // written to the sink, as far as it knows
+  // Values that the sink's own type cannot hold (a NUL in PostgreSQL's text), kept in the column's variant, by column.
+  std::map<std::string, int64_t> misfits;
 };
 
 class Writer {
@@ -97,17 +100,17 @@ class Writer {
 struct CommitRequest {
   PipelineId pipeline;
   std::string load_id;
-  int64_t expected_version = 0;           // Committed()'s version when the run began; 0: there was none
+  int64_t expected_version = 0;  // Committed()'s version when the run began; 0: there was none
   Position position;
-  // delete+insert: rows of the destination whose key lies here are removed before this load's rows go in. The column is
-  // the normalized name. with_nulls: rows without a key are removed too when the load brings any, as it brings all of
-  // them then. Nothing: this load read no interval.
+  // delete+insert: rows of the destination whose key lies here are removed before this load's rows go in; rows without
+  // a key stay (with_nulls is of reading, and says nothing here). The column is the normalized name. Nothing: this load
+  // read no interval.
   std::optional<KeyRange> interval;
 };
 
 struct CommitResult {
   int64_t version = 0;
-  int64_t rows_inserted = 0;              // as the sink counts them; merge counts updated rows under rows_updated
+  int64_t rows_inserted = 0;  // as the sink counts them; merge counts updated rows under rows_updated
   int64_t rows_updated = 0;
   int64_t rows_deleted = 0;
 };

@@ -27,7 +27,12 @@ std::string QuoteText(std::string_view text) { return QuoteDoubled(text, '\''); 
 std::string QuoteTable(const SqlDialect& dialect, const TableName& table) {
   if (dialect.table_name != nullptr) return dialect.table_name(table);
   if (table.schema.empty()) return QuoteIdentifier(table.name);
-  return QuoteIdentifier(table.schema) + "." + QuoteIdentifier(table.name);
+  return QuoteSchema(dialect, table.schema) + "." + QuoteIdentifier(table.name);
+}
+
+std::string QuoteSchema(const SqlDialect& dialect, std::string_view schema) {
+  if (dialect.catalog.empty()) return QuoteIdentifier(schema);
+  return QuoteIdentifier(dialect.catalog) + "." + QuoteIdentifier(schema);
 }
 
 std::string DerivedName(std::string_view purpose, std::string_view load_id, const TableName& table) {

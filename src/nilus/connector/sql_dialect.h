@@ -22,6 +22,8 @@ struct SqlDialect {
   bool case_insensitive_names = false;  // "A" and "a" are one column
 
   bool has_schemas = true;  // CREATE SCHEMA IF NOT EXISTS is made for the target's and the state's schema
+  // The database that all schemas are in, written before them: where a schema's name alone may be taken for a database's.
+  std::string catalog = {};
 
   std::string_view distinct = "IS DISTINCT FROM";  // NULL-safe <>
 
@@ -44,7 +46,7 @@ struct SqlDialect {
   // A plain (not unique) index on the key columns comes with a target that is created for merge or scd2.
   bool index_keys = false;
 
-  // Quoted name of a table as statements use it; null: "schema"."name" (just "name" when the schema is empty).
+  // Quoted name of a table as statements use it; null: "catalog"."schema"."name", without the parts that are empty.
   // Parts were checked by CheckIdentifier.
   std::string (*table_name)(const TableName& table) = nullptr;
   // What ALTER TABLE … RENAME TO takes for `table`; null: "name".
@@ -75,6 +77,9 @@ std::string QuoteText(std::string_view text);
 
 // The quoted, qualified name (through dialect.table_name).
 std::string QuoteTable(const SqlDialect& dialect, const TableName& table);
+
+// The quoted, qualified name of a schema.
+std::string QuoteSchema(const SqlDialect& dialect, std::string_view schema);
 
 // "_nilus_<purpose>_" and 16 hex digits of a hash over the load id and the table's full name: the same for the same
 // load, at most 30 bytes. purpose is a short word ("stage").

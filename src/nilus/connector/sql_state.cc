@@ -13,7 +13,7 @@ Result<StateSql> MakeStateSql(const SqlDialect& dialect, std::string_view state_
   const std::string bigint = dialect.type_name(MakeType(TypeId::kInt64));
   const std::string timestamp = dialect.type_name(MakeType(TypeId::kTimestamp));
 
-  if (dialect.has_schemas) sql.create.push_back("CREATE SCHEMA IF NOT EXISTS " + QuoteIdentifier(state_schema));
+  if (dialect.has_schemas) sql.create.push_back("CREATE SCHEMA IF NOT EXISTS " + QuoteSchema(dialect, state_schema));
   sql.create.push_back(
       fmt::format("CREATE TABLE IF NOT EXISTS {} (pipeline {} NOT NULL PRIMARY KEY, version {} NOT NULL, "
                   "load_id {} NOT NULL, position {} NOT NULL, committed_at {} NOT NULL)",

@@ -28,8 +28,8 @@ std::string Join(const std::vector<std::string>& parts, std::string_view separat
   return fmt::format("{}", fmt::join(parts, separator));
 }
 
-// a OR b OR … in groups: databases limit how deep an expression may nest (SQLite: 1,000), and a flat chain nests as deep as
-// it is long.
+// a OR b OR … in groups: databases limit how deep an expression may nest (SQLite: 1,000), and a flat chain nests as
+// deep as it is long.
 std::string AnyOf(const std::vector<std::string>& conditions) {
   constexpr size_t kGroup = 40;
   std::vector<std::string> groups;
@@ -65,15 +65,22 @@ std::string EqualityKey(const SqlDialect& dialect, std::string expression, const
 
 void CountRows(SqlEffect effect, int64_t affected, CommitResult* result) {
   switch (effect) {
-    case SqlEffect::kInserted: result->rows_inserted += affected; break;
-    case SqlEffect::kDeleted: result->rows_deleted += affected; break;
-    case SqlEffect::kUpdated: result->rows_updated += affected; break;
+    case SqlEffect::kInserted:
+      result->rows_inserted += affected;
+      break;
+    case SqlEffect::kDeleted:
+      result->rows_deleted += affected;
+      break;
+    case SqlEffect::kUpdated:
+      result->rows_updated += affected;
+      break;
     case SqlEffect::kReplaced:
       result->rows_updated += affected;
       result->rows_inserted -= affected;
       break;
     case SqlEffect::kNone:
-    case SqlEffect::kStaged: break;
+    case SqlEffect::kStaged:
+      break;
   }
 }
 
@@ -105,8 +112,9 @@ Result<LoadSql> LoadSql::Make(const SqlDialect& dialect, const WriteRequest& req
   }
   NILUS_TRY(load.CheckColumns());
   if (keyed && load.primary_key_.empty()) {
-    return FailWithFix(ErrorKind::kInvalidInput, "name its `primary_key`", "strategy {} of table {} needs a primary key",
-                       WriteStrategyName(request.strategy), request.table.ToString());
+    return FailWithFix(ErrorKind::kInvalidInput, "name its `primary_key`",
+                       "strategy {} of table {} needs a primary key", WriteStrategyName(request.strategy),
+                       request.table.ToString());
   }
   if (request.strategy == WriteStrategy::kDeleteInsert && load.incremental_key_.empty()) {
     return FailWithFix(ErrorKind::kInvalidInput, "name its `incremental_key`",
@@ -145,7 +153,8 @@ Status LoadSql::CheckColumns() const {
     }
     if (!seen.insert(folded).second) {
       return FailWithFix(ErrorKind::kInvalidInput, "rename one of them at the source, or exclude it",
-                         "two columns of table {} are named `{}` to {}", target_.ToString(), field.name, dialect_->name);
+                         "two columns of table {} are named `{}` to {}", target_.ToString(), field.name,
+                         dialect_->name);
     }
   }
   const size_t count = columns_.fields.size() + OwnColumns().size() + (needs_sequence_ ? 1 : 0);
@@ -189,7 +198,7 @@ std::vector<std::string> LoadSql::CreateStaging() const {
   if (needs_sequence_) columns.push_back(Definition(Field{std::string(kSequenceColumn), MakeType(TypeId::kInt64)}));
   for (const Field& field : columns_.fields) columns.push_back(Definition(field));
   if (!temporary_staging() && dialect_->has_schemas) {
-    statements.push_back("CREATE SCHEMA IF NOT EXISTS " + QuoteIdentifier(target_.schema));
+    statements.push_back("CREATE SCHEMA IF NOT EXISTS " + QuoteSchema(*dialect_, target_.schema));
   }
   statements.push_back(fmt::format("CREATE {}TABLE {} ({}){}", temporary_staging() ? "TEMPORARY " : "", staging_sql_,
                                    Join(columns, ", "), temporary_staging() ? dialect_->staging_suffix : ""));
@@ -199,14 +208,15 @@ std::vector<std::string> LoadSql::CreateStaging() const {
 std::optional<std::string> LoadSql::NullKeyCheck() const {
   if (primary_key_.empty()) return std::nullopt;
   std::vector<std::string> counts;
-  for (const std::string& key : primary_key_) counts.push_back(fmt::format("count(*) - count({})", QuoteIdentifier(key)));
+  for (const std::string& key : primary_key_)
+    counts.push_back(fmt::format("count(*) - count({})", QuoteIdentifier(key)));
   return fmt::format("SELECT {} FROM {}", Join(counts, ", "), staging_sql_);
 }
 
 Error LoadSql::NullKeyError(int key_index, int64_t nulls) const {
   return Error{ErrorKind::kData,
-               fmt::format("{} row{} of table {} {} NULL in the primary key column `{}`: strategy {} cannot match {}", nulls,
-                           nulls == 1 ? "" : "s", target_.ToString(), nulls == 1 ? "has" : "have",
+               fmt::format("{} row{} of table {} {} NULL in the primary key column `{}`: strategy {} cannot match {}",
+                           nulls, nulls == 1 ? "" : "s", target_.ToString(), nulls == 1 ? "has" : "have",
                            primary_key_[static_cast<size_t>(key_index)], WriteStrategyName(strategy_),
                            nulls == 1 ? "it" : "them"),
                "mend the rows at the source, leave them out with a `query:`, or choose another primary_key"};
@@ -233,13 +243,13 @@ void LoadSql::CreateTarget(std::vector<SqlStep>* steps) const {
   for (const Field& field : OwnColumns()) columns.push_back(Definition(field));
   steps->push_back({fmt::format("CREATE TABLE {} ({})", target_sql_, Join(columns, ", "))});
   if (!dialect_->index_keys || primary_key_.empty()) return;
-  steps->push_back({fmt::format("CREATE INDEX {} ON {} ({})", QuoteIdentifier(DerivedName("key", "", target_)), target_sql_,
-                                Join(QualifiedAll("", primary_key_), ", "))});
+  steps->push_back({fmt::format("CREATE INDEX {} ON {} ({})", QuoteIdentifier(DerivedName("key", "", target_)),
+                                target_sql_, Join(QualifiedAll("", primary_key_), ", "))});
 }
 
 Result<std::vector<SqlStep>> LoadSql::PrepareTarget(const TargetState& state) const {
   std::vector<SqlStep> steps;
-  if (dialect_->has_schemas) steps.push_back({"CREATE SCHEMA IF NOT EXISTS " + QuoteIdentifier(target_.schema)});
+  if (dialect_->has_schemas) steps.push_back({"CREATE SCHEMA IF NOT EXISTS " + QuoteSchema(*dialect_, target_.schema)});
   if (Swaps(state)) return steps;
   if (!state.existing) {
     CreateTarget(&steps);
@@ -291,7 +301,9 @@ Result<std::vector<SqlStep>> LoadSql::Apply(const TargetState& state, const std:
       if (state.existing) steps.push_back({fmt::format("DELETE FROM {}", target_sql_), SqlEffect::kDeleted});
       steps.push_back(InsertStaged());
       break;
-    case WriteStrategy::kAppend: steps.push_back(InsertStaged()); break;
+    case WriteStrategy::kAppend:
+      steps.push_back(InsertStaged());
+      break;
     case WriteStrategy::kMerge:
       if (needs_sequence_) steps.push_back(DropSuperseded());
       steps.push_back({fmt::format("DELETE FROM {} AS t WHERE {}", target_sql_, KeyIn(false, "t", staging_sql_, "")),
@@ -305,18 +317,22 @@ Result<std::vector<SqlStep>> LoadSql::Apply(const TargetState& state, const std:
       }
       steps.push_back(InsertStaged());
       break;
-    case WriteStrategy::kScd2: ApplyScd2(&steps); break;
+    case WriteStrategy::kScd2:
+      ApplyScd2(&steps);
+      break;
   }
   steps.push_back({drop_staging});
   return steps;
 }
 
 SqlStep LoadSql::InsertStaged() const {
-  return {fmt::format("INSERT INTO {} ({}) SELECT {} FROM {}", target_sql_, ColumnList(""), ColumnList(""), staging_sql_),
-          SqlEffect::kInserted};
+  return {
+      fmt::format("INSERT INTO {} ({}) SELECT {} FROM {}", target_sql_, ColumnList(""), ColumnList(""), staging_sql_),
+      SqlEffect::kInserted};
 }
 
-std::string LoadSql::KeyIn(bool negated, std::string_view outer, std::string_view inner, std::string_view condition) const {
+std::string LoadSql::KeyIn(bool negated, std::string_view outer, std::string_view inner,
+                           std::string_view condition) const {
   std::vector<std::string> conditions;
   if (!condition.empty()) conditions.emplace_back(condition);
   if (dialect_->keys_by_row_in) {
@@ -325,14 +341,15 @@ std::string LoadSql::KeyIn(bool negated, std::string_view outer, std::string_vie
     }
     std::vector<std::string> keys = QualifiedAll(outer, primary_key_);
     for (std::string& key : keys) key += dialect_->key_collation;
-    return fmt::format("({}) {}IN (SELECT {} FROM {} AS i{}{})", Join(keys, ", "),
-                       negated ? "NOT " : "", Join(QualifiedAll("i", primary_key_), ", "), inner,
-                       conditions.empty() ? "" : " WHERE ", Join(conditions, " AND "));
+    return fmt::format("({}) {}IN (SELECT {} FROM {} AS i{}{})", Join(keys, ", "), negated ? "NOT " : "",
+                       Join(QualifiedAll("i", primary_key_), ", "), inner, conditions.empty() ? "" : " WHERE ",
+                       Join(conditions, " AND "));
   }
   for (const std::string& key : primary_key_) {
     conditions.push_back(fmt::format("{} = {}{}", Qualified("i", key), Qualified(outer, key), dialect_->key_collation));
   }
-  return fmt::format("{}EXISTS (SELECT 1 FROM {} AS i WHERE {})", negated ? "NOT " : "", inner, Join(conditions, " AND "));
+  return fmt::format("{}EXISTS (SELECT 1 FROM {} AS i WHERE {})", negated ? "NOT " : "", inner,
+                     Join(conditions, " AND "));
 }
 
 // Leaves the last version of each key in staging.
@@ -342,10 +359,11 @@ SqlStep LoadSql::DropSuperseded() const {
     order = fmt::format("{} DESC NULLS LAST, {}",
                         OrderKey(*dialect_, QuoteIdentifier(incremental_key_), TypeOf(incremental_key_)), order);
   }
-  return {fmt::format("DELETE FROM {0} WHERE {1} IN (SELECT {1} FROM (SELECT {1}, row_number() OVER (PARTITION BY {2} ORDER "
-                      "BY {3}) AS {4} FROM {0}) AS ranked WHERE {4} > 1)",
-                      staging_sql_, QuoteIdentifier(kSequenceColumn), Join(QualifiedAll("", primary_key_), ", "), order,
-                      QuoteIdentifier(kRankColumn)),
+  return {fmt::format(
+              "DELETE FROM {0} WHERE {1} IN (SELECT {1} FROM (SELECT {1}, row_number() OVER (PARTITION BY {2} ORDER "
+              "BY {3}) AS {4} FROM {0}) AS ranked WHERE {4} > 1)",
+              staging_sql_, QuoteIdentifier(kSequenceColumn), Join(QualifiedAll("", primary_key_), ", "), order,
+              QuoteIdentifier(kRankColumn)),
           SqlEffect::kStaged};
 }
 
@@ -364,13 +382,7 @@ Result<SqlStep> LoadSql::DeleteInterval(const KeyRange& interval) const {
   if (interval.lower) NILUS_TRY(bound(*interval.lower, ">="));
   if (interval.upper) NILUS_TRY(bound(*interval.upper, interval.upper_inclusive ? "<=" : "<"));
   if (conditions.empty()) conditions.push_back(column + " IS NOT NULL");
-  if (!interval.with_nulls) {
-    return SqlStep{fmt::format("DELETE FROM {} WHERE {}", target_sql_, Join(conditions, " AND ")), SqlEffect::kDeleted};
-  }
-  // The load brings all rows without a key, or none: all take the place of those that are there.
-  return SqlStep{fmt::format("DELETE FROM {0} WHERE ({1}) OR ({2} IS NULL AND EXISTS (SELECT 1 FROM {3} WHERE {2} IS NULL))",
-                             target_sql_, Join(conditions, " AND "), column, staging_sql_),
-                 SqlEffect::kDeleted};
+  return SqlStep{fmt::format("DELETE FROM {} WHERE {}", target_sql_, Join(conditions, " AND ")), SqlEffect::kDeleted};
 }
 
 void LoadSql::ApplyScd2(std::vector<SqlStep>* steps) const {
@@ -387,21 +399,21 @@ void LoadSql::ApplyScd2(std::vector<SqlStep>* steps) const {
     for (const std::string& key : primary_key_) {
       keys.push_back(fmt::format("{}{} = {}", Qualified("t", key), dialect_->key_collation, Qualified("s", key)));
     }
-    steps->push_back({fmt::format("UPDATE {} AS t SET {} = {} FROM {} AS s WHERE t.{} IS NULL AND {} AND ({})", target_sql_,
-                                  valid_to, load_time_sql_, staging_sql_, valid_to, Join(keys, " AND "),
-                                  AnyOf(changes)),
-                      SqlEffect::kUpdated});
+    steps->push_back(
+        {fmt::format("UPDATE {} AS t SET {} = {} FROM {} AS s WHERE t.{} IS NULL AND {} AND ({})", target_sql_,
+                     valid_to, load_time_sql_, staging_sql_, valid_to, Join(keys, " AND "), AnyOf(changes)),
+         SqlEffect::kUpdated});
   }
   if (is_complete_) {
     steps->push_back({fmt::format("UPDATE {} AS t SET {} = {} WHERE t.{} IS NULL AND {}", target_sql_, valid_to,
                                   load_time_sql_, valid_to, KeyIn(true, "t", staging_sql_, "")),
                       SqlEffect::kUpdated});
   }
-  steps->push_back({fmt::format("INSERT INTO {} ({}, {}, {}) SELECT {}, {}, NULL FROM {} AS s WHERE {}", target_sql_,
-                                ColumnList(""), QuoteIdentifier(kValidFromColumn), valid_to, ColumnList("s"),
-                                load_time_sql_, staging_sql_,
-                                KeyIn(true, "s", target_sql_, fmt::format("i.{} IS NULL", valid_to))),
-                    SqlEffect::kInserted});
+  steps->push_back(
+      {fmt::format("INSERT INTO {} ({}, {}, {}) SELECT {}, {}, NULL FROM {} AS s WHERE {}", target_sql_, ColumnList(""),
+                   QuoteIdentifier(kValidFromColumn), valid_to, ColumnList("s"), load_time_sql_, staging_sql_,
+                   KeyIn(true, "s", target_sql_, fmt::format("i.{} IS NULL", valid_to))),
+       SqlEffect::kInserted});
 }
 
 }  // namespace nilus

@@ -38,7 +38,10 @@ Status Attempt::Run(const std::vector<std::string>& earlier_loads) {
   report_->load = load_.Report();
   if (!status) {
     const Error& error = status.error();
-    report_->error = RunError{.kind = error.kind, .message = error.message, .fix = error.fix, .phase = phase_,
+    report_->error = RunError{.kind = error.kind,
+                              .message = error.message,
+                              .fix = error.fix,
+                              .phase = phase_,
                               .table = job_->table.ToString()};
   }
   return status;
@@ -54,7 +57,9 @@ Status Attempt::Execute(const std::vector<std::string>& earlier_loads) {
   if (!committed_load.empty()) {
     report_->load_id = committed_load;
     report_->position = prepared.state->position.json;
-    Warn("the commit of an earlier attempt turned out to have taken place; its row counts at the destination are not known");
+    Warn(
+        "the commit of an earlier attempt turned out to have taken place; its row counts at the destination are not "
+        "known");
     return {};
   }
   report_->cursor_before = prepared.cursor_before;
@@ -105,10 +110,15 @@ Status Attempt::Execute(const std::vector<std::string>& earlier_loads) {
   if (mover.failure() && !options_->stop.stop_requested()) {
     phase_ = mover.failure()->phase;
     Error error = mover.failure()->error;
-    if (error.message == "memory ran out" && error.fix.empty()) error.fix = "raise resources.limits.memory, or lower page_size";
+    if (error.message == "memory ran out" && error.fix.empty())
+      error.fix = "raise resources.limits.memory, or lower page_size";
     return Failure(std::move(error));
   }
-  if (options_->stop.stop_requested()) return Fail(ErrorKind::kCancelled, "stopped before the commit; nothing was changed");
+  if (options_->stop.stop_requested())
+    return Fail(ErrorKind::kCancelled, "stopped before the commit; nothing was changed");
+  // A source that was read to its end has let go of its snapshot; one that was cut off holds it, and its locks could be
+  // what the commit waits for when it replaces the table that was read.
+  if (mover.was_cut()) prepared.source.reset();
   NILUS_FAULT_POINT("engine.after_read");
 
   phase_ = "load";
@@ -130,12 +140,14 @@ Status Attempt::Execute(const std::vector<std::string>& earlier_loads) {
   next.source = prepared.plan.end;
   if (mover.was_cut() && !prepared.plan.end.empty()) {  // that position stands behind rows that were not read
     if (job_->strategy == WriteStrategy::kAppend) {
-      return FailWithFix(ErrorKind::kUnsupported, "leave sql_limit and yield_limit out, or use another incremental_strategy",
+      return FailWithFix(ErrorKind::kUnsupported,
+                         "leave sql_limit and yield_limit out, or use another incremental_strategy",
                          "a limit cut off the rows of {}: what is left of them could not be told from what is loaded",
                          job_->source_table);
     }
     next.source = prepared.committed.source;
-    warnings.push_back(fmt::format("a limit cut off the rows of {}: the next run reads them from the beginning", job_->source_table));
+    warnings.push_back(
+        fmt::format("a limit cut off the rows of {}: the next run reads them from the beginning", job_->source_table));
   }
   if (prepared.incremental != nullptr) {
     NILUS_ASSIGN(next, prepared.incremental->Finish(std::move(next.source), &warnings));
@@ -154,6 +166,7 @@ Status Attempt::Execute(const std::vector<std::string>& earlier_loads) {
     load_.SetFiles(receipt.files, receipt.bytes);
     report_->tables.back().files = receipt.files;
     if (receipt.bytes > 0) report_->tables.back().bytes = receipt.bytes;
+    ReportVariants(receipt.misfits);
   }
   NILUS_FAULT_POINT("engine.after_finish");
 
@@ -167,6 +180,7 @@ Status Attempt::Execute(const std::vector<std::string>& earlier_loads) {
   report_->cursor_after = next.cursor ? next.cursor->value.text : std::string();
   ReportSchema(prepared);
   progress.done = true;
+  if (prepared.source == nullptr) return {};
   if (Status heard = prepared.source->Acknowledge(next.source); !heard) {
     Warn(fmt::format("the load is committed, but the source could not be told: {}", heard.error().message));
   }
@@ -191,7 +205,8 @@ Status Attempt::Commit(Sink& sink, const CommitRequest& request) {
 }
 
 Status Attempt::LookForCommit(Sink& sink, const PipelineId& pipeline, const Error& unknown) {
-  Warn(fmt::format("the commit of load {} was not answered ({}): looking whether it took place", load_id_, unknown.message));
+  Warn(fmt::format("the commit of load {} was not answered ({}): looking whether it took place", load_id_,
+                   unknown.message));
   constexpr int kLooksWhenStopped = 5;  // about three seconds
   Retry retry(options_->commit_lookup);
   Sink* asked = &sink;
@@ -203,7 +218,8 @@ Status Attempt::LookForCommit(Sink& sink, const PipelineId& pipeline, const Erro
     std::optional<std::chrono::milliseconds> delay = retry.NextDelay();
     // Asking changes nothing, so it goes on for a little when a stop was requested.
     if (!delay || (options_->stop.stop_requested() && retry.attempts() > kLooksWhenStopped)) {
-      return FailWithFix(ErrorKind::kUnknownOutcome, "run it again: the next run finds out and goes on from what is committed",
+      return FailWithFix(ErrorKind::kUnknownOutcome,
+                         "run it again: the next run finds out and goes on from what is committed",
                          "whether load {} was committed is not known: {}; asking failed: {}", load_id_, unknown.message,
                          took_place.error().message);
     }
@@ -216,25 +232,37 @@ Status Attempt::LookForCommit(Sink& sink, const PipelineId& pipeline, const Erro
 }
 
 void Attempt::ReportMove(const Mover& mover, const Incremental* incremental) {
-  TableReport table{.name = job_->table.ToString(), .source = job_->source_table, .rows_in = mover.rows_in(),
-                    .rows_out = mover.rows_out(), .bytes = load_.Report().bytes};
+  TableReport table{.name = job_->table.ToString(),
+                    .source = job_->source_table,
+                    .rows_in = mover.rows_in(),
+                    .rows_out = mover.rows_out(),
+                    .bytes = load_.Report().bytes};
   if (incremental != nullptr) {
     table.boundary_rows_dropped = incremental->boundary_rows_dropped();
     table.null_keys_dropped = incremental->null_keys_dropped();
   }
-  for (const auto& [column, values] : mover.variant_values()) {
-    if (values == 0) continue;
-    table.variants.push_back(VariantCount{.column = column, .values = values});
-    Warn(fmt::format("{}: {} values of `{}` do not fit its type and are kept as text in `{}`", table.name, values, column,
-                     FitToLimit(VariantName(column, "text"), job_->identifier_limit)));
-  }
   report_->tables.push_back(std::move(table));
+  ReportVariants(mover.variant_values());
+}
+
+void Attempt::ReportVariants(const std::map<std::string, int64_t>& values_by_column) {
+  TableReport& table = report_->tables.back();
+  for (const auto& [column, values] : values_by_column) {
+    if (values == 0) continue;
+    auto there = std::find_if(table.variants.begin(), table.variants.end(),
+                              [&](const VariantCount& variant) { return variant.column == column; });
+    if (there == table.variants.end())
+      there = table.variants.insert(there, VariantCount{.column = column, .values = 0});
+    there->values += values;
+    Warn(fmt::format("{}: {} values of `{}` do not fit its type and are kept as text in `{}`", table.name, values,
+                     column, FitToLimit(VariantName(column, "text"), job_->identifier_limit)));
+  }
 }
 
 // What the load changed about the table, as far as the engine can see.
 void Attempt::ReportSchema(const Preparation& prepared) {
   if (job_->strategy == WriteStrategy::kReplace || job_->full_refresh) return;  // made anew
-  if (prepared.shape->schema().fields.empty()) return;  // nothing came, and nothing was made
+  if (prepared.shape->schema().fields.empty()) return;                          // nothing came, and nothing was made
   std::string table = job_->table.ToString();
   std::vector<SchemaChange>& changes = report_->schema_changes;
   if (!prepared.destination) {
@@ -243,8 +271,8 @@ void Attempt::ReportSchema(const Preparation& prepared) {
   }
   for (const Field& field : prepared.shape->schema().fields) {
     if (prepared.destination->Find(field.name)) continue;
-    changes.push_back(
-        SchemaChange{.table = table, .column = field.name, .change = "column added", .before = "", .after = field.type.ToString()});
+    changes.push_back(SchemaChange{
+        .table = table, .column = field.name, .change = "column added", .before = "", .after = field.type.ToString()});
   }
 }
 

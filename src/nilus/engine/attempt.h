@@ -1,6 +1,7 @@
 // One attempt at a run: from the committed state to a commit, or to an error that says what the caller does next.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <stop_token>
@@ -18,26 +19,27 @@ struct Preparation {
   std::unique_ptr<Sink> sink;
   std::unique_ptr<Source> source;
   std::optional<CommittedState> state;
-  Checkpoint committed;                      // empty under full_refresh
+  Checkpoint committed;  // empty under full_refresh
   std::string cursor_before;
   std::unique_ptr<Incremental> incremental;  // null: no incremental_key
   ReadRequest request;
   ReadPlan plan;
-  std::optional<Schema> destination;         // the table as it is; asked only when the strategy keeps it
+  std::optional<Schema> destination;  // the table as it is; asked only when the strategy keeps it
   std::unique_ptr<TableShape> shape;
-  WriteRequest write;                        // schema empty when only the values will tell
+  WriteRequest write;  // schema empty when only the values will tell
   bool in_parallel = false;
-  std::string repeated_interval;             // append of an interval that is loaded already: the warning that says so
+  std::string repeated_interval;  // append of an interval that is loaded already: the warning that says so
 };
 
 // The job's interval, as the checkpoint remembers it; nothing when one of its ends is open.
 std::optional<LoadedInterval> IntervalOf(const BatchJob& job);
 
-// Opens both ends and plans. `phase` is where it stands when it fails. Errors of the sink's state come before any of the
-// source's. `committed_load`: that of `earlier_loads` which turns out to be committed, so that there is nothing left to do;
-// empty: none.
-Result<Preparation> Prepare(const BatchJob& job, const std::vector<std::string>& earlier_loads, const std::stop_token& stop,
-                            bool always_describe, std::string* phase, std::string* committed_load);
+// Opens both ends and plans. `phase` is where it stands when it fails. Errors of the sink's state come before any of
+// the source's. `committed_load`: that of `earlier_loads` which turns out to be committed, so that there is nothing
+// left to do; empty: none.
+Result<Preparation> Prepare(const BatchJob& job, const std::vector<std::string>& earlier_loads,
+                            const std::stop_token& stop, bool always_describe, std::string* phase,
+                            std::string* committed_load);
 
 class Attempt {
  public:
@@ -45,8 +47,8 @@ class Attempt {
   Attempt(const BatchJob& job, const RunOptions& options, std::string load_id, RunReport* report, Progress* progress)
       : job_(&job), options_(&options), load_id_(std::move(load_id)), report_(report), progress_(progress) {}
 
-  // Success: committed (now, or by one of `earlier_loads`, whose outcome was not known). kTransient and kConflict: a new
-  // attempt may succeed. kUnknownOutcome: the sink could not be asked.
+  // Success: committed (now, or by one of `earlier_loads`, whose outcome was not known). kTransient and kConflict: a
+  // new attempt may succeed. kUnknownOutcome: the sink could not be asked.
   Status Run(const std::vector<std::string>& earlier_loads);
   // The commit was sent: an exception that ends Run from here on leaves its outcome unknown.
   bool commit_was_sent() const { return commit_was_sent_; }
@@ -57,6 +59,8 @@ class Attempt {
   // After a commit without an answer: success when it took place, kTransient when it did not.
   Status LookForCommit(Sink& sink, const PipelineId& pipeline, const Error& unknown);
   void ReportMove(const Mover& mover, const Incremental* incremental);
+  // Values kept in variant columns, by column: those that the source brought, and those that the sink found.
+  void ReportVariants(const std::map<std::string, int64_t>& values_by_column);
   void ReportSchema(const Preparation& prepared);
   void Warn(std::string text);
 

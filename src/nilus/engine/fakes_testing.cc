@@ -79,10 +79,12 @@ class MemorySource : public Source {
                                   .estimated_rows = std::nullopt,
                                   .estimated_bytes = std::nullopt};
     if (request.range) PushDown(request, &plan);
-    if (!request.range && request.limit && source.pushes_down && static_cast<int64_t>(snapshot_.size()) > *request.limit) {
+    if (!request.range && request.limit && source.pushes_down &&
+        static_cast<int64_t>(snapshot_.size()) > *request.limit) {
       snapshot_.resize(static_cast<size_t>(*request.limit));
     }
-    for (int i = 0; i < source.splits; ++i) plan.splits.push_back(Split{.description = "", .payload = std::to_string(i)});
+    for (int i = 0; i < source.splits; ++i)
+      plan.splits.push_back(Split{.description = "", .payload = std::to_string(i)});
     plan.end = source.end;
     return plan;
   }
@@ -93,9 +95,10 @@ class MemorySource : public Source {
     size_t index = std::stoul(split.payload);
     size_t begin = snapshot_.size() * index / splits;
     size_t end = snapshot_.size() * (index + 1) / splits;
-    return std::unique_ptr<Reader>(std::make_unique<MemoryReader>(
-        world_, world_->source.table.schema,
-        std::vector<FakeRow>(snapshot_.begin() + static_cast<std::ptrdiff_t>(begin), snapshot_.begin() + static_cast<std::ptrdiff_t>(end))));
+    return std::unique_ptr<Reader>(
+        std::make_unique<MemoryReader>(world_, world_->source.table.schema,
+                                       std::vector<FakeRow>(snapshot_.begin() + static_cast<std::ptrdiff_t>(begin),
+                                                            snapshot_.begin() + static_cast<std::ptrdiff_t>(end))));
   }
 
   Status Acknowledge(const Position&) override { return world_->faults.Check("source.acknowledge"); }
@@ -134,7 +137,9 @@ struct Staged {
 
 class MemoryWriter : public Writer {
  public:
-  MemoryWriter(FakeWorld* world, Staged* staged) : world_(world), staged_(staged) { ++world_->destination.open_writers; }
+  MemoryWriter(FakeWorld* world, Staged* staged) : world_(world), staged_(staged) {
+    ++world_->destination.open_writers;
+  }
   ~MemoryWriter() override { --world_->destination.open_writers; }
 
   Status Write(RecordBatch batch) override {
@@ -158,7 +163,11 @@ class MemoryWriter : public Writer {
 
   Result<Receipt> Finish() override {
     NILUS_TRY(world_->faults.Check("sink.finish"));
-    return Receipt{.table = staged_->request.table, .rows = static_cast<int64_t>(staged_->rows.size()), .files = 0, .bytes = 0};
+    return Receipt{.table = staged_->request.table,
+                   .rows = static_cast<int64_t>(staged_->rows.size()),
+                   .files = 0,
+                   .bytes = 0,
+                   .misfits = world_->destination.misfits};
   }
 
  private:
@@ -212,16 +221,20 @@ class MemorySink : public Sink {
       destination.states[request.pipeline.value] = state;
     }
     switch (fault) {
-      case FakeFault::kTransient: return Fail(ErrorKind::kTransient, "connection reset");
+      case FakeFault::kTransient:
+        return Fail(ErrorKind::kTransient, "connection reset");
       case FakeFault::kFatal:
-      case FakeFault::kDead: return Fail(ErrorKind::kData, "cut off");
-      case FakeFault::kUnknownLost: return Fail(Unknown(), "no answer");
+      case FakeFault::kDead:
+        return Fail(ErrorKind::kData, "cut off");
+      case FakeFault::kUnknownLost:
+        return Fail(Unknown(), "no answer");
       case FakeFault::kConflict:
         ++state.version;
         state.load_id = "somebody else";
         destination.states[request.pipeline.value] = state;
         break;
-      default: break;
+      default:
+        break;
     }
     if (state.version != request.expected_version) return Fail(ErrorKind::kConflict, "somebody else committed");
     for (auto& staged : staged_) Apply(*staged, request);
@@ -229,13 +242,16 @@ class MemorySink : public Sink {
     destination.states[request.pipeline.value] = state;
     destination.loads[request.load_id] = request.pipeline.value;
     if (world_->on_committed) world_->on_committed();
-    if (fault == FakeFault::kUnknownApplied || fault == FakeFault::kUnknownThenDead) return Fail(Unknown(), "no answer");
+    if (fault == FakeFault::kUnknownApplied || fault == FakeFault::kUnknownThenDead)
+      return Fail(Unknown(), "no answer");
     return CommitResult{.version = state.version};
   }
   Result<std::vector<CheckItem>> Check() override { return std::vector<CheckItem>(); }
 
  private:
-  ErrorKind Unknown() const { return world_->bugs.unknown_is_failed ? ErrorKind::kTransient : ErrorKind::kUnknownOutcome; }
+  ErrorKind Unknown() const {
+    return world_->bugs.unknown_is_failed ? ErrorKind::kTransient : ErrorKind::kUnknownOutcome;
+  }
 
   static std::string KeyOf(const Schema& schema, const FakeRow& row, const std::vector<std::string>& key) {
     std::string text;
@@ -257,7 +273,8 @@ class MemorySink : public Sink {
     }
     for (const FakeRow& from : staged.rows) {
       FakeRow row(table.schema.fields.size());
-      for (size_t i = 0; i < from.size(); ++i) row[static_cast<size_t>(*table.schema.Find(staged.schema.fields[i].name))] = from[i];
+      for (size_t i = 0; i < from.size(); ++i)
+        row[static_cast<size_t>(*table.schema.Find(staged.schema.fields[i].name))] = from[i];
       if (staged.request.strategy == WriteStrategy::kMerge) {
         Upsert(staged.request, &table, std::move(row));
       } else {
@@ -280,7 +297,8 @@ class MemorySink : public Sink {
   std::vector<std::unique_ptr<Staged>> staged_;
 };
 
-std::vector<std::string> Sorted(const Schema& schema, const std::vector<FakeRow>& rows, const std::vector<std::string>& columns) {
+std::vector<std::string> Sorted(const Schema& schema, const std::vector<FakeRow>& rows,
+                                const std::vector<std::string>& columns) {
   std::vector<std::string> result;
   for (const FakeRow& row : rows) {
     std::string text;
@@ -317,9 +335,12 @@ FakeFault FakeFaults::Pass(std::string_view call) {
 
 Status FakeFaults::Check(std::string_view call) {
   switch (Pass(call)) {
-    case FakeFault::kNone: return {};
-    case FakeFault::kTransient: return Fail(ErrorKind::kTransient, "{} was reset", call);
-    default: return Fail(ErrorKind::kData, "{} was cut off", call);
+    case FakeFault::kNone:
+      return {};
+    case FakeFault::kTransient:
+      return Fail(ErrorKind::kTransient, "{} was reset", call);
+    default:
+      return Fail(ErrorKind::kData, "{} was cut off", call);
   }
 }
 

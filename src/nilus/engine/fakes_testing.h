@@ -50,19 +50,19 @@ class FakeFaults {
 
 struct FakeTable {
   Schema schema;
-  std::vector<std::string> primary_key;   // enforced by the source
+  std::vector<std::string> primary_key;  // enforced by the source
   std::vector<FakeRow> rows;
 };
 
 struct FakeSource {
   FakeTable table;
   int splits = 1;
-  bool pushes_down = true;    // ranges and limits, in key order; else every row is delivered as it lies there
-  bool knows_schema = true;   // else Describe gives an empty one
+  bool pushes_down = true;   // ranges and limits, in key order; else every row is delivered as it lies there
+  bool knows_schema = true;  // else Describe gives an empty one
   bool knows_upper = true;
   int64_t batch_rows = 3;
   Position end;
-  std::vector<ReadRequest> requests;   // of each Plan
+  std::vector<ReadRequest> requests;  // of each Plan
 };
 
 struct FakeDestination {
@@ -72,14 +72,15 @@ struct FakeDestination {
   };
   std::map<std::string, Table> tables;
   std::map<std::string, CommittedState> states;
-  std::map<std::string, std::string> loads;    // load id → pipeline
+  std::map<std::string, std::string> loads;  // load id → pipeline
   int open_writers = 0;
   int64_t writes = 0;
+  std::map<std::string, int64_t> misfits;  // each receipt says that the sink found these
 };
 
 struct SeededBugs {
-  bool position_before_rows = false;   // the position becomes visible when the last writer finishes, before the rows
-  bool unknown_is_failed = false;      // a commit without an answer is called failed, and nobody looks
+  bool position_before_rows = false;  // the position becomes visible when the last writer finishes, before the rows
+  bool unknown_is_failed = false;     // a commit without an answer is called failed, and nobody looks
 };
 
 struct FakeWorld {
@@ -87,10 +88,10 @@ struct FakeWorld {
   FakeSource source;
   FakeDestination destination;
   SeededBugs bugs;
-  int unanswered_looks = 0;                  // so many WasCommitted fail before one answers
-  std::function<void()> on_committed;        // called by Commit when it has taken place
-  std::function<void()> on_read;             // called by each Next, on its thread
-  std::function<void()> on_write;            // called by each Write
+  int unanswered_looks = 0;            // so many WasCommitted fail before one answers
+  std::function<void()> on_committed;  // called by Commit when it has taken place
+  std::function<void()> on_read;       // called by each Next, on its thread
+  std::function<void()> on_write;      // called by each Write
 
   // A job between the two; strategy and keys are the caller's to set.
   BatchJob MakeJob();

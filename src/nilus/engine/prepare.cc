@@ -163,7 +163,7 @@ Result<Preparation> Prepare(const BatchJob& job, const std::vector<std::string>&
                        .cluster_by = job.cluster_by,
                        .file_rows = job.file_rows,
                        .file_format = job.file_format,
-                       .memory_bytes = std::min<int64_t>(job.memory.total_bytes / 8, 64 * kMiB),
+                       .memory_bytes = job.memory.connector_bytes,
                        .threads = job.threads,
                        .stop = stop};
   NILUS_ASSIGN(write.primary_key, DestinationKey(job, table.schema, *prepared.shape));

@@ -45,6 +45,16 @@ TEST_F(RunTest, ReplaceMovesEverythingUnderNormalizedNames) {
   EXPECT_FALSE(RunJob(job_, QuickOptions()).first_run);
 }
 
+TEST_F(RunTest, ValuesThatTheSinkCouldNotHoldAreCountedAndReported) {
+  world_.destination.misfits = {{"user_name", 2}};
+  RunReport report = RunJob(job_, QuickOptions());
+  ASSERT_TRUE(report.is_success);
+  ASSERT_EQ(report.tables[0].variants.size(), 1U);
+  EXPECT_EQ(report.tables[0].variants[0].column, "user_name");
+  EXPECT_EQ(report.tables[0].variants[0].values, 2);
+  EXPECT_THAT(report.warnings, ElementsAre(HasSubstr("2 values of `user_name`")));
+}
+
 TEST_F(RunTest, SplitsAreReadInParallelAndAllArrive) {
   world_.source.splits = 5;
   job_.parallelism = job_.threads = 4;

@@ -19,6 +19,7 @@ const Connector kDuckdbConnector = {
     .summary = "Tables and views of a DuckDB database file, read under one snapshot, written in one transaction.",
     .address_example = "duckdb:///path/to/file.duckdb",
     .strategies = kStrategies,
+    .runs_duckdb = true,
     .open_source = duckdb::OpenSource,
     .open_sink = duckdb::OpenSink,
 };
