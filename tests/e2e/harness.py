@@ -140,10 +140,13 @@ class Nilus:
     def __init__(self, folder, binary=BINARY):
         self.folder, self.binary = pathlib.Path(folder), binary
         self._manifests = itertools.count(1)
+        self.seeded_bug = None  # a defect of test builds: see src/nilus/engine/seeded_bug.h
 
     def environment(self, extra):
         kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR", "ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS")
                 if name in os.environ}
+        if self.seeded_bug:
+            kept["NILUS_SEEDED_BUG"] = self.seeded_bug
         return {**kept, **{name: str(value) for name, value in (extra or {}).items()}}
 
     def __call__(self, *arguments, env=None, stdin=None, timeout=TIMEOUT_SECONDS):

@@ -75,6 +75,10 @@ def passages(trace_file):
 
 
 def test_every_point(scenario, tmp_path):
+    cut_at_every_point(scenario, tmp_path)
+
+
+def cut_at_every_point(scenario, tmp_path):
     nilus, destination = scenario.nilus, scenario.destination
     manifest = scenario.manifest()
     nilus.run(manifest)

@@ -6,51 +6,71 @@
 #include "nilus/base/clock.h"
 #include "nilus/base/encoding.h"
 #include "nilus/base/nearest.h"
+#include "nilus/engine/seeded_bug.h"
 
 namespace nilus {
 namespace {
 
 WriteStrategy ToWriteStrategy(IncrementalStrategy strategy) {
   switch (strategy) {
-    case IncrementalStrategy::kReplace: return WriteStrategy::kReplace;
-    case IncrementalStrategy::kAppend: return WriteStrategy::kAppend;
-    case IncrementalStrategy::kMerge: return WriteStrategy::kMerge;
-    case IncrementalStrategy::kDeleteInsert: return WriteStrategy::kDeleteInsert;
-    case IncrementalStrategy::kScd2: return WriteStrategy::kScd2;
+    case IncrementalStrategy::kReplace:
+      return WriteStrategy::kReplace;
+    case IncrementalStrategy::kAppend:
+      return WriteStrategy::kAppend;
+    case IncrementalStrategy::kMerge:
+      return WriteStrategy::kMerge;
+    case IncrementalStrategy::kDeleteInsert:
+      return WriteStrategy::kDeleteInsert;
+    case IncrementalStrategy::kScd2:
+      return WriteStrategy::kScd2;
   }
   return WriteStrategy::kReplace;
 }
 
 ReflectionLevel ToReflection(SqlReflectionLevel level) {
   switch (level) {
-    case SqlReflectionLevel::kFullWithPrecision: return ReflectionLevel::kFullWithPrecision;
-    case SqlReflectionLevel::kFull: return ReflectionLevel::kFull;
+    case SqlReflectionLevel::kFullWithPrecision:
+      return ReflectionLevel::kFullWithPrecision;
+    case SqlReflectionLevel::kFull:
+      return ReflectionLevel::kFull;
     case SqlReflectionLevel::kMinimal:
     case SqlReflectionLevel::kNone:
-    case SqlReflectionLevel::kFast: return ReflectionLevel::kMinimal;
+    case SqlReflectionLevel::kFast:
+      return ReflectionLevel::kMinimal;
   }
   return ReflectionLevel::kFull;
 }
 
 std::string_view TransformName(PartitionTransform transform) {
   switch (transform) {
-    case PartitionTransform::kIdentity: return "identity";
-    case PartitionTransform::kBucket: return "bucket";
-    case PartitionTransform::kTruncate: return "truncate";
-    case PartitionTransform::kYear: return "year";
-    case PartitionTransform::kMonth: return "month";
-    case PartitionTransform::kDay: return "day";
-    case PartitionTransform::kHour: return "hour";
+    case PartitionTransform::kIdentity:
+      return "identity";
+    case PartitionTransform::kBucket:
+      return "bucket";
+    case PartitionTransform::kTruncate:
+      return "truncate";
+    case PartitionTransform::kYear:
+      return "year";
+    case PartitionTransform::kMonth:
+      return "month";
+    case PartitionTransform::kDay:
+      return "day";
+    case PartitionTransform::kHour:
+      return "hour";
   }
   return "identity";
 }
 
 std::string_view FileFormatName(LoaderFileFormat format) {
   switch (format) {
-    case LoaderFileFormat::kParquet: return "parquet";
-    case LoaderFileFormat::kCsv: return "csv";
-    case LoaderFileFormat::kJsonLines: return "jsonl";
-    case LoaderFileFormat::kInsertValues: return "insert_values";
+    case LoaderFileFormat::kParquet:
+      return "parquet";
+    case LoaderFileFormat::kCsv:
+      return "csv";
+    case LoaderFileFormat::kJsonLines:
+      return "jsonl";
+    case LoaderFileFormat::kInsertValues:
+      return "insert_values";
   }
   return "";
 }
@@ -86,14 +106,15 @@ Status CheckStrategy(const BatchJob& job, const Connector& sink) {
   std::string_view name = WriteStrategyName(job.strategy);
   if (std::find(sink.strategies.begin(), sink.strategies.end(), job.strategy) == sink.strategies.end()) {
     std::string known;
-    for (WriteStrategy strategy : sink.strategies) known += fmt::format("{}{}", known.empty() ? "" : ", ", WriteStrategyName(strategy));
+    for (WriteStrategy strategy : sink.strategies)
+      known += fmt::format("{}{}", known.empty() ? "" : ", ", WriteStrategyName(strategy));
     if (known.empty()) return Fail(ErrorKind::kUnsupported, "{} cannot be written to", sink.title);
-    return FailWithFix(ErrorKind::kUnsupported, "use one of " + known, "{} does not support incremental_strategy {}", sink.title,
-                       name);
+    return FailWithFix(ErrorKind::kUnsupported, "use one of " + known, "{} does not support incremental_strategy {}",
+                       sink.title, name);
   }
   if ((job.strategy == WriteStrategy::kMerge || job.strategy == WriteStrategy::kScd2) && job.primary_key.empty()) {
-    return FailWithFix(ErrorKind::kInvalidInput, "add primary_key to source.options", "incremental_strategy {} needs a primary_key",
-                       name);
+    return FailWithFix(ErrorKind::kInvalidInput, "add primary_key to source.options",
+                       "incremental_strategy {} needs a primary_key", name);
   }
   if (job.strategy == WriteStrategy::kDeleteInsert && job.incremental_key.empty()) {
     return FailWithFix(ErrorKind::kInvalidInput, "add incremental_key to source.options",
@@ -106,9 +127,6 @@ Status CheckStrategy(const BatchJob& job, const Connector& sink) {
   }
   return {};
 }
-
-// DuckDB runs inside these connectors; two of them share its part of the memory.
-bool RunsDuckDb(const Connector& connector) { return connector.name == "duckdb" || connector.name == "files"; }
 
 VariableLookup Variables(const Pipeline& pipeline, const RunOptions& options) {
   return [&](std::string_view name) -> std::optional<std::string> {
@@ -124,11 +142,13 @@ VariableLookup Variables(const Pipeline& pipeline, const RunOptions& options) {
 std::string PipelineStateKey(const Pipeline& pipeline) {
   const std::string& dest = pipeline.sink_options.dest_table;
   if (pipeline.name.empty()) {
-    std::string whole = fmt::format("{}\n{}\n{}\n{}", pipeline.source.address.ToDisplay(), pipeline.source_options.source_table,
-                                    pipeline.sink ? pipeline.sink->address.ToDisplay() : "", dest);
+    std::string whole =
+        fmt::format("{}\n{}\n{}\n{}", pipeline.source.address.ToDisplay(), pipeline.source_options.source_table,
+                    pipeline.sink ? pipeline.sink->address.ToDisplay() : "", dest);
     return fmt::format("ingest-{}:{}", Sha256Hex(whole).substr(0, 16), dest);
   }
-  std::string_view workspace = pipeline.workspace.empty() ? std::string_view("public") : std::string_view(pipeline.workspace);
+  std::string_view workspace =
+      pipeline.workspace.empty() ? std::string_view("public") : std::string_view(pipeline.workspace);
   if (pipeline.node.empty()) return fmt::format("{}/{}:{}", workspace, pipeline.name, dest);
   return fmt::format("{}/{}/{}:{}", workspace, pipeline.name, pipeline.node, dest);
 }
@@ -137,7 +157,8 @@ std::string TableInCheckpoint(const BatchJob& job) {
   return job.source_table.starts_with("query:") ? "query" : job.source_table;
 }
 
-Result<const Field*> FindSourceField(const Schema& schema, const BatchJob& job, std::string_view name, std::string_view option) {
+Result<const Field*> FindSourceField(const Schema& schema, const BatchJob& job, std::string_view name,
+                                     std::string_view option) {
   for (const Field& field : schema.fields) {
     if (field.name == name) return &field;
   }
@@ -148,7 +169,8 @@ Result<const Field*> FindSourceField(const Schema& schema, const BatchJob& job, 
     known.push_back(field.name);
   }
   std::string nearest = Nearest(name, known);
-  return FailWithFix(ErrorKind::kNotFound, nearest.empty() ? "name one of its columns" : fmt::format("did you mean `{}`?", nearest),
+  return FailWithFix(ErrorKind::kNotFound,
+                     nearest.empty() ? "name one of its columns" : fmt::format("did you mean `{}`?", nearest),
                      "{} `{}` is no column of {}", option, name, job.source_table);
 }
 
@@ -189,12 +211,14 @@ Result<BatchJob> MakeBatchJob(const Pipeline& pipeline, const ConnectorRegistry&
   job.strategy = ToWriteStrategy(to.incremental_strategy);
   job.full_refresh = to.full_refresh;
   std::vector<PartitionSpec> partitions = to.partition_by;
-  std::stable_sort(partitions.begin(), partitions.end(), [](const auto& a, const auto& b) { return a.index < b.index; });
+  std::stable_sort(partitions.begin(), partitions.end(),
+                   [](const auto& a, const auto& b) { return a.index < b.index; });
   for (const PartitionSpec& partition : partitions) {
-    job.partition_by.push_back(PartitionField{.column = NormalizeName(partition.column, job.naming, job.identifier_limit),
-                                              .transform = std::string(TransformName(partition.transform)),
-                                              .name = partition.name,
-                                              .parameter = partition.bucket_count});
+    job.partition_by.push_back(
+        PartitionField{.column = NormalizeName(partition.column, job.naming, job.identifier_limit),
+                       .transform = std::string(TransformName(partition.transform)),
+                       .name = partition.name,
+                       .parameter = partition.bucket_count});
   }
   for (const std::string& column : to.cluster_by) {
     job.cluster_by.push_back(NormalizeName(column, job.naming, job.identifier_limit));
@@ -203,30 +227,33 @@ Result<BatchJob> MakeBatchJob(const Pipeline& pipeline, const ConnectorRegistry&
   if (to.loader_file_format) job.file_format = FileFormatName(*to.loader_file_format);
   NILUS_TRY(CheckStrategy(job, *sink));
 
-  int64_t limit = options.memory_limit_bytes > 0 ? options.memory_limit_bytes : pipeline.memory_limit_bytes.value_or(kDefaultMemoryLimit);
+  int64_t limit = options.memory_limit_bytes > 0 ? options.memory_limit_bytes
+                                                 : pipeline.memory_limit_bytes.value_or(kDefaultMemoryLimit);
   job.memory = PlanMemory(limit);
-  int threads = options.threads > 0 ? options.threads
+  int threads = options.threads > 0  ? options.threads
                 : pipeline.cpu_limit ? static_cast<int>(std::ceil(*pipeline.cpu_limit))
                                      : CpuCount();
   job.threads = std::clamp(threads, 1, 64);
   job.parallelism = std::clamp(from.extract_parallelism, 1, job.threads);
-  job.keep_order = source->name == "files";
+  job.keep_order = source->ordered_splits;
 
   OpenContext context{.options = {},
-                      .memory_bytes = std::min<int64_t>(job.memory.total_bytes / 8, 64 * kMiB),
-                      .duckdb_bytes = job.memory.duckdb_bytes / (RunsDuckDb(*source) && RunsDuckDb(*sink) ? 2 : 1),
+                      .memory_bytes = job.memory.connector_bytes,
+                      .duckdb_bytes = job.memory.duckdb_bytes / (source->runs_duckdb && sink->runs_duckdb ? 2 : 1),
                       .threads = job.threads,
                       .stop = {}};
-  job.open_source = [source, address = pipeline.source.address, context, values = from.connector](std::stop_token stop) mutable {
+  job.open_source = [source, address = pipeline.source.address, context,
+                     values = from.connector](std::stop_token stop) mutable {
     context.options = values;
     context.stop = std::move(stop);
     return source->open_source(address, context);
   };
-  job.open_sink = [sink, address = pipeline.sink->address, context, values = to.connector](std::stop_token stop) mutable {
-    context.options = values;
-    context.stop = std::move(stop);
-    return sink->open_sink(address, context);
-  };
+  job.open_sink = WithSeededBug(
+      [sink, address = pipeline.sink->address, context, values = to.connector](std::stop_token stop) mutable {
+        context.options = values;
+        context.stop = std::move(stop);
+        return sink->open_sink(address, context);
+      });
   return job;
 }
 
