@@ -35,9 +35,9 @@ class Scenario:
             if self.strategy != "append":
                 db.execute("UPDATE items SET name = name || ' changed', updated_at = 130 WHERE id % 10 = 0")
 
-    def manifest(self):
+    def manifest(self, is_incremental=True):
         options = {"source_table": "items", "primary_key": "id"}
-        if self.strategy in ("append", "merge", "delete+insert"):
+        if is_incremental and self.strategy in ("append", "merge", "delete+insert"):
             options["incremental_key"] = "updated_at"
         if self.strategy == "scd2":
             options.pop("incremental_key", None)
@@ -159,3 +159,22 @@ def test_first_load_cut_at_every_point(scenario, tmp_path):
         assert was_killed(cut.code), (name, cut)
         nilus.run(manifest)
         assert scenario.rows() == after, name
+
+
+def test_an_append_whose_answer_is_lost_is_not_made_again(destination, nilus, tmp_path):
+    scenario = Scenario(nilus, destination, "append", tmp_path)
+    scenario.create_source()
+    lose_each_answer(scenario, tmp_path)
+
+
+def lose_each_answer(scenario, tmp_path):
+    """Without a key every run appends every row: no position would stop a retry from doing it once more."""
+    manifest = scenario.manifest(is_incremental=False)
+    trace = tmp_path / "trace"
+    scenario.nilus.run(manifest, env={"NILUS_FAULT_TRACE": trace})
+    answers = [name for name, kind, _ in passages(trace) if kind == "ack"]
+    assert answers
+    once = scenario.rows()
+    for times, name in enumerate(answers, start=2):
+        scenario.nilus.run(manifest, env={"NILUS_FAULT": f"{name}:lost"})
+        assert scenario.rows() == sorted(once * times, key=repr), f"{name}: not exactly one more copy of the rows"
