@@ -22,7 +22,8 @@ struct SqlDialect {
   bool case_insensitive_names = false;  // "A" and "a" are one column
 
   bool has_schemas = true;  // CREATE SCHEMA IF NOT EXISTS is made for the target's and the state's schema
-  // The database that all schemas are in, written before them: where a schema's name alone may be taken for a database's.
+  // The database that all schemas are in, written before them: where a schema's name alone may be taken for a
+  // database's.
   std::string catalog = {};
 
   std::string_view distinct = "IS DISTINCT FROM";  // NULL-safe <>
