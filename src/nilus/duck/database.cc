@@ -26,11 +26,12 @@ OpenFiles& TheOpenFiles() {
 }
 
 // What killed processes left is looked for once, by the first database of this one.
-Result<SpillFolder> MakeSpillFolder() {
+Result<PrivateFolder> MakeSpillFolder() {
+  constexpr std::string_view kPrefix = "nilus-spill-";
   static std::once_flag swept;
-  const std::string parent = SpillParent();
-  std::call_once(swept, SweepSpillFolders, parent);
-  return SpillFolder::Make(parent);
+  const std::string parent = TemporaryParent();
+  std::call_once(swept, SweepPrivateFolders, parent, kPrefix);
+  return PrivateFolder::Make(parent, kPrefix);
 }
 
 class Config {

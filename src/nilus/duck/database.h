@@ -7,8 +7,8 @@
 #include <memory>
 #include <string>
 
+#include "nilus/base/private_folder.h"
 #include "nilus/base/result.h"
-#include "nilus/duck/spill_folder.h"
 
 namespace nilus::duck {
 
@@ -48,7 +48,7 @@ class Database {
   DatabaseConfig config_;
   bool listed_ = false;  // among the open files
   duckdb_database handle_ = nullptr;
-  SpillFolder spill_folder_;  // goes after the handle is closed
+  PrivateFolder spill_folder_;  // goes after the handle is closed
   std::unique_ptr<StreamRegistry> streams_;
 };
 

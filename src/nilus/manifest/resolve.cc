@@ -232,6 +232,7 @@ ResolvedPipeline ResolvePipeline(Pipeline& pipeline, const ResourceSet& resource
                                  Problems& problems) {
   ResolvedPipeline resolved;
   VariableLookup process = options.process_environment ? options.process_environment : ProcessEnvironment();
+  if (options.write_files) SweepSecretFolders(options.private_folder_parent);
   auto projected = Projector(pipeline, resources, options, problems).Project(resolved.secret_folder);
   std::string folder = resolved.secret_folder ? resolved.secret_folder->path()
                                               : std::string(kSecretPathPrefix.substr(0, kSecretPathPrefix.size() - 1));

@@ -1,5 +1,10 @@
 // Secrets, projections, depots: from what is written to the address that a connector gets.
+#include <signal.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <filesystem>
 
 #include "nilus/base/encoding.h"
 #include "nilus/manifest/load_fixture_test.h"
@@ -361,6 +366,36 @@ TEST_F(ResolveTest, ASecretsKeyCannotLeaveTheFolder) {
   ASSERT_TRUE(created);
   for (std::string_view name : {"", ".", "..", "a/b", "/a"}) EXPECT_FALSE((*created)->WriteFile(name, "x")) << name;
   EXPECT_FALSE(SecretFolder::Create(folder_ + "/absent"));
+}
+
+TEST_F(ResolveTest, WhatAKilledRunLeftOfSecretsIsRemovedByTheNextRun) {
+  pid_t child = fork();
+  if (child == 0) {
+    auto created = SecretFolder::Create(folder_);
+    bool written = created && (*created)->WriteFile("s_key", "canary");
+    kill(getpid(), written ? SIGKILL : SIGTERM);
+  }
+  int status = 0;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  ASSERT_EQ(WTERMSIG(status), SIGKILL);
+  auto living = SecretFolder::Create(folder_);
+  ASSERT_TRUE(living);
+  ASSERT_TRUE((*living)->WriteFile("s_key", "canary"));
+  auto folders = [&] {
+    std::vector<std::string> paths;
+    for (const auto& entry : std::filesystem::directory_iterator(folder_)) {
+      if (entry.path().filename().string().starts_with("nilus-secrets-")) paths.push_back(entry.path());
+    }
+    return paths;
+  };
+  ASSERT_EQ(folders().size(), 2U);
+  resolve_.write_files = false;  // nilus validate changes nothing
+  ResolveClean(WithUse("postgresql://db/x", ""));
+  EXPECT_EQ(folders().size(), 2U);
+  resolve_.write_files = true;
+  ResolveClean(WithUse("postgresql://db/x", ""));
+  EXPECT_EQ(folders(), std::vector<std::string>{(*living)->path()});
+  EXPECT_TRUE(std::filesystem::exists((*living)->path() + "/s_key"));
 }
 
 TEST_F(ResolveTest, MakesVolumesUnlessItOnlyValidates) {

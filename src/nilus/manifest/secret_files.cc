@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -15,6 +14,7 @@
 namespace nilus {
 namespace {
 
+constexpr std::string_view kFolderPrefix = "nilus-secrets-";
 constexpr size_t kLargestSecretFile = 1024 * 1024;
 
 Result<std::string> ReadSecretFile(const std::filesystem::path& path) {
@@ -54,22 +54,13 @@ std::string PropertyLine(const std::string& key, const std::string& value) {
 }  // namespace
 
 Result<std::unique_ptr<SecretFolder>> SecretFolder::Create(const std::string& parent) {
-  std::string folder = parent;
-  if (folder.empty()) {
-    const char* from_environment = std::getenv("TMPDIR");
-    folder = from_environment != nullptr && *from_environment != '\0' ? from_environment : "/tmp";
-  }
-  std::string path = folder + "/nilus-secrets-XXXXXX";
-  if (mkdtemp(path.data()) == nullptr) {  // mode 0700
-    return Fail(ErrorKind::kExhausted, "no private folder for secrets can be made in {}: {}", folder,
-                std::strerror(errno));
-  }
-  return std::unique_ptr<SecretFolder>(new SecretFolder(std::move(path)));
+  auto folder = PrivateFolder::Make(parent.empty() ? TemporaryParent() : parent, kFolderPrefix);
+  if (!folder) return Failure(InContext("making a private folder for secrets", std::move(folder).error()));
+  return std::unique_ptr<SecretFolder>(new SecretFolder(*std::move(folder)));
 }
 
-SecretFolder::~SecretFolder() {
-  std::error_code ignored;
-  std::filesystem::remove_all(path_, ignored);
+void SweepSecretFolders(const std::string& parent) {
+  SweepPrivateFolders(parent.empty() ? TemporaryParent() : parent, kFolderPrefix);
 }
 
 Status SecretFolder::WriteFile(std::string_view name, std::string_view content) {
@@ -77,7 +68,7 @@ Status SecretFolder::WriteFile(std::string_view name, std::string_view content) 
       name.find('\0') != std::string_view::npos) {
     return Fail(ErrorKind::kInvalidInput, "a key of a secret cannot name a file");
   }
-  std::string path = path_ + "/" + std::string(name);
+  std::string path = folder_.path() + "/" + std::string(name);
   int descriptor = open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
   if (descriptor < 0) return Fail(ErrorKind::kExhausted, "{} cannot be written: {}", path, std::strerror(errno));
   int error = 0;

@@ -1,4 +1,4 @@
-#include "nilus/duck/spill_folder.h"
+#include "nilus/base/private_folder.h"
 
 #include <fcntl.h>
 #include <sys/file.h>
@@ -11,10 +11,9 @@
 #include <filesystem>
 #include <utility>
 
-namespace nilus::duck {
+namespace nilus {
 namespace {
 
-constexpr std::string_view kPrefix = "nilus-spill-";
 constexpr std::string_view kLockName = "/nilus.lock";
 
 // The locked file; -1 when another holds it, or when it is no longer in its folder.
@@ -30,22 +29,22 @@ int TakeLock(const std::string& folder, int flags) {
 
 }  // namespace
 
-std::string SpillParent() {
+std::string TemporaryParent() {
   const char* parent = std::getenv("TMPDIR");
   return parent != nullptr && *parent != '\0' ? parent : "/tmp";
 }
 
-Result<SpillFolder> SpillFolder::Make(const std::string& parent) {
+Result<PrivateFolder> PrivateFolder::Make(const std::string& parent, std::string_view prefix) {
   constexpr int kAttempts = 3;  // a sweep may come between making a folder and locking it
   int code = 0;
   std::string path;
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
-    path = parent + "/" + std::string(kPrefix) + "XXXXXX";
+    path = parent + "/" + std::string(prefix) + "XXXXXX";
     if (mkdtemp(path.data()) == nullptr) {  // mode 0700
       code = errno;
       break;
     }
-    SpillFolder folder;
+    PrivateFolder folder;
     folder.path_ = path;
     folder.lock_ = TakeLock(path, O_CREAT);
     if (folder.lock_ >= 0) return folder;
@@ -56,25 +55,25 @@ Result<SpillFolder> SpillFolder::Make(const std::string& parent) {
                      std::strerror(code));
 }
 
-SpillFolder& SpillFolder::operator=(SpillFolder&& other) noexcept {
+PrivateFolder& PrivateFolder::operator=(PrivateFolder&& other) noexcept {
   std::swap(path_, other.path_);
   std::swap(lock_, other.lock_);
   return *this;
 }
 
-SpillFolder::~SpillFolder() {
+PrivateFolder::~PrivateFolder() {
   std::error_code ignored;
   if (!path_.empty()) std::filesystem::remove_all(path_, ignored);
   if (lock_ >= 0) close(lock_);
 }
 
-void SweepSpillFolders(const std::string& parent) {
+void SweepPrivateFolders(const std::string& parent, std::string_view prefix) {
   std::error_code error;
   std::filesystem::directory_iterator entry(parent, error);
   for (; !error && entry != std::filesystem::directory_iterator(); entry.increment(error)) {
     const std::string path = entry->path().string();
     struct stat info {};
-    if (!entry->path().filename().string().starts_with(kPrefix)) continue;
+    if (!entry->path().filename().string().starts_with(prefix)) continue;
     if (lstat(path.c_str(), &info) != 0 || !S_ISDIR(info.st_mode) || info.st_uid != geteuid()) continue;
     int lock = TakeLock(path, 0);  // without the file: just being made
     if (lock < 0) continue;
@@ -84,4 +83,4 @@ void SweepSpillFolders(const std::string& parent) {
   }
 }
 
-}  // namespace nilus::duck
+}  // namespace nilus
