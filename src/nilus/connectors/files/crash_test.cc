@@ -82,6 +82,14 @@ class CrashTest : public FolderTest {
  protected:
   // Runs the pipeline in a child. Its exit: 0 done, 1 an error, 9 killed.
   int RunChild(const Scenario& scenario, const std::string& fault, const std::string& trace = "") const {
+    return WaitFor(StartChild(scenario, fault, trace));
+  }
+  static int WaitFor(pid_t child) {
+    int status = 0;
+    waitpid(child, &status, 0);
+    return WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status);
+  }
+  pid_t StartChild(const Scenario& scenario, const std::string& fault, const std::string& trace = "") const {
     pid_t child = fork();
     if (child == 0) {
       setenv("NILUS_CRASH_FOLDER", Path("sink").c_str(), 1);
@@ -96,9 +104,25 @@ class CrashTest : public FolderTest {
             nullptr);
       _exit(3);
     }
-    int status = 0;
-    waitpid(child, &status, 0);
-    return WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status);
+    return child;
+  }
+
+  // One load of another pipeline to table a: load 9.
+  Status LoadAnother(WriteStrategy strategy) const {
+    NILUS_ASSIGN(std::unique_ptr<Sink> sink, OpenSink(Path("sink"), {{"format", "csv"}}));
+    const PipelineId another{"another/pipeline", "shop"};
+    NILUS_ASSIGN(std::optional<CommittedState> committed, sink->Committed(another));
+    auto schema = MakeSchema({Field{"load", MakeType(TypeId::kInt64)}, Field{"row", MakeType(TypeId::kInt64)}});
+    WriteRequest request{
+        .pipeline = another, .load_id = NewId(), .table = {"shop", "a"}, .schema = schema, .strategy = strategy};
+    NILUS_ASSIGN(std::unique_ptr<Writer> writer, sink->Open(request));
+    NILUS_TRY(writer->Write(MakeBatch(schema, {{"9", "0"}})));
+    NILUS_TRY(writer->Finish());
+    NILUS_TRY(sink->Commit({.pipeline = another,
+                            .load_id = request.load_id,
+                            .expected_version = committed ? committed->version : 0,
+                            .position = {"{}"}}));
+    return {};
   }
 
   // Rows by load number; a reader's view.
@@ -235,6 +259,49 @@ TEST_F(CrashTest, RecoveryCutAtEveryStep) {
       ExpectFinalState(scenario);
     }
   }
+}
+
+using LoadRows = std::map<std::string, int>;
+
+// A load that was committed, but not all in place, comes before whatever another pipeline commits to the table later.
+TEST_F(CrashTest, AnotherPipelineFirstCompletesWhatACrashCutOff) {
+  for (const char* fault : {"files.sink.after_commit_point:kill:1", "files.sink.before_settled:kill:1"}) {
+    for (WriteStrategy crashed : {WriteStrategy::kAppend, WriteStrategy::kReplace}) {
+      for (WriteStrategy strategy : {WriteStrategy::kAppend, WriteStrategy::kReplace}) {
+        SCOPED_TRACE(
+            fmt::format("{} of a {}, then a {}", fault, WriteStrategyName(crashed), WriteStrategyName(strategy)));
+        StartAnew();
+        ASSERT_EQ(RunChild({crashed, "csv"}, fault), SIGKILL);
+        ASSERT_OK(LoadAnother(strategy));
+        LoadRows expected = {{"9", 1}};
+        if (strategy == WriteStrategy::kAppend) expected["1"] = kRowsOfALoad;
+        EXPECT_EQ(Loads("a"), expected);
+        EXPECT_EQ(Loads("b"), (LoadRows{{"1", kRowsOfALoad}}));
+        ASSERT_OK((*OpenSink(Path("sink")))->Committed(kPipeline));  // nothing is left to settle
+        EXPECT_EQ(Loads("a"), expected);
+        ASSERT_EQ(RunChild({crashed, "csv"}, ""), 0) << Contents(Path("child.log"));
+        if (crashed == WriteStrategy::kReplace) expected.clear();
+        expected["2"] = kRowsOfALoad;
+        EXPECT_EQ(Loads("a"), expected);
+      }
+    }
+  }
+}
+
+TEST_F(CrashTest, CommitsOfTwoPipelinesToOneTableTakeTurns) {
+  pid_t child = StartChild({WriteStrategy::kAppend, "csv"}, "files.sink.tables_locked:pause:1");
+  int status = 0;
+  ASSERT_EQ(waitpid(child, &status, WUNTRACED), child);
+  ASSERT_TRUE(WIFSTOPPED(status)) << Contents(Path("child.log"));
+  auto refused = LoadAnother(WriteStrategy::kReplace);
+  kill(child, SIGCONT);
+  EXPECT_EQ(WaitFor(child), 0) << Contents(Path("child.log"));
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_EQ(refused.error().kind, ErrorKind::kConflict);
+  EXPECT_THAT(refused.error().ToString(), testing::HasSubstr("shop/a"));
+  ExpectFinalState({WriteStrategy::kAppend, "csv"});
+  ASSERT_OK(LoadAnother(WriteStrategy::kReplace));
+  EXPECT_EQ(Loads("a"), (LoadRows{{"9", 1}}));
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -36,6 +37,13 @@ Result<FileLock> FileLock::Acquire(const std::string& path, std::chrono::millise
     if (!SleepUnlessStopped(std::min(kPause, left), stop))
       return Fail(ErrorKind::kCancelled, "stopped while waiting for {}", path);
   }
+}
+
+Status FileLock::ReplaceText(std::string_view text, const std::string& path) const {
+  if (ftruncate(file_.get(), 0) != 0 || lseek(file_.get(), 0, SEEK_SET) != 0)
+    return ErrnoFailure(errno, "write " + path);
+  NILUS_TRY(WriteAll(file_, text, path));
+  return SyncFile(file_, path);
 }
 
 }  // namespace nilus::files

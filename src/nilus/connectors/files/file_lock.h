@@ -1,10 +1,11 @@
-// One pipeline's runs into one folder, one at a time: an flock that ends with the process, however it ends.
+// What only one may do at a time: an flock that ends with the process, however it ends.
 #pragma once
 
 #include <chrono>
 #include <optional>
 #include <stop_token>
 #include <string>
+#include <string_view>
 
 #include "nilus/base/result.h"
 #include "nilus/connectors/files/posix.h"
@@ -13,10 +14,14 @@ namespace nilus::files {
 
 class FileLock {
  public:
-  // Waits up to `wait` for another holder, then kConflict. The file is created when it is missing.
+  // One pipeline's runs into one folder. Waits up to `wait` for another holder, then kConflict. The file is created
+  // when it is missing.
   static Result<FileLock> Acquire(const std::string& path, std::chrono::milliseconds wait, std::stop_token stop);
   // Nothing: somebody else holds it.
   static Result<std::optional<FileLock>> TryAcquire(const std::string& path);
+
+  // Durable, but not atomic: a crash may leave part of the text, or none. `path` is for messages.
+  Status ReplaceText(std::string_view text, const std::string& path) const;
 
  private:
   explicit FileLock(FileDescriptor file) : file_(std::move(file)) {}

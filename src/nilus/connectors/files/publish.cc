@@ -101,7 +101,11 @@ Status WriteState(const SinkLayout& layout, const PipelineId& pipeline, const Si
   }
   NILUS_FAULT_POINT("files.sink.before_state_rename");
   NILUS_TRY(Rename(fresh, path));
-  if (auto synced = SyncDirectory(folder); !synced) {
+  auto sync = [&]() -> Status {
+    NILUS_FAULT_POINT("files.sink.before_state_folder_sync");
+    return SyncDirectory(folder);
+  };
+  if (auto synced = sync(); !synced) {
     return Fail(ErrorKind::kUnknownOutcome, "the commit may or may not survive a power loss: {}",
                 synced.error().ToString());
   }
@@ -140,7 +144,7 @@ Status RemoveOrphans(const SinkLayout& layout, const PipelineId& pipeline) {
   return {};
 }
 
-Status Settle(const SinkLayout& layout, const PipelineId& pipeline, SinkState state) {
+Status Publish(const SinkLayout& layout, const PipelineId& pipeline, SinkState state) {
   if (!state.pending.empty()) {
     NILUS_ASSIGN(std::string path, layout.StatePath(pipeline));
     NILUS_TRY(RollForward(layout, state.pending, path));
@@ -149,6 +153,12 @@ Status Settle(const SinkLayout& layout, const PipelineId& pipeline, SinkState st
     NILUS_TRY(WriteState(layout, pipeline, state));
   }
   return RemoveOrphans(layout, pipeline);
+}
+
+Status Settle(const SinkLayout& layout, const PipelineId& pipeline, SinkState state) {
+  // Written anew, not synced again: after an error of fsync a second one may succeed without having done anything.
+  if (!state.pending.empty()) NILUS_TRY(WriteState(layout, pipeline, state));
+  return Publish(layout, pipeline, std::move(state));
 }
 
 }  // namespace nilus::files

@@ -31,7 +31,12 @@ Status SwapFolders(const std::string& staged, const std::string& target, bool ca
 // What crashed loads of this pipeline left in staging folders. Call under the lock, after RollForward.
 Status RemoveOrphans(const SinkLayout& layout, const PipelineId& pipeline);
 
-// RollForward, then the document without its pending part, then RemoveOrphans.
+// What follows a commit point: RollForward, then the document without its pending part, then RemoveOrphans. Call under
+// the locks of the pipeline and of its pending tables. `state` is durable.
+Status Publish(const SinkLayout& layout, const PipelineId& pipeline, SinkState state);
+
+// The same for a document that was found. Whoever wrote it may not have come to making it durable, or may have failed
+// at that: nothing is moved before a power loss can no longer take the document back.
 Status Settle(const SinkLayout& layout, const PipelineId& pipeline, SinkState state);
 
 }  // namespace nilus::files

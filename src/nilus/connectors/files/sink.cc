@@ -15,6 +15,7 @@
 #include "nilus/connectors/files/publish.h"
 #include "nilus/connectors/files/sink_layout.h"
 #include "nilus/connectors/files/staged_writer.h"
+#include "nilus/connectors/files/table_lock.h"
 #include "nilus/connectors/files/table_schema.h"
 
 namespace nilus::files {
@@ -34,7 +35,8 @@ class FilesSink final : public Sink {
   ~FilesSink() override {
     if (!lock_) return;
     auto state = ReadState(layout_, pipeline_);
-    Status settled = state ? Settle(layout_, pipeline_, state->value_or(SinkState{})) : Failure(state.error());
+    Status settled = state ? SettleUnderLocks(layout_, pipeline_, state->value_or(SinkState{}), LockPatience{})
+                           : Failure(state.error());
     if (!settled) LogWarning("staged files stay until the next run: {}", settled.error().ToString());
   }
 
@@ -49,14 +51,20 @@ class FilesSink final : public Sink {
   Result<bool> WasCommitted(const PipelineId& pipeline, const std::string& load_id) override {
     NILUS_ASSIGN(std::optional<SinkState> state, ReadState(layout_, pipeline));
     if (!state || !state->Remembers(load_id)) return false;
-    if (state->pending.empty()) return true;
     std::optional<FileLock> lock;
     if (!lock_) {
       NILUS_ASSIGN(std::string path, layout_.LockPath(pipeline));
-      NILUS_ASSIGN(lock, FileLock::Acquire(path, lock_wait_, context_.stop));
+      NILUS_ASSIGN(lock, FileLock::TryAcquire(path));
+      if (!lock && state->pending.empty()) return true;  // a later run is at it, and has nothing left to complete
+      if (!lock) {
+        NILUS_ASSIGN(lock, FileLock::Acquire(path, lock_wait_, context_.stop));
+      }
       NILUS_ASSIGN(state, ReadState(layout_, pipeline));
+      if (!state) return false;  // reset meanwhile
     }
-    if (state) NILUS_TRY(Settle(layout_, pipeline, *state));
+    // The answer holds when the document is durable. It was seen, but its fsync may be what failed.
+    if (state->pending.empty()) NILUS_TRY(WriteState(layout_, pipeline, *state));
+    NILUS_TRY(SettleUnderLocks(layout_, pipeline, *std::move(state), Patience()));
     return true;
   }
 
@@ -117,8 +125,9 @@ class FilesSink final : public Sink {
     NILUS_ASSIGN(std::optional<SinkState> found, ReadState(layout_, request.pipeline));
     SinkState state = found.value_or(SinkState{.pipeline = request.pipeline.value});
     if (!request.load_id.empty() && state.Remembers(request.load_id)) {
-      NILUS_TRY(Settle(layout_, request.pipeline, state));
-      return EndLoad(state.version);
+      int64_t version = state.version;
+      NILUS_TRY(SettleUnderLocks(layout_, request.pipeline, std::move(state), Patience()));
+      return EndLoad(version);
     }
     if (state.version != request.expected_version) {
       return FailWithFix(ErrorKind::kConflict, "run again: it starts from what is committed now",
@@ -129,8 +138,12 @@ class FilesSink final : public Sink {
     state.load_id = request.load_id;
     state.position = request.position.json;
     RememberLoad(request.load_id, &state);
+    NILUS_ASSIGN(TableLocks tables, TableLocks::Acquire(layout_, StagedFolders(), request.pipeline, Patience()));
+    NILUS_FAULT_POINT("files.sink.tables_locked");
     NILUS_ASSIGN(state.pending, StagedTables());
+    NILUS_TRY(tables.SetPublisher(request.pipeline));
     if (auto written = WriteState(layout_, request.pipeline, state); !written) {
+      if (written.error().kind == ErrorKind::kUnknownOutcome) lock_.reset();
       return Failure(InContext("committing to " + layout_.root(), std::move(written).error()));
     }
     auto published = AfterCommitPoint(request.pipeline, state);
@@ -169,7 +182,7 @@ class FilesSink final : public Sink {
     NILUS_ASSIGN(std::string path, layout_.LockPath(pipeline));
     NILUS_ASSIGN(FileLock lock, FileLock::Acquire(path, lock_wait_, context_.stop));
     NILUS_ASSIGN(std::optional<SinkState> state, ReadState(layout_, pipeline));
-    NILUS_TRY(Settle(layout_, pipeline, state.value_or(SinkState{})));
+    NILUS_TRY(SettleUnderLocks(layout_, pipeline, std::move(state).value_or(SinkState{}), Patience()));
     lock_ = std::move(lock);
     pipeline_ = pipeline;
     NILUS_FAULT_POINT("files.sink.locked");
@@ -186,7 +199,16 @@ class FilesSink final : public Sink {
     if (!lock && lock.error().kind != ErrorKind::kAuth) return Failure(std::move(lock).error());
     if (!lock || !*lock) return {};
     NILUS_ASSIGN(std::optional<SinkState> state, ReadState(layout_, pipeline));
-    return Settle(layout_, pipeline, state.value_or(SinkState{}));
+    Status settled = SettleUnderLocks(layout_, pipeline, std::move(state).value_or(SinkState{}), LockPatience{});
+    return settled || settled.error().kind == ErrorKind::kConflict ? Status() : settled;  // Open waits for the tables
+  }
+
+  LockPatience Patience() const { return LockPatience{.wait = lock_wait_, .stop = context_.stop}; }
+
+  std::vector<std::string> StagedFolders() const {
+    std::vector<std::string> folders;
+    for (const auto& staged : staged_) folders.push_back(staged->target);
+    return folders;
   }
 
   // Writes each table's schema file and lists what the commit publishes.
@@ -209,8 +231,7 @@ class FilesSink final : public Sink {
     std::vector<PendingTable> pending;
     for (auto& [path, table] : tables) {
       TableSchema schema = schemas[path];
-      if (table.replaces && Exists(layout_.Absolute(table.target)))
-        NILUS_TRY(CheckReplaceable(layout_.Absolute(table.target)));
+      NILUS_TRY(CheckTarget(layout_.Absolute(table.target), table.replaces, schema.format));  // others may have loaded
       if (!table.replaces) {
         NILUS_ASSIGN(auto existing, DescribeExistingTable(layout_.Absolute(table.target), context_));
         if (existing) {
@@ -239,7 +260,7 @@ class FilesSink final : public Sink {
   Status AfterCommitPoint(const PipelineId& pipeline, const SinkState& state) {
     NILUS_FAULT_ACK("files.sink.commit_ack");
     NILUS_FAULT_POINT("files.sink.after_commit_point");
-    NILUS_TRY(Settle(layout_, pipeline, state));
+    NILUS_TRY(Publish(layout_, pipeline, state));
     NILUS_FAULT_POINT("files.sink.after_publish");
     return {};
   }

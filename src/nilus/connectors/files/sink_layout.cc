@@ -53,6 +53,11 @@ Result<std::string> SinkLayout::TableFolder(const TableName& table) {
   return JoinPath(schema, name);
 }
 
+std::string SinkLayout::TableLockPath(std::string_view table_folder) const {
+  std::string folder = JoinPath(Absolute(ParentOf(table_folder)), kStateFolder);
+  return JoinPath(folder, Sha256Hex(NameOf(table_folder)).substr(0, kHashDigits) + ".table");
+}
+
 Result<std::string> SinkLayout::StagedFolder(const PipelineId& pipeline, std::string_view load_id,
                                              const TableName& table) {
   NILUS_ASSIGN(std::string schema, EncodeDiskName(table.schema));

@@ -4,6 +4,7 @@
 //   <schema>/<table>/.nilus_schema.json                       types (table_schema.h)
 //   <schema>/.nilus_staging/<hash>/<load id>/<table>/         a load's files before its commit
 //   <schema>/_nilus_state/<hash>.json, <hash>.lock            state (sink_state.h), the pipeline's lock
+//   <schema>/_nilus_state/<table's hash>.table                the table's lock (table_lock.h)
 // <hash>: 32 hex digits for the pipeline and its schema. Names are those of EncodeDiskName.
 #pragma once
 
@@ -31,6 +32,7 @@ class SinkLayout {
   Result<std::string> LockPath(const PipelineId& pipeline) const;
 
   static Result<std::string> TableFolder(const TableName& table);  // relative
+  std::string TableLockPath(std::string_view table_folder) const;  // absolute, of a relative folder
   static Result<std::string> StagedFolder(const PipelineId& pipeline, std::string_view load_id, const TableName& table);
   static Result<std::string> FilePrefix(std::string_view load_id, int writer);
   // True for names that FilePrefix begins, and for the schema file: ours to replace.
