@@ -1,0 +1,223 @@
+// Masks that make dates coarse or move them. An instant counts by its date in UTC.
+#include <openssl/evp.h>
+
+#include <array>
+#include <charconv>
+#include <limits>
+
+#include "nilus/rows/mask_families.h"
+
+namespace nilus {
+namespace {
+
+constexpr int64_t kMicrosPerDay = int64_t{86'400} * 1'000'000;
+constexpr MaskProblem kNoDate = "is no date";
+constexpr size_t kMonthAndDay = 6;  // "-03-15"
+constexpr size_t kDay = 3;
+
+bool IsInstant(TypeId id) { return id == TypeId::kTimestamp || id == TypeId::kTimestampNtz; }
+bool IsDated(TypeId id) { return id == TypeId::kDate || IsInstant(id); }
+
+int64_t DayOf(int64_t micros) {
+  const int64_t day = micros / kMicrosPerDay;
+  return micros % kMicrosPerDay < 0 ? day - 1 : day;
+}
+
+// A date or timestamp in a text.
+struct TextDate {
+  int64_t day = 0;
+  int64_t micros = 0;  // timestamps only
+  bool is_date = false;
+  bool has_zone = false;
+};
+
+bool ReadDate(std::string_view text, TextDate* date) {
+  int32_t day = 0;
+  if (ParseDate(text, &day)) {
+    *date = TextDate{.day = day, .is_date = true};
+    return true;
+  }
+  if (!ParseTimestamp(text, &date->micros, &date->has_zone)) return false;
+  date->day = DayOf(date->micros);
+  date->is_date = false;
+  return true;
+}
+
+// Calls each(day) with the date of every value.
+template <typename Each>
+MaskProblem ForDays(const Column& column, ColumnBuilder* out, Each each) {
+  switch (column.type.id) {
+    case TypeId::kDate:
+      return MaskValues(column, out, [&](int64_t row, ColumnBuilder* to) -> MaskProblem {
+        return each(column.Value<int32_t>(row), to);
+      });
+    case TypeId::kTimestamp:
+    case TypeId::kTimestampNtz:
+      return MaskValues(column, out, [&](int64_t row, ColumnBuilder* to) -> MaskProblem {
+        return each(static_cast<int32_t>(DayOf(column.Value<int64_t>(row))), to);
+      });
+    default:
+      return MaskValues(column, out, [&](int64_t row, ColumnBuilder* to) -> MaskProblem {
+        TextDate date;
+        if (!ReadDate(column.BytesValue(row), &date)) return kNoDate;
+        return each(static_cast<int32_t>(date.day), to);
+      });
+  }
+}
+
+// The year as bigint, or YYYY-MM as text: both are parts of a date's canonical text.
+class DatePartMask final : public Mask {
+ public:
+  DatePartMask(const MaskRule& rule, bool year_only)
+      : Mask(rule, MakeType(year_only ? TypeId::kInt64 : TypeId::kText)), year_only_(year_only) {}
+
+  Result<Column> Apply(const Column& column) override {
+    ColumnBuilder out(result_type());
+    MaskProblem problem = ForDays(column, &out, [this](int32_t day, ColumnBuilder* to) -> MaskProblem {
+      text_.clear();
+      AppendDate(day, &text_);
+      if (!year_only_) return AppendMasked(std::string_view(text_).substr(0, text_.size() - kDay), to);
+      std::string_view year = std::string_view(text_).substr(0, text_.size() - kMonthAndDay);
+      if (year.front() == '+') year.remove_prefix(1);
+      int64_t number = 0;
+      std::from_chars(year.data(), year.data() + year.size(), number);
+      to->Append<int64_t>(number);
+      return nullptr;
+    });
+    if (problem != nullptr) return Refuse(problem);
+    return out.Finish();
+  }
+
+ private:
+  const bool year_only_;
+  std::string text_;
+};
+
+// By how many days the values of a date move: its SHA-256 decides, so that equal dates move alike wherever they stand.
+// Never by none: the date would come through as it is.
+class Shift {
+ public:
+  explicit Shift(int64_t days)
+      : days_(days), context_(EVP_MD_CTX_new()), sha256_(EVP_MD_fetch(nullptr, "SHA256", nullptr)) {
+    is_ready_ =
+        context_ != nullptr && sha256_ != nullptr && EVP_DigestInit_ex2(context_.get(), sha256_.get(), nullptr) == 1;
+  }
+  bool is_ready() const { return is_ready_; }
+
+  bool Of(int64_t day, int64_t* shift) {
+    if (has_last_ && day == last_day_) {
+      *shift = last_shift_;
+      return true;
+    }
+    text_.clear();
+    AppendDate(static_cast<int32_t>(day), &text_);
+    std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
+    if (EVP_DigestInit_ex2(context_.get(), nullptr, nullptr) != 1 ||
+        EVP_DigestUpdate(context_.get(), text_.data(), text_.size()) != 1 ||
+        EVP_DigestFinal_ex(context_.get(), digest.data(), nullptr) != 1) {
+      return false;
+    }
+    uint64_t number = 0;
+    for (size_t i = 0; i < sizeof number; ++i) number = number << 8 | digest[i];
+    const auto choice = static_cast<int64_t>(number % static_cast<uint64_t>(2 * days_));
+    last_shift_ = choice < days_ ? choice - days_ : choice - days_ + 1;
+    last_day_ = day;
+    has_last_ = true;
+    *shift = last_shift_;
+    return true;
+  }
+
+ private:
+  struct Free {
+    void operator()(EVP_MD* digest) const { EVP_MD_free(digest); }
+    void operator()(EVP_MD_CTX* context) const { EVP_MD_CTX_free(context); }
+  };
+  const int64_t days_;
+  std::unique_ptr<EVP_MD_CTX, Free> context_;
+  std::unique_ptr<EVP_MD, Free> sha256_;
+  bool is_ready_ = false;
+  std::string text_;
+  bool has_last_ = false;  // rows often come in order of their dates
+  int64_t last_day_ = 0;
+  int64_t last_shift_ = 0;
+};
+
+// Dates and timestamps keep their type, and timestamps their time of day; texts come out as canonical texts.
+class DateShiftMask final : public Mask {
+ public:
+  DateShiftMask(const MaskRule& rule, const Type& source, Shift shift) : Mask(rule, source), shift_(std::move(shift)) {}
+
+  Result<Column> Apply(const Column& column) override {
+    ColumnBuilder out(result_type());
+    MaskProblem problem = MaskValues(column, &out, [&](int64_t row, ColumnBuilder* to) -> MaskProblem {
+      if (column.type.id == TypeId::kDate) return AppendDay(column.Value<int32_t>(row), to);
+      if (IsInstant(column.type.id)) return AppendInstant(column.Value<int64_t>(row), to);
+      TextDate date;
+      if (!ReadDate(column.BytesValue(row), &date)) return kNoDate;
+      return AppendText(date, to);
+    });
+    if (problem != nullptr) return Refuse(problem);
+    return out.Finish();
+  }
+
+ private:
+  static constexpr MaskProblem kTooFar = "lies too far away to be moved";
+  static constexpr MaskProblem kNoDigest = "could not be digested: OpenSSL refused";
+
+  MaskProblem Moved(int64_t day, int32_t* moved) {
+    int64_t shift = 0;
+    if (!shift_.Of(day, &shift)) return kNoDigest;
+    *moved = static_cast<int32_t>(day + shift);
+    return *moved == day + shift ? nullptr : kTooFar;
+  }
+  MaskProblem Moved(int64_t day, int64_t micros, int64_t* moved) {
+    int64_t shift = 0;
+    if (!shift_.Of(day, &shift)) return kNoDigest;
+    return __builtin_add_overflow(micros, shift * kMicrosPerDay, moved) ? kTooFar : nullptr;
+  }
+  MaskProblem AppendDay(int32_t day, ColumnBuilder* to) {
+    int32_t moved = 0;
+    if (MaskProblem problem = Moved(day, &moved)) return problem;
+    to->Append<int32_t>(moved);
+    return nullptr;
+  }
+  MaskProblem AppendInstant(int64_t micros, ColumnBuilder* to) {
+    int64_t moved = 0;
+    if (MaskProblem problem = Moved(DayOf(micros), micros, &moved)) return problem;
+    to->Append<int64_t>(moved);
+    return nullptr;
+  }
+  MaskProblem AppendText(const TextDate& date, ColumnBuilder* to) {
+    text_.clear();
+    if (date.is_date) {
+      int32_t moved = 0;
+      if (MaskProblem problem = Moved(date.day, &moved)) return problem;
+      AppendDate(moved, &text_);
+    } else {
+      int64_t moved = 0;
+      if (MaskProblem problem = Moved(date.day, date.micros, &moved)) return problem;
+      AppendTimestamp(moved, date.has_zone, &text_);
+    }
+    return AppendMasked(text_, to);
+  }
+
+  Shift shift_;
+  std::string text_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Mask>> MakeDateMask(const MaskRule& rule, const Type& source) {
+  const bool is_shift = rule.algorithm == "date_shift";
+  const bool is_year = rule.algorithm == "year_only";
+  if (!is_shift && !is_year && rule.algorithm != "month_year") return std::unique_ptr<Mask>();
+  if (!IsDated(source.id) && source.id != TypeId::kText) return WrongMaskType(rule, source, "dates and timestamps");
+  if (!is_shift) return std::make_unique<DatePartMask>(rule, is_year);
+  NILUS_ASSIGN(int64_t days, MaskCount(rule, 30, 1'000'000));
+  Shift shift(days);
+  if (!shift.is_ready()) return Fail(ErrorKind::kUnsupported, "this machine's OpenSSL does not offer SHA-256");
+  const Type result = source.id == TypeId::kText ? MakeType(TypeId::kText) : source;
+  return std::make_unique<DateShiftMask>(rule, result, std::move(shift));
+}
+
+}  // namespace nilus

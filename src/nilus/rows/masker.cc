@@ -1,0 +1,129 @@
+#include "nilus/rows/masker.h"
+
+#include <algorithm>
+
+#include "nilus/base/nearest.h"
+
+namespace nilus {
+namespace {
+
+// A mask whose result is text takes the texts of a variant column as well.
+bool TakesVariants(const Mask& mask) { return mask.result_type().id == TypeId::kText; }
+
+}  // namespace
+
+Result<std::shared_ptr<const Masking>> Masking::Create(MaskingOptions options) {
+  std::shared_ptr<Masking> masking(new Masking(std::move(options)));
+  MaskingOptions& own = masking->options_;
+  for (size_t i = 0; i < own.rules.size(); ++i) {
+    const MaskRule& rule = own.rules[i];
+    std::string name = masking->NameOf(rule.column);
+    auto [known, is_new] = masking->rule_by_name_.emplace(name, i);
+    if (!is_new) {
+      return FailWithFix(ErrorKind::kInvalidInput, "leave one of them out",
+                         "the masks of `{}` and `{}` are for one column, which is `{}` at the destination",
+                         own.rules[known->second].column, rule.column, name);
+    }
+    if (rule.algorithm != "sequential") continue;
+    std::shared_ptr<MaskSequence>& sequence = own.sequences[name];
+    if (sequence == nullptr) {
+      NILUS_ASSIGN(sequence, MaskSequence::Create());
+    }
+  }
+  return std::shared_ptr<const Masking>(std::move(masking));
+}
+
+std::string Masking::NameOf(std::string_view column) const {
+  return NormalizeName(column, options_.naming, options_.identifier_limit);
+}
+
+const MaskRule* Masking::RuleFor(std::string_view source_column) const {
+  if (rule_by_name_.empty()) return nullptr;
+  auto found = rule_by_name_.find(NameOf(source_column));
+  return found == rule_by_name_.end() ? nullptr : &options_.rules[found->second];
+}
+
+Result<std::unique_ptr<Mask>> Masking::MaskFor(const MaskRule& rule, const Type& type) const {
+  if (rule.algorithm != "sequential") return MakeMask(rule, type);
+  return MakeMask(rule, type, options_.sequences.at(NameOf(rule.column)));
+}
+
+Result<Schema> Masking::MaskedSchema(const Schema& schema) const {
+  Schema masked = schema;
+  if (empty() || schema.fields.empty()) return masked;
+  std::set<std::string> known;
+  for (Field& field : masked.fields) {
+    if (!field.variant_of.empty()) continue;  // its type is text, and stays so
+    known.insert(field.name);
+    const MaskRule* rule = RuleFor(field.name);
+    if (rule == nullptr) continue;
+    NILUS_ASSIGN(std::unique_ptr<Mask> mask, MaskFor(*rule, field.type));
+    field.type = mask->result_type();
+  }
+  NILUS_TRY(CheckAllFound(known));
+  return masked;
+}
+
+Status Masking::CheckAllFound(const std::set<std::string>& known) const {
+  std::set<std::string> names;
+  for (const std::string& column : known) names.insert(NameOf(column));
+  for (const MaskRule& rule : options_.rules) {
+    if (names.contains(NameOf(rule.column))) continue;
+    std::vector<std::string_view> columns(known.begin(), known.end());
+    std::string nearest = Nearest(rule.column, columns);
+    return FailWithFix(
+        ErrorKind::kInvalidInput,
+        nearest.empty() ? "name one of its columns, or leave the mask out" : fmt::format("did you mean `{}`?", nearest),
+        "mask: `{}` is no column of {}", rule.column, options_.table);
+  }
+  return {};
+}
+
+Status Masker::Prepare(const SchemaPtr& schema) {
+  if (prepared_for_ != nullptr && (schema == prepared_for_ || *schema == *prepared_for_)) return {};
+  auto output = std::make_shared<Schema>(*schema);
+  masked_.clear();
+  prepared_for_ = nullptr;
+  for (int i = 0; i < schema->size(); ++i) {
+    Field& field = output->fields[static_cast<size_t>(i)];
+    const bool is_variant = !field.variant_of.empty();
+    if (!is_variant) columns_seen_.insert(field.name);
+    const MaskRule* rule = masking_->RuleFor(is_variant ? field.variant_of : field.name);
+    if (rule == nullptr) continue;
+    Result<std::unique_ptr<Mask>> mask = masking_->MaskFor(*rule, field.type);
+    if (is_variant && (!mask || !TakesVariants(**mask))) {
+      masked_.push_back(MaskedColumn{.index = i, .mask = nullptr});
+      continue;
+    }
+    if (!mask) return Failure(std::move(mask).error());
+    field.type = (*mask)->result_type();
+    masked_.push_back(MaskedColumn{.index = i, .mask = *std::move(mask)});
+  }
+  output_ = std::move(output);
+  prepared_for_ = schema;
+  return {};
+}
+
+Result<RecordBatch> Masker::Apply(const RecordBatch& batch) {
+  NILUS_TRY(Prepare(batch.schema()));
+  if (masked_.empty()) return batch;
+  std::vector<Column> columns = batch.columns();
+  for (MaskedColumn& masked : masked_) {
+    Column& column = columns[static_cast<size_t>(masked.index)];
+    if (masked.mask != nullptr) {
+      NILUS_ASSIGN(column, masked.mask->Apply(column));
+      continue;
+    }
+    if (column.null_count == column.length) continue;
+    const std::string& name = batch.schema()->fields[static_cast<size_t>(masked.index)].variant_of;
+    const MaskRule* rule = masking_->RuleFor(name);
+    return FailWithFix(ErrorKind::kData,
+                       "mask the column otherwise (redact and hash take anything), or leave such rows out at the "
+                       "source with query:SELECT …",
+                       "column `{}` cannot be masked with {}: a value is none of the column's type", name,
+                       rule->algorithm);
+  }
+  return RecordBatch(output_, std::move(columns), batch.num_rows());
+}
+
+}  // namespace nilus

@@ -1,0 +1,84 @@
+// Masks on the batches of a source, before anything else looks at their rows: the rest of a run (cursors, boundary
+// rows, staging, logs) sees masked values only. Names stay the source's; types become those of the masks. A masked
+// column's variant column (values that its type could not hold) is masked along with it.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "nilus/base/result.h"
+#include "nilus/data/record_batch.h"
+#include "nilus/rows/mask.h"
+#include "nilus/rows/mask_sequence.h"
+#include "nilus/rows/naming.h"
+
+namespace nilus {
+
+struct MaskingOptions {
+  std::vector<MaskRule> rules;
+  NamingStyle naming = NamingStyle::kDefault;  // with identifier_limit: what columns are called at the destination
+  int identifier_limit = 0;
+  std::string table;  // for messages
+  // By the destination's name of the column: numbers given by earlier runs. Those that are missing begin anew.
+  std::map<std::string, std::shared_ptr<MaskSequence>> sequences;
+};
+
+// What is masked, and how: shared by all threads of a run. Immutable but for the sequences, and so thread-safe.
+class Masking {
+ public:
+  // kInvalidInput: two rules for one column.
+  static Result<std::shared_ptr<const Masking>> Create(MaskingOptions options);
+
+  // The rule for a source's column, by its own name or by its name at the destination; null: it is not masked.
+  const MaskRule* RuleFor(std::string_view source_column) const;
+  // A source's schema as it is once masked. kInvalidInput: a rule's column is not there, or its type cannot be masked
+  // so. An empty schema, of which only the values will tell, stays empty.
+  Result<Schema> MaskedSchema(const Schema& schema) const;
+  // kInvalidInput when a rule's column is not among these: `known` are the source's names of all columns.
+  Status CheckAllFound(const std::set<std::string>& known) const;
+  // Numbers given so far, by the destination's name of the column.
+  const std::map<std::string, std::shared_ptr<MaskSequence>>& sequences() const { return options_.sequences; }
+  const std::vector<MaskRule>& rules() const { return options_.rules; }
+  bool empty() const { return options_.rules.empty(); }
+  // The destination's name of a column.
+  std::string NameOf(std::string_view column) const;
+
+ private:
+  friend class Masker;
+  explicit Masking(MaskingOptions options) : options_(std::move(options)) {}
+  Result<std::unique_ptr<Mask>> MaskFor(const MaskRule& rule, const Type& type) const;
+
+  MaskingOptions options_;
+  std::map<std::string, size_t, std::less<>> rule_by_name_;  // the destination's name → index into the rules
+};
+
+// One thread's masks. Not thread-safe.
+class Masker {
+ public:
+  explicit Masker(std::shared_ptr<const Masking> masking) : masking_(std::move(masking)) {}
+
+  // kData: a value cannot be masked as its rule says; kInvalidInput as for MaskedSchema. Columns without a rule are
+  // shared, not copied.
+  Result<RecordBatch> Apply(const RecordBatch& batch);
+  // The source's names of all columns that came.
+  const std::set<std::string>& columns_seen() const { return columns_seen_; }
+
+ private:
+  struct MaskedColumn {
+    int index;
+    std::unique_ptr<Mask> mask;  // null: a variant column of a mask that takes no text: it must have no values
+  };
+  Status Prepare(const SchemaPtr& schema);
+
+  std::shared_ptr<const Masking> masking_;
+  SchemaPtr prepared_for_;  // the last batch's schema
+  SchemaPtr output_;
+  std::vector<MaskedColumn> masked_;
+  std::set<std::string> columns_seen_;
+};
+
+}  // namespace nilus
