@@ -109,6 +109,55 @@ duckdb_error_type TypeByPrefix(std::string_view text) {
   return DUCKDB_ERROR_INVALID;
 }
 
+// Errors about a value show it, and a value of a row may be a secret.
+bool ShowsValues(duckdb_error_type type) {
+  switch (type) {
+    case DUCKDB_ERROR_CONSTRAINT:
+    case DUCKDB_ERROR_CONVERSION:
+    case DUCKDB_ERROR_OUT_OF_RANGE:
+    case DUCKDB_ERROR_DECIMAL:
+    case DUCKDB_ERROR_MISMATCH_TYPE:
+    case DUCKDB_ERROR_INVALID_TYPE:
+    case DUCKDB_ERROR_INVALID_INPUT:
+    case DUCKDB_ERROR_OBJECT_SIZE:
+      return true;
+    default:
+      return false;
+  }
+}
+
+// `text` with "…" for what stands between the first `open` behind `from` and the last `close`. Where the next search
+// begins; npos: nothing was found.
+size_t HideBetween(std::string* text, size_t from, std::string_view open, std::string_view close) {
+  size_t begin = text->find(open, from);
+  if (begin == std::string::npos) return begin;
+  begin += open.size();
+  size_t end = text->rfind(close);
+  if (end == std::string::npos || end < begin) return std::string::npos;
+  constexpr std::string_view kHidden = "…";
+  text->replace(begin, end - begin, kHidden);
+  return begin + kHidden.size() + close.size();
+}
+
+// What DuckDB says without the values it says it about: quoted text (values may hold quotes and line ends themselves,
+// so up to the last quote), numbers, and all lines but the first. The part of the statement that it shows stays.
+std::string WithoutValues(std::string_view message) {
+  size_t statement = message.rfind("\n\nLINE ");
+  std::string text(message.substr(0, statement));
+  for (size_t at = 0; at != std::string::npos;) {
+    size_t quote = text.find_first_of("'\"", at);
+    if (quote == std::string::npos) break;
+    std::string_view mark = text[quote] == '"' ? "\"" : "'";
+    size_t next = HideBetween(&text, quote, mark, mark);
+    at = next == std::string::npos ? quote + 1 : next;
+  }
+  HideBetween(&text, 0, " with value ", " can't be cast");
+  if (Contains(text, "Overflow in")) HideBetween(&text, 0, "(", ")");
+  text = text.substr(0, text.find('\n'));
+  if (statement != std::string_view::npos) text += message.substr(statement);
+  return text;
+}
+
 std::string FixFor(ErrorKind kind, duckdb_error_type type, std::string_view text) {
   if (type == DUCKDB_ERROR_OUT_OF_MEMORY) return "raise spec.resources.limits.memory, or lower page_size";
   if (kind == ErrorKind::kExhausted)
@@ -129,8 +178,10 @@ Error MapError(duckdb_error_type type, std::string_view message) {
   ErrorKind kind = Contains(message, "No space left on device") || Contains(message, "max_temp_directory_size")
                        ? ErrorKind::kExhausted
                        : KindOf(type, message);
+  message = message.substr(0, message.find("\n\nPossible solutions"));  // DuckDB's settings, not ours
   while (!message.empty() && (message.back() == '\n' || message.back() == ' ')) message.remove_suffix(1);
-  return Error{kind, "DuckDB: " + std::string(message), FixFor(kind, type, message)};
+  std::string shown = ShowsValues(type) ? WithoutValues(message) : std::string(message);
+  return Error{kind, "DuckDB: " + shown, FixFor(kind, type, message)};
 }
 
 }  // namespace nilus::duck

@@ -109,6 +109,17 @@ TEST_F(FilesSinkTest, AppendAddsReplaceReplaces) {
   EXPECT_THAT(Names("shop"), ElementsAre("_nilus_state", "orders"));  // nothing staged is left
 }
 
+TEST_F(FilesSinkTest, AValueThatIsNotOfTheDeclaredTypeIsPlacedButNotShown) {
+  ASSERT_OK(Load(Request(WriteStrategy::kReplace, "1"), {{"1", "a"}}, {{"format", "csv"}}));
+  std::string rows = "id,t\n";
+  for (int i = 1; i <= 5000; ++i) rows += i == 4321 ? "hunter2,x\n" : std::to_string(i) + ",x\n";
+  std::string path = Put("shop/orders/1-1-00002.csv", rows);
+  std::string error = ReadError(root(), "shop.orders");
+  EXPECT_THAT(error, HasSubstr(path + ", row 4321 of the data: column 'id' is bigint"));
+  EXPECT_THAT(error, HasSubstr(".nilus_schema.json"));
+  EXPECT_THAT(error, testing::Not(HasSubstr("hunter2")));
+}
+
 TEST_F(FilesSinkTest, NewColumnsStartANewFileAndAreDescribed) {
   auto sink = OpenSink(root(), {{"format", "csv"}});
   WriteRequest request = Request(WriteStrategy::kAppend, "1");

@@ -131,6 +131,9 @@ class TextReader final : public Reader {
         }
         NILUS_ASSIGN(tokenizer_, OpenTokenizer(table_->files[next_file_], options_.largest_row));
         column_of_.clear();
+        rows_before_block_ = 0;
+      } else {
+        rows_before_block_ += static_cast<int64_t>(block_.num_rows());
       }
       NILUS_TRY(tokenizer_->Next(&block_));
       for (size_t i = column_of_.size(); i < tokenizer_->columns().size(); ++i) {
@@ -150,7 +153,7 @@ class TextReader final : public Reader {
       int index = column_of_[cell.column];
       if (index < 0 || (cell.kind == CellKind::kNull && !IsJsonNull(index))) continue;
       std::string_view text = block_.Text(cell);
-      if (!AppendCell(cell.kind, text, &builder_.column(index))) return Misfit(index, text);
+      if (!AppendCell(cell.kind, text, &builder_.column(index))) return Misfit(index, text.size());
       pending_bytes_ += static_cast<int64_t>(text.size());
     }
     for (int i = 0; i < schema_->size(); ++i) {
@@ -166,15 +169,16 @@ class TextReader final : public Reader {
     return table_->is_declared && schema_->fields[static_cast<size_t>(index)].type.id == TypeId::kJson;
   }
 
-  Failure Misfit(int index, std::string_view text) const {
+  // The value itself is not shown: it may be a secret.
+  Failure Misfit(int index, size_t bytes) const {
     const std::string& path = table_->files[next_file_].path;
     if (!table_->is_declared) return FileChanged(path);
     const Field& field = schema_->fields[static_cast<size_t>(index)];
-    constexpr size_t kShown = 64;
     return FailWithFix(ErrorKind::kData,
                        fmt::format("correct the file, or remove {} from its folder", kTableSchemaFile),
-                       "{}: column '{}' is {}, but has the value `{}`", path, field.name, field.type.ToString(),
-                       text.substr(0, kShown));
+                       "{}, row {} of the data: column '{}' is {} by {}, but the value there ({} bytes) is none", path,
+                       rows_before_block_ + static_cast<int64_t>(next_row_) + 1, field.name, field.type.ToString(),
+                       kTableSchemaFile, bytes);
   }
 
   std::shared_ptr<const TextTable> table_;
@@ -190,6 +194,7 @@ class TextReader final : public Reader {
   std::vector<int> column_of_;  // the tokenizer's columns in schema_; -1: not wanted
   RowBlock block_;
   size_t next_file_ = 0;
+  int64_t rows_before_block_ = 0;  // of this file
   size_t next_row_ = 0;
   size_t next_cell_ = 0;
   int64_t pending_bytes_ = 0;
