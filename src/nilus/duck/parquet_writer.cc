@@ -74,7 +74,9 @@ struct ParquetWriter::State {
   std::optional<OpenFile> current;
   std::vector<WrittenFile> written;
   bool finished = false;
+  int64_t memory_bytes = 0;  // DuckDB's memory_limit now
 
+  Status MakeRoomFor(int64_t batch_bytes);
   std::string CopyStatement(const std::string& relation, const OpenFile& file) const;
   Status StartFile(const SchemaPtr& schema, bool keeps_negative_zero);
   Status CloseCurrent();
@@ -90,6 +92,18 @@ std::string ParquetWriter::State::CopyStatement(const std::string& relation, con
       "USE_TMP_FILE false{})",
       relation, QuoteLiteral(file.file.path), CompressionName(options.compression), level, options.row_group_rows,
       options.row_group_bytes, file.keeps_negative_zero ? ", DICTIONARY_SIZE_LIMIT 1" : "");
+}
+
+// One row always passes, however large: the limit of the database gives way to it.
+Status ParquetWriter::State::MakeRoomFor(int64_t batch_bytes) {
+  constexpr int64_t kCopies = 4;  // as collected, as a page whose buffer grew by doubling, as a compressed page
+  const int64_t half = database->config().memory_bytes / 2;
+  const int64_t needed = half + kCopies * batch_bytes;
+  if (kCopies * batch_bytes <= half || needed <= memory_bytes) return {};
+  NILUS_ASSIGN(Connection connection, Connection::Open(database));
+  NILUS_TRY(connection.Execute(fmt::format("SET memory_limit = '{}B'", needed)));
+  memory_bytes = needed;
+  return {};
 }
 
 Status ParquetWriter::State::StartFile(const SchemaPtr& schema, bool keeps_negative_zero) {
@@ -146,9 +160,10 @@ Result<std::unique_ptr<ParquetWriter>> ParquetWriter::Open(std::shared_ptr<Datab
   auto state = std::make_unique<State>();
   state->database = std::move(database);
   state->options = std::move(options);
+  state->memory_bytes = state->database->config().memory_bytes;
   ParquetOptions& ours = state->options;
   // A file holds a row group twice: as DuckDB collects it, and as pages.
-  int64_t files_by_memory = state->database->config().memory_bytes / (4 * ours.row_group_bytes);
+  int64_t files_by_memory = state->memory_bytes / (4 * ours.row_group_bytes);
   ours.parallel_files =
       static_cast<int>(std::clamp<int64_t>(ours.parallel_files, 1, std::max<int64_t>(files_by_memory, 1)));
   if (ours.file_rows > 0) {
@@ -162,6 +177,7 @@ Result<std::unique_ptr<ParquetWriter>> ParquetWriter::Open(std::shared_ptr<Datab
 
 Status ParquetWriter::Write(RecordBatch batch) {
   State& state = *state_;
+  NILUS_TRY(state.MakeRoomFor(batch.ByteSize()));
   const bool has_negative_zero = HasNegativeZero(batch);
   if (has_negative_zero && state.current && !state.current->keeps_negative_zero) NILUS_TRY(state.CloseCurrent());
   int64_t row = 0;

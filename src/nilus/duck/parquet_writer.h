@@ -38,7 +38,8 @@ struct WrittenFile {
 // Write, Finish and destruction on one thread; the work is done on others. Rows keep their arrival order, within a file
 // and from file to file, but for file_rows = 0, where one file is written by several threads. A batch whose schema is
 // not covered by the current file's starts a new file. Files are complete and fsynced when Finish has returned them
-// (their folder is not); a writer destroyed before that removes its files. No rows: no files.
+// (their folder is not); a writer destroyed before that removes its files. No rows: no files. Memory does not depend on
+// the number of rows, but on the largest: the database's limit is raised for one that does not fit.
 class ParquetWriter {
  public:
   // The database (usually one in memory) gives the memory; its preserve_insertion_order is off. With file_rows it is

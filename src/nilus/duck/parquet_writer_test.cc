@@ -53,6 +53,28 @@ TEST_F(ParquetWriterTest, FilesHoldTheirRowsInOrder) {
   EXPECT_EQ(Value("SELECT count(*) FROM parquet_metadata(" + AllFiles() + ") WHERE compression <> 'ZSTD'"), "0");
 }
 
+TEST_F(ParquetWriterTest, RowsLargerThanTheMemoryPass) {
+  database_ = *Database::Open({.memory_bytes = 64 << 20});
+  connection_ = *Connection::Open(database_);
+  auto schema = std::make_shared<Schema>(Schema{{Field{"t", MakeType(TypeId::kText)}}});
+  auto writer = Open({.file_rows = 2});
+  constexpr size_t kBytes = 50'000'000;
+  for (char letter : {'a', 'b', 'c'}) {
+    BatchBuilder batch(schema);
+    std::string text(kBytes, letter);
+    for (size_t i = 0; i < kBytes; i += 7) text[i] = static_cast<char>('0' + i * 2'654'435'761U % 10);
+    batch.column(0).AppendBytes(text);
+    batch.FinishRow();
+    Status written = writer->Write(batch.Finish());
+    ASSERT_TRUE(written) << written.error().ToString();
+  }
+  auto files = writer->Finish();
+  ASSERT_TRUE(files) << files.error().ToString();
+  EXPECT_EQ(files->size(), 2U);
+  EXPECT_EQ(Value("SELECT count(DISTINCT left(t, 2)) || ' ' || sum(length(t)) FROM read_parquet(" + AllFiles() + ")"),
+            "3 150000000");
+}
+
 TEST_F(ParquetWriterTest, OneFileWhenNoLimitIsGiven) {
   auto writer = Open({.compression = ParquetCompression::kSnappy});
   for (int64_t i = 0; i < 30; ++i) ASSERT_TRUE(writer->Write(LineitemBatch(i * 10'000, 10'000)));
