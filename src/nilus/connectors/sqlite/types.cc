@@ -235,7 +235,7 @@ Type InferredType(const StorageCounts& counts) {
 }
 
 const SqlDialect& Dialect() {
-  static constexpr SqlDialect kDialect = {
+  static const SqlDialect kDialect = {
       .name = "SQLite",
       .column_limit = 2000,
       .case_insensitive_names = true,
