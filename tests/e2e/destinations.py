@@ -1,13 +1,12 @@
 """Destinations of the fault and kill tests: each can be saved, put back, and read by something that is not Nilus where there is such a thing."""
 import csv
+import hashlib
 import shutil
 import sqlite3
-import subprocess
-import json
 import contextlib
 import itertools
 
-from harness import BINARY
+import duckdb_file
 
 
 class PostgresDestination:
@@ -40,6 +39,10 @@ class PostgresDestination:
 
     def discard(self, saved):
         self.server.drop_database(saved.name)
+
+    def fingerprint(self, saved):
+        """Tells states apart that a run could; None: nobody knows, so each counts as different."""
+        return None
 
     def rows(self, columns):
         if not self.database.exists(self.table):
@@ -87,6 +90,12 @@ class FileDatabase:
     def discard(self, saved):
         shutil.rmtree(saved)
 
+    def fingerprint(self, saved):
+        digest = hashlib.sha256()
+        for file in sorted(saved.iterdir()):
+            digest.update(f"{file.name} {file.stat().st_size} ".encode() + file.read_bytes())
+        return digest.hexdigest()
+
 
 class SqliteDestination(FileDatabase):
     kind, fault_prefix, table = "sqlite", "sqlite.sink.", "main.items"
@@ -110,21 +119,16 @@ class SqliteDestination(FileDatabase):
 class DuckdbDestination(FileDatabase):
     kind, fault_prefix, table = "duckdb", "duckdb.sink.", "lake.items"
 
-    def _query(self, sql):
-        done = subprocess.run([BINARY, "query", self.uri, sql, "--format", "jsonl"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
-        assert done.returncode == 0, done.stderr.decode()
-        return [json.loads(line) for line in done.stdout.splitlines()]
-
     def _tables(self):
         if not self.path.exists():
             return []
-        return [row["table_name"] for row in self._query("SELECT table_name FROM information_schema.tables WHERE table_schema = 'lake'")]
+        return [name for (name,) in duckdb_file.query(self.path, "SELECT table_name FROM duckdb_tables() WHERE schema_name = 'lake'")]
 
     def rows(self, columns):
         if "items" not in self._tables():
             return []
-        listed = ", ".join(f'CAST("{column}" AS VARCHAR) AS "{column}"' for column in columns)
-        return [tuple(row[column] for column in columns) for row in self._query(f"SELECT {listed} FROM lake.items")]
+        listed = ", ".join(f'CAST("{column}" AS VARCHAR)' for column in columns)
+        return duckdb_file.query(self.path, f"SELECT {listed} FROM lake.items")
 
     def leftovers(self):
         return [name for name in self._tables() if name not in ("items", "_nilus_state", "_nilus_loads")]
@@ -159,6 +163,9 @@ class FilesDestination:
 
     def discard(self, saved):
         shutil.rmtree(saved)
+
+    def fingerprint(self, saved):
+        return None
 
     def rows(self, columns):
         rows = []
