@@ -49,4 +49,9 @@ Result<TextValue> Connection::QueryValue(const std::string& sql, TextParams para
   return rows[0][0];
 }
 
+Result<std::string> Connection::CurrentCatalog() {
+  NILUS_ASSIGN(TextValue name, QueryValue("SELECT current_database()"));
+  return std::move(name).value_or("");
+}
+
 }  // namespace nilus::duck

@@ -39,6 +39,9 @@ class Connection {
   // The first value of the first row; nothing for no row or NULL.
   Result<TextValue> QueryValue(const std::string& sql, TextParams params = {}, std::stop_token stop = {});
 
+  // The name of the database, which stands before its schemas where a schema may be called the same.
+  Result<std::string> CurrentCatalog();
+
   duckdb_connection handle() const { return handle_; }
   const std::shared_ptr<Database>& database() const { return database_; }
 

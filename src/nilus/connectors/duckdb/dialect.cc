@@ -1,5 +1,7 @@
 #include "nilus/connectors/duckdb/dialect.h"
 
+#include <utility>
+
 #include "nilus/duck/column_type.h"
 #include "nilus/duck/key_sql.h"
 
@@ -20,18 +22,18 @@ std::string OrderKey(std::string_view expression, const Type& type) {
 
 }  // namespace
 
-const SqlDialect& DuckdbDialect() {
-  static const SqlDialect dialect = {
+SqlDialect DuckdbDialect(std::string catalog) {
+  return {
       .name = "DuckDB",
       .case_insensitive_names = true,
       .has_schemas = true,
+      .catalog = std::move(catalog),
       .temporary_staging = true,
       .can_swap = true,
       .type_name = duck::SqlTypeName,
       .literal = Literal,
       .order_key = OrderKey,
   };
-  return dialect;
 }
 
 }  // namespace nilus::duckdb

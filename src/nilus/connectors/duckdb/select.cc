@@ -101,7 +101,7 @@ std::string Relation::From() const { return is_query() ? fmt::format("(\n{}\n) A
 
 std::string Relation::SelectAll() const { return is_query() ? sql : fmt::format("SELECT * FROM {}", sql); }
 
-Result<Relation> ParseRelation(const ReadRequest& request) {
+Result<Relation> ParseRelation(const ReadRequest& request, std::string_view catalog) {
   std::string_view text = request.table;
   if (text.starts_with(kQueryPrefix)) return ParseQuery(text.substr(kQueryPrefix.size()), request);
   std::optional<std::vector<std::string>> parts = SplitName(text);
@@ -113,7 +113,8 @@ Result<Relation> ParseRelation(const ReadRequest& request) {
   Relation relation;
   relation.schema = parts->size() == 2 ? parts->front() : std::string(kDefaultSchema);
   relation.table = parts->back();
-  relation.sql = QuoteIdentifier(relation.schema) + "." + QuoteIdentifier(relation.table);
+  relation.sql = fmt::format("{}.{}.{}", QuoteIdentifier(catalog), QuoteIdentifier(relation.schema),
+                             QuoteIdentifier(relation.table));
   return relation;
 }
 

@@ -24,8 +24,9 @@ struct Relation {
 };
 
 // "table", "schema.table", with "double quotes" around parts that hold a dot; or "query:SELECT …" with :interval_start
-// and :interval_end. kInvalidInput when it is neither, or when an interval is named that the request does not give.
-Result<Relation> ParseRelation(const ReadRequest& request);
+// and :interval_end. `catalog` is the database's own name. kInvalidInput when it is neither, or when an interval is
+// named that the request does not give.
+Result<Relation> ParseRelation(const ReadRequest& request, std::string_view catalog);
 
 struct Statement {
   std::string sql;

@@ -8,7 +8,6 @@
 #include "nilus/base/fault.h"
 #include "nilus/base/option_spec.h"
 #include "nilus/connector/sql_state.h"
-#include "nilus/connectors/duckdb/dialect.h"
 #include "nilus/connectors/duckdb/file_path.h"
 #include "nilus/connectors/duckdb/sink_session.h"
 #include "nilus/connectors/duckdb/table_load.h"
@@ -46,12 +45,14 @@ class DuckdbWriter : public Writer {
   Status Write(RecordBatch batch) override {
     std::lock_guard lock(loads_->session.mutex());
     NILUS_ASSIGN(TableLoad * table, Table());
-    return table->Write(std::move(batch));
+    return table->Write(std::move(batch)).map_error([&](Error error) {
+      return table->WithMemoryFix(std::move(error));
+    });
   }
   Result<Receipt> Finish() override {
     std::lock_guard lock(loads_->session.mutex());
     NILUS_ASSIGN(TableLoad * table, Table());
-    return table->Finish();
+    return table->Finish().map_error([&](Error error) { return table->WithMemoryFix(std::move(error)); });
   }
 
  private:
@@ -99,12 +100,10 @@ class DuckdbSink : public Sink {
 };
 
 Result<std::optional<CommittedState>> DuckdbSink::ReadState(const PipelineId& pipeline) {
-  NILUS_ASSIGN(StateSql sql, MakeStateSql(DuckdbDialect(), pipeline.state_schema));
-  NILUS_ASSIGN(std::optional<TargetTable> table, session_.FindTable(sql.state_table));
-  if (!table) return std::nullopt;
-  NILUS_ASSIGN(Connection * connection, session_.Idle());
+  NILUS_TRY(session_.Idle());
+  NILUS_ASSIGN(StateSql sql, MakeStateSql(session_.dialect(), pipeline.state_schema));
   const TextValue key[] = {pipeline.value};
-  NILUS_ASSIGN(std::vector<TextRow> rows, connection->Query(sql.select_state, key));
+  NILUS_ASSIGN(std::vector<TextRow> rows, session_.QueryIfThere(sql.select_state, key));
   if (rows.empty()) return std::nullopt;
   const TextRow& row = rows[0];
   return CommittedState{.version = ParseInteger(row[0].value_or("")).value_or(0),
@@ -113,14 +112,12 @@ Result<std::optional<CommittedState>> DuckdbSink::ReadState(const PipelineId& pi
 }
 
 Result<std::optional<int64_t>> DuckdbSink::VersionOf(const PipelineId& pipeline, const std::string& load_id) {
-  NILUS_ASSIGN(StateSql sql, MakeStateSql(DuckdbDialect(), pipeline.state_schema));
-  NILUS_ASSIGN(std::optional<TargetTable> table, session_.FindTable(sql.loads_table));
-  if (!table) return std::nullopt;
-  NILUS_ASSIGN(Connection * connection, session_.Idle());
+  NILUS_TRY(session_.Idle());
+  NILUS_ASSIGN(StateSql sql, MakeStateSql(session_.dialect(), pipeline.state_schema));
   const TextValue keys[] = {pipeline.value, load_id};
-  NILUS_ASSIGN(TextValue version, connection->QueryValue(sql.select_load, keys));
-  if (!version) return std::nullopt;
-  return ParseInteger(*version);
+  NILUS_ASSIGN(std::vector<TextRow> rows, session_.QueryIfThere(sql.select_load, keys));
+  if (rows.empty() || !rows[0][0]) return std::nullopt;
+  return ParseInteger(*rows[0][0]);
 }
 
 Result<std::optional<CommittedState>> DuckdbSink::Committed(const PipelineId& pipeline) {
@@ -143,7 +140,8 @@ Result<std::optional<Schema>> DuckdbSink::Describe(const TableName& table) {
 
 Result<std::vector<std::string>> DuckdbSink::Explain(const WriteRequest& request) {
   std::lock_guard lock(session_.mutex());
-  NILUS_ASSIGN(LoadSql sql, LoadSql::Make(DuckdbDialect(), request));
+  NILUS_TRY(session_.Idle());
+  NILUS_ASSIGN(LoadSql sql, LoadSql::Make(session_.dialect(), request));
   NILUS_ASSIGN(std::optional<TargetTable> target, session_.FindTable(request.table));
   TargetState state;
   if (target) state = TargetState{.existing = target->schema, .can_drop = target->can_drop};
@@ -221,7 +219,7 @@ Result<CommitResult> DuckdbSink::TryCommit(const CommitRequest& request) {
   NILUS_FAULT_POINT("duckdb.sink.before_apply");
   for (const auto& [id, table] : loads_->tables) NILUS_TRY(table->Apply(request.interval, &result));
   NILUS_FAULT_POINT("duckdb.sink.applied");
-  NILUS_ASSIGN(StateSql sql, MakeStateSql(DuckdbDialect(), request.pipeline.state_schema));
+  NILUS_ASSIGN(StateSql sql, MakeStateSql(session_.dialect(), request.pipeline.state_schema));
   for (const std::string& statement : sql.create) NILUS_TRY(session_.Execute(statement, {}));
   NILUS_TRY(WriteState(sql, request, result.version));
   NILUS_FAULT_POINT("duckdb.sink.state_written");
@@ -234,6 +232,7 @@ Result<CommitResult> DuckdbSink::TryCommit(const CommitRequest& request) {
 Result<CommitResult> DuckdbSink::AfterFailedCommit(const CommitRequest& request, Error error,
                                                    const CommitResult& counts) {
   if (error.kind == ErrorKind::kUnknownOutcome) return Failure(std::move(error));  // an injected loss of the answer
+  for (const auto& [id, table] : loads_->tables) error = table->WithMemoryFix(std::move(error));
   loads_->tables.clear();
   session_.Reopen();
   Result<std::optional<int64_t>> version = VersionOf(request.pipeline, request.load_id);
@@ -261,7 +260,8 @@ Result<std::vector<CheckItem>> DuckdbSink::Check() {
        .ok = true,
        .detail = fmt::format("{}, written by DuckDB {}", session_.config().path, version.value_or("?"))}};
   Status written = connection->Execute("BEGIN TRANSACTION").and_then([&](int64_t) {
-    return connection->Execute("CREATE TABLE main._nilus_check (id BIGINT)").map([](int64_t) {});
+    std::string table = QuoteTable(session_.dialect(), {.schema = "main", .name = "_nilus_check"});
+    return connection->Execute(fmt::format("CREATE TABLE {} (id BIGINT)", table)).map([](int64_t) {});
   });
   Status undone = connection->Execute("ROLLBACK").map([](int64_t) {});
   if (written) written = undone;

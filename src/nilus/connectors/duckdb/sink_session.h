@@ -48,6 +48,8 @@ class SinkSession {
   Result<int64_t> Execute(const std::string& sql, std::stop_token stop, duck::TextParams params = {});
   Status ExecuteStep(const SqlStep& step, CommitResult* counts, std::stop_token stop);
   Result<std::optional<TargetTable>> FindTable(const TableName& table);
+  // The rows of a query; none when a table that it names does not exist. A transaction goes on after either.
+  Result<std::vector<duck::TextRow>> QueryIfThere(const std::string& sql, duck::TextParams params);
 
   // Starts an INSERT … SELECT that takes the batches pushed into it. One at a time: whatever else is executed ends it.
   // Its rows are added to *rows at its end.
@@ -58,6 +60,8 @@ class SinkSession {
   Status EndInsert();
 
   const duck::DatabaseConfig& config() const { return config_; }
+  // Of the file as it is open: use after Idle().
+  const SqlDialect& dialect() const { return dialect_; }
   std::mutex& mutex() { return mutex_; }
 
  private:
@@ -65,6 +69,7 @@ class SinkSession {
   const std::stop_token stop_;
   std::mutex mutex_;
   std::optional<duck::Connection> connection_;
+  SqlDialect dialect_;
   std::unique_ptr<PipelineLock> lock_;  // there while a load's transaction is open
   int64_t load_number_ = 0;
   std::unique_ptr<duck::BatchStream> insert_;

@@ -264,6 +264,91 @@ TEST_F(DuckdbSinkTest, ManyRowsOfManyColumnsArrive) {
             (duck::TextRow{"300000", "11250150000", "7"}));
 }
 
+// A name alone could be that of the database (its file's), of a schema, or of a table.
+TEST_F(DuckdbSinkTest, SchemaTableAndFileMayBeCalledTheSame) {
+  for (const char* name : {"shop", "main", "temp", "t"}) {
+    path_ = folder_ / (std::string(name) + ".duckdb");
+    int64_t version = 0;
+    for (WriteStrategy strategy : kDuckdbConnector.strategies) {
+      SCOPED_TRACE(fmt::format("{} {}", name, WriteStrategyName(strategy)));
+      auto sink = Open();
+      for (bool again : {false, true}) {
+        WriteRequest request = Request(IdAndDate(), strategy, fmt::format("load-{}", version));
+        request.pipeline.state_schema = name;
+        request.table = {name, fmt::format("{}_{}", name, version / 2)};
+        if (strategy == WriteStrategy::kAppend) request.table.name = name;
+        auto writer = sink->Open(request);
+        ASSERT_TRUE(writer) << writer.error().ToString();
+        ASSERT_TRUE((*writer)->Write(Dates(0, 10, again)));
+        auto receipt = (*writer)->Finish();
+        ASSERT_TRUE(receipt) << receipt.error().ToString();
+        auto result = sink->Commit(CommitOf(request, version++));
+        ASSERT_TRUE(result) << result.error().ToString();
+        auto described = sink->Describe(request.table);
+        ASSERT_TRUE(described && *described);
+        EXPECT_TRUE((*described)->Find("d"));
+      }
+      auto checked = sink->Check();
+      ASSERT_TRUE(checked);
+      for (const CheckItem& item : *checked) EXPECT_TRUE(item.ok) << item.detail;
+    }
+    EXPECT_EQ(Query(fmt::format("SELECT count(*) FROM duckdb_tables() WHERE schema_name = '{}' AND NOT temporary AND "
+                                "NOT starts_with(table_name, '_nilus')",
+                                name))[0][0],
+              "5");
+    EXPECT_EQ(Query("SELECT count(*) FROM duckdb_tables() WHERE NOT temporary")[0][0], "7");  // and the state's two
+  }
+}
+
+// DuckDB takes half a MiB a column and thread, and as much again at the end, whatever the rows.
+class DuckdbWideTableTest : public DuckdbSinkTest {
+ protected:
+  // Appends rows in batches of 2,500; what the commit gives, or the first error.
+  Result<CommitResult> Append(Sink* sink, int columns, int batches, int64_t version) {
+    auto schema = std::make_shared<Schema>();
+    for (int i = 0; i < columns; ++i)
+      schema->fields.push_back(Field{.name = fmt::format("c{}", i), .type = MakeType(TypeId::kInt64)});
+    WriteRequest request = Request(schema, WriteStrategy::kAppend, fmt::format("load-{}", version));
+    request.primary_key.clear();
+    request.incremental_key.clear();
+    NILUS_ASSIGN(std::unique_ptr<Writer> writer, sink->Open(request));
+    for (int batch = 0; batch < batches; ++batch) {
+      BatchBuilder builder(schema);
+      for (int64_t row = 0; row < 2'500; ++row) {
+        for (int i = 0; i < columns; ++i) builder.column(i).Append<int64_t>(row * i);
+        builder.FinishRow();
+      }
+      NILUS_TRY(writer->Write(builder.Finish()));
+    }
+    NILUS_TRY(writer->Finish());
+    return sink->Commit(CommitOf(request, version));
+  }
+  std::unique_ptr<Sink> OpenWith(int64_t duckdb_bytes) {
+    OpenContext context;
+    context.duckdb_bytes = duckdb_bytes;
+    context.threads = 2;
+    return *kDuckdbConnector.open_sink(*ParseAddress("duckdb:///" + path_, ProcessEnvironment()), context);
+  }
+};
+
+TEST_F(DuckdbWideTableTest, OneThreadInsertsWhereThereIsNoRoomForTwo) {
+  auto result = Append(OpenWith(64 << 20).get(), /*columns=*/40, /*batches=*/20, 0);
+  ASSERT_TRUE(result) << result.error().ToString();
+  EXPECT_EQ(Query("SELECT count(*), sum(c39) FROM shop.orders")[0], (duck::TextRow{"50000", "2436525000"}));
+}
+
+TEST_F(DuckdbWideTableTest, WhereThereIsNoRoomForOneTheFixSaysWhatWouldBeEnough) {
+  auto sink = OpenWith(64 << 20);
+  auto first = Append(sink.get(), /*columns=*/300, /*batches=*/0, 0);
+  ASSERT_TRUE(first) << first.error().ToString();
+  auto second = Append(sink.get(), /*columns=*/300, /*batches=*/8, 1);
+  ASSERT_FALSE(second);
+  EXPECT_EQ(second.error().kind, ErrorKind::kExhausted) << second.error().ToString();
+  EXPECT_NE(second.error().fix.find("664 MiB"), std::string::npos) << second.error().ToString();
+  sink.reset();
+  EXPECT_EQ(Query("SELECT count(*) FROM shop.orders")[0][0], "0");
+}
+
 // Both share one DuckDB instance and its threads, and none waits for the other for ever.
 TEST_F(DuckdbSinkTest, SourceAndSinkMayBeOneFile) {
   Execute("CREATE TABLE numbers AS SELECT range AS id, DATE '1970-01-01' AS d FROM range(500000)");

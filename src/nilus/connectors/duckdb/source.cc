@@ -41,7 +41,7 @@ class DuckdbSource : public Source {
 
   Result<TableDescription> Describe(const ReadRequest& request) override {
     NILUS_ASSIGN(Connection connection, Connection::Open(database_));
-    NILUS_ASSIGN(Relation relation, ParseRelation(request));
+    NILUS_ASSIGN(Relation relation, RelationOf(connection, request));
     NILUS_ASSIGN(Table table, Look(connection, relation, request));
     return std::move(table.description);
   }
@@ -51,7 +51,7 @@ class DuckdbSource : public Source {
     NILUS_ASSIGN(Connection connection, Connection::Open(database_));
     NILUS_FAULT_POINT("duckdb.source.plan");
     NILUS_TRY(connection.Execute("BEGIN TRANSACTION", {}, stop_));
-    NILUS_ASSIGN(Relation relation, ParseRelation(request));
+    NILUS_ASSIGN(Relation relation, RelationOf(connection, request));
     NILUS_ASSIGN(Table table, Look(connection, relation, request));
     ReadPlan plan;
     if (request.range) {
@@ -78,7 +78,7 @@ class DuckdbSource : public Source {
   Result<std::vector<CheckItem>> Check() override {
     NILUS_ASSIGN(Connection connection, Connection::Open(database_));
     NILUS_ASSIGN(std::vector<TextRow> tables,
-                 connection.Query("SELECT count(*), version() FROM information_schema.tables "
+                 connection.Query("SELECT count(*), version() FROM system.information_schema.tables "
                                   "WHERE table_catalog = current_database()",
                                   {}, stop_));
     return std::vector<CheckItem>{
@@ -93,6 +93,11 @@ class DuckdbSource : public Source {
     Schema schema;                 // all columns
     TableDescription description;  // those that are read
   };
+
+  static Result<Relation> RelationOf(Connection& connection, const ReadRequest& request) {
+    NILUS_ASSIGN(std::string catalog, connection.CurrentCatalog());
+    return ParseRelation(request, catalog);
+  }
 
   static duck::QueryReaderOptions Options(const ReadRequest& request) {
     return {.page_rows = request.page_rows,
@@ -117,7 +122,7 @@ class DuckdbSource : public Source {
 
   Status CheckExists(Connection& connection, const Relation& relation, const std::string& written) {
     NILUS_ASSIGN(std::vector<TextRow> rows,
-                 connection.Query("SELECT table_schema, table_name FROM information_schema.tables "
+                 connection.Query("SELECT table_schema, table_name FROM system.information_schema.tables "
                                   "WHERE table_catalog = current_database()",
                                   {}, stop_));
     std::vector<std::string> names;

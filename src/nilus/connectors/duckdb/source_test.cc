@@ -1,5 +1,7 @@
 #include <gtest/gtest.h>
 
+#include <thread>
+
 #include "nilus/connectors/duckdb/connector.h"
 #include "nilus/connectors/duckdb/select.h"
 #include "nilus/duck/connection.h"
@@ -10,15 +12,15 @@ namespace {
 
 std::string SqlOf(const std::string& table) {
   ReadRequest request{.table = table, .interval_start = "2024-01-01T00:00:00Z", .interval_end = "2024-02-01T00:00:00Z"};
-  auto relation = ParseRelation(request);
+  auto relation = ParseRelation(request, "db");
   return relation ? relation->SelectAll() : std::string(ErrorKindName(relation.error().kind));
 }
 
 TEST(Select, TableNames) {
-  EXPECT_EQ(SqlOf("orders"), R"(SELECT * FROM "main"."orders")");
-  EXPECT_EQ(SqlOf("Shop.Orders"), R"(SELECT * FROM "Shop"."Orders")");
-  EXPECT_EQ(SqlOf(R"("my.shop"."a ""b"" c")"), R"(SELECT * FROM "my.shop"."a ""b"" c")");
-  EXPECT_EQ(SqlOf(R"(main.x"; DROP TABLE y; --)"), R"(SELECT * FROM "main"."x""; DROP TABLE y; --")");
+  EXPECT_EQ(SqlOf("orders"), R"(SELECT * FROM "db"."main"."orders")");
+  EXPECT_EQ(SqlOf("Shop.Orders"), R"(SELECT * FROM "db"."Shop"."Orders")");
+  EXPECT_EQ(SqlOf(R"("my.shop"."a ""b"" c")"), R"(SELECT * FROM "db"."my.shop"."a ""b"" c")");
+  EXPECT_EQ(SqlOf(R"(main.x"; DROP TABLE y; --)"), R"(SELECT * FROM "db"."main"."x""; DROP TABLE y; --")");
   for (const char* bad : {"", ".", "a.", ".a", "a.b.c", R"("a)", "query:", "query: ; "})
     EXPECT_EQ(SqlOf(bad), "invalid_input") << bad;
 }
@@ -34,7 +36,7 @@ TEST(Select, IntervalsAreParametersOnlyWhereTheyStandAsSuch) {
     EXPECT_EQ(SqlOf(std::string("query:") + untouched), untouched);
   }
   ReadRequest request{.table = "query:SELECT :interval_end"};
-  auto relation = ParseRelation(request);
+  auto relation = ParseRelation(request, "db");
   ASSERT_FALSE(relation);
   EXPECT_NE(relation.error().message.find("interval_end"), std::string::npos);
 }
@@ -167,6 +169,45 @@ TEST_F(DuckdbSourceTest, ReadsTheSnapshotOfItsPlan) {
   auto reader = source->Open(plan->splits[0]);
   ASSERT_TRUE(reader);
   EXPECT_EQ((*(*reader)->Next({}))->rows.num_rows(), 10);
+}
+
+TEST_F(DuckdbSourceTest, SchemaTableAndFileMayBeCalledTheSame) {
+  path_ = folder_ / "shop.duckdb";
+  Execute("CREATE SCHEMA shop.shop");
+  Execute("CREATE TABLE shop.shop.shop AS SELECT range AS id FROM range(3)");
+  Execute("CREATE TABLE shop.main.shop AS SELECT range + 10 AS id FROM range(2)");
+  std::optional<Scalar> upper;
+  EXPECT_EQ(Read({.table = "shop.shop", .range = KeyRange{.column = "id"}}, &upper),
+            (std::vector<std::string>{"0", "1", "2"}));
+  EXPECT_EQ(upper->text, "2");
+  EXPECT_EQ(Read({.table = "shop"}), (std::vector<std::string>{"10", "11"}));
+}
+
+// Asked to stop by another thread, in the middle of a statement that would run for hours: each of these works before it
+// gives its first row.
+TEST_F(DuckdbSourceTest, LongQueriesStop) {
+  Execute("CREATE TABLE t AS SELECT 1 AS id");
+  for (const char* query : {"SELECT sum(a.range * b.range % 7) AS s FROM range(10000000) a, range(10000000) b",
+                            "SELECT hash(range) AS h FROM range(100000000000) ORDER BY h",
+                            "SELECT max(a.range) AS m FROM range(10000000) a, range(10000000) b GROUP BY hash(b.range)",
+                            "SELECT sum(range) OVER (ORDER BY hash(range)) AS w FROM range(100000000000)"}) {
+    std::stop_source stop;
+    OpenContext context;
+    context.stop = stop.get_token();
+    auto source = kDuckdbConnector.open_source(*ParseAddress("duckdb:///" + path_, ProcessEnvironment()), context);
+    ASSERT_TRUE(source);
+    auto plan = (*source)->Plan({.table = std::string("query:") + query});
+    ASSERT_TRUE(plan) << plan.error().ToString();
+    std::jthread asks([&] { stop.request_stop(); });
+    auto reader = (*source)->Open(plan->splits[0]);
+    if (reader) {  // it may give its first rows lazily
+      auto batch = (*reader)->Next(stop.get_token());
+      ASSERT_FALSE(batch) << query;
+      EXPECT_EQ(batch.error().kind, ErrorKind::kCancelled) << batch.error().ToString();
+    } else {
+      EXPECT_EQ(reader.error().kind, ErrorKind::kCancelled) << reader.error().ToString();
+    }
+  }
 }
 
 TEST_F(DuckdbSourceTest, AddressesWithoutAFileAreRefused) {

@@ -3,12 +3,19 @@
 #include <utility>
 
 #include "nilus/base/fault.h"
-#include "nilus/connectors/duckdb/dialect.h"
 
 namespace nilus::duckdb {
 namespace {
 
 constexpr int64_t kQueueBytes = 16 << 20;
+
+// While rows are appended to a row group, DuckDB holds two blocks of 256 KiB for each column, of values and of NULLs,
+// whatever stands in them: each thread that inserts, and at its end (and at COMMIT) the row group that takes over what
+// it has.
+constexpr int64_t kColumnBytes = 512 << 10;
+constexpr int64_t kOtherBytes = 32 << 20;
+
+int64_t BytesToInsert(int64_t columns, int64_t threads) { return columns * (threads + 1) * kColumnBytes + kOtherBytes; }
 
 std::string QuotedNames(const Schema& columns) {
   std::vector<std::string> names;
@@ -54,7 +61,7 @@ Status CheckAssignable(const TableName& table, const Field& from, const Type& to
 }
 
 Result<std::unique_ptr<TableLoad>> TableLoad::Open(SinkSession* session, const WriteRequest& request) {
-  NILUS_ASSIGN(LoadSql sql, LoadSql::Make(DuckdbDialect(), request));
+  NILUS_ASSIGN(LoadSql sql, LoadSql::Make(session->dialect(), request));
   std::unique_ptr<TableLoad> load(new TableLoad(session, request, std::move(sql)));
   NILUS_ASSIGN(load->existing_, session->FindTable(request.table));
   if (load->existing_ && load->existing_->is_view) {
@@ -119,7 +126,7 @@ Status TableLoad::AddColumns(const std::vector<Field>& fields) {
   for (const Field& field : fields) {
     if (now->schema.Find(field.name)) continue;
     NILUS_TRY(session_->Execute(fmt::format("ALTER TABLE {} ADD COLUMN {} {}", sql_.target_sql(),
-                                            QuoteIdentifier(field.name), DuckdbDialect().type_name(field.type)),
+                                            QuoteIdentifier(field.name), session_->dialect().type_name(field.type)),
                                 request_.stop));
   }
   return {};
@@ -134,8 +141,21 @@ Status TableLoad::StartInsert() {
   auto statement = [&](const std::string& relation) {
     return fmt::format("INSERT INTO {} ({}) SELECT {} FROM {}", place, names, names, relation);
   };
-  return session_->StartInsert(statement, {.schema = schema, .queue_bytes = kQueueBytes, .stop = request_.stop},
-                               &inserted_rows_);
+  bool has_room = BytesToInsert(schema->size(), session_->config().threads) <= session_->config().memory_bytes;
+  duck::BatchStreamOptions options = {
+      .schema = schema, .queue_bytes = kQueueBytes, .single_thread = !has_room, .stop = request_.stop};
+  return session_->StartInsert(statement, std::move(options), &inserted_rows_);
+}
+
+Error TableLoad::WithMemoryFix(Error error) const {
+  int64_t columns = sql_.columns().size();
+  int64_t needed = BytesToInsert(columns, 1);
+  if (error.kind != ErrorKind::kExhausted || needed <= session_->config().memory_bytes) return error;
+  error.fix = fmt::format(
+      "raise spec.resources.limits.memory to {} MiB or more: DuckDB, which has half of it, takes half "
+      "a MiB for each of the {} columns",
+      (2 * needed) >> 20, columns);
+  return error;
 }
 
 RecordBatch TableLoad::WithSequence(RecordBatch batch) {

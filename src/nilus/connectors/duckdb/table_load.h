@@ -29,6 +29,9 @@ class TableLoad {
   // Brings staged rows into the target.
   Status Apply(const std::optional<KeyRange>& interval, CommitResult* counts);
 
+  // Memory that ran out because the table has many columns: how much would be enough.
+  Error WithMemoryFix(Error error) const;
+
   bool is_finished() const { return is_finished_; }
   const WriteRequest& request() const { return request_; }
 
