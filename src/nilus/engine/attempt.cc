@@ -63,6 +63,7 @@ Status Attempt::Execute(const std::vector<std::string>& earlier_loads) {
     return {};
   }
   report_->cursor_before = prepared.cursor_before;
+  for (std::string& warning : prepared.warnings) Warn(std::move(warning));
   if (!prepared.repeated_interval.empty()) {
     report_->position = prepared.state->position.json;
     report_->cursor_after = prepared.cursor_before;
@@ -93,6 +94,7 @@ Status Attempt::Execute(const std::vector<std::string>& earlier_loads) {
                           .splits = &prepared.plan.splits,
                           .readers = ReaderCount(*job_, prepared),
                           .queue_bytes = job_->memory.queue_bytes,
+                          .masking = prepared.masking,
                           .shape = prepared.shape.get(),
                           .incremental = prepared.incremental.get(),
                           .row_limit = job_->row_limit,
@@ -116,6 +118,10 @@ Status Attempt::Execute(const std::vector<std::string>& earlier_loads) {
   }
   if (options_->stop.stop_requested())
     return Fail(ErrorKind::kCancelled, "stopped before the commit; nothing was changed");
+  if (prepared.plan.table.schema.fields.empty() && mover.rows_out() > 0) {  // only the rows could tell
+    phase_ = "normalize";
+    NILUS_TRY(prepared.masking->CheckAllFound(mover.columns_seen()));
+  }
   // A source that was read to its end has let go of its snapshot; one that was cut off holds it, and its locks could be
   // what the commit waits for when it replaces the table that was read.
   if (mover.was_cut()) prepared.source.reset();
@@ -156,6 +162,7 @@ Status Attempt::Execute(const std::vector<std::string>& earlier_loads) {
     }
   }
   next.table = TableInCheckpoint(*job_);
+  NILUS_ASSIGN(next.masks, MaskRecordsOf(*prepared.masking));
   next.interval = IntervalOf(*job_);
   if (!next.interval) next.interval = prepared.committed.interval;
   for (std::string& warning : warnings) Warn(std::move(warning));

@@ -10,6 +10,7 @@
 
 #include "nilus/engine/incremental.h"
 #include "nilus/engine/job.h"
+#include "nilus/engine/masking.h"
 #include "nilus/engine/mover.h"
 
 namespace nilus {
@@ -25,9 +26,11 @@ struct Preparation {
   ReadRequest request;
   ReadPlan plan;
   std::optional<Schema> destination;  // the table as it is; asked only when the strategy keeps it
-  std::unique_ptr<TableShape> shape;
-  WriteRequest write;  // schema empty when only the values will tell
+  std::shared_ptr<const Masking> masking;
+  std::unique_ptr<TableShape> shape;  // of the masked rows
+  WriteRequest write;                 // schema empty when only the values will tell
   bool in_parallel = false;
+  std::vector<std::string> warnings;
   std::string repeated_interval;  // append of an interval that is loaded already: the warning that says so
 };
 

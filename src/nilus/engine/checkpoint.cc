@@ -137,6 +137,20 @@ Result<LoadedInterval> ParseInterval(const Json& json) {
   return interval;
 }
 
+Result<std::map<std::string, MaskRecord>> ParseMasks(const Json& json) {
+  if (!json.is_object()) return Refuse("`masks` is not an object");
+  std::map<std::string, MaskRecord> masks;
+  for (const auto& [column, value] : json.items()) {
+    NILUS_TRY(CheckKeys(value, "masks", {"how", "numbers"}));
+    MaskRecord& record = masks[column];
+    NILUS_ASSIGN(record.how, TextMember(value, "masks", "how"));
+    if (value.contains("numbers")) {
+      NILUS_ASSIGN(record.numbers, TextMember(value, "masks", "numbers"));
+    }
+  }
+  return masks;
+}
+
 Result<RowSet> ParseRowSet(const Json& json, std::string_view where) {
   NILUS_TRY(CheckKeys(json, where, {"by", "columns", "rows", "repeated"}));
   RowSet set;
@@ -188,6 +202,9 @@ Status CheckTexts(const Checkpoint& checkpoint) {
   if (const std::optional<LoadedInterval>& interval = checkpoint.interval) {
     texts.insert(texts.end(), {interval->key, interval->start, interval->end});
   }
+  for (const auto& [column, record] : checkpoint.masks) {
+    texts.insert(texts.end(), {column, record.how, record.numbers});
+  }
   for (const std::optional<RowSet>* set : {&checkpoint.boundary, &checkpoint.nulls}) {
     if (!*set) continue;
     texts.insert(texts.end(), (*set)->by.begin(), (*set)->by.end());
@@ -225,6 +242,10 @@ Result<Position> ToPosition(const Checkpoint& checkpoint) {
     json["cursor"] = {{"column", cursor.column}, {"type", cursor.value.type.ToString()}, {"value", cursor.value.text}};
     if (cursor.until) json["cursor"]["until"] = *cursor.until;
   }
+  for (const auto& [column, record] : checkpoint.masks) {
+    Json& mask = json["masks"][column] = {{"how", record.how}};
+    if (!record.numbers.empty()) mask["numbers"] = record.numbers;
+  }
   if (checkpoint.boundary) json["boundary"] = RowSetToJson(*checkpoint.boundary);
   if (checkpoint.nulls) json["nulls"] = RowSetToJson(*checkpoint.nulls);
   std::string text = json.dump();
@@ -249,12 +270,15 @@ Result<Checkpoint> ParseCheckpoint(const Position& position) {
   if (*version != kVersion) {
     return Refuse("its version is {}, this program reads {} (a newer Nilus wrote it?)", version->dump(), kVersion);
   }
-  NILUS_TRY(CheckKeys(json, "position", {"v", "table", "cursor", "boundary", "nulls", "interval", "source"}));
+  NILUS_TRY(CheckKeys(json, "position", {"v", "table", "cursor", "boundary", "nulls", "masks", "interval", "source"}));
   if (json.contains("table")) {
     NILUS_ASSIGN(checkpoint.table, TextMember(json, "position", "table"));
   }
   if (json.contains("interval")) {
     NILUS_ASSIGN(checkpoint.interval, ParseInterval(json["interval"]));
+  }
+  if (json.contains("masks")) {
+    NILUS_ASSIGN(checkpoint.masks, ParseMasks(json["masks"]));
   }
   if (json.contains("cursor")) {
     NILUS_ASSIGN(checkpoint.cursor, ParseCursor(json["cursor"]));

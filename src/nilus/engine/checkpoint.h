@@ -5,6 +5,7 @@
 //    "cursor":{"column":"updated_at","type":"timestamp","value":"2024-03-15T10:20:30Z","until":"2024-03-16T00:00:00Z"},
 //    "boundary":{"by":["id"],"columns":{"id":"l"},"rows":"<32 hex digits a row, one after another>","repeated":{"<32
 //    hex digits>":3}}, "nulls":{"by":[],"rows":"…"},
+//    "masks":{"email":{"how":"hash"},"name":{"how":"sequential","numbers":"…"}},
 //    "interval":{"key":"updated_at","start":"2024-03-15T00:00:00Z","end":"2024-03-16T00:00:00Z"},
 //    "source":{…}}
 //
@@ -19,6 +20,9 @@
 //           out: they go with the column they belong to. Absent in what older versions wrote.
 //           No boundary: not known (more rows than fit, kMaxBoundaryRows).
 // nulls     the same for rows whose key is NULL, when they are loaded (incremental_key_nulls: include).
+// masks     the masks of the rows loaded, by the destination's names of their columns: `how` as in the manifest (of an
+//           hmac's key only 16 hex digits of a digest), and the `numbers` that `sequential` gave
+//           (rows/mask_sequence.h). Absent when nothing is masked.
 // interval  the last interval that was loaded with both ends, and the incremental_key as written.
 // source    what the source itself wants to find again (files already read, …), opaque to the engine.
 //
@@ -66,12 +70,18 @@ struct LoadedInterval {
   friend bool operator==(const LoadedInterval&, const LoadedInterval&) = default;
 };
 
+struct MaskRecord {
+  std::string how;
+  std::string numbers;  // sequential only
+};
+
 struct Checkpoint {
   std::string table;  // empty: not known
   std::optional<Cursor> cursor;
   std::optional<RowSet> boundary;
   std::optional<RowSet> nulls;
   std::optional<LoadedInterval> interval;
+  std::map<std::string, MaskRecord> masks;
   Position source;
 };
 

@@ -41,6 +41,7 @@ TEST(Checkpoint, RoundTripsEverything) {
                                .columns = {{"id", 'l'}, {"n", 't'}},
                                .counts = {{HashOf(1), 1}, {HashOf(2), 3}, {HashOf(3), 1}}};
   checkpoint.nulls = RowSet{.by = {}, .columns = {}, .counts = {{HashOf(9), 1}}};
+  checkpoint.masks = {{"e_mail", {.how = "hash", .numbers = {}}}, {"name", {.how = "sequential", .numbers = "ab:cd"}}};
   checkpoint.source.json = R"({"files": [1.50, "a,b}"], "n": 123456789012345678901234567890})";
   Position position = *ToPosition(checkpoint);
   Result<Checkpoint> back = ParseCheckpoint(position);
@@ -55,6 +56,8 @@ TEST(Checkpoint, RoundTripsEverything) {
   EXPECT_EQ(back->boundary->counts, checkpoint.boundary->counts);
   EXPECT_EQ(back->boundary->size(), 5);
   EXPECT_EQ(back->nulls->counts, checkpoint.nulls->counts);
+  EXPECT_EQ(back->masks["e_mail"].how, "hash");
+  EXPECT_EQ(back->masks["name"].numbers, "ab:cd");
   EXPECT_EQ(back->source, checkpoint.source) << "the source's part is kept to the letter";
   EXPECT_EQ(*ToPosition(*back), position);
 }

@@ -6,6 +6,7 @@
 #include "nilus/base/clock.h"
 #include "nilus/base/encoding.h"
 #include "nilus/base/nearest.h"
+#include "nilus/engine/masking.h"
 #include "nilus/engine/seeded_bug.h"
 
 namespace nilus {
@@ -84,10 +85,6 @@ Status RefuseWhatIsMissing(const Pipeline& pipeline) {
   if (pipeline.type != PipelineType::kBatch) {
     return FailWithFix(ErrorKind::kUnsupported, "use type: batch", "pipelines of type {} cannot be run yet",
                        PipelineTypeName(pipeline.type));
-  }
-  if (!source.masks.empty()) {
-    return refuse("mask", fmt::format(" (column `{}`), and rows are not loaded unmasked", source.masks.front().column),
-                  "leave the column out with sql_exclude_columns, or mask it at the source with query:SELECT …");
   }
   if (!source.type_hints.empty()) {
     return refuse("type_hints", fmt::format(" (column `{}`)", source.type_hints.front().column),
@@ -203,6 +200,7 @@ Result<BatchJob> MakeBatchJob(const Pipeline& pipeline, const ConnectorRegistry&
   job.null_keys = from.incremental_key_nulls;
   job.reflection = ToReflection(from.sql_reflection_level);
   job.exclude_columns = from.sql_exclude_columns;
+  job.masks = ToMaskRules(from.masks);
   job.row_limit = from.sql_limit;
   job.page_limit = from.yield_limit;
   job.page_rows = std::max<int64_t>(from.page_size, 1);
@@ -226,6 +224,7 @@ Result<BatchJob> MakeBatchJob(const Pipeline& pipeline, const ConnectorRegistry&
   job.file_rows = to.loader_file_size;
   if (to.loader_file_format) job.file_format = FileFormatName(*to.loader_file_format);
   NILUS_TRY(CheckStrategy(job, *sink));
+  NILUS_TRY(CheckMasks(job));
 
   int64_t limit = options.memory_limit_bytes > 0 ? options.memory_limit_bytes
                                                  : pipeline.memory_limit_bytes.value_or(kDefaultMemoryLimit);

@@ -10,6 +10,7 @@
 #include "nilus/base/memory_plan.h"
 #include "nilus/connector/connector.h"
 #include "nilus/engine/run.h"
+#include "nilus/rows/mask.h"
 #include "nilus/rows/naming.h"
 
 namespace nilus {
@@ -31,6 +32,7 @@ struct BatchJob {
   NullCursor null_keys = NullCursor::kError;
   ReflectionLevel reflection = ReflectionLevel::kFull;
   std::vector<std::string> exclude_columns;
+  std::vector<MaskRule> masks;
   std::optional<int64_t> row_limit;   // sql_limit
   std::optional<int64_t> page_limit;  // yield_limit
   int64_t page_rows = 50'000;
@@ -48,8 +50,8 @@ struct BatchJob {
   std::function<Result<std::unique_ptr<Sink>>(std::stop_token)> open_sink;
 };
 
-// kInvalidInput or kUnsupported for what the manifest asks and this engine, connector or strategy cannot do: masks,
-// type hints and contracts that are not there yet are refused, never ignored.
+// kInvalidInput or kUnsupported for what the manifest asks and this engine, connector or strategy cannot do: some masks
+// of keys (masking.h), type hints and contracts that are not there yet are refused, never ignored.
 Result<BatchJob> MakeBatchJob(const Pipeline& pipeline, const ConnectorRegistry& registry, const RunOptions& options);
 
 // The source's column that the manifest means by `name`: as written, or by its name at the destination. kNotFound names

@@ -94,9 +94,6 @@ TEST_F(JobTest, StateKeysAreStableAndTellPipelinesApart) {
 }
 
 TEST_F(JobTest, WhatIsNotThereYetIsRefusedNeverIgnored) {
-  pipeline_.source_options.masks = {MaskSpec{.column = "email", .algorithm = "hash", .parameter = {}}};
-  EXPECT_THAT(Outcome(), HasSubstr("unsupported: mask is not supported yet (column `email`)"));
-  pipeline_.source_options.masks.clear();
   pipeline_.source_options.type_hints = {TypeHint{.column = "a", .type = "text"}};
   EXPECT_THAT(Outcome(), HasSubstr("type_hints"));
   pipeline_.source_options.type_hints.clear();

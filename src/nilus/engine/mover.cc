@@ -61,21 +61,22 @@ void Mover::Guard(std::string_view phase, Body body) {
 
 void Mover::Read() {
   Guard("extract", [this]() -> Status {
-    Normalizer normalizer(*request_.shape);
+    Stage stage{.masker = Masker(request_.masking), .normalizer = Normalizer(*request_.shape)};
     Status status;
     while (status && !IsDone() && !request_.stop.stop_requested()) {
       size_t index = next_split_++;
       if (index >= request_.splits->size()) break;
-      status = ReadSplit((*request_.splits)[index], &normalizer);
+      status = ReadSplit((*request_.splits)[index], &stage);
     }
     std::lock_guard lock(mutex_);
-    for (const auto& [column, count] : normalizer.variant_values()) variant_values_[column] += count;
+    for (const auto& [column, count] : stage.normalizer.variant_values()) variant_values_[column] += count;
+    columns_seen_.insert(stage.masker.columns_seen().begin(), stage.masker.columns_seen().end());
     return status;
   });
   if (--open_readers_ == 0) queue_.Close();
 }
 
-Status Mover::ReadSplit(const Split& split, Normalizer* normalizer) {
+Status Mover::ReadSplit(const Split& split, Stage* stage) {
   std::stop_token stop = request_.stop.get_token();
   std::unique_ptr<Reader> reader;
   {
@@ -96,7 +97,7 @@ Status Mover::ReadSplit(const Split& split, Normalizer* normalizer) {
     request_.progress->rows_read += rows;
     request_.progress->bytes_read += bytes;
     current_phase = "normalize";
-    NILUS_TRY(PassOn(std::move(batch->rows), normalizer));
+    NILUS_TRY(PassOn(std::move(batch->rows), stage));
     current_phase = "extract";
     if (stop.stop_requested()) return {};
   }
@@ -104,10 +105,12 @@ Status Mover::ReadSplit(const Split& split, Normalizer* normalizer) {
   return {};
 }
 
-Status Mover::PassOn(RecordBatch batch, Normalizer* normalizer) {
+Status Mover::PassOn(RecordBatch batch, Stage* stage) {
   {
     PhaseMeter::Section section(*request_.normalize);
     if (request_.incremental != nullptr) {
+      // Masked first: what is remembered of rows at the cursor is of masked values.
+      NILUS_ASSIGN(batch, stage->masker.Apply(batch));
       NILUS_ASSIGN(batch, request_.incremental->Take(batch));
       if (request_.incremental->is_full()) done_ = true;
     } else if (request_.row_limit) {
@@ -125,7 +128,10 @@ Status Mover::PassOn(RecordBatch batch, Normalizer* normalizer) {
       done_ = true;
       if (request_.incremental != nullptr) request_.incremental->SetTruncated();
     }
-    NILUS_ASSIGN(batch, normalizer->Normalize(batch));
+    if (request_.incremental == nullptr) {
+      NILUS_ASSIGN(batch, stage->masker.Apply(batch));
+    }
+    NILUS_ASSIGN(batch, stage->normalizer.Normalize(batch));
     request_.normalize->Count(batch.num_rows(), batch.ByteSize());
   }
   int64_t bytes = batch.ByteSize();

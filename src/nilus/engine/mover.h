@@ -8,6 +8,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -19,6 +20,7 @@
 #include "nilus/engine/incremental.h"
 #include "nilus/engine/phase_meter.h"
 #include "nilus/engine/progress.h"
+#include "nilus/rows/masker.h"
 #include "nilus/rows/normalizer.h"
 
 namespace nilus {
@@ -28,9 +30,10 @@ struct MoveRequest {
   const std::vector<Split>* splits = nullptr;
   int readers = 1;  // 1: splits are read in their order
   int64_t queue_bytes = 0;
-  TableShape* shape = nullptr;
-  Incremental* incremental = nullptr;  // null: every row is new
-  std::optional<int64_t> row_limit;    // with a limit, readers is 1
+  std::shared_ptr<const Masking> masking;  // not null
+  TableShape* shape = nullptr;             // of the masked rows
+  Incremental* incremental = nullptr;      // null: every row is new
+  std::optional<int64_t> row_limit;        // with a limit, readers is 1
   std::optional<int64_t> page_limit;
   std::unique_ptr<Writer> writer;  // null: opened by open_writer at the first batch, when its schema is known
   std::function<Result<std::unique_ptr<Writer>>(const Schema&)> open_writer;
@@ -60,11 +63,16 @@ class Mover {
   int64_t rows_in() const { return rows_in_; }
   int64_t rows_out() const { return rows_out_; }
   const std::map<std::string, int64_t>& variant_values() const { return variant_values_; }
+  const std::set<std::string>& columns_seen() const { return columns_seen_; }  // the source's names
 
  private:
+  struct Stage {  // one reader's own
+    Masker masker;
+    Normalizer normalizer;
+  };
   void Read();
-  Status ReadSplit(const Split& split, Normalizer* normalizer);
-  Status PassOn(RecordBatch batch, Normalizer* normalizer);
+  Status ReadSplit(const Split& split, Stage* stage);
+  Status PassOn(RecordBatch batch, Stage* stage);
   void Load();
   template <typename Body>
   void Guard(std::string_view phase, Body body);
@@ -84,6 +92,7 @@ class Mover {
   std::mutex mutex_;
   std::optional<MoveFailure> failure_;  // guarded by mutex_, as is what follows, while threads run
   std::map<std::string, int64_t> variant_values_;
+  std::set<std::string> columns_seen_;
 };
 
 }  // namespace nilus

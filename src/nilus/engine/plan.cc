@@ -35,7 +35,11 @@ std::vector<PlannedColumn> DescribeColumns(const Preparation& prepared, bool kee
     if (field.name == prepared.write.incremental_key) notes.emplace_back("incremental key");
     if (keeps_table && prepared.destination && !prepared.destination->Find(field.name))
       notes.emplace_back("new column");
-    if (!(source.type == field.type)) notes.push_back(fmt::format("cast from {}", source.type.ToString()));
+    if (const MaskRule* mask = prepared.masking->RuleFor(source.name)) {
+      notes.push_back("masked with " + mask->algorithm);
+    } else if (!(source.type == field.type)) {
+      notes.push_back(fmt::format("cast from {}", source.type.ToString()));
+    }
     for (const std::string& note : notes) column.note += (column.note.empty() ? "" : ", ") + note;
     columns.push_back(std::move(column));
   }
@@ -66,6 +70,7 @@ Result<PlanReport> PlanJob(const BatchJob& job, const RunOptions& options) {
                     .estimated_rows = prepared.plan.table.estimated_rows,
                     .estimated_bytes = prepared.plan.table.estimated_bytes};
   if (!job.table_warning.empty()) report.warnings.push_back(job.table_warning);
+  for (std::string& warning : prepared.warnings) report.warnings.push_back(std::move(warning));
   if (!prepared.repeated_interval.empty()) report.warnings.push_back(prepared.repeated_interval);
   bool keeps_table = job.strategy != WriteStrategy::kReplace && !job.full_refresh;
   report.columns = DescribeColumns(prepared, keeps_table);

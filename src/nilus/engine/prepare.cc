@@ -72,8 +72,8 @@ Result<std::vector<std::string>> DestinationKey(const BatchJob& job, const Schem
 }
 
 // No two rows can share the manifest's key: the source enforces one of (some of) these columns.
-bool KeyIsUnique(const BatchJob& job, const TableDescription& table) {
-  if (table.primary_key.empty()) return false;
+bool KeyIsUnique(const BatchJob& job, const TableDescription& table, const Masking& masking) {
+  if (table.primary_key.empty() || !MasksKeepUnique(masking, table.primary_key)) return false;
   return std::all_of(table.primary_key.begin(), table.primary_key.end(), [&](const std::string& column) {
     return std::any_of(job.primary_key.begin(), job.primary_key.end(), [&](const std::string& written) {
       Result<const Field*> field = FindSourceField(table.schema, job, written, "primary_key");
@@ -113,8 +113,11 @@ Result<Preparation> Prepare(const BatchJob& job, const std::vector<std::string>&
       NILUS_ASSIGN(prepared.committed, ParseCheckpoint(prepared.state->position));
       NILUS_TRY(CheckTable(job, prepared.committed));
       prepared.repeated_interval = RepeatedInterval(job, prepared.committed);
+      if (KeepsTable(job) && !prepared.state->position.empty())
+        NILUS_TRY(CheckMaskChanges(job, prepared.committed, &prepared.warnings));
     }
   }
+  NILUS_ASSIGN(prepared.masking, MakeMasking(job, prepared.committed));
   *phase = "extract";
   NILUS_ASSIGN(prepared.source, job.open_source(stop));
   prepared.request = MakeReadRequest(job, prepared.committed);
@@ -138,14 +141,16 @@ Result<Preparation> Prepare(const BatchJob& job, const std::vector<std::string>&
   if (table.schema.fields.empty() && describe) table = description;
   if (prepared.incremental != nullptr) prepared.incremental->SetUpper(prepared.plan.upper);
 
+  *phase = "normalize";
+  NILUS_ASSIGN(Schema masked, prepared.masking->MaskedSchema(table.schema));
   if (KeepsTable(job) || always_describe) {
     *phase = "load";
     NILUS_ASSIGN(prepared.destination, prepared.sink->Describe(job.table));
     *phase = "normalize";
   }
-  NILUS_ASSIGN(prepared.shape,
-               TableShape::Create(
-                   table.schema, NormalizerOptions{.naming = job.naming,
+  NILUS_ASSIGN(
+      prepared.shape,
+      TableShape::Create(masked, NormalizerOptions{.naming = job.naming,
                                                    .identifier_limit = job.identifier_limit,
                                                    .exclude = job.exclude_columns,
                                                    .destination = KeepsTable(job) ? prepared.destination : std::nullopt,
@@ -169,13 +174,15 @@ Result<Preparation> Prepare(const BatchJob& job, const std::vector<std::string>&
   NILUS_ASSIGN(write.primary_key, DestinationKey(job, table.schema, *prepared.shape));
   if (prepared.incremental != nullptr)
     write.incremental_key = prepared.shape->NameOf(prepared.incremental->range().column);
-  write.key_is_unique = KeyIsUnique(job, table);
+  write.key_is_unique = KeyIsUnique(job, table, *prepared.masking);
   bool is_limited = job.row_limit || job.page_limit;
   bool has_interval = prepared.request.interval_start || prepared.request.interval_end;  // a query may read by it
   write.is_complete = !prepared.request.range && !prepared.request.only_new && !is_limited && !has_interval;
   bool order_matters =
       (job.strategy == WriteStrategy::kMerge || job.strategy == WriteStrategy::kScd2) && !write.key_is_unique;
-  prepared.in_parallel = !order_matters && !job.keep_order && !is_limited;
+  // Numbers of `sequential` are given in the order of the rows.
+  bool is_numbered = !prepared.masking->sequences().empty();
+  prepared.in_parallel = !order_matters && !is_numbered && !job.keep_order && !is_limited;
   return prepared;
 }
 

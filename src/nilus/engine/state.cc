@@ -53,6 +53,7 @@ Result<Position> PositionAt(const BatchJob& job, const RunOptions& options, Sink
   if (state) {
     if (Result<Checkpoint> before = ParseCheckpoint(state->position)) {
       checkpoint.source = std::move(before->source);
+      checkpoint.masks = std::move(before->masks);
       checkpoint.nulls = std::move(before->nulls);  // rows without a key stand before no cursor: they stay loaded
     }
   }

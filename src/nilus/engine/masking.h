@@ -1,0 +1,36 @@
+// Masks in a run: which ones a job may have, and what its position remembers of them.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "nilus/engine/checkpoint.h"
+#include "nilus/engine/job.h"
+#include "nilus/manifest/options.h"
+#include "nilus/rows/masker.h"
+
+namespace nilus {
+
+std::vector<MaskRule> ToMaskRules(const std::vector<MaskSpec>& masks);
+
+// kUnsupported where a mask would put a raw value into the position (incremental_key), or make rows lose or double
+// themselves: keys that must tell rows apart after masking, and columns that come out otherwise every time where rows
+// are compared with earlier ones.
+Status CheckMasks(const BatchJob& job);
+
+// The job's masks, their numbers going on from `committed`.
+Result<std::shared_ptr<const Masking>> MakeMasking(const BatchJob& job, const Checkpoint& committed);
+
+// Rows at the destination that were loaded under other masks stay as they are: `warnings` say so. kInvalidInput where
+// rows that are loaded already would not be known again, and so be there twice. For a load that keeps the table.
+Status CheckMaskChanges(const BatchJob& job, const Checkpoint& committed, std::vector<std::string>* warnings);
+
+// What the position remembers of the masks, by the destination's names of their columns.
+Result<std::map<std::string, MaskRecord>> MaskRecordsOf(const Masking& masking);
+
+// No two keys of the source come out as one: rows that are unique by these (source's) columns stay so.
+bool MasksKeepUnique(const Masking& masking, const std::vector<std::string>& key);
+
+}  // namespace nilus
