@@ -143,7 +143,8 @@ class Nilus:
         self.seeded_bug = None  # a defect of test builds: see src/nilus/engine/seeded_bug.h
 
     def environment(self, extra):
-        kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR", "ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS")
+        kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR", "ASAN_OPTIONS", "LSAN_OPTIONS",
+                                                    "UBSAN_OPTIONS", "TSAN_OPTIONS")
                 if name in os.environ}
         if self.seeded_bug:
             kept["NILUS_SEEDED_BUG"] = self.seeded_bug
