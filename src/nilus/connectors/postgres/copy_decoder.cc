@@ -32,21 +32,22 @@ inline bool IsAscii(const uint8_t* p, size_t size) {
 }
 
 // Text of databases without encoding (SQL_ASCII) may be anything; what is not UTF-8 is kept in hex (spec 03).
-[[gnu::noinline]] void AppendNonAscii(BatchBuilder* builder, int index, std::string_view text) {
+// False: the hex would be too long for a column.
+[[gnu::noinline]] bool AppendNonAscii(BatchBuilder* builder, int index, std::string_view text) {
   if (IsValidUtf8(text)) {
     builder->column(index).AppendBytes(text);
-  } else {
-    builder->AppendVariant(index, HexEncode(text));
+    return true;
   }
+  if (text.size() > CopyDecoder::kMaxHexedBytes) return false;
+  builder->AppendVariant(index, HexEncode(text));
+  return true;
 }
 
-inline void AppendText(BatchBuilder* builder, int index, const uint8_t* bytes, uint32_t length) {
+inline bool AppendText(BatchBuilder* builder, int index, const uint8_t* bytes, uint32_t length) {
   std::string_view text(reinterpret_cast<const char*>(bytes), length);
-  if (IsAscii(bytes, length)) {
-    builder->column(index).AppendBytes(text);
-  } else {
-    AppendNonAscii(builder, index, text);
-  }
+  if (!IsAscii(bytes, length)) return AppendNonAscii(builder, index, text);
+  builder->column(index).AppendBytes(text);
+  return true;
 }
 
 }  // namespace
@@ -108,8 +109,8 @@ Result<bool> CopyDecoder::DecodeRow(BatchBuilder* builder) {
 }
 
 // False: these bytes are no value of the format.
-inline bool CopyDecoder::DecodeField(Field field, int index, const uint8_t* bytes, uint32_t length,
-                                     BatchBuilder* builder) {
+[[gnu::always_inline]] inline bool CopyDecoder::DecodeField(Field field, int index, const uint8_t* bytes,
+                                                            uint32_t length, BatchBuilder* builder) {
   ColumnBuilder& out = builder->column(index);
   switch (field.wire) {
     case Wire::kBool:
@@ -165,12 +166,10 @@ inline bool CopyDecoder::DecodeField(Field field, int index, const uint8_t* byte
       return true;
     }
     case Wire::kText:
-      AppendText(builder, index, bytes, length);
-      return true;
+      return AppendText(builder, index, bytes, length);
     case Wire::kJsonb:
       if (length < 1 || bytes[0] != 1) return false;  // the only version there is
-      AppendText(builder, index, bytes + 1, length - 1);
-      return true;
+      return AppendText(builder, index, bytes + 1, length - 1);
     case Wire::kBinary:
       out.AppendBytes({reinterpret_cast<const char*>(bytes), length});
       return true;
@@ -218,6 +217,12 @@ inline bool CopyDecoder::DecodeField(Field field, int index, const uint8_t* byte
 }
 
 [[gnu::cold]] Failure CopyDecoder::BadValue(size_t column, uint32_t length) const {
+  const bool is_text = columns_[column].wire == Wire::kText || columns_[column].wire == Wire::kJsonb;
+  if (is_text && length > kMaxHexedBytes) {
+    return FailWithFix(ErrorKind::kData, "mend the value, or exclude the column (sql_exclude_columns)",
+                       "column {}: a text of {} bytes is no UTF-8, and too long to be kept in hex",
+                       columns_[column].name, length);
+  }
   return Fail(ErrorKind::kData, "column {}: {} bytes of binary COPY are no {} value", columns_[column].name, length,
               columns_[column].type.ToString());
 }

@@ -25,6 +25,10 @@ class CopyDecoder {
   };
   explicit CopyDecoder(std::vector<Column> columns);
 
+  // The longest text that is kept in hex when it is no UTF-8: columns have 32-bit offsets, and a batch ends at half a
+  // GiB of what came over the wire (reader.cc).
+  static constexpr uint32_t kMaxHexedBytes = 512 << 20;
+
   // The next piece of the stream; must stay in place until HasRow() is false. Pieces are cut between rows (the protocol
   // sends one CopyData message per row). kData when the stream's header is wrong.
   Status Feed(std::string_view bytes);

@@ -21,61 +21,80 @@ inline void Store(uint8_t* at, U value) {
   std::memcpy(at, &value, sizeof(U));
 }
 
+// Writes one field of each row. `write` puts the length and the value of a row that is not NULL, and returns their end.
+template <typename Write>
+void WriteFields(const Column& column, int64_t begin, int64_t rows, uint8_t** cursors, Write write) {
+  if (column.validity.empty()) {
+    for (int64_t i = 0; i < rows; ++i) cursors[i] = write(cursors[i], i);
+    return;
+  }
+  for (int64_t i = 0; i < rows; ++i) {
+    if (column.IsNull(begin + i)) {
+      Store<uint32_t>(cursors[i], kNullLength);
+      cursors[i] += 4;
+    } else {
+      cursors[i] = write(cursors[i], i);
+    }
+  }
+}
+
 // Fixed-width values: T in the column, U on the wire.
 template <typename T, typename U, typename Transform>
 void WriteFixed(const Column& column, int64_t begin, int64_t rows, uint8_t** cursors, Transform transform) {
   const T* values = column.values.as<T>() + begin;
-  if (column.validity.empty()) {
-    for (int64_t i = 0; i < rows; ++i) {
-      uint8_t* at = cursors[i];
-      Store<uint32_t>(at, sizeof(U));
-      Store<U>(at + 4, transform(values[i]));
-      cursors[i] = at + 4 + sizeof(U);
-    }
-    return;
-  }
-  for (int64_t i = 0; i < rows; ++i) {
-    uint8_t* at = cursors[i];
-    if (column.IsNull(begin + i)) {
-      Store<uint32_t>(at, kNullLength);
-      cursors[i] = at + 4;
-      continue;
-    }
+  WriteFields(column, begin, rows, cursors, [&](uint8_t* at, int64_t i) {
     Store<uint32_t>(at, sizeof(U));
     Store<U>(at + 4, transform(values[i]));
-    cursors[i] = at + 4 + sizeof(U);
-  }
+    return at + 4 + sizeof(U);
+  });
 }
 
 void WriteBool(const Column& column, int64_t begin, int64_t rows, uint8_t** cursors) {
-  for (int64_t i = 0; i < rows; ++i) {
-    uint8_t* at = cursors[i];
-    if (column.IsNull(begin + i)) {
-      Store<uint32_t>(at, kNullLength);
-      cursors[i] = at + 4;
-      continue;
-    }
+  WriteFields(column, begin, rows, cursors, [&](uint8_t* at, int64_t i) {
     Store<uint32_t>(at, 1);
     at[4] = column.BoolValue(begin + i) ? 1 : 0;
-    cursors[i] = at + 5;
+    return at + 5;
+  });
+}
+
+// Most values are short: a call to memcpy, or the `rep movs` that compilers put in its place, costs more than the
+// bytes.
+inline void CopyBytes(uint8_t* to, const uint8_t* from, size_t size) {
+  // A first and a last piece that overlap where they must.
+  auto both_ends = [&]<typename Piece>(Piece) {
+    Piece first;
+    Piece last;
+    std::memcpy(&first, from, sizeof(Piece));
+    std::memcpy(&last, from + size - sizeof(Piece), sizeof(Piece));
+    std::memcpy(to, &first, sizeof(Piece));
+    std::memcpy(to + size - sizeof(Piece), &last, sizeof(Piece));
+  };
+  if (size > 32) {
+    std::memcpy(to, from, size);
+  } else if (size >= 16) {
+    both_ends(Int128());
+  } else if (size >= 8) {
+    both_ends(uint64_t());
+  } else if (size >= 4) {
+    both_ends(uint32_t());
+  } else if (size >= 2) {
+    both_ends(uint16_t());
+  } else if (size == 1) {
+    *to = *from;
   }
 }
 
 void WriteBytes(const Column& column, int64_t begin, int64_t rows, uint8_t** cursors, bool is_jsonb) {
-  for (int64_t i = 0; i < rows; ++i) {
-    uint8_t* at = cursors[i];
-    if (column.IsNull(begin + i)) {
-      Store<uint32_t>(at, kNullLength);
-      cursors[i] = at + 4;
-      continue;
-    }
-    std::string_view bytes = column.BytesValue(begin + i);
-    Store<uint32_t>(at, static_cast<uint32_t>(bytes.size()) + (is_jsonb ? 1 : 0));
+  const uint8_t* bytes = column.values.data();
+  const int32_t* offsets = column.offsets.as<int32_t>() + begin;
+  WriteFields(column, begin, rows, cursors, [&](uint8_t* at, int64_t i) {
+    auto size = static_cast<size_t>(offsets[i + 1] - offsets[i]);
+    Store<uint32_t>(at, static_cast<uint32_t>(size) + (is_jsonb ? 1 : 0));
     at += 4;
     if (is_jsonb) *at++ = kJsonbVersion;
-    if (!bytes.empty()) std::memcpy(at, bytes.data(), bytes.size());
-    cursors[i] = at + bytes.size();
-  }
+    CopyBytes(at, bytes + offsets[i], size);
+    return at + size;
+  });
 }
 
 uint8_t HexDigit(char c) {
@@ -84,13 +103,7 @@ uint8_t HexDigit(char c) {
 }
 
 void WriteUuid(const Column& column, int64_t begin, int64_t rows, uint8_t** cursors) {
-  for (int64_t i = 0; i < rows; ++i) {
-    uint8_t* at = cursors[i];
-    if (column.IsNull(begin + i)) {
-      Store<uint32_t>(at, kNullLength);
-      cursors[i] = at + 4;
-      continue;
-    }
+  WriteFields(column, begin, rows, cursors, [&](uint8_t* at, int64_t i) {
     Store<uint32_t>(at, 16);
     at += 4;
     std::string_view text = column.BytesValue(begin + i);
@@ -100,23 +113,18 @@ void WriteUuid(const Column& column, int64_t begin, int64_t rows, uint8_t** curs
       at[byte] = static_cast<uint8_t>(HexDigit(text[from]) << 4 | HexDigit(text[from + 1]));
       from += 2;
     }
-    cursors[i] = at + 16;
-  }
+    return at + 16;
+  });
 }
 
-void WriteNumeric(int64_t rows, const uint8_t* lengths, const uint8_t* slots, uint8_t** cursors) {
-  for (int64_t i = 0; i < rows; ++i) {
-    uint8_t* at = cursors[i];
+void WriteNumeric(const Column& column, int64_t begin, int64_t rows, uint8_t** cursors, const uint8_t* lengths,
+                  const uint8_t* slots) {
+  WriteFields(column, begin, rows, cursors, [&](uint8_t* at, int64_t i) {
     uint32_t length = lengths[i];
-    if (length == 0) {
-      Store<uint32_t>(at, kNullLength);
-      cursors[i] = at + 4;
-      continue;
-    }
     Store<uint32_t>(at, length);
-    std::memcpy(at + 4, slots + (i + 1) * kMaxNumericBytes - length, length);
-    cursors[i] = at + 4 + length;
-  }
+    CopyBytes(at + 4, slots + (i + 1) * kMaxNumericBytes - length, length);
+    return at + 4 + length;
+  });
 }
 
 // Bytes of a value whose length does not depend on it; 0 for the others.
@@ -144,6 +152,22 @@ int FormWidth(CopyForm form) {
       return 0;
   }
   return 0;
+}
+
+// The most that the values of these rows take on the wire, without their lengths.
+uint64_t BytesOfValues(std::span<const CopyField> fields, int64_t begin, int64_t rows) {
+  uint64_t bytes = 0;
+  for (const CopyField& field : fields) {
+    if (field.column == nullptr) continue;
+    uint64_t width = field.form == CopyForm::kNumeric ? kMaxNumericBytes : static_cast<uint64_t>(FormWidth(field.form));
+    if (width == 0) {
+      const int32_t* offsets = field.column->offsets.as<int32_t>() + begin;
+      bytes += static_cast<uint64_t>(offsets[rows] - offsets[0]);
+      width = 1;  // the version before a jsonb
+    }
+    bytes += width * static_cast<uint64_t>(rows);
+  }
+  return bytes;
 }
 
 // Puts digits of base 10,000 before `*at`, least significant first. Zeros before the first other digit are left out.
@@ -232,8 +256,17 @@ void CopyEncoder::SizeNumeric(const Column& column, int64_t begin, int64_t rows)
   }
 }
 
-void CopyEncoder::SizeRows(std::span<const CopyField> fields, int64_t begin, int64_t rows, bool has_sequence) {
+Status CopyEncoder::SizeRows(std::span<const CopyField> fields, int64_t begin, int64_t rows, bool has_sequence) {
   size_t constant = 2 + 4 * fields.size() + (has_sequence ? 12 : 0);
+  // No row is larger than all of them: what fits when taken together needs no look at each.
+  if (uint64_t most = constant + BytesOfValues(fields, begin, rows); most > kMaxRowBytes) {
+    for (int64_t row = begin; row < begin + rows; ++row) {
+      uint64_t bytes = constant + BytesOfValues(fields, row, 1);
+      if (bytes <= kMaxRowBytes) continue;
+      return FailWithFix(ErrorKind::kData, "leave the large columns out (sql_exclude_columns), or mend the row",
+                         "a row of {} bytes is too large: PostgreSQL takes rows up to {} bytes", bytes, kMaxRowBytes);
+    }
+  }
   for (const CopyField& field : fields) {
     if (field.column != nullptr && field.column->validity.empty())
       constant += static_cast<size_t>(FormWidth(field.form));
@@ -260,14 +293,15 @@ void CopyEncoder::SizeRows(std::span<const CopyField> fields, int64_t begin, int
       }
     }
   }
+  return {};
 }
 
-void CopyEncoder::EncodeRows(std::span<const CopyField> fields, int64_t begin, int64_t end, int64_t first_sequence,
-                             BufferBuilder* out) {
+Status CopyEncoder::EncodeRows(std::span<const CopyField> fields, int64_t begin, int64_t end, int64_t first_sequence,
+                               BufferBuilder* out) {
   int64_t rows = end - begin;
   assert(rows >= 0 && rows <= kBlockRows);
   bool has_sequence = first_sequence >= 0;
-  SizeRows(fields, begin, rows, has_sequence);
+  NILUS_TRY(SizeRows(fields, begin, rows, has_sequence));
 
   size_t total = 0;
   for (uint32_t bytes : row_bytes_) total += bytes;
@@ -332,16 +366,18 @@ void CopyEncoder::EncodeRows(std::span<const CopyField> fields, int64_t begin, i
         break;
       case CopyForm::kNumeric: {
         size_t base = numerics++ * kBlockRows;
-        WriteNumeric(rows, numeric_lengths_.data() + base, numeric_slots_.data() + base * kMaxNumericBytes, cursors);
+        WriteNumeric(column, begin, rows, cursors, numeric_lengths_.data() + base,
+                     numeric_slots_.data() + base * kMaxNumericBytes);
         break;
       }
     }
   }
-  if (!has_sequence) return;
+  if (!has_sequence) return {};
   for (int64_t i = 0; i < rows; ++i) {
     Store<uint32_t>(cursors[i], 8);
     Store<uint64_t>(cursors[i] + 4, static_cast<uint64_t>(first_sequence + i));
   }
+  return {};
 }
 
 }  // namespace nilus::postgres

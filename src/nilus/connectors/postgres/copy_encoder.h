@@ -7,6 +7,7 @@
 #include <span>
 #include <vector>
 
+#include "nilus/base/result.h"
 #include "nilus/data/buffer.h"
 #include "nilus/data/builder.h"
 #include "nilus/data/record_batch.h"
@@ -54,14 +55,17 @@ class CopyEncoder {
  public:
   // Rows encoded at a time: cursors and a few columns' worth of rows stay in the first-level cache.
   static constexpr int64_t kBlockRows = 256;
+  // The server builds a row in one piece of memory, and has none larger (MaxAllocSize in src/include/utils/memutils.h).
+  static constexpr uint64_t kMaxRowBytes = 0x3FFFFFFF;
 
   // Appends rows [begin, end), at most kBlockRows, to `out`. When `first_sequence` is not negative, each row gets one
-  // more field at its end: int8 first_sequence, first_sequence + 1, …
-  void EncodeRows(std::span<const CopyField> fields, int64_t begin, int64_t end, int64_t first_sequence,
-                  BufferBuilder* out);
+  // more field at its end: int8 first_sequence, first_sequence + 1, … kData, and nothing appended, when a row is larger
+  // than kMaxRowBytes.
+  Status EncodeRows(std::span<const CopyField> fields, int64_t begin, int64_t end, int64_t first_sequence,
+                    BufferBuilder* out);
 
  private:
-  void SizeRows(std::span<const CopyField> fields, int64_t begin, int64_t rows, bool has_sequence);
+  Status SizeRows(std::span<const CopyField> fields, int64_t begin, int64_t rows, bool has_sequence);
   void SizeNumeric(const Column& column, int64_t begin, int64_t rows);
 
   std::vector<uint32_t> row_bytes_;

@@ -47,7 +47,7 @@ std::string EncodeAll(const RecordBatch& batch, const std::vector<CopyForm>& for
   AppendCopyHeader(&out);
   for (int64_t begin = 0; begin < batch.num_rows(); begin += CopyEncoder::kBlockRows) {
     int64_t end = std::min(batch.num_rows(), begin + CopyEncoder::kBlockRows);
-    encoder.EncodeRows(fields, begin, end, first_sequence < 0 ? -1 : first_sequence + begin, &out);
+    EXPECT_TRUE(encoder.EncodeRows(fields, begin, end, first_sequence < 0 ? -1 : first_sequence + begin, &out));
   }
   AppendCopyTrailer(&out);
   return {reinterpret_cast<const char*>(out.data()), out.size()};
@@ -70,9 +70,24 @@ TEST(CopyEncoderTest, AnAbsentColumnIsNull) {
   RecordBatch batch = MakeBatch(MakeSchema({MakeField("a", TypeId::kInt16)}), {{"7"}});
   std::vector<CopyField> fields = {{nullptr, CopyForm::kText}, {&batch.column(0), CopyForm::kInt2}};
   BufferBuilder out;
-  CopyEncoder().EncodeRows(fields, 0, 1, -1, &out);
+  ASSERT_TRUE(CopyEncoder().EncodeRows(fields, 0, 1, -1, &out));
   EXPECT_EQ(std::string(reinterpret_cast<const char*>(out.data()), out.size()),
             std::string("\0\2\xFF\xFF\xFF\xFF\0\0\0\2\0\7", 12));
+}
+
+// 1,200 fields share one value of 1 MiB: a row of 1.2 GB without the memory for it.
+TEST(CopyEncoderTest, ARowBeyondTheServersLimitIsRefused) {
+  const std::string large(1 << 20, 'x');
+  RecordBatch batch = MakeBatch(MakeSchema({MakeField("a", TypeId::kText)}), {{"small"}, {large}});
+  std::vector<CopyField> fields(1'200, {&batch.column(0), CopyForm::kText});
+  CopyEncoder encoder;
+  BufferBuilder out;
+  Status encoded = encoder.EncodeRows(fields, 0, 2, -1, &out);
+  ASSERT_FALSE(encoded);
+  EXPECT_EQ(encoded.error().kind, ErrorKind::kData);
+  EXPECT_THAT(encoded.error().message, testing::HasSubstr("too large"));
+  EXPECT_EQ(out.size(), 0U);
+  EXPECT_TRUE(encoder.EncodeRows(fields, 0, 1, -1, &out)) << "the other row is small";
 }
 
 // The server reads what we write and writes back the same bytes.

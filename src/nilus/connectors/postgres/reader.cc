@@ -50,8 +50,10 @@ class CopyReader : public Reader {
   Result<std::optional<Batch>> Read(const std::stop_token& stop) {
     if (connection_ == nullptr) NILUS_TRY(Start(stop));
     int64_t wire_bytes = 0;
+    int64_t built_bytes = 0;  // a numeric of 10 bytes may become a text of 131,072; adding up is not for every row
     while (builder_.num_rows() < page_rows_ &&
-           std::max(wire_bytes, builder_.num_rows() * fixed_row_bytes_) < batch_bytes_) {
+           std::max({wire_bytes, builder_.num_rows() * fixed_row_bytes_, built_bytes}) < batch_bytes_) {
+      if ((builder_.num_rows() & 63) == 63) built_bytes = builder_.ByteSize();
       if (!decoder_.HasRow()) {
         NILUS_ASSIGN(bool has_more, connection_->NextCopyData(&data_, stop));
         if (!has_more) {

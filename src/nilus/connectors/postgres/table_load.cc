@@ -5,7 +5,6 @@
 
 #include "nilus/base/encoding.h"
 #include "nilus/base/fault.h"
-#include "nilus/base/log.h"
 #include "nilus/connectors/postgres/dialect.h"
 #include "nilus/connectors/postgres/types.h"
 
@@ -214,10 +213,8 @@ Result<RecordBatch> TableLoad::Fit(const RecordBatch& batch) {
       texts = MergeTexts(texts, *fitted.misfits);
       continue;
     }
-    schema->fields.push_back(Field{.name = variant_name,
-                                   .type = MakeType(TypeId::kText),
-                                   .nullable = true,
-                                   .variant_of = field.name});
+    schema->fields.push_back(
+        Field{.name = variant_name, .type = MakeType(TypeId::kText), .nullable = true, .variant_of = field.name});
     columns.push_back(*std::move(fitted.misfits));
   }
   return RecordBatch(std::move(schema), std::move(columns), batch.num_rows());
@@ -287,10 +284,11 @@ Status TableLoad::Send(const RecordBatch& batch) {
   const bool has_sequence = has_staging_ && sql_.needs_sequence();
   for (int64_t begin = 0; begin < batch.num_rows(); begin += CopyEncoder::kBlockRows) {
     const int64_t end = std::min(batch.num_rows(), begin + CopyEncoder::kBlockRows);
-    encoder_.EncodeRows(fields, begin, end, has_sequence ? next_sequence_ + begin : -1, &buffer_);
+    Status encoded = encoder_.EncodeRows(fields, begin, end, has_sequence ? next_sequence_ + begin : -1, &buffer_);
+    if (!encoded) return Failure(Named(std::move(encoded).error()));
     if (buffer_.size() < kSendBytes && end < batch.num_rows()) continue;
-    NILUS_TRY(session_->PutCopy(std::string_view(reinterpret_cast<const char*>(buffer_.data()), buffer_.size()),
-                                request_.stop));
+    const std::string_view bytes(reinterpret_cast<const char*>(buffer_.data()), buffer_.size());
+    if (Status put = session_->PutCopy(bytes, request_.stop); !put) return Failure(Named(std::move(put).error()));
     bytes_ += static_cast<int64_t>(buffer_.size());
     if (buffer_.size() > kKeepBytes) buffer_ = BufferBuilder();
     buffer_.Resize(0);
@@ -300,15 +298,15 @@ Status TableLoad::Send(const RecordBatch& batch) {
   return {};
 }
 
+Error TableLoad::Named(Error error) const {
+  if (error.kind == ErrorKind::kCancelled) return error;
+  return InContext("while loading table " + request_.table.ToString(), std::move(error));
+}
+
 Result<Receipt> TableLoad::Finish() {
-  NILUS_TRY(session_->EndCopy(request_.stop));
-  for (const auto& [column, count] : misfits_) {
-    LogWarning("{}: {} value(s) of column `{}` do not fit its type {} and are kept as text in `{}`",
-               request_.table.ToString(), count, column,
-               plans_[static_cast<size_t>(*sql_.columns().Find(column))].sql_type, VariantColumnName(column));
-  }
+  if (Status ended = session_->EndCopy(request_.stop); !ended) return Failure(Named(std::move(ended).error()));
   is_finished_ = true;
-  return Receipt{.table = request_.table, .rows = rows_, .bytes = bytes_};
+  return Receipt{.table = request_.table, .rows = rows_, .bytes = bytes_, .misfits = misfits_};
 }
 
 }  // namespace nilus::postgres

@@ -63,6 +63,7 @@ class TableLoad {
   Error VariantTypeError(const std::string& column, const std::string& type) const;
   Status CheckKeys(const RecordBatch& batch);
   Status Send(const RecordBatch& batch);
+  Error Named(Error error) const;  // what the server says of rows, with the table's name
   std::string CopySql() const;
 
   Status LockTarget(bool for_alter);
