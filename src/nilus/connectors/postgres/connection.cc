@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <utility>
 #include <vector>
 
 #include "nilus/base/log.h"
@@ -44,15 +45,7 @@ Result<std::unique_ptr<Connection>> Connection::Open(const Address& address, con
   std::optional<Error> first_error;
   for (const ConnectParams& params : plan.servers) {
     std::unique_ptr<Connection> connection(new Connection(address.ToDisplay(), address.had_percent_sequences));
-    std::vector<const char*> keywords;
-    std::vector<const char*> values;
-    for (const auto& [keyword, value] : params) {
-      keywords.push_back(keyword.c_str());
-      values.push_back(value.c_str());
-    }
-    keywords.push_back(nullptr);
-    values.push_back(nullptr);
-    Status connected = connection->Connect(address, keywords.data(), values.data(), plan.timeout_seconds, stop);
+    Status connected = connection->Connect(params, plan.timeout_seconds, stop);
     if (connected) connected = connection->SetUpSession(stop);
     if (connected) return connection;
     if (connected.error().kind == ErrorKind::kCancelled) return Failure(connected.error());
@@ -62,12 +55,20 @@ Result<std::unique_ptr<Connection>> Connection::Open(const Address& address, con
   return Failure(*first_error);
 }
 
-Status Connection::Connect(const Address& address, const char* const* keywords, const char* const* values,
-                           int timeout_seconds, const std::stop_token& stop) {
+Status Connection::Connect(const ConnectParams& params, int timeout_seconds, const std::stop_token& stop) {
   if (stop.stop_requested()) return Cancelled();
+  params_ = params;
+  std::vector<const char*> keywords;
+  std::vector<const char*> values;
+  for (const auto& [keyword, value] : params_) {
+    keywords.push_back(keyword.c_str());
+    values.push_back(value.c_str());
+  }
+  keywords.push_back(nullptr);
+  values.push_back(nullptr);
   wake_fd_ = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   if (wake_fd_ < 0) return Fail(ErrorKind::kExhausted, "no file descriptor is left for a connection");
-  connection_ = PQconnectStartParams(keywords, values, 0);
+  connection_ = PQconnectStartParams(keywords.data(), values.data(), 0);
   if (connection_ == nullptr) return Fail(ErrorKind::kExhausted, "no memory is left for a connection");
   PQsetErrorVerbosity(connection_, PQERRORS_VERBOSE);  // the only way to the SQLSTATE of a refused login
   PQsetNoticeReceiver(connection_, DropNotice, nullptr);
@@ -84,7 +85,7 @@ Status Connection::Connect(const Address& address, const char* const* keywords, 
     state = PQconnectPoll(connection_);
   }
   if (state != PGRES_POLLING_OK)
-    return Failure(ConnectError(display_, PQerrorMessage(connection_), address.had_percent_sequences));
+    return Failure(ConnectError(display_, PQerrorMessage(connection_), had_percent_sequences_));
   PQsetErrorVerbosity(connection_, PQERRORS_DEFAULT);
   if (PQsetnonblocking(connection_, 1) != 0) return Failure(LostError());
   return {};
@@ -104,7 +105,9 @@ Status Connection::SetUpSession(const std::stop_token& stop) {
   // A database without encoding may hold any bytes: asked for UTF8, the server would refuse to send them.
   const char* encoding = PQparameterStatus(connection_, "server_encoding");
   if (encoding != nullptr && std::string_view(encoding) == "SQL_ASCII") sql += ";SET client_encoding='SQL_ASCII'";
-  NILUS_TRY(Execute(sql, stop));
+  sql += ";SELECT pg_catalog.pg_backend_pid()";
+  NILUS_ASSIGN(PgResult pid, Execute(sql, stop));
+  server_pid_ = FieldText(pid, 0, 0);
   return {};
 }
 
@@ -121,8 +124,8 @@ Status Connection::Wait(bool for_write, const Deadline& deadline, const std::sto
     std::array<pollfd, 2> fds = {
         {{PQsocket(connection_), static_cast<short>(for_write ? POLLOUT | POLLIN : POLLIN), 0}, {wake_fd_, POLLIN, 0}}};
     int timeout_ms = -1;
-    if (deadline) {
-      auto left = std::chrono::duration_cast<std::chrono::milliseconds>(*deadline - std::chrono::steady_clock::now());
+    if (const Deadline& nearest = deadline ? deadline : session_deadline_; nearest) {
+      auto left = std::chrono::duration_cast<std::chrono::milliseconds>(*nearest - std::chrono::steady_clock::now());
       if (left.count() <= 0) return Fail(ErrorKind::kTransient, "timed out");
       timeout_ms = static_cast<int>(left.count()) + 1;
     }
@@ -133,14 +136,21 @@ Status Connection::Wait(bool for_write, const Deadline& deadline, const std::sto
 }
 
 void Connection::Cancel() {
-  broken_ = true;
-  if (connection_ == nullptr || PQstatus(connection_) != CONNECTION_OK) return;
-  PGcancel* cancel = PQgetCancel(connection_);
-  if (cancel == nullptr) return;
-  std::array<char, 256> problem{};
-  if (PQcancel(cancel, problem.data(), problem.size()) == 0)
-    LogDebug("postgres: cancel was not delivered: {}", TrimmedMessage(problem.data()));
-  PQfreeCancel(cancel);
+  if (std::exchange(broken_, true) || connection_ == nullptr || PQstatus(connection_) != CONNECTION_OK) return;
+  if (PQtransactionStatus(connection_) != PQTRANS_ACTIVE || server_pid_.empty()) return;  // nothing runs
+  ConnectParams params = params_;
+  // To the very same server; its name is known already, and would be looked up without a time limit.
+  std::erase_if(params,
+                [](const auto& param) { return param.first == "hostaddr" || param.first == "target_session_attrs"; });
+  if (const char* hostaddr = PQhostaddr(connection_); hostaddr != nullptr && *hostaddr != '\0' && *hostaddr != '/')
+    params.emplace_back("hostaddr", hostaddr);
+  Connection messenger(display_, had_percent_sequences_);
+  messenger.session_deadline_ = std::chrono::steady_clock::now() + std::chrono::seconds(kCancelSeconds);
+  Status sent = messenger.Connect(params, kCancelSeconds, {});
+  if (sent) {
+    sent = messenger.Execute("SELECT pg_catalog.pg_cancel_backend(" + server_pid_ + ")").map([](const PgResult&) {});
+  }
+  if (!sent) LogDebug("postgres: a statement could not be cancelled at the server: {}", sent.error().message);
 }
 
 Status Connection::Flush(const std::stop_token& stop) {
@@ -314,16 +324,23 @@ Error Connection::ErrorFrom(const PGresult* result) {
   if (state == nullptr) return LostError();
   std::string_view code(state);
   std::string message(TrimmedMessage(PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY)));
+  const bool hides = hides_row_values_ && code.starts_with("22");
+  if (hides) message = WithoutQuotedValues(message);
   const char* table = PQresultErrorField(result, PG_DIAG_TABLE_NAME);
   const char* schema = PQresultErrorField(result, PG_DIAG_SCHEMA_NAME);
   const char* column = PQresultErrorField(result, PG_DIAG_COLUMN_NAME);
+  if (hides && column == nullptr) {
+    const char* context = PQresultErrorField(result, PG_DIAG_CONTEXT);
+    std::string name = ColumnInCopyContext(context != nullptr ? context : "");
+    if (!name.empty()) message += fmt::format(" (column {})", name);
+  }
   if (table != nullptr && schema != nullptr) {
     message += fmt::format(" (table {}.{}{}{})", schema, table, column != nullptr ? ", column " : "",
                            column != nullptr ? column : "");
   }
   Error error{KindOfSqlState(code), fmt::format("{} [SQLSTATE {}]", message, code), std::string(FixOfSqlState(code))};
   const char* hint = PQresultErrorField(result, PG_DIAG_MESSAGE_HINT);
-  if (error.fix.empty() && hint != nullptr) error.fix = TrimmedMessage(hint);
+  if (error.fix.empty() && hint != nullptr && !hides) error.fix = TrimmedMessage(hint);
   const char* severity = PQresultErrorField(result, PG_DIAG_SEVERITY_NONLOCALIZED);
   if (severity != nullptr && std::string_view(severity) != "ERROR")
     broken_ = true;  // FATAL, PANIC: the session has ended

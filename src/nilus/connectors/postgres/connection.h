@@ -23,6 +23,7 @@
 
 #include "nilus/base/address.h"
 #include "nilus/base/result.h"
+#include "nilus/connectors/postgres/options.h"
 
 namespace nilus::postgres {
 
@@ -91,17 +92,24 @@ class Connection {
   // Nothing to do the second time.
   Status GrowReceiveBuffer(int64_t bytes, const std::stop_token& stop = {});
 
-  // Asks the server to cancel what runs on this session. Does not wait for the outcome; marks the session unusable.
+  // Asks the server to cancel what runs on this session, and marks it unusable. The request travels over a session of
+  // its own with the same TLS rules (libpq 15's PQcancel blocks without limit, in clear text), for kCancelSeconds at
+  // most: where it is not delivered in time, the end of the socket has to do.
   void Cancel();
+  static constexpr int kCancelSeconds = 3;
+
+  // From now on errors tell no values of rows: what the server says about data (SQLSTATE class 22) loses what it
+  // quotes. For sessions whose statements are ours; an error in a user's own query is of no use without its words.
+  void HideRowValues() { hides_row_values_ = true; }
 
  private:
   explicit Connection(std::string display, bool had_percent_sequences);
 
   using Deadline = std::optional<std::chrono::steady_clock::time_point>;
-  Status Connect(const Address& address, const char* const* keywords, const char* const* values, int timeout_seconds,
-                 const std::stop_token& stop);
+  Status Connect(const ConnectParams& params, int timeout_seconds, const std::stop_token& stop);
   Status SetUpSession(const std::stop_token& stop);
-  // Waits until the socket is readable (or writable, when asked). kCancelled on a stop, kTransient on the deadline.
+  // Waits until the socket is readable (or writable, when asked). kCancelled on a stop, kTransient on the deadline or
+  // the session's own.
   Status Wait(bool for_write, const Deadline& deadline, const std::stop_token& stop);
   Status Flush(const std::stop_token& stop);
   // The next result of the running statement, waiting for it; null at the end.
@@ -115,6 +123,10 @@ class Connection {
   PGconn* connection_ = nullptr;
   int wake_fd_ = -1;  // eventfd that a stop request writes to
   bool broken_ = false;
+  bool hides_row_values_ = false;
+  Deadline session_deadline_;         // of all its waits; nothing: none
+  ConnectParams params_;              // as connected
+  std::string server_pid_;            // of the server's process, which a pooler's protocol may call by another number
   int64_t receive_buffer_bytes_ = 0;  // asked for by GrowReceiveBuffer
   std::string display_;               // the address without secrets
   bool had_percent_sequences_ = false;

@@ -65,6 +65,46 @@ TEST(PlanConnection, UnknownAndDoubledParametersAreRefused) {
   EXPECT_FALSE(PlanConnection(Parse("postgresql://u@h/d?client_encoding=LATIN1")).has_value());
 }
 
+// A variable of the environment for as long as this lives.
+class Environment {
+ public:
+  Environment(const char* name, const char* value) : name_(name) { setenv(name, value, 1); }
+  ~Environment() { unsetenv(name_); }
+  Environment(const Environment&) = delete;
+  Environment& operator=(const Environment&) = delete;
+
+ private:
+  const char* name_;
+};
+
+TEST(PlanConnection, TheEnvironmentDoesNotSayWhereAnAddressLeads) {
+  for (auto [variable, uri] : {std::pair{"PGHOST", "postgresql://u:p@/d"},
+                               {"PGHOSTADDR", "postgresql://u:p@db.example.com/d"},
+                               {"PGUSER", "postgresql://h/d"},
+                               {"PGDATABASE", "postgresql://u:p@h"},
+                               {"PGSERVICE", "postgresql://u:p@h/d"}}) {
+    EXPECT_TRUE(PlanConnection(Parse(uri)).has_value()) << uri;
+    Environment set(variable, "elsewhere");
+    auto plan = PlanConnection(Parse(uri));
+    ASSERT_FALSE(plan.has_value()) << variable;
+    EXPECT_EQ(plan.error().kind, ErrorKind::kInvalidInput);
+    EXPECT_THAT(plan.error().message, HasSubstr(variable));
+    EXPECT_TRUE(variable == std::string("PGSERVICE") || variable == std::string("PGHOSTADDR") ||
+                PlanConnection(Parse("postgresql://u:p@h/d")).has_value());
+  }
+  EXPECT_EQ(Param("postgresql://u:p@h/d", "port"), "5432");
+  EXPECT_EQ(Param("postgresql://u:p@h/d", "options"), " ");
+  EXPECT_EQ(Param("postgresql://u:p@h/d?options=-c%20work_mem%3D64MB", "options"), "-c work_mem=64MB");
+}
+
+TEST(Connection, PgoptionsAndPgportAreNotTaken) {
+  Environment options("PGOPTIONS", "-c search_path=elsewhere");
+  Environment port("PGPORT", "1");
+  Address address = TestServer::Shared()->DatabaseAddress("postgres");
+  EXPECT_EQ(Param("postgresql://u@h/d", "port"), "5432");
+  EXPECT_NE(MustSelect(address, "SHOW search_path"), "elsewhere");
+}
+
 TEST(SqlState, KindsSayWhatToDoNext) {
   for (auto [code, kind] : {std::pair{"28P01", ErrorKind::kAuth},
                             {"3D000", ErrorKind::kNotFound},
@@ -197,6 +237,66 @@ TEST(Connection, ErrorsNameNoRowValuesOfConstraints) {
   EXPECT_THAT(failed.error().message, HasSubstr("public.t"));
   EXPECT_THAT(failed.error().ToString(), Not(HasSubstr("canary")));
   EXPECT_TRUE(connection->is_usable());
+}
+
+TEST(SqlState, QuotedValuesAreLeftOut) {
+  EXPECT_EQ(WithoutQuotedValues("invalid input syntax for type integer: \"canary\""),
+            "invalid input syntax for type integer: \"…\"");
+  EXPECT_EQ(WithoutQuotedValues("value \"can\"ary\" is out of range for type integer"),
+            "value \"…\" is out of range for type integer");
+  EXPECT_EQ(WithoutQuotedValues("malformed array literal: \"canary"), "malformed array literal: …");
+  EXPECT_EQ(WithoutQuotedValues("numeric field overflow"), "numeric field overflow");
+  for (std::string_view foreign : {"syntaxe en entrée invalide : « canary »", "неверный синтаксис: \"canary\"",
+                                   "ungültige Eingabesyntax für Typ integer: »canary«"}) {
+    EXPECT_THAT(WithoutQuotedValues(foreign), Not(HasSubstr("canary")));
+  }
+  EXPECT_EQ(ColumnInCopyContext("COPY t, line 3, column a"), "a");
+  EXPECT_EQ(ColumnInCopyContext("COPY t, line 3, column a: \"canary\"\nSQL function"), "a");
+  EXPECT_EQ(ColumnInCopyContext("COPY t, line 3"), "");
+  EXPECT_EQ(ColumnInCopyContext("SQL function f, column a"), "");
+}
+
+TEST(Connection, HiddenRowValuesAreNotInErrorsAndOthersAre) {
+  Address address = TestServer::Shared()->NewDatabase();
+  MustExecute(address, "CREATE TABLE t (n int)");
+  auto connection = Connection::Open(address, {}).value();
+  const std::string sql = "SELECT 'canary'::text::int";
+  EXPECT_THAT(connection->Execute(sql).error().message, HasSubstr("canary"));
+  connection->HideRowValues();
+  Error error = connection->Execute(sql).error();
+  EXPECT_EQ(error.kind, ErrorKind::kData);
+  EXPECT_THAT(error.ToString(), Not(HasSubstr("canary")));
+  EXPECT_THAT(error.message, HasSubstr("22P02"));
+  ASSERT_TRUE(connection->StartCopyIn("COPY t (n) FROM STDIN (FORMAT binary)").has_value());
+  ASSERT_TRUE(connection->PutCopyData(std::string_view("PGCOPY\n\377\r\n\0\0\0\0\0\0\0\0\0\0\1\0\0\0\5abcde", 30)));
+  error = connection->EndCopyIn().error();
+  EXPECT_EQ(error.kind, ErrorKind::kData);
+  EXPECT_THAT(error.message, HasSubstr("(column n)"));
+}
+
+// A statement that would run for an hour, and a reader that is dropped: the server's process is free at once.
+TEST(Connection, AStopCancelsTheStatementAtTheServer) {
+  Address address = TestServer::Shared()->NewDatabase();
+  auto watcher = Connection::Open(address, {}).value();
+  const std::string running =
+      "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE '%pg_sleep(3600)%' AND "
+      "pid <> pg_backend_pid()";
+  auto count = [&] { return std::string(FieldText(watcher->Execute(running).value(), 0, 0)); };
+  std::stop_source stop;
+  auto connection = Connection::Open(address, {}).value();
+  std::jthread stopper([&] {
+    while (count() != "1") {
+    }
+    stop.request_stop();
+  });
+  auto slept = connection->Execute("SELECT pg_sleep(3600)", stop.get_token());
+  ASSERT_FALSE(slept.has_value());
+  EXPECT_EQ(slept.error().kind, ErrorKind::kCancelled);
+  EXPECT_FALSE(connection->is_usable());
+  stopper.join();
+  const std::string active = running + " AND state = 'active'";
+  while (FieldText(watcher->Execute(active).value(), 0, 0) != "0") {  // with the connection still open
+  }
 }
 
 TEST(Connection, CopyInRoundTripAndItsErrors) {

@@ -1,8 +1,10 @@
 #include "nilus/connectors/postgres/options.h"
 
+#include <pwd.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdlib>
 
 #include "nilus/base/nearest.h"
@@ -58,6 +60,8 @@ constexpr OptionSpec kAddressParams[] = {
     {"application_name", OptionType::kText, "nilus", "name shown in pg_stat_activity"},
 };
 
+constexpr int64_t kDefaultPort = 5432;
+
 bool IsLoopback(std::string_view host) {
   return host.empty() || host.starts_with('/') || host.starts_with('@') || host == "localhost" ||
          host.ends_with(".localhost") || host == "::1" ||
@@ -98,6 +102,25 @@ struct NamedPart {
   const std::string& from_address;
 };
 
+// libpq takes from its environment whatever it is not told. Where a manifest's address leads, and as whom, must not
+// hang on that: so every parameter is told, and what cannot be told for the lack of a value is refused. What proves who
+// one is (PGPASSWORD, PGPASSFILE, ~/.pgpass, PGSSLCERT, PGSSLKEY) is taken as psql takes it.
+Status RefuseEnvironment(const char* variable, std::string_view what) {
+  const char* value = std::getenv(variable);
+  if (value == nullptr || *value == '\0') return {};
+  return FailWithFix(ErrorKind::kInvalidInput, fmt::format("write it into the address, or unset {}", variable),
+                     "the address names no {}, and the environment variable {} would decide it", what, variable);
+}
+
+// The name libpq logs in with where it is told none.
+std::string SystemUser() {
+  std::array<char, 4096> text{};
+  passwd entry{};
+  passwd* found = nullptr;
+  if (getpwuid_r(geteuid(), &entry, text.data(), text.size(), &found) != 0 || found == nullptr) return {};
+  return entry.pw_name;
+}
+
 }  // namespace
 
 std::span<const OptionSpec> AddressParams() { return kAddressParams; }
@@ -114,8 +137,18 @@ Result<ConnectPlan> PlanConnection(const Address& address) {
       return FailWithFix(ErrorKind::kInvalidInput, "write it once", "the address gives the {} twice", part.key);
     }
     std::string value = part.from_address.empty() ? values.Text(part.key) : part.from_address;
-    if (!value.empty()) common.emplace_back(part.key, std::move(value));
+    if (!value.empty()) {
+      common.emplace_back(part.key, std::move(value));
+      continue;
+    }
+    if (part.key == "user") {
+      NILUS_TRY(RefuseEnvironment("PGUSER", "user"));
+      if (std::string user = SystemUser(); !user.empty()) common.emplace_back("user", std::move(user));
+    } else if (part.key == "dbname") {
+      NILUS_TRY(RefuseEnvironment("PGDATABASE", "database"));  // libpq then takes the user's name
+    }
   }
+  NILUS_TRY(RefuseEnvironment("PGSERVICE", "service (there is no such parameter)"));
   for (const OptionSpec& spec : kAddressParams) {
     bool decided_here = spec.name == "user" || spec.name == "password" || spec.name == "dbname" ||
                         spec.name == "host" || spec.name == "hostaddr" || spec.name == "port" ||
@@ -124,6 +157,7 @@ Result<ConnectPlan> PlanConnection(const Address& address) {
     // Choices without a default and empty texts are left to libpq.
     std::string value = values.Text(spec.name, spec.default_value);
     if (spec.type == OptionType::kBoolean) value = values.Boolean(spec.name, spec.default_value == "true") ? "1" : "0";
+    if (value.empty() && spec.name == "options") value = " ";  // none: and none from PGOPTIONS
     if (!value.empty()) common.emplace_back(spec.name, std::move(value));
   }
   common.emplace_back("client_encoding", "UTF8");
@@ -133,11 +167,12 @@ Result<ConnectPlan> PlanConnection(const Address& address) {
     return FailWithFix(ErrorKind::kInvalidInput, "write it once", "the address gives the host twice");
   }
   if (hosts.empty()) {
-    const char* from_environment = std::getenv("PGHOST");
-    std::string host = values.Text("host", from_environment != nullptr ? from_environment : "");
+    const std::string host = values.Text("host");
+    if (host.empty() && !values.Has("hostaddr")) NILUS_TRY(RefuseEnvironment("PGHOST", "host"));
     for (const std::string& part : SplitCommaList(host)) hosts.push_back({part, address.port});
     if (hosts.empty()) hosts.push_back({});
   }
+  if (!values.Has("hostaddr")) NILUS_TRY(RefuseEnvironment("PGHOSTADDR", "hostaddr"));
   std::string attrs = values.Text("target_session_attrs", "any");
   // prefer-standby: all of them once more, whatever they are.
   for (int pass = 0; pass < (attrs == "prefer-standby" ? 2 : 1); ++pass) {
@@ -145,12 +180,11 @@ Result<ConnectPlan> PlanConnection(const Address& address) {
       ConnectParams params = common;
       if (!host.host.empty()) params.emplace_back("host", host.host);
       if (values.Has("hostaddr")) params.emplace_back("hostaddr", values.Text("hostaddr"));
-      int64_t port = host.port != 0 ? host.port : values.Integer("port", 0);
-      if (port != 0) params.emplace_back("port", std::to_string(port));
+      int64_t port = host.port != 0 ? host.port : values.Integer("port", kDefaultPort);
+      params.emplace_back("port", std::to_string(port));
       params.emplace_back("target_session_attrs", attrs != "prefer-standby" ? attrs : pass == 0 ? "standby" : "any");
 
-      const char* hostaddr = std::getenv("PGHOSTADDR");  // libpq connects there, whatever the host's name is
-      bool is_local = IsLoopback(host.host) && IsLoopback(values.Text("hostaddr", hostaddr != nullptr ? hostaddr : ""));
+      bool is_local = IsLoopback(host.host) && IsLoopback(values.Text("hostaddr"));
       std::string sslmode = values.Text("sslmode", is_local ? "prefer" : "verify-full");
       params.emplace_back("sslmode", sslmode);
       if (sslmode.starts_with("verify-") && !values.Has("sslrootcert"))

@@ -23,7 +23,8 @@ struct ConnectPlan {
 };
 
 // Applies the rules of spec 02: without sslmode, hosts other than loopback and sockets get verify-full, with the
-// system's certificates unless sslrootcert is given. kInvalidInput for an unknown or contradictory parameter.
+// system's certificates unless sslrootcert is given. kInvalidInput for an unknown or contradictory parameter, and where
+// libpq's environment (PGHOST, PGSERVICE, …) would decide what the address leaves open.
 Result<ConnectPlan> PlanConnection(const Address& address);
 
 }  // namespace nilus::postgres

@@ -48,6 +48,7 @@ Result<Connection*> SinkSession::Idle(const std::stop_token& stop) {
   if (connection_ == nullptr || !connection_->is_usable()) {
     connection_.reset();
     NILUS_ASSIGN(connection_, Connection::Open(address_, stop));
+    connection_->HideRowValues();
   }
   return connection_.get();
 }

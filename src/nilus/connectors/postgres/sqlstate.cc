@@ -110,6 +110,30 @@ std::string_view WithoutVerbosity(std::string_view message) {
   return message;
 }
 
+std::string WithoutQuotedValues(std::string_view message) {
+  // Quotes that are not ASCII, and what follows them: where the value ends cannot be told.
+  size_t foreign = 0;
+  while (foreign < message.size() && static_cast<unsigned char>(message[foreign]) < 0x80) ++foreign;
+  const size_t first = message.find('"');
+  if (first == std::string_view::npos || foreign < first) {
+    if (foreign == message.size()) return std::string(message);
+    return std::string(message.substr(0, foreign)) + "…";
+  }
+  const size_t last = message.rfind('"');  // the value may hold quotes itself
+  if (last == first) return std::string(message.substr(0, first)) + "…";
+  return fmt::format("{}\"…\"{}", message.substr(0, first), message.substr(last + 1));
+}
+
+std::string ColumnInCopyContext(std::string_view context) {
+  if (!context.starts_with("COPY ")) return {};
+  context = context.substr(0, context.find('\n'));
+  constexpr std::string_view kColumn = ", column ";
+  size_t at = context.find(kColumn);
+  if (at == std::string_view::npos) return {};
+  std::string_view name = context.substr(at + kColumn.size());
+  return std::string(name.substr(0, name.find(':')));  // the text format's context goes on with the value
+}
+
 Error AsReadError(Error error) {
   if (Has(error.message, "[SQLSTATE 25006]")) error.fix = kOnlyReadsFix;
   return error;

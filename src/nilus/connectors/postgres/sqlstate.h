@@ -1,6 +1,7 @@
 // SQLSTATE codes (docs: "PostgreSQL Error Codes") to what the caller does next.
 #pragma once
 
+#include <string>
 #include <string_view>
 
 #include "nilus/base/result.h"
@@ -16,6 +17,12 @@ std::string_view FixOfSqlState(std::string_view sqlstate);
 std::string_view SqlStateInMessage(std::string_view verbose_message);
 // The same message without severity, code and LOCATION line.
 std::string_view WithoutVerbosity(std::string_view verbose_message);
+
+// A message without the values it quotes: "invalid input syntax for type integer: "x"" ends in "…"". Other languages'
+// messages, which may quote in their own way, end before the first sign that is not ASCII's letters.
+std::string WithoutQuotedValues(std::string_view message);
+// The column in the CONTEXT of a failed binary COPY, "COPY t, line 3, column a", which quotes no value; empty: none.
+std::string ColumnInCopyContext(std::string_view context);
 
 // The error of a failed connection attempt, from libpq's verbose message.
 Error ConnectError(std::string_view display, std::string_view verbose_message, bool had_percent_sequences);
