@@ -87,6 +87,24 @@ TEST_P(ConformanceTest, SeveralTablesInOneCommit) {
   EXPECT_EQ(ReadTable("b").Sorted({"id"}), (std::vector<Row>{{"2"}, {"3"}}));
 }
 
+// Two writers of one table would each believe that they make it anew. The first one goes on.
+TEST_P(ConformanceTest, ATableIsOpenedOnceInALoad) {
+  WriteRequest request = Request("t", SmallSchema(), WriteStrategy::kReplace);
+  auto sink = OpenSink();
+  auto writer = sink->Open(request);
+  ASSERT_NILUS_OK(writer);
+  ASSERT_NILUS_OK((*writer)->Write(MakeBatch(request.schema, {{"1", "a"}})));
+  auto again = sink->Open(request);
+  EXPECT_EQ(KindOf(again), ErrorKindName(ErrorKind::kInternal));
+  ASSERT_NILUS_OK((*writer)->Write(MakeBatch(request.schema, {{"2", "b"}})));
+  ASSERT_NILUS_OK((*writer)->Finish());
+  EXPECT_EQ(KindOf(sink->Open(request)), ErrorKindName(ErrorKind::kInternal)) << "finished, but not yet committed";
+  ASSERT_NILUS_OK(sink->Commit(CommitOf(request, 0, "{}")));
+  writer->reset();
+  sink.reset();
+  EXPECT_EQ(ReadTable("t").Sorted({"id", "v"}), (std::vector<Row>{{"1", "a"}, {"2", "b"}}));
+}
+
 TEST_P(ConformanceTest, CommittingALoadAgainIsASuccessAndChangesNothing) {
   NILUS_NEEDS_STATE();
   int round = 0;

@@ -86,7 +86,13 @@ class PostgresSink : public Sink {
 
   Result<std::unique_ptr<Writer>> Open(const WriteRequest& request) override {
     std::lock_guard lock(session_.mutex());
+    const bool is_another = !loads_.empty() && loads_.front()->request().load_id != request.load_id;
+    if (is_another) session_.AbandonLoad();  // nobody will commit that one any more
     if (!session_.is_loading()) loads_.clear();
+    for (const auto& load : loads_) {
+      if (load->table() == request.table)
+        return Fail(ErrorKind::kInternal, "table {} is opened twice in one load", request.table.ToString());
+    }
     NILUS_TRY(session_.BeginLoad(request.pipeline, request.stop));
     auto load = TableLoad::Open(&session_, request);
     if (!load) {

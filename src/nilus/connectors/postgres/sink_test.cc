@@ -67,6 +67,7 @@ TEST_P(SinkTest, ATextThatCannotBeCastNamesItsColumn) {
   Execute("CREATE TABLE t (id bigint, v inet)");
   auto result = Load(MakeRequest(IdText(), WriteStrategy::kAppend), {{"1", "10.0.0.1"}, {"2", "nowhere"}});
   EXPECT_EQ(KindOf(result), "data");
+  EXPECT_THAT(result.error().message, testing::Not(HasSubstr("nowhere"))) << "values of rows are not told";
   EXPECT_THAT(result.error().message, HasSubstr("column `v` of table public.t from text to inet"));
   EXPECT_EQ(Rows(), "");
 }
@@ -215,6 +216,20 @@ TEST_P(SinkTest, ATableInUseIsNamed) {
   EXPECT_EQ(KindOf(result), "transient");
   EXPECT_THAT(result.error().message, HasSubstr("table public.t is in use by other sessions"));
   EXPECT_EQ(Rows(), "(1,a)");
+}
+
+TEST_P(SinkTest, ALoadThatWasGivenUpIsNotCommittedWithTheNextOne) {
+  auto sink = OpenSink();
+  WriteRequest first = MakeRequest(IdText(), WriteStrategy::kReplace, "load-1", "given_up");
+  auto writer = sink->Open(first);
+  ASSERT_OK(writer);
+  ASSERT_OK((*writer)->Write(MakeBatch(IdText(), {{"1", "a"}})));
+  WriteRequest second = MakeRequest(IdText(), WriteStrategy::kReplace, "load-2", "kept");
+  ASSERT_OK(Stage(sink.get(), second, {MakeBatch(IdText(), {{"2", "b"}})}));
+  EXPECT_EQ(KindOf((*writer)->Write(MakeBatch(IdText(), {{"3", "c"}}))), "transient");
+  ASSERT_OK(sink->Commit(CommitOf(second, 0)));
+  EXPECT_THAT(Tables(), testing::HasSubstr("kept"));
+  EXPECT_THAT(Tables(), testing::Not(testing::HasSubstr("given_up")));
 }
 
 TEST_P(SinkTest, AFailedLoadCannotBeCommitted) {
