@@ -143,10 +143,7 @@ Result<TableRef> ParseTableName(std::string_view text) {
 
 std::optional<std::string_view> QueryText(std::string_view source_table) {
   constexpr std::string_view kPrefix = "query:";
-  if (source_table.size() < kPrefix.size()) return std::nullopt;
-  for (size_t i = 0; i < kPrefix.size(); ++i) {
-    if (std::tolower(static_cast<unsigned char>(source_table[i])) != kPrefix[i]) return std::nullopt;
-  }
+  if (!source_table.starts_with(kPrefix)) return std::nullopt;
   return source_table.substr(kPrefix.size());
 }
 

@@ -20,7 +20,7 @@ struct TableRef {
 // case counts; without a schema it is public. kInvalidInput says what is wrong.
 Result<TableRef> ParseTableName(std::string_view text);
 
-// The SQL behind "query:", any letter case; nothing when `source_table` is a table's name.
+// The SQL behind "query:"; nothing when `source_table` is a table's name.
 std::optional<std::string_view> QueryText(std::string_view source_table);
 
 // The query without a closing ';', with :interval_start and :interval_end replaced by quoted literals (a timestamp's

@@ -23,7 +23,7 @@ TEST(ParseTableName, Refused) {
 
 TEST(QueryText, OnlyBehindThePrefix) {
   EXPECT_EQ(QueryText("query:SELECT 1"), "SELECT 1");
-  EXPECT_EQ(QueryText("Query:SELECT 1"), "SELECT 1");
+  EXPECT_EQ(QueryText("Query:SELECT 1"), std::nullopt);  // as the engine and the other connectors see it
   EXPECT_EQ(QueryText("queryable.t"), std::nullopt);
   EXPECT_EQ(QueryText("q"), std::nullopt);
 }
