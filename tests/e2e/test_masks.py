@@ -44,9 +44,11 @@ def assert_nowhere(values, texts, folder, excuse):
     contents |= {str(path): path.read_bytes() for path in pathlib.Path(folder).rglob("*") if path.is_file() and path not in excuse}
     for value in values:
         forms = {value.encode(), base64.b64encode(value.encode()).rstrip(b"="), urllib.parse.quote(value, safe="").encode()}
-        if value.isdigit():
-            number = int(value)
-            forms |= {number.to_bytes(8, "little"), number.to_bytes(8, "big")} | ({number.to_bytes(6, "big")} if number < 2 ** 47 else set())
+        number = int(value) if value.isdigit() else 2 ** 63
+        if number < 2 ** 63:
+            forms |= {number.to_bytes(8, "little"), number.to_bytes(8, "big")}
+        if number < 2 ** 47:
+            forms.add(number.to_bytes(6, "big"))  # as SQLite does
         for name, content in contents.items():
             for form in forms:
                 assert form not in content, f"{value!r} stands in {name}"
@@ -147,6 +149,27 @@ def test_a_mask_that_cannot_be_applied_loads_nothing(nilus, tmp_path):
     assert not target.exists() or "people" not in tables(target)
     done = masked(nilus, source, f"sqlite:///{target}", {"born": "round"}, expect=None, table="main.people")
     assert done.code != 0 and "of type date" in done.all_output, done
+
+
+def test_values_that_their_type_cannot_hold(nilus, tmp_path, database):
+    """What PostgreSQL's numeric and date hold beyond ours goes to variant columns: those are masked as well, or the run stops."""
+    huge = "7" * 45
+    database.execute(f"CREATE TABLE t (id bigint PRIMARY KEY, n numeric, d date); INSERT INTO t VALUES (1, 5, '2024-03-15'), (2, {huge}, 'infinity')")
+
+    def run(masks, expect):
+        return nilus.run(nilus.manifest({"address": database.uri, "options": {"source_table": "public.t", "mask": masks}},
+                                        {"address": f"sqlite:///{tmp_path}/t.db", "options": {"dest_table": "main.t"}}), expect=expect)
+
+    texts = {"masked": run({"n": "hash", "d": "stars"}, 0).all_output}
+    with sqlite3.connect(tmp_path / "t.db") as db:
+        rows = db.execute("SELECT n, n__v_text, d, d__v_text FROM t ORDER BY id").fetchall()
+    assert rows[1] == (None, hashlib.sha256(huge.encode()).hexdigest(), None, "********"), rows
+    assert rows[0][2] == "**********"
+    for masks in ({"n": "round", "d": "redact"}, {"n": "noise", "d": "redact"}, {"n": "redact", "d": "year_only"}):
+        done = run(masks, 1)
+        assert "cannot be masked with" in done.all_output, done
+        texts[str(masks)] = done.all_output
+    assert_nowhere({huge}, texts, tmp_path, set())
 
 
 def test_numbers_go_on_in_later_runs(nilus, tmp_path):
