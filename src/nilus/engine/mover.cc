@@ -1,6 +1,7 @@
 #include "nilus/engine/mover.h"
 
 #include <algorithm>
+#include <chrono>
 #include <new>
 #include <thread>
 
@@ -20,7 +21,7 @@ void Mover::Run() {
   try {
     threads.reserve(static_cast<size_t>(readers) + 1);
     threads.emplace_back([this] { Load(); });
-    for (; started < readers; ++started) threads.emplace_back([this] { Read(); });
+    for (; started < readers; ++started) threads.emplace_back([this, started] { Read(started == 0); });
   } catch (const std::bad_alloc&) {
     FailOutOfMemory("extract");
   } catch (const std::exception& error) {
@@ -59,8 +60,9 @@ void Mover::Guard(std::string_view phase, Body body) {
   }
 }
 
-void Mover::Read() {
-  Guard("extract", [this]() -> Status {
+void Mover::Read(bool is_first) {
+  Guard("extract", [this, is_first]() -> Status {
+    if (!is_first && !gate_.Enter(request_.stop.get_token())) return {};
     Stage stage{.masker = Masker(request_.masking), .normalizer = Normalizer(*request_.shape)};
     Status status;
     while (status && !IsDone() && !request_.stop.stop_requested()) {
@@ -73,6 +75,7 @@ void Mover::Read() {
     columns_seen_.insert(stage.masker.columns_seen().begin(), stage.masker.columns_seen().end());
     return status;
   });
+  gate_.Close();  // no split is left for another, or everything stops
   if (--open_readers_ == 0) queue_.Close();
 }
 
@@ -143,8 +146,11 @@ void Mover::Load() {
   Guard("load", [this]() -> Status {
     std::stop_token stop = request_.stop.get_token();
     while (!stop.stop_requested()) {
+      const auto start = std::chrono::steady_clock::now();
+      gate_.WriterWaits();
       std::optional<RecordBatch> batch = queue_.Pop(stop);
       if (!batch) break;
+      const auto popped = std::chrono::steady_clock::now();
       int64_t rows = batch->num_rows();
       int64_t bytes = batch->ByteSize();
       {
@@ -154,6 +160,7 @@ void Mover::Load() {
         }
         NILUS_TRY(request_.writer->Write(*std::move(batch)));
       }
+      gate_.WriterWrote(popped - start, std::chrono::steady_clock::now() - popped);
       request_.load->Count(rows, bytes);
       rows_out_ += rows;
       request_.progress->rows_loaded += rows;

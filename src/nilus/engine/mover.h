@@ -20,6 +20,7 @@
 #include "nilus/engine/incremental.h"
 #include "nilus/engine/phase_meter.h"
 #include "nilus/engine/progress.h"
+#include "nilus/engine/reader_gate.h"
 #include "nilus/rows/masker.h"
 #include "nilus/rows/normalizer.h"
 
@@ -28,7 +29,7 @@ namespace nilus {
 struct MoveRequest {
   Source* source = nullptr;
   const std::vector<Split>* splits = nullptr;
-  int readers = 1;  // 1: splits are read in their order
+  int readers = 1;  // at most, as the writer needs them; 1: splits are read in their order
   int64_t queue_bytes = 0;
   std::shared_ptr<const Masking> masking;  // not null
   TableShape* shape = nullptr;             // of the masked rows
@@ -70,7 +71,7 @@ class Mover {
     Masker masker;
     Normalizer normalizer;
   };
-  void Read();
+  void Read(bool is_first);
   Status ReadSplit(const Split& split, Stage* stage);
   Status PassOn(RecordBatch batch, Stage* stage);
   void Load();
@@ -82,6 +83,7 @@ class Mover {
 
   MoveRequest request_;
   BoundedQueue<RecordBatch> queue_;
+  ReaderGate gate_;
   std::atomic<size_t> next_split_{0};
   std::atomic<int> open_readers_{0};
   std::atomic<bool> done_{false};  // a limit was reached: no more rows are wanted
