@@ -21,6 +21,7 @@ Result<Connection*> SinkSession::Idle() {
     NILUS_ASSIGN(std::string catalog, connection.CurrentCatalog());
     dialect_ = DuckdbDialect(std::move(catalog));
     connection_ = std::move(connection);
+    writes_early_ = true;
   }
   return &*connection_;
 }
@@ -31,6 +32,7 @@ Status SinkSession::BeginLoad(const PipelineId& pipeline, const std::stop_token&
   NILUS_ASSIGN(Connection * connection, Idle());
   NILUS_ASSIGN(std::unique_ptr<PipelineLock> lock,
                PipelineLock::Take(connection->database()->config().path, pipeline, stop));
+  NILUS_TRY(SetWritesEarly(true));
   NILUS_TRY(connection->Execute("BEGIN TRANSACTION"));
   lock_ = std::move(lock);
   ++load_number_;
@@ -127,6 +129,21 @@ Status SinkSession::StartInsert(const duck::BatchStream::StatementFor& statement
   insert_rows_ = rows;
   return {};
 }
+
+Status SinkSession::SetWritesEarly(bool on) {
+  if (writes_early_ == on) return {};
+  NILUS_ASSIGN(Connection * connection, Idle());
+  Result<int64_t> set = connection->Execute(fmt::format("SET enable_optimistic_write = {}", on));
+  bool is_unknown = !set && set.error().kind == ErrorKind::kInvalidInput;  // to an older DuckDB
+  if (!set && !is_unknown) return Failure(std::move(set).error());
+  writes_early_ = on;
+  return {};
+}
+
+// DuckDB 1.5.6 writes row groups of a transaction to the file before its end, and counts them wrong once a column came:
+// "Row group prev allocated size is larger than currently allocated size", an internal error that closes the database.
+// Held back, they stay in memory or in the spill folder until COMMIT.
+Status SinkSession::ExpectLateColumn() { return SetWritesEarly(false); }
 
 Status SinkSession::EndInsert() {
   if (insert_ == nullptr) return {};

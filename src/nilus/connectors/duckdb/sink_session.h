@@ -58,6 +58,8 @@ class SinkSession {
   // The stream that StartInsert made for the same counter; null when it was ended.
   duck::BatchStream* InsertOf(const int64_t* rows) { return insert_rows_ == rows ? insert_.get() : nullptr; }
   Status EndInsert();
+  // Before a column is added to a table that may hold rows of the load.
+  Status ExpectLateColumn();
 
   const duck::DatabaseConfig& config() const { return config_; }
   // Of the file as it is open: use after Idle().
@@ -65,6 +67,8 @@ class SinkSession {
   std::mutex& mutex() { return mutex_; }
 
  private:
+  Status SetWritesEarly(bool on);
+
   const duck::DatabaseConfig config_;
   const std::stop_token stop_;
   std::mutex mutex_;
@@ -74,6 +78,7 @@ class SinkSession {
   int64_t load_number_ = 0;
   std::unique_ptr<duck::BatchStream> insert_;
   int64_t* insert_rows_ = nullptr;
+  bool writes_early_ = true;  // DuckDB's setting
 };
 
 }  // namespace nilus::duckdb
