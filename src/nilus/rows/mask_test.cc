@@ -2,15 +2,12 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <rapidcheck/gtest.h>
 
 #include <cmath>
 #include <set>
 
 #include "nilus/base/encoding.h"
-#include "nilus/data/builder.h"
-#include "nilus/data/scalar.h"
-#include "nilus/rows/mask_sequence.h"
+#include "nilus/rows/mask_fixture_test.h"
 
 namespace nilus {
 namespace {
@@ -18,56 +15,6 @@ namespace {
 using testing::AllOf;
 using testing::HasSubstr;
 using testing::Not;
-
-using Texts = std::vector<std::optional<std::string>>;
-
-constexpr Type kText = MakeType(TypeId::kText);
-constexpr Type kBigint = MakeType(TypeId::kInt64);
-constexpr Type kDouble = MakeType(TypeId::kFloat64);
-constexpr Type kDate = MakeType(TypeId::kDate);
-constexpr Type kTimestamp = MakeType(TypeId::kTimestamp);
-
-Column ColumnOf(const Type& type, const Texts& texts) {
-  ColumnBuilder builder(type);
-  for (const auto& text : texts) {
-    if (!text) {
-      builder.AppendNull();
-    } else {
-      EXPECT_TRUE(AppendParsed(*text, &builder)) << *text;
-    }
-  }
-  return builder.Finish();
-}
-
-MaskRule RuleOf(std::string_view how) {
-  size_t colon = how.find(':');
-  return MaskRule{.column = "c",
-                  .algorithm = std::string(how.substr(0, colon)),
-                  .parameter = colon == std::string_view::npos ? "" : std::string(how.substr(colon + 1))};
-}
-
-std::unique_ptr<Mask> Make(std::string_view how, const Type& type) {
-  Result<std::shared_ptr<MaskSequence>> sequence = MaskSequence::Create();
-  Result<std::unique_ptr<Mask>> mask = MakeMask(RuleOf(how), type, *sequence);
-  EXPECT_TRUE(mask) << how << ": " << (mask ? "" : mask.error().message);
-  return mask ? *std::move(mask) : nullptr;
-}
-
-Texts TextsOf(const Column& column) {
-  Texts texts;
-  for (int64_t row = 0; row < column.length; ++row) {
-    texts.push_back(column.IsNull(row) ? std::nullopt : std::optional(ScalarAt(column, row).text));
-  }
-  return texts;
-}
-
-// The masked text of one value, or the error's message behind "!".
-std::string Masked(std::string_view how, const std::string& text, const Type& type = kText) {
-  Result<std::unique_ptr<Mask>> mask = MakeMask(RuleOf(how), type, *MaskSequence::Create());
-  if (!mask) return "!" + mask.error().message;
-  Result<Column> column = (*mask)->Apply(ColumnOf(type, {text}));
-  return column ? ScalarAt(*column, 0).text : "!" + column.error().message;
-}
 
 std::string ResultType(std::string_view how, const Type& type) { return Make(how, type)->result_type().ToString(); }
 
@@ -345,155 +292,6 @@ TEST(Mask, DateShiftMovesEqualDatesAlike) {
   Result<Column> moved = Make("date_shift:1000000", kDate)->Apply(edge.Finish());
   ASSERT_FALSE(moved);
   EXPECT_THAT(moved.error().message, HasSubstr("too far away"));
-}
-
-TEST(MaskSequence, NumbersDistinctValuesAndKeepsThem) {
-  std::shared_ptr<MaskSequence> sequence = *MaskSequence::Create();
-  auto apply = [&](const std::shared_ptr<MaskSequence>& by, const Texts& texts) {
-    return TextsOf(*(*MakeMask(RuleOf("sequential"), kText, by))->Apply(ColumnOf(kText, texts)));
-  };
-  EXPECT_EQ(apply(sequence, {"b", "a", std::nullopt, "b", ""}), (Texts{"1", "2", std::nullopt, "1", "3"}));
-  Result<std::shared_ptr<MaskSequence>> later = MaskSequence::Parse(sequence->ToText());
-  ASSERT_TRUE(later) << later.error().message;
-  EXPECT_EQ(apply(*later, {"", "new", "a", "b"}), (Texts{"3", "4", "2", "1"}));
-  EXPECT_EQ((*later)->size(), 4);
-  EXPECT_EQ(sequence->size(), 3);
-}
-
-TEST(MaskSequence, StateHoldsNoValue) {
-  std::shared_ptr<MaskSequence> sequence = *MaskSequence::Create();
-  sequence->NumberOf("canary@example.com");
-  const std::string state = sequence->ToText();
-  EXPECT_EQ(state.size(), 32 + 1 + 16U);
-  for (const std::string& form : {std::string("canary"), Base64Encode("canary"), HexEncode("canary"),
-                                  Sha256Hex("canary@example.com").substr(0, 16)}) {
-    EXPECT_THAT(state, Not(HasSubstr(form)));
-  }
-  std::shared_ptr<MaskSequence> other = *MaskSequence::Create();
-  other->NumberOf("canary@example.com");
-  EXPECT_NE(other->ToText().substr(33), state.substr(33)) << "digests are keyed";
-}
-
-TEST(MaskSequence, IsBounded) {
-  std::shared_ptr<MaskSequence> sequence = *MaskSequence::Create();
-  for (int64_t i = 1; i <= MaskSequence::kMaxValues; ++i) ASSERT_EQ(sequence->NumberOf(std::to_string(i)), i);
-  EXPECT_EQ(sequence->NumberOf("one more"), 0);
-  EXPECT_EQ(sequence->NumberOf("7"), 7);
-  Result<Column> column = (*MakeMask(RuleOf("sequential"), kText, sequence))->Apply(ColumnOf(kText, {"one more"}));
-  ASSERT_FALSE(column);
-  EXPECT_THAT(column.error().message, AllOf(HasSubstr("250,000"), Not(HasSubstr("one more"))));
-  EXPECT_TRUE(MaskSequence::Parse(sequence->ToText()));
-}
-
-TEST(MaskSequence, RefusesDamagedState) {
-  const std::string key(32, 'a');
-  const std::string digest = Base64Encode("123456789012");
-  EXPECT_TRUE(MaskSequence::Parse(key + ":"));
-  EXPECT_TRUE(MaskSequence::Parse(key + ":" + digest));
-  for (const std::string& text : {std::string(), key, key + ":x", key + ":" + digest + digest, ":" + digest,
-                                  std::string(32, 'g') + ":", key + ":" + Base64Encode("12345")}) {
-    EXPECT_FALSE(MaskSequence::Parse(text)) << text;
-  }
-}
-
-constexpr std::string_view kAll[] = {"hash",  "sha256",      "md5",        "hmac:key",  "redact",       "email",
-                                     "phone", "credit_card", "ssn",        "partial",   "first_letter", "stars",
-                                     "fixed", "uuid",        "sequential", "random",    "round",        "range:10",
-                                     "noise", "date_shift",  "year_only",  "month_year"};
-
-// A value every mask takes: a number that also reads as a date does not exist, so columns differ.
-Type TypeFor(std::string_view how) {
-  if (how.starts_with("date") || how.starts_with("year") || how.starts_with("month")) return kDate;
-  return how == "round" || how == "noise" || how.starts_with("range") ? kBigint : kText;
-}
-
-Column AnyColumn(const Type& type) {
-  ColumnBuilder builder(type);
-  for (int i = *rc::gen::inRange(0, 40); i > 0; --i) {
-    if (*rc::gen::inRange(0, 4) == 0) {
-      builder.AppendNull();
-    } else if (type.id == TypeId::kText) {
-      builder.AppendBytes(*rc::gen::arbitrary<std::string>());
-    } else if (type.id == TypeId::kDate) {
-      builder.Append<int32_t>(*rc::gen::inRange(-1'000'000, 1'000'000));
-    } else {
-      builder.Append<int64_t>(*rc::gen::inRange<int64_t>(-1'000'000'000'000, 1'000'000'000'000));
-    }
-  }
-  return builder.Finish();
-}
-
-Column Slice(const Column& column, int64_t from, int64_t to) {
-  std::vector<uint8_t> keep(static_cast<size_t>(column.length), 0);
-  std::fill(keep.begin() + from, keep.begin() + to, 1);
-  auto schema = std::make_shared<Schema>(Schema{{Field{.name = "c", .type = column.type}}});
-  return RecordBatch(schema, {column}, column.length).Filter(keep).column(0);
-}
-
-RC_GTEST_PROP(MaskProperties, NullStaysNullAndNothingElseBecomesIt, ()) {
-  std::string_view how = *rc::gen::elementOf(std::vector<std::string_view>(std::begin(kAll), std::end(kAll)));
-  Column column = AnyColumn(TypeFor(how));
-  std::unique_ptr<Mask> mask = Make(how, column.type);
-  Result<Column> masked = mask->Apply(column);
-  RC_ASSERT(masked.has_value());
-  RC_ASSERT(masked->length == column.length);
-  RC_ASSERT(masked->null_count == column.null_count);
-  RC_ASSERT(masked->type == mask->result_type());
-  for (int64_t row = 0; row < column.length; ++row) RC_ASSERT(masked->IsNull(row) == column.IsNull(row));
-}
-
-RC_GTEST_PROP(MaskProperties, TheSplitIntoBatchesChangesNothing, ()) {
-  std::string_view how = *rc::gen::elementOf(std::vector<std::string_view>(std::begin(kAll), std::end(kAll)));
-  if (MaskedKeyOf(how.substr(0, how.find(':'))) == MaskedKey::kRandom) return;
-  Column column = AnyColumn(TypeFor(how));
-  int64_t cut = *rc::gen::inRange<int64_t>(0, column.length + 1);
-  std::unique_ptr<Mask> whole = Make(how, column.type);
-  std::unique_ptr<Mask> split = Make(how, column.type);
-  Texts parts = TextsOf(*split->Apply(Slice(column, 0, cut)));
-  for (const auto& text : TextsOf(*split->Apply(Slice(column, cut, column.length)))) parts.push_back(text);
-  RC_ASSERT(TextsOf(*whole->Apply(column)) == parts);
-}
-
-// Code points of well-formed UTF-8 are counted as Python counts them: bytes that do not continue another.
-RC_GTEST_PROP(MaskProperties, StarsAreAsManyAsCharacters, ()) {
-  std::string text;
-  for (char32_t code : *rc::gen::container<std::u32string>(rc::gen::elementOf(std::u32string(U"aß漢😀́ ")))) {
-    if (code < 0x80) {
-      text += static_cast<char>(code);
-    } else if (code < 0x800) {
-      text += {static_cast<char>(0xC0 | code >> 6), static_cast<char>(0x80 | (code & 63))};
-    } else if (code < 0x10000) {
-      text += {static_cast<char>(0xE0 | code >> 12), static_cast<char>(0x80 | (code >> 6 & 63)),
-               static_cast<char>(0x80 | (code & 63))};
-    } else {
-      text += {static_cast<char>(0xF0 | code >> 18), static_cast<char>(0x80 | (code >> 12 & 63)),
-               static_cast<char>(0x80 | (code >> 6 & 63)), static_cast<char>(0x80 | (code & 63))};
-    }
-  }
-  RC_ASSERT(IsValidUtf8(text));
-  const auto characters = static_cast<size_t>(
-      std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
-  RC_ASSERT(Masked("stars", text) == std::string(characters, '*'));
-  for (std::string_view how : {"partial:1", "first_letter", "email", "phone", "credit_card", "ssn"}) {
-    RC_ASSERT(IsValidUtf8(Masked(how, text)));
-  }
-}
-
-RC_GTEST_PROP(MaskProperties, RoundAndRangeAreNearTheValue, ()) {
-  const auto value = *rc::gen::inRange<int64_t>(-1'000'000'000, 1'000'000'000);
-  const auto step = *rc::gen::inRange<int64_t>(1, 100'000);
-  const int64_t rounded = std::stoll(Masked("round:" + std::to_string(step), std::to_string(value), kBigint));
-  RC_ASSERT(rounded % step == 0);
-  RC_ASSERT(2 * std::abs(rounded - value) <= step);
-  RC_ASSERT(Masked("round:" + std::to_string(step), std::to_string(value), kDouble) ==
-            Masked("round:" + std::to_string(step), std::to_string(value)));
-  const std::string range = Masked("range:" + std::to_string(step), std::to_string(value), kBigint);
-  const size_t hyphen = range.find('-', 1);
-  const int64_t low = std::stoll(range.substr(0, hyphen));
-  RC_ASSERT(low % step == 0);
-  RC_ASSERT(low <= value && value < low + step);
-  RC_ASSERT(range.substr(hyphen + 1) == std::to_string(low + step));
-  RC_ASSERT(range == Masked("range:" + std::to_string(step), std::to_string(value), kDouble));
 }
 
 TEST(Mask, SaysWhatRemainsOfAKey) {
