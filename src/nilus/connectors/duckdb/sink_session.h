@@ -58,7 +58,7 @@ class SinkSession {
   // The stream that StartInsert made for the same counter; null when it was ended.
   duck::BatchStream* InsertOf(const int64_t* rows) { return insert_rows_ == rows ? insert_.get() : nullptr; }
   Status EndInsert();
-  // Before a column is added to a table that may hold rows of the load.
+  // Before a column is added to a table that holds rows of the load.
   Status ExpectLateColumn();
 
   const duck::DatabaseConfig& config() const { return config_; }

@@ -118,7 +118,7 @@ Status TableLoad::PrepareDirect() {
 
 Status TableLoad::AddColumns(const std::vector<Field>& fields) {
   NILUS_ASSIGN(std::vector<std::string> statements, sql_.AddColumns(fields));
-  NILUS_TRY(session_->ExpectLateColumn());
+  if (rows_ > 0) NILUS_TRY(session_->ExpectLateColumn());
   if (!is_direct_) {
     for (const std::string& statement : statements) NILUS_TRY(session_->Execute(statement, request_.stop));
     return {};
