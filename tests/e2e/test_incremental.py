@@ -1,5 +1,6 @@
 """Incremental extraction as spec 04 says, on every sink: boundary rows, intervals, full refresh, limits, NULL keys, strategies."""
 import json
+import shutil
 import sqlite3
 
 import pytest
@@ -226,3 +227,32 @@ def test_a_cut_read_does_not_stand_in_its_own_way(nilus, postgres):
     done = nilus.run(manifest)
     assert loaded(done) == 300
     assert database.execute("SELECT count(*), count(DISTINCT id) FROM items") == [(300, 300)]
+
+
+def test_a_destination_that_is_gone_is_not_filled_from_the_cursor_on(nilus, source, destination):
+    """Its position outlives the table: going on would leave out, without a word, what the table held."""
+    manifest = pipeline(nilus, source, destination, "append")
+    source.add((1, "a", 1))
+    nilus.run(manifest)
+    if destination.kind == "postgres":
+        destination.database.execute("DROP TABLE lake.items")
+    elif destination.kind == "files":
+        shutil.rmtree(destination.path / "lake" / "items")
+    elif destination.kind == "sqlite":
+        with sqlite3.connect(destination.path) as db:
+            db.execute("DROP TABLE items")
+    else:
+        pytest.skip("nothing here but Nilus writes to DuckDB files")
+    source.add((2, "b", 2))
+    refused = nilus.run(manifest, expect=2)
+    assert "is gone" in refused.report["error"]["message"] and "full_refresh" in refused.report["error"]["fix"]
+    nilus.run(pipeline(nilus, source, destination, "append", sink={"full_refresh": True}))
+    assert rows(destination) == [(1, "a", 1), (2, "b", 2)]
+
+
+@pytest.mark.parametrize("name", ["_nilus_state", "_nilus_loads"])
+def test_no_pipeline_writes_into_the_state_of_others(nilus, source, destination, name):
+    source.add((1, "a", 1))
+    schema = destination.table.split(".")[0]
+    refused = nilus.run(pipeline(nilus, source, destination, "replace", key=None, sink={"dest_table": f"{schema}.{name}"}), expect=2)
+    assert name in refused.report["error"]["message"]

@@ -12,7 +12,7 @@
 namespace nilus {
 
 struct RetryPolicy {
-  int max_attempts = 5;  // the first one included
+  int max_attempts = 12;  // the first one included: a minute of waiting, half of it by chance
   std::chrono::milliseconds first_delay{200};
   std::chrono::milliseconds max_delay{10'000};
   std::chrono::milliseconds total_budget{120'000};  // waiting and working together

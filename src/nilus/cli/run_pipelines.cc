@@ -97,7 +97,7 @@ Result<RunOptions> MakeRunOptions(const Context& context, const ReadyPipeline& r
       return FailWithFix(ErrorKind::kInvalidInput, "set it to a number from 1 (no second attempt) to 100, or unset it",
                          "the variable {} is no number of attempts", kRetryAttempts);
     }
-    options.retry.max_attempts = static_cast<int>(*attempts);
+    options.retry.max_attempts = options.attempts_to_get_through = static_cast<int>(*attempts);
   }
   return options;
 }

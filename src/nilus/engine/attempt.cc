@@ -53,6 +53,7 @@ Status Attempt::Execute(const std::vector<std::string>& earlier_loads) {
   std::string committed_load;
   NILUS_ASSIGN(Preparation prepared,
                Prepare(*job_, earlier_loads, stop.get_token(), /*always_describe=*/false, &phase_, &committed_load));
+  got_through_ = true;
   if (report_->attempts == 1) report_->first_run = !prepared.state;
   if (!committed_load.empty()) {
     report_->load_id = committed_load;
@@ -163,8 +164,12 @@ Status Attempt::Execute(const std::vector<std::string>& earlier_loads) {
   }
   next.table = TableInCheckpoint(*job_);
   NILUS_ASSIGN(next.masks, MaskRecordsOf(*prepared.masking));
-  next.interval = IntervalOf(*job_);
-  if (!next.interval) next.interval = prepared.committed.interval;
+  next.has_table = writer != nullptr || (prepared.committed.has_table && !makes_anew);
+  if (prepared.incremental == nullptr && job_->strategy != WriteStrategy::kReplace) {
+    next.loaded = prepared.committed.loaded;
+    std::optional<LoadedRange> interval = QueryInterval(*job_);
+    if (interval && mover.rows_in() > 0) AddLoaded(&next.loaded, *std::move(interval), std::nullopt);
+  }
   for (std::string& warning : warnings) Warn(std::move(warning));
   NILUS_ASSIGN(commit.position, ToPosition(next));
   if (writer != nullptr) {

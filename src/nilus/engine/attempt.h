@@ -34,8 +34,8 @@ struct Preparation {
   std::string repeated_interval;  // append of an interval that is loaded already: the warning that says so
 };
 
-// The job's interval, as the checkpoint remembers it; nothing when one of its ends is open.
-std::optional<LoadedInterval> IntervalOf(const BatchJob& job);
+// The interval that a query without incremental_key reads by; nothing when there is none, or one of its ends is open.
+std::optional<LoadedRange> QueryInterval(const BatchJob& job);
 
 // Opens both ends and plans. `phase` is where it stands when it fails. Errors of the sink's state come before any of
 // the source's. `committed_load`: that of `earlier_loads` which turns out to be committed, so that there is nothing
@@ -55,6 +55,8 @@ class Attempt {
   Status Run(const std::vector<std::string>& earlier_loads);
   // The commit was sent: an exception that ends Run from here on leaves its outcome unknown.
   bool commit_was_sent() const { return commit_was_sent_; }
+  // Both ends were reached, and the read was planned.
+  bool got_through() const { return got_through_; }
 
  private:
   Status Execute(const std::vector<std::string>& earlier_loads);
@@ -74,6 +76,7 @@ class Attempt {
   Progress* progress_;
   std::string phase_ = "plan";
   bool commit_was_sent_ = false;
+  bool got_through_ = false;
   PhaseMeter extract_;
   PhaseMeter normalize_;
   PhaseMeter load_;

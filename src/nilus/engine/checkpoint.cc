@@ -128,13 +128,19 @@ Result<Cursor> ParseCursor(const Json& json) {
   return cursor;
 }
 
-Result<LoadedInterval> ParseInterval(const Json& json) {
-  NILUS_TRY(CheckKeys(json, "interval", {"key", "start", "end"}));
-  LoadedInterval interval;
-  NILUS_ASSIGN(interval.key, TextMember(json, "interval", "key"));
-  NILUS_ASSIGN(interval.start, TextMember(json, "interval", "start"));
-  NILUS_ASSIGN(interval.end, TextMember(json, "interval", "end"));
-  return interval;
+Result<std::vector<LoadedRange>> ParseLoaded(const Json& json) {
+  if (!json.is_array() || json.size() > kMaxLoadedRanges) {
+    return Refuse("`loaded` is no list of at most {} ranges", kMaxLoadedRanges);
+  }
+  std::vector<LoadedRange> ranges;
+  for (const Json& item : json) {
+    NILUS_TRY(CheckKeys(item, "loaded", {"key", "start", "end"}));
+    LoadedRange& range = ranges.emplace_back();
+    NILUS_ASSIGN(range.key, TextMember(item, "loaded", "key"));
+    NILUS_ASSIGN(range.start, TextMember(item, "loaded", "start"));
+    NILUS_ASSIGN(range.end, TextMember(item, "loaded", "end"));
+  }
+  return ranges;
 }
 
 Result<std::map<std::string, MaskRecord>> ParseMasks(const Json& json) {
@@ -199,9 +205,7 @@ Status CheckTexts(const Checkpoint& checkpoint) {
     texts.insert(texts.end(), {cursor->column, cursor->value.text});
     if (cursor->until) texts.push_back(*cursor->until);
   }
-  if (const std::optional<LoadedInterval>& interval = checkpoint.interval) {
-    texts.insert(texts.end(), {interval->key, interval->start, interval->end});
-  }
+  for (const LoadedRange& range : checkpoint.loaded) texts.insert(texts.end(), {range.key, range.start, range.end});
   for (const auto& [column, record] : checkpoint.masks) {
     texts.insert(texts.end(), {column, record.how, record.numbers});
   }
@@ -233,9 +237,9 @@ Result<Position> ToPosition(const Checkpoint& checkpoint) {
   NILUS_TRY(CheckTexts(checkpoint));
   Json json = {{"v", kVersion}};
   if (!checkpoint.table.empty()) json["table"] = checkpoint.table;
-  if (checkpoint.interval) {
-    const LoadedInterval& interval = *checkpoint.interval;
-    json["interval"] = {{"key", interval.key}, {"start", interval.start}, {"end", interval.end}};
+  if (checkpoint.has_table) json["has_table"] = true;
+  for (const LoadedRange& range : checkpoint.loaded) {
+    json["loaded"].push_back({{"key", range.key}, {"start", range.start}, {"end", range.end}});
   }
   if (checkpoint.cursor) {
     const Cursor& cursor = *checkpoint.cursor;
@@ -270,12 +274,17 @@ Result<Checkpoint> ParseCheckpoint(const Position& position) {
   if (*version != kVersion) {
     return Refuse("its version is {}, this program reads {} (a newer Nilus wrote it?)", version->dump(), kVersion);
   }
-  NILUS_TRY(CheckKeys(json, "position", {"v", "table", "cursor", "boundary", "nulls", "masks", "interval", "source"}));
+  NILUS_TRY(CheckKeys(json, "position",
+                      {"v", "table", "has_table", "cursor", "boundary", "nulls", "masks", "loaded", "source"}));
   if (json.contains("table")) {
     NILUS_ASSIGN(checkpoint.table, TextMember(json, "position", "table"));
   }
-  if (json.contains("interval")) {
-    NILUS_ASSIGN(checkpoint.interval, ParseInterval(json["interval"]));
+  if (json.contains("has_table")) {
+    if (!json["has_table"].is_boolean()) return Refuse("`has_table` is neither true nor false");
+    checkpoint.has_table = json["has_table"].get<bool>();
+  }
+  if (json.contains("loaded")) {
+    NILUS_ASSIGN(checkpoint.loaded, ParseLoaded(json["loaded"]));
   }
   if (json.contains("masks")) {
     NILUS_ASSIGN(checkpoint.masks, ParseMasks(json["masks"]));

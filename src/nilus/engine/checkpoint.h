@@ -1,29 +1,29 @@
 // The engine's position: what a sink stores beside the rows of a batch pipeline. Format (docs/formats.md), version 1:
 //
 //   {"v":1,
-//    "table":"public.orders",
+//    "table":"public.orders","has_table":true,
 //    "cursor":{"column":"updated_at","type":"timestamp","value":"2024-03-15T10:20:30Z","until":"2024-03-16T00:00:00Z"},
-//    "boundary":{"by":["id"],"columns":{"id":"l"},"rows":"<32 hex digits a row, one after another>","repeated":{"<32
-//    hex digits>":3}}, "nulls":{"by":[],"rows":"…"},
+//    "boundary":{"by":["id"],"columns":{"id":"l"},"rows":"<32 hex digits a row, one after another>",
+//                "repeated":{"<32 hex digits>":3}},
+//    "nulls":{"by":[],"rows":"…"},
 //    "masks":{"email":{"how":"hash"},"name":{"how":"sequential","numbers":"…"}},
-//    "interval":{"key":"updated_at","start":"2024-03-15T00:00:00Z","end":"2024-03-16T00:00:00Z"},
+//    "loaded":[{"key":"updated_at","start":"2024-03-15T00:00:00Z","end":"2024-03-16T00:00:00Z"}],
 //    "source":{…}}
 //
-// table     the source_table that was read, as written; of a query only the word `query`. Absent in what older versions
-// wrote. cursor    the highest incremental key loaded (canonical text), by the source's name of its column. `until`:
-// everything
-//           below this exclusive bound was read too (an interval's end past the highest key).
+// table     the source_table that was read, as written; of a query only the word `query`.
+// has_table the destination's table was there when this was committed. Absent: it was not, or nobody looked.
+// cursor    the highest incremental key loaded (canonical text), by the source's name of its column. `until`:
+//           everything below this exclusive bound was read too (an interval's end past the highest key).
 // boundary  the rows at that key which the destination has, each by 128 bits of a SHA-256 (key_column.h): of the
-// columns
-//           in `by`, or of the whole row when `by` is empty. A row that occurs n > 1 times stands under `repeated`.
-//           `columns` names the columns that were hashed and their kinds (key_column.h, HashKind), variant columns left
-//           out: they go with the column they belong to. Absent in what older versions wrote.
+//           columns in `by`, or of the whole row when `by` is empty. A row that occurs n > 1 times stands under
+//           `repeated`. `columns` names the columns that were hashed and their kinds (key_column.h, HashKind), variant
+//           columns left out: they go with the column they belong to.
 //           No boundary: not known (more rows than fit, kMaxBoundaryRows).
 // nulls     the same for rows whose key is NULL, when they are loaded (incremental_key_nulls: include).
 // masks     the masks of the rows loaded, by the destination's names of their columns: `how` as in the manifest (of an
 //           hmac's key only 16 hex digits of a digest), and the `numbers` that `sequential` gave
 //           (rows/mask_sequence.h). Absent when nothing is masked.
-// interval  the last interval that was loaded with both ends, and the incremental_key as written.
+// loaded    the ranges of the key that were read (loaded_ranges.h).
 // source    what the source itself wants to find again (files already read, …), opaque to the engine.
 //
 // Keys that this version does not know are refused: a newer program may mean something by them.
@@ -41,6 +41,7 @@
 #include "nilus/data/position.h"
 #include "nilus/data/scalar.h"
 #include "nilus/engine/key_column.h"
+#include "nilus/engine/loaded_ranges.h"
 
 namespace nilus {
 
@@ -62,14 +63,6 @@ struct Cursor {
   std::optional<std::string> until;  // canonical text of the same type, exclusive
 };
 
-// As the manifest gives them: canonical texts.
-struct LoadedInterval {
-  std::string key;
-  std::string start;
-  std::string end;
-  friend bool operator==(const LoadedInterval&, const LoadedInterval&) = default;
-};
-
 struct MaskRecord {
   std::string how;
   std::string numbers;  // sequential only
@@ -77,10 +70,11 @@ struct MaskRecord {
 
 struct Checkpoint {
   std::string table;  // empty: not known
+  bool has_table = false;
   std::optional<Cursor> cursor;
   std::optional<RowSet> boundary;
   std::optional<RowSet> nulls;
-  std::optional<LoadedInterval> interval;
+  std::vector<LoadedRange> loaded;
   std::map<std::string, MaskRecord> masks;
   Position source;
 };

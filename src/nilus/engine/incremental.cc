@@ -82,9 +82,13 @@ Status Incremental::Prepare(Checkpoint committed, const Schema& schema) {
   if (committed_.nulls && (LoadsOnce(job.strategy) || committed_.nulls->by.empty())) {
     nulls_to_drop_ = *committed_.nulls;
   }
-  if (!committed_.cursor) return {};
+  NILUS_TRY(GoOnFromCursor(type));
+  return CheckLoaded(type);
+}
 
-  // Going on from the committed cursor.
+Status Incremental::GoOnFromCursor(const std::optional<Type>& type) {
+  const BatchJob& job = *job_;
+  if (!committed_.cursor) return {};
   Cursor& cursor = *committed_.cursor;
   if (cursor.column != key_) {
     return FailWithFix(ErrorKind::kInvalidInput, fmt::format("set incremental_key back, or {}", kStartOver),
@@ -99,7 +103,10 @@ Status Incremental::Prepare(Checkpoint committed, const Schema& schema) {
     }
     cursor.value = ScalarAt(*converted, 0);
   }
-  if (has_start_) return {};
+  // An interval that starts at the cursor meets the rows that are loaded there.
+  bool starts_there =
+      has_start_ && job.strategy == WriteStrategy::kAppend && range_.lower->text == cursor.value.text && !cursor.until;
+  if (has_start_ && !starts_there) return {};
   range_.lower = cursor.value;
   const std::optional<RowSet>& boundary = committed_.boundary;
   if (job.strategy == WriteStrategy::kAppend && !boundary) {
@@ -115,6 +122,39 @@ Status Incremental::Prepare(Checkpoint committed, const Schema& schema) {
     if (may_truncate_) record_by_ = boundary->by;  // to be joined with it
   }
   return {};
+}
+
+// An append must not read what is loaded already: its rows would be there twice.
+Status Incremental::CheckLoaded(const std::optional<Type>& type) {
+  if (job_->strategy != WriteStrategy::kAppend) return {};
+  const std::optional<Cursor>& cursor = committed_.cursor;
+  WantedRange wanted{.key = key_, .start = std::nullopt, .end = std::nullopt};
+  if (has_start_) {
+    wanted.start = range_.lower->text;
+  } else if (cursor) {
+    wanted.start = cursor->until.value_or(cursor->value.text);
+  }
+  if (range_.upper) wanted.end = range_.upper->text;
+  std::optional<Type> key_type = type;
+  if (!key_type && cursor) key_type = cursor->value.type;
+  std::optional<LoadedPart> part = FindLoaded(committed_.loaded, wanted, key_type);
+  if (!part) return {};
+  std::string from = wanted.start ? " from " + *wanted.start : "";
+  std::string loaded_from = part->range.start.empty() ? "" : " from " + part->range.start;
+  if (part->is_whole) {
+    repeated_ = fmt::format(
+        "the interval{} to {} of {} is loaded already, and appending it again would double its rows: nothing was read. "
+        "To load it again, use incremental_strategy merge or delete+insert, or forget what is committed with `nilus "
+        "state reset`",
+        from, *wanted.end, job_->source_table);
+    return {};
+  }
+  return FailWithFix(
+      ErrorKind::kInvalidInput,
+      "bound the run with interval_start and interval_end outside of it, use incremental_strategy merge or "
+      "delete+insert, or forget what is committed with `nilus state reset`",
+      "rows of {} with `{}`{} to {} are loaded already, and an append{}{} would double them", job_->source_table, key_,
+      loaded_from, part->range.end, from, wanted.end ? " to " + *wanted.end : "");
 }
 
 void Incremental::SetSourceLimit() {

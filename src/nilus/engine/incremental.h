@@ -35,6 +35,8 @@ class Incremental {
   static Result<std::unique_ptr<Incremental>> Create(const BatchJob& job, Checkpoint committed, const Schema& schema);
 
   const KeyRange& range() const { return range_; }
+  // Not empty: all that an append would read is loaded already, and why that ends the run.
+  const std::string& repeated() const { return repeated_; }
   // Rows the source may be limited to so that row_limit new ones are among them: the boundary rows come on top.
   std::optional<int64_t> source_limit() const { return source_limit_; }
   // After Plan: the upper bound found in the snapshot.
@@ -82,12 +84,16 @@ class Incremental {
   Status SetCursor(Checkpoint* next) const;
   Status SetNulls(Checkpoint* next) const;
   Status Prepare(Checkpoint committed, const Schema& schema);
+  Status GoOnFromCursor(const std::optional<Type>& type);
+  Status CheckLoaded(const std::optional<Type>& type);
+  Status AddLoadedTo(Checkpoint* next) const;
   void SetSourceLimit();
 
   const BatchJob* job_;
   std::string key_;  // the source's name of the column
   Checkpoint committed_;
   KeyRange range_;
+  std::string repeated_;
   bool has_start_ = false;     // interval_start was given
   bool may_truncate_ = false;  // row_limit or page_limit
   std::optional<int64_t> source_limit_;

@@ -104,6 +104,26 @@ Status Incremental::SetCursor(Checkpoint* next) const {
   return {};
 }
 
+// Rows of these keys are at the destination now. A range without rows is not noted: what comes into it later may be
+// loaded.
+Status Incremental::AddLoadedTo(Checkpoint* next) const {
+  if (!highest_) return {};
+  const std::string highest = ScalarAt(*highest_, 0).text;
+  LoadedRange range{.key = key_, .start = "", .end = highest};
+  if (range_.lower) range.start = range_.lower->text;
+  if (!IsTruncated()) {
+    if (range_.upper) range.end = range_.upper->text;
+  } else if (job_->strategy == WriteStrategy::kAppend && next->cursor && next->cursor->value.text != highest) {
+    return FailWithFix(ErrorKind::kUnsupported,
+                       "leave sql_limit and yield_limit out, or use incremental_strategy merge",
+                       "a limit cut off rows of {} below the committed cursor: which of them are loaded could not be "
+                       "remembered",
+                       job_->source_table);
+  }
+  AddLoaded(&next->loaded, std::move(range), bounds_->type);
+  return {};
+}
+
 Result<Checkpoint> Incremental::Finish(Position source_end, std::vector<std::string>* warnings) {
   std::lock_guard lock(mutex_);
   Checkpoint next;
@@ -123,6 +143,8 @@ Result<Checkpoint> Incremental::Finish(Position source_end, std::vector<std::str
     std::optional<std::string>& until = next.cursor->until;
     if (!until || IsBelow(Scalar{next.cursor->value.type, *until}, range_.upper->text)) until = range_.upper->text;
   }
+  if (job_->strategy != WriteStrategy::kReplace) next.loaded = committed_.loaded;
+  NILUS_TRY(AddLoadedTo(&next));
   if (goes_on && !has_start_ && !range_.upper && !IsTruncated()) {
     bool upper_is_behind = snapshot_upper_ && IsBelow(*snapshot_upper_, committed_.cursor->value.text);
     bool nothing_there = !highest_;

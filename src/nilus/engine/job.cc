@@ -185,6 +185,11 @@ Result<BatchJob> MakeBatchJob(const Pipeline& pipeline, const ConnectorRegistry&
   NILUS_ASSIGN(NormalizedTable table,
                NormalizeTableName(pipeline.sink_options.dest_table, job.naming, job.identifier_limit));
   job.table = TableName{.schema = table.schema, .name = table.name};
+  if (job.table.name.starts_with("_nilus_")) {
+    return FailWithFix(ErrorKind::kInvalidInput, "name another dest_table",
+                       "dest_table `{}`: tables that begin with _nilus_ are Nilus's own, for the state of pipelines",
+                       pipeline.sink_options.dest_table);
+  }
   job.table_warning = std::move(table.warning);
   job.pipeline = PipelineId{.value = PipelineStateKey(pipeline), .state_schema = table.schema};
   job.name = pipeline.node.empty() ? pipeline.name : pipeline.name + "/" + pipeline.node;

@@ -1,5 +1,6 @@
 // The first half of an attempt, up to the plan: also what `nilus plan` shows.
 #include <algorithm>
+#include <limits>
 
 #include "nilus/base/fault.h"
 #include "nilus/engine/attempt.h"
@@ -23,7 +24,8 @@ void BindInterval(const BatchJob& job, const Checkpoint& committed, ReadRequest*
 // paths, and replace reads everything, so that those may go on with another table.
 Status CheckTable(const BatchJob& job, const Checkpoint& committed) {
   std::string table = TableInCheckpoint(job);
-  bool counts = (committed.cursor || committed.nulls || committed.interval) && job.strategy != WriteStrategy::kReplace;
+  bool counts =
+      (committed.cursor || committed.nulls || !committed.loaded.empty()) && job.strategy != WriteStrategy::kReplace;
   if (!counts || committed.table.empty() || committed.table == table) return {};
   return FailWithFix(
       ErrorKind::kInvalidInput,
@@ -34,12 +36,30 @@ Status CheckTable(const BatchJob& job, const Checkpoint& committed) {
 
 // A scheduler that starts a run again, whose commit had taken place, must not append the interval a second time.
 std::string RepeatedInterval(const BatchJob& job, const Checkpoint& committed) {
-  if (job.strategy != WriteStrategy::kAppend || committed.interval != IntervalOf(job) || !committed.interval) return "";
+  std::optional<LoadedRange> interval = QueryInterval(job);
+  if (!interval || job.strategy != WriteStrategy::kAppend) return "";
+  WantedRange wanted{.key = interval->key, .start = interval->start, .end = interval->end};
+  if (!FindLoaded(committed.loaded, wanted, std::nullopt)) return "";
   return fmt::format(
-      "the interval from {} to {} of {} is loaded already, and appending it again would double its rows: nothing was "
-      "read. To load it "
-      "again, use incremental_strategy merge or delete+insert, or forget what is committed with `nilus state reset`",
-      job.interval_start, job.interval_end, job.source_table);
+      "the interval from {} to {} of the query is loaded already, and appending it again would double its rows: "
+      "nothing was read. To load it again, forget what is committed with `nilus state reset`",
+      job.interval_start, job.interval_end);
+}
+
+// Sinks count commits from 1; whatever else stands there was not written by one of ours.
+Status CheckVersion(const BatchJob& job, const CommittedState& state) {
+  if (state.version >= 1 && state.version < std::numeric_limits<int64_t>::max()) return {};
+  return FailWithFix(ErrorKind::kData, "put back what was there, from a backup of the destination",
+                     "the committed state of pipeline {} in {} is damaged: its version is {}", job.pipeline.value,
+                     job.pipeline.state_schema, state.version);
+}
+
+Error TableIsGone(const BatchJob& job) {
+  return Error{ErrorKind::kInvalidInput,
+               fmt::format("the destination's table {} is gone, but not the position of what was loaded into it: going "
+                           "on from there would leave those rows out",
+                           job.table.ToString()),
+               "load everything again with full_refresh: true, or forget the position with `nilus state reset`"};
 }
 
 ReadRequest MakeReadRequest(const BatchJob& job, const Checkpoint& committed) {
@@ -84,9 +104,9 @@ bool KeyIsUnique(const BatchJob& job, const TableDescription& table, const Maski
 
 }  // namespace
 
-std::optional<LoadedInterval> IntervalOf(const BatchJob& job) {
-  if (job.interval_start.empty() || job.interval_end.empty()) return std::nullopt;
-  return LoadedInterval{.key = job.incremental_key, .start = job.interval_start, .end = job.interval_end};
+std::optional<LoadedRange> QueryInterval(const BatchJob& job) {
+  if (!job.incremental_key.empty() || job.interval_start.empty() || job.interval_end.empty()) return std::nullopt;
+  return LoadedRange{.key = "", .start = job.interval_start, .end = job.interval_end};
 }
 
 Result<Preparation> Prepare(const BatchJob& job, const std::vector<std::string>& earlier_loads,
@@ -100,6 +120,7 @@ Result<Preparation> Prepare(const BatchJob& job, const std::vector<std::string>&
   NILUS_FAULT_POINT("engine.after_state");
   *phase = "plan";
   if (prepared.state) {
+    NILUS_TRY(CheckVersion(job, *prepared.state));
     for (const std::string& load_id : earlier_loads) {  // another run may have committed on top of it since
       bool is_committed = load_id == prepared.state->load_id;
       if (!is_committed) {
@@ -132,6 +153,7 @@ Result<Preparation> Prepare(const BatchJob& job, const std::vector<std::string>&
     prepared.request.range = prepared.incremental->range();
     if (prepared.incremental->source_limit()) prepared.request.limit = prepared.incremental->source_limit();
     prepared.cursor_before = prepared.incremental->CursorBefore();
+    prepared.repeated_interval = prepared.incremental->repeated();
   }
   *phase = "extract";
   NILUS_ASSIGN(prepared.plan, prepared.source->Plan(prepared.request));
@@ -146,6 +168,7 @@ Result<Preparation> Prepare(const BatchJob& job, const std::vector<std::string>&
   if (KeepsTable(job) || always_describe) {
     *phase = "load";
     NILUS_ASSIGN(prepared.destination, prepared.sink->Describe(job.table));
+    if (KeepsTable(job) && !prepared.destination && prepared.committed.has_table) return Failure(TableIsGone(job));
     *phase = "normalize";
   }
   NILUS_ASSIGN(

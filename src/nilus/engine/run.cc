@@ -71,6 +71,7 @@ RunReport RunJob(const BatchJob& job, const RunOptions& options) {
   Progress* progress = options.progress != nullptr ? options.progress : &unwatched;
   Retry retry(options.retry);
   std::vector<std::string> earlier_loads;
+  bool got_through = false;
   for (;;) {
     report.attempts = retry.attempts();
     progress->StartAttempt(report.attempts);
@@ -92,8 +93,9 @@ RunReport RunJob(const BatchJob& job, const RunOptions& options) {
     }
     if (!IsWorthAnotherAttempt(error.kind)) break;
     earlier_loads.push_back(std::move(load_id));
+    got_through = got_through || attempt.got_through() || error.kind == ErrorKind::kConflict;
     std::optional<std::chrono::milliseconds> delay = retry.NextDelay();
-    if (!delay) {
+    if (!delay || (!got_through && report.attempts >= options.attempts_to_get_through)) {
       report.error->message = fmt::format("gave up after {} attempts: {}", report.attempts, error.message);
       break;
     }

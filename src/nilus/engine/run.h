@@ -28,6 +28,10 @@ namespace nilus {
 struct RunOptions {
   // Attempts of the whole run. A long load may fail late and still be tried again.
   RetryPolicy retry{.total_budget = std::chrono::hours(24)};
+  // As long as no attempt got through to both ends, and no other run stood in the way, there are at most so many: a
+  // wrong host or a server that is down shows after a few seconds, while one that restarts meanwhile has the whole
+  // budget.
+  int attempts_to_get_through = 5;
   // Looks after a commit without an answer: long enough for a server that restarts meanwhile.
   RetryPolicy commit_lookup{
       .max_attempts = 1000, .max_delay = std::chrono::seconds(5), .total_budget = std::chrono::minutes(2)};
