@@ -226,14 +226,13 @@ class RandomMask final : public Mask {
 
   MaskProblem Letters(size_t count, std::string_view quote, ColumnBuilder* to) {
     const size_t size = count + 2 * quote.size();
+    if (size == 0) return AppendMasked({}, to);
     if (to->WouldOverflow(size)) return kTooManyBytes;
     char* at = to->StartBytes(size);
-    auto put_quote = [&] {
-      for (char c : quote) *at++ = c;
-    };
-    put_quote();
-    for (size_t i = 0; i < count; ++i) *at++ = kLetters[random_.Below(kLetters.size())];
-    put_quote();
+    std::memcpy(at, quote.data(), quote.size());
+    at += quote.size();
+    std::generate_n(at, count, [&] { return kLetters[random_.Below(kLetters.size())]; });
+    std::memcpy(at + count, quote.data(), quote.size());
     to->FinishBytes(size);
     return nullptr;
   }
