@@ -1,6 +1,9 @@
 #include "nilus/duck/query_reader.h"
 
+#include <algorithm>
 #include <array>
+#include <cctype>
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -32,12 +35,27 @@ Plan PlanOf(PreparedHandle statement, bool keep_narrow) {
   return plan;
 }
 
+// A batch has its columns by name, and a DuckDB table ignores case in them: one of the two would be lost.
+Status CheckNamesDiffer(const Schema& schema) {
+  std::set<std::string> seen;
+  for (const Field& field : schema.fields) {
+    std::string folded = field.name;
+    std::transform(folded.begin(), folded.end(), folded.begin(), [](unsigned char c) { return std::tolower(c); });
+    if (!seen.insert(std::move(folded)).second) {
+      return FailWithFix(ErrorKind::kInvalidInput, fmt::format("give each an alias of its own: … AS {}_2", field.name),
+                         "the query has two columns named `{}` (case does not count), of which only one could be loaded",
+                         field.name);
+    }
+  }
+  return {};
+}
+
 // The query with those columns that have no layout of ours turned into text or JSON by DuckDB.
 std::string WithCasts(const std::string& sql, const Plan& plan) {
   std::string list;
   std::string names;
   for (size_t i = 0; i < plan.readers.size(); ++i) {
-    // By position: names of a query need not be distinct.
+    // By position: a name may hold anything.
     std::string column = fmt::format("c{}", i);
     std::string value = column;
     if (const char* cast = plan.readers[i].cast()) {
@@ -53,6 +71,7 @@ std::string WithCasts(const std::string& sql, const Plan& plan) {
 Result<Plan> MakePlan(Connection& connection, const std::string& sql, TextParams params, bool keep_narrow) {
   NILUS_ASSIGN(PreparedHandle statement, Prepare(connection, sql, params));
   Plan plan = PlanOf(std::move(statement), keep_narrow);
+  NILUS_TRY(CheckNamesDiffer(*plan.schema));
   bool needs_casts = false;
   for (const VectorReader& reader : plan.readers) needs_casts |= reader.cast() != nullptr;
   if (!needs_casts) return plan;

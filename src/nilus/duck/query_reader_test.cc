@@ -182,15 +182,25 @@ TEST(QueryReader, BatchesEndAtTheirBytesWhateverTheRows) {
   EXPECT_FALSE((*reader)->Next({})->has_value());  // the end stays the end
 }
 
-TEST(QueryReader, EqualNamesAndTrailingSemicolonsAreReadable) {
+TEST(QueryReader, TrailingSemicolonsAndQuotesInNamesAreReadable) {
   Connection connection = InMemory();
-  auto schema = DescribeQuery(connection, "SELECT 1 AS a, [2] AS a, 'x\"y' AS \"q\"\"q\";  \n");
+  auto schema = DescribeQuery(connection, "SELECT 1 AS a, [2] AS b, 'x\"y' AS \"q\"\"q\";  \n");
   ASSERT_TRUE(schema) << schema.error().ToString();
   ASSERT_EQ(schema->size(), 3);
-  EXPECT_EQ(schema->fields[0].name, "a");
-  EXPECT_EQ(schema->fields[1].name, "a");
   EXPECT_EQ(schema->fields[1].type.ToString(), "json");
   EXPECT_EQ(schema->fields[2].name, "q\"q");
+}
+
+TEST(QueryReader, TwoColumnsOfOneNameAreRefused) {
+  Connection connection = InMemory();
+  for (const char* sql : {"SELECT 1 AS a, 2 AS b, 3 AS a", "SELECT 1 AS a, 2 AS A", "SELECT 1 AS a, [2] AS a"}) {
+    for (const auto& error : {DescribeQuery(connection, sql).error(),
+                              QueryReader::Open(connection, sql, {}, {}, {}).error()}) {
+      EXPECT_EQ(error.kind, ErrorKind::kInvalidInput);
+      EXPECT_NE(error.message.find("two columns named `"), std::string::npos) << error.message;
+      EXPECT_NE(error.fix.find("AS "), std::string::npos) << error.fix;
+    }
+  }
 }
 
 TEST(QueryReader, ErrorsInTheMiddleArrive) {

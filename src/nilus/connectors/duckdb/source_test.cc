@@ -119,6 +119,21 @@ TEST_F(DuckdbSourceTest, ViewsAndQueriesAreRead) {
   EXPECT_EQ(upper->text, "59");
 }
 
+TEST_F(DuckdbSourceTest, QueryWithTwoColumnsOfOneNameIsRefused) {
+  Execute("CREATE TABLE t AS SELECT 1 AS id, 'x' AS note");
+  for (const char* query : {"query:SELECT 1 AS id, 2 AS id", "query:SELECT 1 AS id, [2] AS ID",
+                            "query:SELECT a.id, b.note, b.id FROM t AS a, t AS b", "query:SELECT * FROM t a, t b"}) {
+    for (std::optional<int64_t> limit : {std::optional<int64_t>(), std::optional<int64_t>(1)}) {
+      auto plan = Open()->Plan({.table = query, .limit = limit});
+      ASSERT_FALSE(plan) << query;
+      EXPECT_EQ(plan.error().kind, ErrorKind::kInvalidInput);
+      EXPECT_NE(plan.error().message.find("two columns named `"), std::string::npos) << plan.error().ToString();
+      EXPECT_NE(plan.error().fix.find("AS "), std::string::npos);
+    }
+  }
+  EXPECT_EQ(Read({.table = "query:SELECT b.note AS note_2, a.note FROM t AS a, t AS b"}), (std::vector<std::string>{"x"}));
+}
+
 TEST_F(DuckdbSourceTest, KeysOfDuckdbsOwnTypesCompareAsTheirValues) {
   Execute(
       "CREATE TABLE t AS SELECT * FROM (VALUES (1, 'z'::ENUM('z', 'b', 'a'), 5::UBIGINT, 'ff'::BLOB, 1.5::FLOAT), "

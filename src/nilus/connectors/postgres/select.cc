@@ -1,6 +1,7 @@
 #include "nilus/connectors/postgres/select.h"
 
 #include <algorithm>
+#include <set>
 
 #include "nilus/base/nearest.h"
 
@@ -94,6 +95,13 @@ Result<Selection> SelectFromTable(const TableRef& ref, const std::vector<Catalog
 
 Result<Selection> SelectFromQuery(const std::string& query, const std::vector<CatalogColumn>& columns,
                                   const ReadRequest& request) {
+  std::set<std::string_view> names;
+  for (const CatalogColumn& column : columns) {
+    if (!names.insert(column.name).second) {
+      return FailWithFix(ErrorKind::kInvalidInput, fmt::format("give each an alias of its own: … AS {}_2", column.name),
+                         "the query has two columns named `{}`, of which only one could be loaded", column.name);
+    }
+  }
   std::string from = "(" + query + "\n) AS t(";  // the line break ends a closing comment
   for (size_t i = 0; i < columns.size(); ++i) from += (i > 0 ? ",c" : "c") + std::to_string(i + 1);
   return Select(from + ")", columns, request, true);
