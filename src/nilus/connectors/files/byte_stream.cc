@@ -46,6 +46,12 @@ class PlainFile final : public ByteStream {
   int64_t total_ = 0;
 };
 
+// Nothing at all, compressed, still has a header: a file of no bytes is what a cut-off upload or a full disk leaves.
+Failure EmptyFile(const std::string& path, std::string_view format) {
+  return FailWithFix(ErrorKind::kData, "write it again, or take it away",
+                     "{} has no bytes at all, not even those of empty {} data: it is cut off", path, format);
+}
+
 class GzipStream final : public ByteStream {
  public:
   GzipStream(std::unique_ptr<ByteStream> from, std::string path) : from_(std::move(from)), path_(std::move(path)) {}
@@ -62,6 +68,7 @@ class GzipStream final : public ByteStream {
         NILUS_ASSIGN(size_t got, from_->Read(input_.data(), input_.size()));
         if (got == 0) {
           if (in_member_) return Fail(ErrorKind::kData, "{} ends in the middle of its gzip data: it is cut off", path_);
+          if (!is_open_) return EmptyFile(path_, "gzip");
           return size_t{0};
         }
         stream_.next_in = reinterpret_cast<Bytef*>(input_.data());
@@ -112,8 +119,10 @@ class ZstdStream final : public ByteStream {
         NILUS_ASSIGN(size_t got, from_->Read(input_.data(), input_.size()));
         if (got == 0) {
           if (in_frame_) return Fail(ErrorKind::kData, "{} ends in the middle of its zstd data: it is cut off", path_);
+          if (!any_input_) return EmptyFile(path_, "zstd");
           return size_t{0};
         }
+        any_input_ = true;
         in_ = {input_.data(), got, 0};
       }
       size_t code = ZSTD_decompressStream(context_.get(), &out, &in_);
@@ -133,6 +142,7 @@ class ZstdStream final : public ByteStream {
   std::unique_ptr<ZSTD_DCtx, size_t (*)(ZSTD_DCtx*)> context_;
   std::vector<char> input_ = std::vector<char>(kCompressedChunkBytes);
   ZSTD_inBuffer in_{nullptr, 0, 0};
+  bool any_input_ = false;
   bool in_frame_ = false;
   bool may_hold_output_ = false;  // the output was full: the decoder may have more without further input
 };
@@ -155,6 +165,18 @@ class MemoryBytes final : public ByteStream {
 };
 
 }  // namespace
+
+Status CheckNotCompressed(std::string_view head, const std::string& path) {
+  constexpr std::string_view kGzipMagic = "\x1F\x8B";
+  constexpr std::string_view kZstdMagic = "\x28\xB5\x2F\xFD";
+  const bool is_gzip = head.starts_with(kGzipMagic);
+  if (!is_gzip && !head.starts_with(kZstdMagic)) return {};
+  const std::string_view name = is_gzip ? "gzip" : "zstd";
+  return FailWithFix(
+      ErrorKind::kData,
+      fmt::format("give its name the ending .{}, or add ?compression={} to the address", is_gzip ? "gz" : "zst", name),
+      "{} is {} data and not text", path, name);
+}
 
 Failure FileChanged(const std::string& path) {
   return FailWithFix(ErrorKind::kData,

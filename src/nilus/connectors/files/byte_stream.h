@@ -2,6 +2,8 @@
 #pragma once
 
 #include <memory>
+#include <string>
+#include <string_view>
 
 #include "nilus/base/result.h"
 #include "nilus/connectors/files/input_files.h"
@@ -18,11 +20,15 @@ class ByteStream {
  public:
   virtual ~ByteStream() = default;
   // Up to `size` bytes; 0 at the end. gzip: any number of members; zstd: any number of frames. A file that ends inside
-  // one, or has trailing garbage, is kData.
+  // one or before the first, or has trailing garbage, is kData.
   virtual Result<size_t> Read(char* to, size_t size) = 0;
 };
 
 Result<std::unique_ptr<ByteStream>> OpenBytes(const InputFile& file);
+
+// kData, with the way to read it, when a text's first bytes are those of gzip or zstd data.
+inline constexpr size_t kHeadBytes = 4;  // as many tell that, and a byte order mark
+Status CheckNotCompressed(std::string_view head, const std::string& path);
 
 // Bytes in memory, for tests and fuzzers. `chunk`: at most so many a Read.
 std::unique_ptr<ByteStream> BytesFromMemory(std::string bytes, size_t chunk);

@@ -34,12 +34,13 @@ class CsvTokenizer final : public RowTokenizer {
  private:
   Status Start(RowBlock* block) {
     started_ = true;
-    while (window_.size() < static_cast<size_t>(kBomBytes)) {
+    while (window_.size() < kHeadBytes) {
       NILUS_ASSIGN(bool more, window_.More());
       if (!more) break;
     }
     std::string_view head(window_.begin(), window_.size());
     if (head.starts_with("\xEF\xBB\xBF")) window_.Consume(kBomBytes);
+    NILUS_TRY(CheckNotCompressed(head, name_));
     if (head.starts_with("\xFF\xFE") || head.starts_with("\xFE\xFF")) {
       return FailWithFix(ErrorKind::kData, "convert it: iconv -f UTF-16 -t UTF-8", "{} is UTF-16, not UTF-8", name_);
     }

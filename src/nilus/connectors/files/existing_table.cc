@@ -1,7 +1,5 @@
 #include "nilus/connectors/files/existing_table.h"
 
-#include <sys/stat.h>
-
 #include <algorithm>
 
 #include "nilus/connectors/files/posix.h"
@@ -12,14 +10,15 @@
 namespace nilus::files {
 namespace {
 
-bool IsLink(const std::string& path) {
-  struct stat info {};
-  return lstat(path.c_str(), &info) == 0 && S_ISLNK(info.st_mode);
-}
-
 bool IsDataFile(const std::string& name) { return !name.starts_with('.') && FormatOfName(name).format.has_value(); }
 
 }  // namespace
+
+Result<bool> HoldsDataFiles(const std::string& folder) {
+  if (!IsDirectory(folder)) return false;
+  NILUS_ASSIGN(std::vector<std::string> names, ListDirectory(folder));
+  return std::any_of(names.begin(), names.end(), IsDataFile);
+}
 
 Result<std::optional<Schema>> DescribeExistingTable(const std::string& folder, const OpenContext& context) {
   if (!IsDirectory(folder)) return std::nullopt;
@@ -56,12 +55,8 @@ Status CheckReplaceable(const std::string& folder) {
 }
 
 Status CheckTarget(const std::string& folder, bool replaces, FileFormat format) {
-  for (const std::string& path : {ParentOf(folder), folder}) {
-    if (IsLink(path)) {
-      return FailWithFix(ErrorKind::kInvalidInput, "name the folder it points to in the address",
-                         "{} is a symbolic link: tables are not written through one", path);
-    }
-  }
+  const std::string schema = ParentOf(folder);
+  for (const std::string& path : {schema, folder, JoinPath(schema, kStagingFolder)}) NILUS_TRY(RefuseLink(path));
   if (!Exists(folder)) return {};
   if (!IsDirectory(folder))
     return FailWithFix(ErrorKind::kInvalidInput, "move it away, or choose another dest_table", "{} is no folder",

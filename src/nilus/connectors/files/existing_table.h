@@ -14,6 +14,9 @@ namespace nilus::files {
 // files in it.
 Result<std::optional<Schema>> DescribeExistingTable(const std::string& folder, const OpenContext& context);
 
+// True when at least one file of rows is in the folder; false too when there is no folder.
+Result<bool> HoldsDataFiles(const std::string& folder);
+
 // kInvalidInput when a sink must leave the folder alone: replaced would be files that Nilus did not write, added would
 // be files of another format than those there, or the way there is a symbolic link.
 // The same for a table folder that is there and is to be replaced, without its way.

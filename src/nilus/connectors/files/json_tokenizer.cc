@@ -10,6 +10,9 @@
 namespace nilus::files {
 namespace {
 
+constexpr std::string_view kRowFix =
+    "write rows as objects, {\"column\": value, …}: one after another, or in one array";
+
 bool IsSpace(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
 
 class JsonTokenizer final : public RowTokenizer {
@@ -34,12 +37,13 @@ class JsonTokenizer final : public RowTokenizer {
  private:
   Status Start() {
     started_ = true;
-    while (window_.size() < 3) {
+    while (window_.size() < kHeadBytes) {
       NILUS_ASSIGN(bool more, window_.More());
       if (!more) break;
     }
     std::string_view head(window_.begin(), window_.size());
     if (head.starts_with("\xEF\xBB\xBF")) window_.Consume(3);
+    NILUS_TRY(CheckNotCompressed(head, name_));
     if (head.starts_with("\xFF\xFE") || head.starts_with("\xFE\xFF")) {
       return FailWithFix(ErrorKind::kData, "convert it: iconv -f UTF-16 -t UTF-8", "{} is UTF-16, not UTF-8", name_);
     }
@@ -86,7 +90,7 @@ class JsonTokenizer final : public RowTokenizer {
     }
     if (c < 0 && in_array_) return Malformed(0, "the array is never closed: the file is cut off");
     if (c < 0) return size_t{0};
-    if (c != '{') return Malformed(0, "an object was expected: a row is {\"column\": value, …}");
+    if (c != '{') return Malformed(0, "an object was expected here", kRowFix);
     is_first_ = false;
     return FindRecordEnd();
   }
@@ -203,7 +207,7 @@ class JsonTokenizer final : public RowTokenizer {
   Failure Malformed(const JsonError& error) { return Malformed(error.offset, error.message); }
 
   // `offset`: into the window, whose front stands at line_ and column_.
-  Failure Malformed(size_t offset, std::string_view what) {
+  Failure Malformed(size_t offset, std::string_view what, std::string_view fix = "correct the file there") {
     int64_t line = line_;
     int64_t column = column_;
     for (size_t i = 0; i < offset && i < window_.size(); ++i) {
@@ -211,8 +215,7 @@ class JsonTokenizer final : public RowTokenizer {
       line += is_newline ? 1 : 0;
       column = is_newline ? 1 : column + 1;
     }
-    return FailWithFix(ErrorKind::kData, "correct the file there", "{}, line {}, column {}: {}", name_, line, column,
-                       what);
+    return FailWithFix(ErrorKind::kData, std::string(fix), "{}, line {}, column {}: {}", name_, line, column, what);
   }
 
   ByteWindow window_;

@@ -101,6 +101,13 @@ bool IsDirectory(const std::string& path) {
   return stat(path.c_str(), &info) == 0 && S_ISDIR(info.st_mode);
 }
 
+Status RefuseLink(const std::string& path) {
+  struct stat info {};
+  if (lstat(path.c_str(), &info) != 0 || !S_ISLNK(info.st_mode)) return {};
+  return FailWithFix(ErrorKind::kInvalidInput, "name the folder it points to in the address",
+                     "{} is a symbolic link: tables and state are not written through one", path);
+}
+
 Result<FileDescriptor> OpenForReading(const std::string& path) {
   int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);  // a FIFO must not block the open; StampOf refuses it
   if (fd < 0) return ErrnoFailure(errno, "read " + path);

@@ -47,6 +47,8 @@ Result<FileStamp> StampOf(const std::string& path);  // follows links; kInvalidI
 Result<FileStamp> StampOf(const FileDescriptor& file, const std::string& path);
 bool Exists(const std::string& path);       // links are not followed: a dangling one exists
 bool IsDirectory(const std::string& path);  // links are followed
+// kInvalidInput when the path is a symbolic link. One that is absent is fine.
+Status RefuseLink(const std::string& path);
 
 Result<FileDescriptor> OpenForReading(const std::string& path);
 Result<FileDescriptor> CreateNew(const std::string& path, unsigned mode = 0666);  // O_EXCL; mode less the umask

@@ -137,6 +137,7 @@ Status RemoveOrphans(const SinkLayout& layout, const PipelineId& pipeline) {
   for (const std::string& schema : schemas) {
     std::string staging = JoinPath(JoinPath(layout.root(), schema), kStagingFolder);
     if (!IsDirectory(staging)) continue;
+    NILUS_TRY(RefuseLink(staging));
     NILUS_FAULT_POINT("files.sink.before_orphans");
     NILUS_TRY(RemoveTree(JoinPath(staging, SinkLayout::PipelineHash(pipeline))));
     NILUS_TRY(RemoveEmptyDirectory(staging));

@@ -233,6 +233,8 @@ class FilesSink final : public Sink {
       TableSchema schema = schemas[path];
       NILUS_TRY(CheckTarget(layout_.Absolute(table.target), table.replaces, schema.format));  // others may have loaded
       if (!table.replaces) {
+        NILUS_ASSIGN(bool adds_nothing, AddsNothing(path, layout_.Absolute(table.target), schema.schema));
+        if (adds_nothing) continue;
         NILUS_ASSIGN(auto existing, DescribeExistingTable(layout_.Absolute(table.target), context_));
         if (existing) {
           AddFields(schema.schema, &*existing);
@@ -245,6 +247,19 @@ class FilesSink final : public Sink {
       pending.push_back(std::move(table));
     }
     return pending;
+  }
+
+  // An append without rows or new columns to a table that is there: its empty file would stay for good, one a run.
+  // Under the table's lock, as others may have made or replaced the table since the load began.
+  Result<bool> AddsNothing(const std::string& path, const std::string& target, const Schema& schema) const {
+    for (const auto& staged : staged_) {
+      if (staged->staged == path && staged->rows > 0) return false;
+    }
+    NILUS_ASSIGN(bool holds_data, HoldsDataFiles(target));
+    if (!holds_data) return false;
+    NILUS_ASSIGN(auto existing, DescribeExistingTable(target, context_));
+    return existing && std::all_of(schema.fields.begin(), schema.fields.end(),
+                                   [&](const Field& field) { return existing->Find(field.name).has_value(); });
   }
 
   static Status WriteSchemaFile(const std::string& folder, const TableSchema& schema) {

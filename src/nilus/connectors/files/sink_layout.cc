@@ -23,6 +23,14 @@ bool TakeNumber(std::string_view* name) {
   return true;
 }
 
+// Whoever may put a link there would have our locks and state written wherever it leads.
+Result<std::string> CheckedStateFolder(const std::string& schema_folder) {
+  std::string folder = JoinPath(schema_folder, kStateFolder);
+  NILUS_TRY(RefuseLink(schema_folder));
+  NILUS_TRY(RefuseLink(folder));
+  return folder;
+}
+
 }  // namespace
 
 std::string SinkLayout::Absolute(std::string_view relative) const { return JoinPath(root_, relative); }
@@ -34,7 +42,7 @@ std::string SinkLayout::PipelineHash(const PipelineId& pipeline) {
 
 Result<std::string> SinkLayout::StateFolder(const PipelineId& pipeline) const {
   NILUS_ASSIGN(std::string schema, EncodeDiskName(pipeline.state_schema));
-  return JoinPath(Absolute(schema), kStateFolder);
+  return CheckedStateFolder(Absolute(schema));
 }
 
 Result<std::string> SinkLayout::StatePath(const PipelineId& pipeline) const {
@@ -53,8 +61,8 @@ Result<std::string> SinkLayout::TableFolder(const TableName& table) {
   return JoinPath(schema, name);
 }
 
-std::string SinkLayout::TableLockPath(std::string_view table_folder) const {
-  std::string folder = JoinPath(Absolute(ParentOf(table_folder)), kStateFolder);
+Result<std::string> SinkLayout::TableLockPath(std::string_view table_folder) const {
+  NILUS_ASSIGN(std::string folder, CheckedStateFolder(Absolute(ParentOf(table_folder))));
   return JoinPath(folder, Sha256Hex(NameOf(table_folder)).substr(0, kHashDigits) + ".table");
 }
 

@@ -27,12 +27,14 @@ class SinkLayout {
   std::string Absolute(std::string_view relative) const;
 
   static std::string PipelineHash(const PipelineId& pipeline);
-  Result<std::string> StateFolder(const PipelineId& pipeline) const;  // absolute, as the next two
+  // Absolute, as the next two. kInvalidInput when the folder or the schema's is a symbolic link: it is not followed.
+  Result<std::string> StateFolder(const PipelineId& pipeline) const;
   Result<std::string> StatePath(const PipelineId& pipeline) const;
   Result<std::string> LockPath(const PipelineId& pipeline) const;
 
   static Result<std::string> TableFolder(const TableName& table);  // relative
-  std::string TableLockPath(std::string_view table_folder) const;  // absolute, of a relative folder
+  // Absolute, of a relative folder; links as StateFolder.
+  Result<std::string> TableLockPath(std::string_view table_folder) const;
   static Result<std::string> StagedFolder(const PipelineId& pipeline, std::string_view load_id, const TableName& table);
   static Result<std::string> FilePrefix(std::string_view load_id, int writer);
   // True for names that FilePrefix begins, and for the schema file: ours to replace.

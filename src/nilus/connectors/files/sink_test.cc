@@ -177,6 +177,63 @@ TEST_F(FilesSinkTest, DoesNotWriteThroughLinks) {
   EXPECT_TRUE(std::filesystem::is_empty(Path("elsewhere")));
 }
 
+TEST_F(FilesSinkTest, DoesNotFollowALinkInPlaceOfItsOwnFolders) {
+  std::filesystem::create_directories(Path("elsewhere"));
+  for (const char* link : {"shop/_nilus_state", "shop/.nilus_staging", "shop"}) {
+    std::filesystem::remove_all(Path("shop"));
+    if (std::string(link) != "shop") std::filesystem::create_directories(Path("shop"));
+    std::filesystem::create_directory_symlink(Path("elsewhere"), Path(link));
+    auto loaded = Load(Request(WriteStrategy::kAppend, "1"), {{"1", "a"}});
+    ASSERT_FALSE(loaded.has_value()) << link;
+    EXPECT_EQ(loaded.error().kind, ErrorKind::kInvalidInput);
+    EXPECT_THAT(loaded.error().ToString(), HasSubstr(Path(link) + " is a symbolic link"));
+    EXPECT_TRUE(std::filesystem::is_empty(Path("elsewhere"))) << link;
+  }
+}
+
+TEST_F(FilesSinkTest, DoesNotFollowALinkInPlaceOfATablesLocks) {
+  std::filesystem::create_directories(Path("elsewhere"));
+  std::filesystem::create_directories(Path("other"));
+  std::filesystem::create_directory_symlink(Path("elsewhere"), Path("other/_nilus_state"));
+  WriteRequest request = Request(WriteStrategy::kAppend, "1");  // the pipeline's state is in `shop`
+  request.table.schema = "other";
+  EXPECT_THAT(Load(request, {{"1", "a"}}).error().ToString(), HasSubstr("symbolic link"));
+  EXPECT_TRUE(std::filesystem::is_empty(Path("elsewhere")));
+}
+
+TEST_F(FilesSinkTest, AppendWithoutRowsAddsNoFile) {
+  for (const char* format : {"parquet", "csv", "jsonl"}) {
+    const std::string table = format;
+    auto load = [&](std::string id, const std::vector<Row>& rows) {
+      return Load(Request(WriteStrategy::kAppend, std::move(id), table), rows, {{"format", format}});
+    };
+    ASSERT_OK(load(table + "-first", {}));
+    EXPECT_EQ(Names("shop/" + table).size(), 2U) << format;  // an empty table has a file for its columns
+    ASSERT_OK(load(table + "-none", {}));
+    EXPECT_EQ(Names("shop/" + table).size(), 2U) << format;
+    ASSERT_OK(load(table + "-rows", {{"1", "a"}}));
+    EXPECT_EQ(Names("shop/" + table).size(), 3U) << format;
+    auto committed = load(table + "-end", {});
+    ASSERT_OK(committed);
+    EXPECT_EQ(Names("shop/" + table).size(), 3U) << format;
+    EXPECT_THAT(Ids("shop." + table), ElementsAre("1"));
+    auto sink = OpenSink(root());
+    ASSERT_OK(sink);
+    EXPECT_EQ((*(*sink)->Committed(pipeline_))->position.json, "{\"at\":\"" + table + "-end\"}");
+  }
+  EXPECT_THAT(Names("shop"), ElementsAre("_nilus_state", "csv", "jsonl", "parquet"));  // nothing staged is left
+}
+
+TEST_F(FilesSinkTest, AppendWithoutRowsBringsNewColumns) {
+  ASSERT_OK(Load(Request(WriteStrategy::kAppend, "1"), {{"1", "a"}}));
+  WriteRequest wider = Request(WriteStrategy::kAppend, "2");
+  wider.schema = MakeSchema({Field{"id", MakeType(TypeId::kInt64)}, Field{"new", MakeType(TypeId::kText)}});
+  ASSERT_OK(Load(wider, {}));
+  auto read = ReadAll(root(), "shop.orders");
+  ASSERT_OK(read);
+  EXPECT_EQ(read->Columns(), "id:bigint t:text new:text");
+}
+
 TEST_F(FilesSinkTest, HostileNamesStayInside) {
   for (const std::string& name : {std::string(".."), std::string("../../x"), std::string("a/b"),
                                   std::string("_nilus_state"), std::string(300, 'n'), std::string("'; DROP")}) {

@@ -11,6 +11,7 @@
 namespace nilus::files {
 namespace {
 
+using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
@@ -103,6 +104,26 @@ TEST_F(FilesSourceTest, DamagedCompressionIsAnError) {
   EXPECT_THAT(ReadError(Put("tail.csv.gz", gz + "garbage"), "t"), HasSubstr("no intact gzip"));
   gz[gz.size() - 6] ^= 1;  // the checksum
   EXPECT_THAT(ReadError(Put("sum.csv.gz", gz), "t"), HasSubstr("no intact gzip"));
+}
+
+TEST_F(FilesSourceTest, ACompressedFileWithoutAnyByteIsCutOff) {
+  EXPECT_THAT(ReadError(Put("empty.csv.gz", ""), "t"),
+              AllOf(HasSubstr("empty.csv.gz has no bytes"), HasSubstr("gzip")));
+  EXPECT_THAT(ReadError(Put("empty.jsonl.zst", ""), "t"), AllOf(HasSubstr("data:"), HasSubstr("zstd")));
+  EXPECT_EQ(ReadError(Put("none.csv.gz", Gzip("")), "t"),
+            ReadError(Put("none.csv", ""), "t"));  // a whole file of no text
+  EXPECT_EQ(ReadError(Put("none.csv.zst", Zstd("")), "t"), ReadError(Put("none.csv", ""), "t"));
+}
+
+TEST_F(FilesSourceTest, CompressedDataUnderAPlainNameIsRecognized) {
+  for (const char* ending : {"csv", "jsonl"}) {
+    const std::string text = std::string(ending) == "csv" ? "a\n1\n" : "{\"a\":1}\n";
+    EXPECT_THAT(ReadError(Put(std::string("g.") + ending, Gzip(text)), "t"),
+                AllOf(HasSubstr("gzip data"), HasSubstr("compression=gzip"), HasSubstr(".gz")));
+    EXPECT_THAT(ReadError(Put(std::string("z.") + ending, Zstd(text)), "t"),
+                AllOf(HasSubstr("zstd data"), HasSubstr("compression=zstd"), HasSubstr(".zst")));
+    EXPECT_EQ(ReadError(Path(std::string("g.") + ending), "t", {{"compression", "gzip"}}), "");  // the advice helps
+  }
 }
 
 TEST_F(FilesSourceTest, RangeLimitAndExclude) {
@@ -356,6 +377,7 @@ TEST_F(FilesSourceTest, QueriesSeeFoldersAndFiles) {
   EXPECT_THAT(ReadError(root(), "query:SELECT * FROM shop.nothing"), HasSubstr("nothing"));
   EXPECT_THAT(ReadError(root(), "query:SELEC 1"), HasSubstr("SELEC"));
   EXPECT_THAT(ReadError(root(), "query: "), HasSubstr("query"));
+  EXPECT_THAT(ReadError(root(), "query:SELECT a.id, b.id FROM flat a, flat b"), HasSubstr("two columns named `id`"));
 }
 
 TEST_F(FilesSourceTest, QueriesReachNoOtherFiles) {

@@ -54,7 +54,10 @@ Result<std::optional<std::map<std::string, FileLock>>> TryLock(const std::vector
 
 Result<std::vector<std::string>> LockPaths(const SinkLayout& layout, const std::vector<std::string>& folders) {
   std::vector<std::string> paths;
-  for (const std::string& folder : folders) paths.push_back(layout.TableLockPath(folder));
+  for (const std::string& folder : folders) {
+    NILUS_ASSIGN(std::string path, layout.TableLockPath(folder));
+    paths.push_back(std::move(path));
+  }
   std::sort(paths.begin(), paths.end());
   paths.erase(std::unique(paths.begin(), paths.end()), paths.end());
   for (const std::string& path : paths) {
