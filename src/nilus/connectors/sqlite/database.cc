@@ -23,9 +23,9 @@ std::string_view FileOf(sqlite3* db) {
 
 }  // namespace
 
-Error ErrorOf(sqlite3* db, int code) {
+Error ErrorOf(sqlite3* db, int code, std::string_view path) {
   const std::string_view message = sqlite3_errmsg(db);
-  const std::string_view file = FileOf(db);
+  const std::string_view file = path.empty() ? FileOf(db) : path;
   const auto error = [&](ErrorKind kind, std::string text, std::string fix = {}) {
     return Error{kind, std::move(text), std::move(fix)};
   };
@@ -116,7 +116,7 @@ Result<std::unique_ptr<Database>> Database::Open(const std::string& path, const 
   const int access = SQLITE_OPEN_READWRITE | (options.create ? SQLITE_OPEN_CREATE : 0);
   const int code = sqlite3_open_v2(path.c_str(), &db, access | SQLITE_OPEN_FULLMUTEX | SQLITE_OPEN_EXRESCODE, nullptr);
   if (code != SQLITE_OK) {
-    Error error = db == nullptr ? Error{ErrorKind::kExhausted, "SQLite ran out of memory", {}} : ErrorOf(db, code);
+    Error error = db == nullptr ? Error{ErrorKind::kExhausted, "SQLite ran out of memory", {}} : ErrorOf(db, code, path);
     sqlite3_close_v2(db);
     return Failure(std::move(error));
   }

@@ -86,8 +86,9 @@ class Database {
   std::stop_token stop_;
 };
 
-// The error of the last call on `db`, by its extended result code.
-Error ErrorOf(sqlite3* db, int code);
+// The error of the last call on `db`, by its extended result code. `path`: of a file that could not be opened, whose
+// name SQLite does not keep.
+Error ErrorOf(sqlite3* db, int code, std::string_view path = {});
 
 // The file of a sqlite:// address. kInvalidInput when it names none, or one of SQLite's special names (:memory:).
 Result<std::string> AddressPath(const Address& address);

@@ -1,6 +1,12 @@
 #include "nilus/connectors/sqlite/sink.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <algorithm>
+#include <cerrno>
+#include <filesystem>
+#include <system_error>
 
 #include "nilus/base/fault.h"
 #include "nilus/connector/sql_state.h"
@@ -45,6 +51,21 @@ struct Session {
                        pipeline.value);
   }
 };
+
+// SQLite makes the file, and a journal beside it, in its folder.
+Status CheckFolder(const std::string& path) {
+  std::string folder = std::filesystem::path(path).parent_path().string();
+  if (folder.empty()) folder = ".";
+  if (faccessat(AT_FDCWD, folder.c_str(), W_OK | X_OK, AT_EACCESS) == 0) return {};
+  const int code = errno;
+  if (code == ENOENT || code == ENOTDIR) {
+    return FailWithFix(ErrorKind::kNotFound, "create the folder first", "folder {} of SQLite file {} does not exist",
+                       folder, path);
+  }
+  return FailWithFix(ErrorKind::kAuth, "allow writing there, or choose another folder",
+                     "folder {} of SQLite file {} cannot be written: {}", folder, path,
+                     std::generic_category().message(code));
+}
 
 std::string StoredNow() {
   ColumnBuilder builder(MakeType(TypeId::kTimestamp));
@@ -159,12 +180,17 @@ class SqliteSink final : public Sink {
   Result<std::vector<CheckItem>> Check() override {
     std::lock_guard lock(session_->mutex);
     NILUS_ASSIGN(Database* const db, session_->Connect(false));
+    std::vector<CheckItem> items;
+    const Status folder = CheckFolder(session_->path);
+    if (!folder) items.push_back({"folder", false, folder.error().ToString()});
     if (db == nullptr) {
-      return std::vector<CheckItem>{
-          {"file", true, fmt::format("{} does not exist yet; the first load creates it", session_->path)}};
+      if (folder) {
+        items.push_back(
+            {"file", true, fmt::format("{} does not exist yet; the first load creates it", session_->path)});
+      }
+      return items;
     }
     Arm(*db);
-    std::vector<CheckItem> items;
     auto check = [&](std::string what, const Result<int64_t>& result, std::string found) {
       items.push_back({std::move(what), result.has_value(), result ? std::move(found) : result.error().ToString()});
     };
@@ -187,6 +213,15 @@ class SqliteSink final : public Sink {
     return MakeStateSql(Dialect(), pipeline.state_schema);
   }
 
+  // SQLite keeps any value in any column, and would read 'abc' as 0 and 1.5 as 1.
+  static Status CheckVersion(const Database& db, const Statement& row, const TableName& table,
+                             const PipelineId& pipeline) {
+    if (sqlite3_column_type(row.handle(), 0) == SQLITE_INTEGER) return {};
+    return FailWithFix(ErrorKind::kData, "restore the file from a backup",
+                       "the row of pipeline {} in {} of SQLite file {} is damaged: its version `{}` is no integer",
+                       pipeline.value, table.name, db.path(), row.IsNull(0) ? "NULL" : row.Text(0));
+  }
+
   static Result<std::optional<CommittedState>> ReadState(Database& db, const StateSql& sql,
                                                          const PipelineId& pipeline) {
     NILUS_ASSIGN(const std::string name, PlainName(sql.state_table));
@@ -196,6 +231,7 @@ class SqliteSink final : public Sink {
     select.BindText(1, pipeline.value);
     NILUS_ASSIGN(const bool found, select.Step());
     if (!found) return std::nullopt;
+    NILUS_TRY(CheckVersion(db, select, sql.state_table, pipeline));
     return CommittedState{.version = select.Int(0),
                           .load_id = std::string(select.Text(1)),
                           .position = Position{std::string(select.Text(2))}};
@@ -211,6 +247,7 @@ class SqliteSink final : public Sink {
     select.BindText(2, load_id);
     NILUS_ASSIGN(const bool found, select.Step());
     if (!found) return std::nullopt;
+    NILUS_TRY(CheckVersion(db, select, sql.loads_table, pipeline));
     return select.Int(0);
   }
 

@@ -313,6 +313,70 @@ TEST_F(SinkTest, FileWithoutWriteRightsIsRefused) {
   EXPECT_EQ(KindOf(OpenSink()->Open(Request(WriteStrategy::kAppend, "a"))), "auth");
 }
 
+// Loses its rights, as root may write everywhere.
+class AsNobody {
+ public:
+  AsNobody() : was_root_(geteuid() == 0) {
+    if (was_root_ && seteuid(65534) != 0) ADD_FAILURE() << "seteuid";
+  }
+  ~AsNobody() {
+    if (was_root_ && seteuid(0) != 0) ADD_FAILURE() << "seteuid";
+  }
+  AsNobody(const AsNobody&) = delete;
+  AsNobody& operator=(const AsNobody&) = delete;
+
+ private:
+  bool was_root_;
+};
+
+TEST_F(SinkTest, CheckLooksAtTheFolderAndMakesNothing) {
+  auto items = OpenSink()->Check();
+  ASSERT_EQ(KindOf(items), "ok");
+  EXPECT_TRUE(items->back().ok);
+  EXPECT_THAT(items->back().detail, HasSubstr("does not exist yet"));
+  EXPECT_FALSE(*OpenSink()->WasCommitted({"p", "main"}, "a"));
+  EXPECT_EQ(KindOf(OpenSink()->Explain(Request(WriteStrategy::kMerge, "a"))), "ok");
+  EXPECT_FALSE(std::filesystem::exists(path()));
+
+  std::filesystem::permissions(folder(), std::filesystem::perms(0555));
+  {
+    AsNobody nobody;
+    items = OpenSink()->Check();
+    ASSERT_EQ(KindOf(items), "ok");
+    EXPECT_FALSE(items->front().ok);
+    EXPECT_THAT(items->front().detail, HasSubstr("cannot be written"));
+    EXPECT_THAT(OpenSink()->Open(Request(WriteStrategy::kAppend, "a")).error().message, HasSubstr(path()));
+  }
+  std::filesystem::permissions(folder(), std::filesystem::perms(0755));
+
+  Address elsewhere = MakeAddress();
+  elsewhere.path = folder() / "none" / "a.db";
+  items = kSqliteConnector.open_sink(elsewhere, OpenContext{}).value()->Check();
+  ASSERT_EQ(KindOf(items), "ok");
+  EXPECT_FALSE(items->front().ok);
+  EXPECT_THAT(items->front().detail, HasSubstr("does not exist"));
+}
+
+TEST_F(SinkTest, DamagedVersionIsNoConflict) {
+  WriteRequest request = Request(WriteStrategy::kMerge, "a");
+  {
+    auto sink = OpenSink();
+    ASSERT_EQ(KindOf(Stage(*sink, request, {{"1", "a"}})), "ok");
+    ASSERT_EQ(KindOf(Commit(*sink, request)), "ok");
+  }
+  for (const char* version : {"'abc'", "1.5", "x'31'"}) {
+    Run(std::string("UPDATE _nilus_state SET version = ") + version);
+    const auto state = OpenSink()->Committed(request.pipeline);
+    ASSERT_EQ(KindOf(state), "data") << version;
+    EXPECT_THAT(state.error().message, HasSubstr("version"));
+    CommitRequest commit;
+    commit.pipeline = request.pipeline;
+    commit.load_id = "b";
+    commit.expected_version = 1;
+    EXPECT_EQ(KindOf(OpenSink()->Commit(commit)), "data") << version;
+  }
+}
+
 TEST_F(SinkTest, StopEndsAStatement) {
   std::stop_source stop;
   auto sink = OpenSink();
