@@ -1,7 +1,11 @@
 #include "nilus/connectors/duckdb/sink.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <cctype>
+#include <filesystem>
 #include <map>
 #include <utility>
 
@@ -35,6 +39,18 @@ bool EqualIgnoringCase(std::string_view a, std::string_view b) {
 
 bool IsSameTable(const TableName& a, const TableName& b) {  // as DuckDB compares names
   return EqualIgnoringCase(a.schema, b.schema) && EqualIgnoringCase(a.name, b.name);
+}
+
+std::string FolderOf(const std::string& path) {
+  std::string folder = std::filesystem::path(path).parent_path().string();
+  return folder.empty() ? "." : folder;
+}
+
+Status CheckFolder(const std::string& path) {
+  std::error_code error;
+  if (std::filesystem::is_directory(FolderOf(path), error)) return {};
+  return FailWithFix(ErrorKind::kNotFound, "create it, or correct the address",
+                     "the folder {} of the database {} does not exist", FolderOf(path), path);
 }
 
 class DuckdbWriter : public Writer {
@@ -100,7 +116,7 @@ class DuckdbSink : public Sink {
 };
 
 Result<std::optional<CommittedState>> DuckdbSink::ReadState(const PipelineId& pipeline) {
-  NILUS_TRY(session_.Idle());
+  NILUS_TRY(session_.IdleIfThere());
   NILUS_ASSIGN(StateSql sql, MakeStateSql(session_.dialect(), pipeline.state_schema));
   const TextValue key[] = {pipeline.value};
   NILUS_ASSIGN(std::vector<TextRow> rows, session_.QueryIfThere(sql.select_state, key));
@@ -112,7 +128,7 @@ Result<std::optional<CommittedState>> DuckdbSink::ReadState(const PipelineId& pi
 }
 
 Result<std::optional<int64_t>> DuckdbSink::VersionOf(const PipelineId& pipeline, const std::string& load_id) {
-  NILUS_TRY(session_.Idle());
+  NILUS_TRY(session_.IdleIfThere());
   NILUS_ASSIGN(StateSql sql, MakeStateSql(session_.dialect(), pipeline.state_schema));
   const TextValue keys[] = {pipeline.value, load_id};
   NILUS_ASSIGN(std::vector<TextRow> rows, session_.QueryIfThere(sql.select_load, keys));
@@ -140,7 +156,7 @@ Result<std::optional<Schema>> DuckdbSink::Describe(const TableName& table) {
 
 Result<std::vector<std::string>> DuckdbSink::Explain(const WriteRequest& request) {
   std::lock_guard lock(session_.mutex());
-  NILUS_TRY(session_.Idle());
+  NILUS_TRY(session_.IdleIfThere());
   NILUS_ASSIGN(LoadSql sql, LoadSql::Make(session_.dialect(), request));
   NILUS_ASSIGN(std::optional<TargetTable> target, session_.FindTable(request.table));
   TargetState state;
@@ -253,7 +269,18 @@ Result<CommitResult> DuckdbSink::Commit(const CommitRequest& request) {
 
 Result<std::vector<CheckItem>> DuckdbSink::Check() {
   std::lock_guard lock(session_.mutex());
-  NILUS_ASSIGN(Connection * connection, session_.Idle());
+  NILUS_ASSIGN(Connection * connection, session_.IdleIfThere());
+  if (connection == nullptr) {
+    std::string folder = FolderOf(session_.config().path);
+    if (faccessat(AT_FDCWD, folder.c_str(), W_OK | X_OK, AT_EACCESS) != 0) {
+      return std::vector<CheckItem>{
+          {.what = "folder", .ok = false, .detail = fmt::format("no file can be made in {}", folder)}};
+    }
+    return std::vector<CheckItem>{
+        {.what = "file",
+         .ok = true,
+         .detail = fmt::format("{} does not exist yet; the first load creates it", session_.config().path)}};
+  }
   NILUS_ASSIGN(TextValue version, connection->QueryValue("SELECT version()"));
   std::vector<CheckItem> items = {
       {.what = "connect",
@@ -281,7 +308,8 @@ Result<std::unique_ptr<Sink>> OpenSink(const Address& address, const OpenContext
                               .threads = std::max(context.threads, 2)};
   auto loads = std::make_shared<Loads>(std::move(config), context.stop);
   auto sink = std::make_unique<DuckdbSink>(loads);
-  NILUS_TRY(loads->session.Idle());
+  NILUS_TRY(CheckFolder(loads->session.config().path));
+  NILUS_TRY(loads->session.IdleIfThere());
   return sink;
 }
 

@@ -1,5 +1,6 @@
 #include "nilus/connectors/duckdb/sink_session.h"
 
+#include <filesystem>
 #include <utility>
 
 #include "nilus/base/fault.h"
@@ -24,6 +25,12 @@ Result<Connection*> SinkSession::Idle() {
     writes_early_ = true;
   }
   return &*connection_;
+}
+
+Result<Connection*> SinkSession::IdleIfThere() {
+  std::error_code error;
+  if (!connection_ && !std::filesystem::exists(config_.path, error)) return nullptr;
+  return Idle();
 }
 
 Status SinkSession::BeginLoad(const PipelineId& pipeline, const std::stop_token& stop) {
@@ -75,7 +82,8 @@ Status SinkSession::ExecuteStep(const SqlStep& step, CommitResult* counts, std::
 }
 
 Result<std::optional<TargetTable>> SinkSession::FindTable(const TableName& table) {
-  NILUS_ASSIGN(Connection * connection, Idle());
+  NILUS_ASSIGN(Connection * connection, IdleIfThere());
+  if (connection == nullptr) return std::nullopt;
   const TextValue names[] = {table.schema, table.name};
   // DuckDB's own functions: the views of information_schema cost five times as much to plan.
   constexpr std::string_view kHere =
@@ -116,7 +124,8 @@ Result<std::optional<TargetTable>> SinkSession::FindTable(const TableName& table
 }
 
 Result<std::vector<TextRow>> SinkSession::QueryIfThere(const std::string& sql, duck::TextParams params) {
-  NILUS_ASSIGN(Connection * connection, Idle());
+  NILUS_ASSIGN(Connection * connection, IdleIfThere());
+  if (connection == nullptr) return std::vector<TextRow>{};
   Result<std::vector<TextRow>> rows = connection->Query(sql, params);
   if (!rows && rows.error().kind == ErrorKind::kNotFound) return std::vector<TextRow>{};
   return rows;

@@ -12,6 +12,7 @@
 #include "nilus/connector/connector.h"
 #include "nilus/connector/sql_strategy.h"
 #include "nilus/connectors/duckdb/pipeline_lock.h"
+#include "nilus/connectors/duckdb/dialect.h"
 #include "nilus/duck/batch_stream.h"
 #include "nilus/duck/connection.h"
 
@@ -34,6 +35,9 @@ class SinkSession {
   // A connection, inside the load's transaction if there is one; rows that are streaming in are waited for. Opens the
   // file when it is not open, and anew after a fatal error.
   Result<duck::Connection*> Idle();
+
+  // Null, and nothing is made, while there is no file: only a load makes it.
+  Result<duck::Connection*> IdleIfThere();
 
   Status BeginLoad(const PipelineId& pipeline, const std::stop_token& stop);
   bool is_loading() const { return lock_ != nullptr; }
@@ -73,7 +77,7 @@ class SinkSession {
   const std::stop_token stop_;
   std::mutex mutex_;
   std::optional<duck::Connection> connection_;
-  SqlDialect dialect_;
+  SqlDialect dialect_ = DuckdbDialect("");
   std::unique_ptr<PipelineLock> lock_;  // there while a load's transaction is open
   int64_t load_number_ = 0;
   std::unique_ptr<duck::BatchStream> insert_;

@@ -64,6 +64,21 @@ RecordBatch Dates(int64_t first, int64_t count, bool misfit) {
   return builder.Finish();
 }
 
+TEST_F(DuckdbSinkTest, NothingIsMadeBeforeALoad) {
+  auto request = Request(IdAndDate(), WriteStrategy::kMerge);
+  auto sink = Open();
+  EXPECT_FALSE(sink->Committed(request.pipeline)->has_value());
+  EXPECT_FALSE(*sink->WasCommitted(request.pipeline, "load-1"));
+  EXPECT_FALSE(sink->Describe(request.table)->has_value());
+  EXPECT_TRUE(sink->Explain(request));
+  auto items = sink->Check();
+  ASSERT_TRUE(items);
+  EXPECT_NE(items->front().detail.find("does not exist yet"), std::string::npos);
+  EXPECT_FALSE(std::filesystem::exists(path_));
+  EXPECT_TRUE(sink->Open(request));
+  EXPECT_TRUE(std::filesystem::exists(path_));
+}
+
 // A column that comes late, beside more rows of the same transaction than one row group holds: DuckDB 1.5.6 fails with
 // an internal error here when it inserts by one thread.
 TEST_F(DuckdbSinkTest, SchemaGrowsInTheMiddleOfEveryStrategy) {
