@@ -1,5 +1,7 @@
 #include "nilus/cli/command.h"
 
+#include <nlohmann/json.hpp>
+
 #include "nilus/base/redact.h"
 #include "nilus/cli/display.h"
 
@@ -43,6 +45,17 @@ int ReportError(Context& context, const Error& error, bool has_run) {
   bool is_input =
       error.kind == ErrorKind::kInvalidInput || error.kind == ErrorKind::kUnsupported;  // as nilus::ExitCode
   return is_input && !has_run ? kWrongInput : kRunFailed;
+}
+
+int AnswerError(Context& context, const Error& error, bool json, bool has_run) {
+  if (json) {
+    nlohmann::ordered_json answer{
+        {"is_success", false},
+        {"error",
+         {{"kind", ErrorKindName(error.kind)}, {"message", Redact(error.message)}, {"fix", Redact(error.fix)}}}};
+    context.out.Write(answer.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
+  }
+  return ReportError(context, error, has_run);
 }
 
 void Note(Context& context, std::string_view text) {

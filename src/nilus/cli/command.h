@@ -56,6 +56,10 @@ extern const CommandEntry kRunCommand, kIngestCommand, kValidateCommand, kPlanCo
 // kWrongInput for kInvalidInput and kUnsupported before anything ran, else kRunFailed; kInterrupted for a stop.
 int ReportError(Context& context, const Error& error, bool has_run = false);
 
+// ReportError, and with `json` also {"is_success": false, "error": {…}} on out: commands that answer machines do so in
+// every case.
+int AnswerError(Context& context, const Error& error, bool json, bool has_run = false);
+
 // "note: …" and "warning: …" on err.
 void Note(Context& context, std::string_view text);
 void Warn(Context& context, std::string_view text);

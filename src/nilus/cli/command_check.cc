@@ -52,7 +52,7 @@ class Check final : public Command {
 
   int Run(Context& context) override {
     Result<OpenAddress> found = FindAddress(context, address_, resources_);
-    if (!found) return ReportError(context, found.error());
+    if (!found) return AnswerError(context, found.error(), json_);
     OpenContext open = MakeOpenContext(context);
     std::vector<RoleResult> results;
     if (role_ != "sink" && found->connector->open_source != nullptr) {
@@ -61,7 +61,7 @@ class Check final : public Command {
     if (role_ != "source" && found->connector->open_sink != nullptr) {
       results.push_back(Judge("sink", CheckSink(*found, open)));
     }
-    if (context.stop.stop_requested()) return ReportError(context, Error{ErrorKind::kCancelled, {}, {}});
+    if (context.stop.stop_requested()) return AnswerError(context, Error{ErrorKind::kCancelled, "stopped", {}}, json_);
     bool any = false;
     bool all = results.size() >= (role_ == "both" ? 2U : 1U);
     for (const RoleResult& result : results) {

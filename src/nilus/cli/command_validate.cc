@@ -27,6 +27,7 @@ class Validate final : public Command {
       ready.problems = std::move(loaded.problems);
       ready.notices = std::move(loaded.notices);
       for (Pipeline& pipeline : loaded.pipelines) ready.pipelines.push_back({std::move(pipeline), {}});
+      NoteRepeatedReplaces(ready);
     } else {
       ready = ResolveAll(std::move(loaded), context.registry, /*write_files=*/false);
     }

@@ -62,6 +62,17 @@ TEST(Check, WrongAddressesAreWrongInput) {
   }
 }
 
+TEST(Check, AnErrorIsAnswerToAMachineToo) {
+  for (const char* address : {"nope", "fakke:///1", "fake:///{NOT_SET_ANYWHERE_AT_ALL}"}) {
+    TestProgram program;
+    EXPECT_EQ(program.Run({"check", address, "--json"}), kWrongInput) << address;
+    json answer = json::parse(program.out.text());
+    EXPECT_FALSE(answer.at("is_success").get<bool>());
+    EXPECT_FALSE(answer.at("error").at("kind").get<std::string>().empty());
+    EXPECT_FALSE(answer.at("error").at("message").get<std::string>().empty());
+  }
+}
+
 TEST(Query, StreamsRowsInEveryFormat) {
   TestProgram csv;
   EXPECT_EQ(csv.Run({"query", "fake:///4", "SELECT *", "--format", "csv"}), kDone);
@@ -148,6 +159,24 @@ TEST(Init, PasswordsAreLeftOut) {
               Not(HasSubstr("canary")));
 }
 
+TEST(Init, EverySecretParameterBecomesAVariable) {
+  Result<std::string> text =
+      StarterManifest(AllConnectors(), "postgresql://u:a@h/db?sslmode=require&sslpassword=TopCanary&application_name=x",
+                      "postgresql://w@h/d?p%61ssword=canary2&sslpassword={MINE}", "p.yaml");
+  ASSERT_TRUE(text);
+  EXPECT_THAT(*text, AllOf(Not(HasSubstr("TopCanary")), Not(HasSubstr("canary2"))));
+  EXPECT_THAT(*text, HasSubstr("\"postgresql://u:{SOURCE_PASSWORD}@h/db?sslmode=require&sslpassword="
+                               "{SOURCE_SSLPASSWORD}&application_name=x\""));
+  EXPECT_THAT(*text, HasSubstr("export SOURCE_PASSWORD, SOURCE_SSLPASSWORD"));
+  EXPECT_THAT(*text, HasSubstr("p%61ssword={DEST_PASSWORD}&sslpassword={MINE}\""));
+}
+
+TEST(Init, ADeclaredSecretNeedsNoTellingName) {
+  TestProgram program;
+  EXPECT_EQ(program.Run({"init", "fake:///1?colour=red&token=canary", "fake", "--output", "-"}), kDone);
+  EXPECT_THAT(program.out.text(), AllOf(Not(HasSubstr("canary")), HasSubstr("colour=red&token={SOURCE_TOKEN}")));
+}
+
 TEST(Init, AnUnknownConnectorNamesTheNearest) {
   Result<std::string> text = StarterManifest(AllConnectors(), "postgresq", "", "p.yaml");
   ASSERT_FALSE(text);
@@ -184,6 +213,32 @@ TEST(Validate, SaysWhatIsValid) {
   json answer = json::parse(machine.out.text());
   EXPECT_TRUE(answer.at("is_valid").get<bool>());
   EXPECT_EQ(answer.at("pipelines").at(0).at("name"), "a");
+}
+
+TEST(Validate, NotesTablesThatPipelinesReplaceForEachOther) {
+  TestFolder folder;
+  auto manifest = [](const std::string& name, const std::string& sink, const std::string& strategy) {
+    return fmt::format(
+        "name: {}\nversion: v1alpha\ntype: nilus\nspec:\n  type: batch\n"
+        "  source: {{address: \"fake:///1\", options: {{source_table: main.t}}}}\n"
+        "  sink: {{address: \"fake:///{}\", options: {{dest_table: main.t, incremental_strategy: {}}}}}\n",
+        name, sink, strategy);
+  };
+  const std::string first = folder.Write("a.yaml", manifest("a", "x", "replace"));
+  const std::string same = folder.Write("b.yaml", manifest("b", "x", "replace"));
+  const std::string elsewhere = folder.Write("c.yaml", manifest("c", "y", "replace"));
+  const std::string appends = folder.Write("d.yaml", manifest("d", "x", "append"));
+  for (const char* command : {"validate", "run"}) {
+    TestProgram program;
+    EXPECT_EQ(program.Run({command, first, same}), kDone) << program.err.text();
+    EXPECT_THAT(program.err.text(), AllOf(HasSubstr("b.yaml:7:"), HasSubstr("`a` replaces main.t too"))) << command;
+  }
+  TestProgram unresolved;
+  EXPECT_EQ(unresolved.Run({"validate", "--no-resolve", "--json", first, same}), kDone);
+  EXPECT_EQ(json::parse(unresolved.out.text()).at("notices").size(), 1U);
+  TestProgram others;
+  EXPECT_EQ(others.Run({"validate", first, elsewhere, appends}), kDone);
+  EXPECT_THAT(others.err.text(), IsEmpty());
 }
 
 TEST(Validate, ReportsEveryProblemWithItsPlace) {

@@ -106,6 +106,7 @@ Result<std::unique_ptr<Source>> OpenSource(const Address& address, const OpenCon
   if (address.path.ends_with("broken")) {
     return FailWithFix(ErrorKind::kAuth, "use another one", "the fake refuses password=hunter2-canary");
   }
+  if (address.path.ends_with("unreadable")) return Fail(ErrorKind::kInvalidInput, "the fake has no such table");
   size_t slash = address.path.rfind('/');
   std::string digits = slash == std::string::npos ? address.path : address.path.substr(slash + 1);
   return std::make_unique<FakeSource>(ParseInteger(digits).value_or(0));

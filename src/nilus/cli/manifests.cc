@@ -1,5 +1,6 @@
 #include "nilus/cli/manifests.h"
 
+#include <map>
 #include <nlohmann/json.hpp>
 #include <utility>
 
@@ -46,7 +47,26 @@ ReadyManifests ResolveAll(LoadedManifests loaded, const ConnectorRegistry& regis
     added.resolved = ResolvePipeline(added.pipeline, ready.resources, options, ready.problems);
   }
   SortProblems(ready.problems);
+  NoteRepeatedReplaces(ready);
   return ready;
+}
+
+void NoteRepeatedReplaces(ReadyManifests& ready) {
+  std::map<std::string, std::string> names;  // of the first pipeline, by sink and table
+  for (const ReadyPipeline& item : ready.pipelines) {
+    const Pipeline& pipeline = item.pipeline;
+    const SinkOptions& options = pipeline.sink_options;
+    if (pipeline.type != PipelineType::kBatch || !pipeline.sink || options.dest_table.empty()) continue;
+    if (options.incremental_strategy != IncrementalStrategy::kReplace) continue;
+    auto [first, is_new] =
+        names.try_emplace(pipeline.sink->address_text + '\n' + options.dest_table, DisplayName(pipeline));
+    if (is_new) continue;
+    ready.notices.push_back(Problem{.place = pipeline.sink->place,
+                                    .path = pipeline.sink->path,
+                                    .message = fmt::format("`{}` replaces {} too: only the rows of the later one stay",
+                                                           first->second, options.dest_table),
+                                    .fix = "give one of them another dest_table, or `incremental_strategy: append`"});
+  }
 }
 
 int ReportProblems(Context& context, const Problems& problems, bool json) {

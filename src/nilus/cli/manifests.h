@@ -30,6 +30,10 @@ struct ReadyManifests {
 // Fills the addresses of everything that was loaded. `write_files` false: nothing is made on disk (validate).
 ReadyManifests ResolveAll(LoadedManifests loaded, const ConnectorRegistry& registry, bool write_files);
 
+// A notice for every pipeline that replaces a table that one before it replaces at the same sink: of what the two load
+// only the later one's rows stay.
+void NoteRepeatedReplaces(ReadyManifests& ready);
+
 // Tells the user of every problem (or, with `json`, writes {"is_success": false, "error": …, "problems": […]} to out).
 // Returns kWrongInput.
 int ReportProblems(Context& context, const Problems& problems, bool json);

@@ -118,10 +118,13 @@ int RunPipelines(Context& context, ReadyManifests manifests, const RunSettings& 
   if (!settings.quiet) ReportNotices(context, manifests.notices);
   if (!manifests.problems.empty()) return ReportProblems(context, manifests.problems, settings.json);
   if (manifests.pipelines.empty()) {
-    return ReportError(context, Error{ErrorKind::kInvalidInput, "there is no pipeline in what was given",
-                                      "a pipeline is a document of `type: nilus`, `workflow` or `service`"});
+    return AnswerError(context,
+                       Error{ErrorKind::kInvalidInput, "there is no pipeline in what was given",
+                             "a pipeline is a document of `type: nilus`, `workflow` or `service`"},
+                       settings.json);
   }
   int code = kDone;
+  bool has_run = false;  // at least one pipeline came further than its own input
   std::string next_step;
   std::set<std::string> failed;
   Json runs = Json::array();
@@ -141,10 +144,11 @@ int RunPipelines(Context& context, ReadyManifests manifests, const RunSettings& 
     } else if (std::optional<Error> refusal = RefuseToRun(pipeline)) {
       outcome = Refuse(context, pipeline, *refusal);
     } else if (Result<RunOptions> options = MakeRunOptions(context, ready); !options) {
-      return ReportError(context, options.error());
+      return AnswerError(context, options.error(), settings.json);
     } else {
       outcome =
           settings.dry_run ? Plan(context, pipeline, *options, settings) : Run(context, pipeline, *options, settings);
+      has_run = has_run || (!settings.dry_run && outcome.code != kWrongInput);
     }
     if (outcome.code != kDone) failed.insert(NodeKey(pipeline, pipeline.node));
     if (code == kDone || outcome.code == kInterrupted) code = outcome.code;
@@ -152,6 +156,7 @@ int RunPipelines(Context& context, ReadyManifests manifests, const RunSettings& 
     runs.push_back(std::move(outcome.json));
     ready.resolved.secret_folder.reset();  // its secrets are needed no longer
   }
+  if (code == kWrongInput && has_run) code = kRunFailed;
   context.out.Write(next_step);
   if (settings.json) {
     Json result =

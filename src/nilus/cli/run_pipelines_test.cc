@@ -179,6 +179,25 @@ TEST(RunPipelines, TheNextStepIsSaidOnceAndTheEndToo) {
   EXPECT_THAT(machine.err.text(), AllOf(HasSubstr("a: started"), HasSubstr("a: done in ")));
 }
 
+TEST(RunPipelines, ALoadWithoutRowsHasNoNextStep) {
+  TestFolder folder;
+  TestProgram program;
+  EXPECT_EQ(program.Run({"run", folder.Write("a.yaml", FakeManifest("a", "0", "x"))}), kDone) << program.err.text();
+  EXPECT_THAT(program.out.text(), AllOf(HasSubstr("done a"), Not(HasSubstr("next: "))));
+}
+
+TEST(RunPipelines, WrongInputOfOneIsAFailedRunOnceAnotherRan) {
+  TestFolder folder;
+  const std::string good = folder.Write("a.yaml", FakeManifest("a", "2", "x"));
+  const std::string wrong = folder.Write("b.yaml", FakeManifest("b", "unreadable", "x"));
+  const std::string broken = folder.Write("c.yaml", FakeManifest("c", "broken", "x"));
+  EXPECT_EQ(TestProgram().Run({"run", wrong}), kWrongInput);
+  EXPECT_EQ(TestProgram().Run({"run", good, wrong}), kRunFailed);
+  EXPECT_EQ(TestProgram().Run({"run", wrong, good}), kRunFailed);
+  EXPECT_EQ(TestProgram().Run({"run", wrong, broken}), kRunFailed);
+  EXPECT_EQ(TestProgram().Run({"plan", good, wrong}), kWrongInput);  // a plan runs nothing
+}
+
 TEST(RunPipelines, AttemptsComeFromTheEnvironmentAndAreChecked) {
   TestFolder folder;
   std::string file = folder.Write("a.yaml", FakeManifest("a", "1", "x"));

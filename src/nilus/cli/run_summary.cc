@@ -104,6 +104,10 @@ std::string RenderRunSummary(const Context& context, const RunReport& report, co
 
 std::string RenderNextStep(const RunReport& report, const Pipeline& pipeline) {
   if (report.tables.empty()) return {};
+  // Without rows there may be no table: an input without rows and columns makes none.
+  const bool is_new = std::any_of(report.schema_changes.begin(), report.schema_changes.end(),
+                                  [](const SchemaChange& change) { return change.change == "table created"; });
+  if (report.tables.front().rows_out == 0 && !is_new) return {};
   std::string query = "SELECT * FROM " + QuoteTable(report.tables.front().name) + " LIMIT 10";
   return fmt::format("next: nilus query {} {}\n", ShellQuote(Safe(DestinationForQuery(report, pipeline))),
                      ShellQuote(Safe(query)));

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "nilus/base/address.h"
+#include "nilus/base/encoding.h"
 #include "nilus/base/nearest.h"
 #include "nilus/base/redact.h"
 
@@ -67,6 +68,35 @@ std::string WithoutPassword(const std::string& address, std::string_view variabl
   return address.substr(0, colon + 1) + fmt::format("{{{}}}", variable) + address.substr(at);
 }
 
+// The address with `{NAME}` in place of the value of every parameter that is a secret, by the connector's declaration
+// or by its name. The names of the variables are added.
+std::string WithoutSecretParams(const std::string& address, const Connector& connector, std::string_view prefix,
+                                std::vector<std::string>* variables) {
+  std::string text;
+  size_t copied = 0;
+  for (size_t at = address.find_first_of("?&"); at != std::string::npos; at = address.find_first_of("?&", at + 1)) {
+    const size_t equals = address.find_first_of("=?&#", at + 1);
+    if (equals == std::string::npos || address[equals] != '=') continue;
+    const std::string key = PercentDecode(std::string_view(address).substr(at + 1, equals - at - 1));
+    const bool is_declared = std::any_of(connector.address_params.begin(), connector.address_params.end(),
+                                         [&](const OptionSpec& spec) { return spec.secret && spec.name == key; });
+    if (!is_declared && !IsSecretName(key)) continue;
+    const size_t end = std::min(address.find_first_of("&#", equals), address.size());
+    const std::string_view value = std::string_view(address).substr(equals + 1, end - equals - 1);
+    if (value.empty() || value.front() == '{' || value.starts_with("${")) continue;
+    std::string variable = std::string(prefix) + '_';
+    for (char c : key) {
+      const bool is_letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+      variable += is_letter ? static_cast<char>(c & ~0x20) : c >= '0' && c <= '9' ? c : '_';
+    }
+    text += address.substr(copied, equals + 1 - copied) + '{' + variable + '}';
+    copied = end;
+    at = end - 1;
+    variables->push_back(std::move(variable));
+  }
+  return text + address.substr(copied);
+}
+
 Result<Starter> FindStarter(const ConnectorRegistry& registry, const std::string& text, bool is_sink) {
   bool is_address = text.find("://") != std::string::npos;
   std::string name = is_address ? AddressScheme(text).value_or("") : text;
@@ -85,7 +115,8 @@ Result<Starter> FindStarter(const ConnectorRegistry& registry, const std::string
         starter = is_sink ? candidate.sink : candidate.source;
       }
     }
-    std::string_view variable = is_sink ? "DEST_PASSWORD" : "SOURCE_PASSWORD";
+    const std::string_view prefix = is_sink ? "DEST" : "SOURCE";
+    const std::string variable = fmt::format("{}_PASSWORD", prefix);
     bool had_password = false;
     if (is_address) {
       if (!is_sink && starter.table.starts_with("query:")) starter.table = "main.customers";
@@ -93,8 +124,16 @@ Result<Starter> FindStarter(const ConnectorRegistry& registry, const std::string
       starter.comment.clear();
     }
     starter.address = WithoutPassword(starter.address, variable, &had_password);
-    if (had_password) starter.comment = fmt::format("the password comes from the environment: export {}", variable);
-    if (is_address && Redact(starter.address) != starter.address && !had_password) {
+    std::vector<std::string> variables;
+    if (had_password) variables.push_back(variable);
+    starter.address = WithoutSecretParams(starter.address, *connector, prefix, &variables);
+    if (!variables.empty()) {
+      starter.comment =
+          fmt::format("{} from the environment: export {}",
+                      variables.size() == 1 && had_password ? "the password comes" : "what is secret comes",
+                      fmt::join(variables, ", "));
+    }
+    if (is_address && variables.empty() && Redact(starter.address) != starter.address) {
       starter.address = Redact(starter.address);
       starter.comment = "secrets do not belong here: replace *** by {NAME} and export NAME";
     }
