@@ -159,8 +159,13 @@ Column ImportColumn(const std::shared_ptr<ArrowArray>& owner, const ArrowArray& 
   if (rows == 0) return ColumnBuilder(type).Finish();  // its buffers may be null, the offsets too
   int64_t length = offset + rows;
   Column column{.type = type, .length = length, .null_count = 0};
-  auto buffer = [&](int index, size_t bytes) {
-    return Buffer(owner, static_cast<const uint8_t*>(array.buffers[index]), bytes);
+  // Values are read in place. Arrow asks for an alignment of 8 bytes only, which is too little for a decimal.
+  auto buffer = [&](int index, size_t bytes, size_t alignment = 1) {
+    const auto* data = static_cast<const uint8_t*>(array.buffers[index]);
+    if (reinterpret_cast<uintptr_t>(data) % alignment == 0) return Buffer(owner, data, bytes);
+    BufferBuilder copy;  // malloc's memory is aligned for every type
+    copy.Append(data, bytes);
+    return copy.Finish();
   };
   if (array.null_count != 0 && array.buffers[0] != nullptr) {
     column.validity = buffer(0, static_cast<size_t>((length + 7) / 8));
@@ -168,12 +173,13 @@ Column ImportColumn(const std::shared_ptr<ArrowArray>& owner, const ArrowArray& 
     if (column.null_count == 0) column.validity = Buffer();
   }
   if (HasOffsets(type.id)) {
-    column.offsets = buffer(1, static_cast<size_t>(length + 1) * 4);
+    column.offsets = buffer(1, static_cast<size_t>(length + 1) * sizeof(int32_t), alignof(int32_t));
     column.values = buffer(2, static_cast<size_t>(column.offsets.as<int32_t>()[length]));
   } else if (type.id == TypeId::kBool) {
     column.values = buffer(1, static_cast<size_t>((length + 7) / 8));
   } else {
-    column.values = buffer(1, static_cast<size_t>(length * FixedWidth(type.id)));
+    const auto width = static_cast<size_t>(FixedWidth(type.id));
+    column.values = buffer(1, static_cast<size_t>(length) * width, width);
   }
   if (offset != 0) return CopyFromOffset(column, offset, rows);
   return column;

@@ -219,6 +219,44 @@ TEST(ArrowBridge, ReadsArraysThatStartAtAnOffset) {
   }
 }
 
+TEST(ArrowBridge, ValuesThatAreNotAlignedForReadingInPlaceAreCopied) {
+  RecordBatch batch = EveryType(50);
+  for (size_t shift : {8, 1}) {  // what Arrow asks for, and less than that
+    ArrowArray array;
+    ExportBatch(batch, &array);
+    std::vector<std::vector<uint8_t>> moved;
+    for (int i = 0; i < batch.schema()->size(); ++i) {
+      const Column& column = batch.column(i);
+      const bool has_offsets = HasOffsets(column.type.id);
+      const Buffer& buffer = has_offsets ? column.offsets : column.values;
+      std::vector<uint8_t>& bytes = moved.emplace_back(buffer.size() + 64);
+      uint8_t* aligned = bytes.data() + (16 - reinterpret_cast<uintptr_t>(bytes.data()) % 16) % 16 + shift;
+      std::memcpy(aligned, buffer.data(), buffer.size());
+      array.children[i]->buffers[1] = aligned;
+    }
+    Result<RecordBatch> back = ImportBatch(&array, batch.schema());
+    ASSERT_TRUE(back);
+    for (int i = 0; i < back->schema()->size(); ++i) {
+      const Column& column = back->column(i);
+      if (HasOffsets(column.type.id)) {
+        EXPECT_EQ(reinterpret_cast<uintptr_t>(column.offsets.data()) % alignof(int32_t), 0U);
+      } else if (column.type.id != TypeId::kBool) {
+        EXPECT_EQ(reinterpret_cast<uintptr_t>(column.values.data()) % FixedWidth(column.type.id), 0U) << i;
+      }
+    }
+    ExpectRows(*back, 50, [](int64_t row) { return row; });
+  }
+}
+
+TEST(BufferBuilder, AppendsNoZerosToNothing) {
+  BufferBuilder empty;
+  empty.AppendZeros(0);  // no address to write to yet: the sanitizer's build checks it
+  EXPECT_EQ(empty.size(), 0U);
+  empty.AppendZeros(3);
+  EXPECT_EQ(empty.size(), 3U);
+  EXPECT_EQ(empty.data()[2], 0);
+}
+
 TEST(ArrowBridge, EmptyBatchPasses) {
   RecordBatch batch = EveryType(0);
   ArrowArray array;

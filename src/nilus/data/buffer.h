@@ -61,7 +61,7 @@ class BufferBuilder {
   }
   void AppendZeros(size_t count) {
     if (size_ + count > capacity_) Grow(size_ + count);
-    std::memset(data_ + size_, 0, count);
+    if (count > 0) std::memset(data_ + size_, 0, count);
     size_ += count;
   }
   void Resize(size_t size) {  // new bytes are not initialized
