@@ -7,6 +7,12 @@ namespace {
 
 bool Contains(std::string_view text, std::string_view part) { return text.find(part) != std::string_view::npos; }
 
+// What DuckDB's Parquet reader says of a file that ends too early, or whose pages were changed.
+bool IsDamage(std::string_view text) {
+  return Contains(text, "Could not read enough bytes") || Contains(text, "TProtocolException") ||
+         Contains(text, "Out of buffer");
+}
+
 // Everything that is wrong with a file or disk arrives as one type; only the text tells them apart.
 ErrorKind KindOfIo(std::string_view text) {
   if (Contains(text, "Could not set lock") || Contains(text, "Conflicting lock")) return ErrorKind::kTransient;
@@ -162,6 +168,7 @@ std::string FixFor(ErrorKind kind, duckdb_error_type type, std::string_view text
   if (type == DUCKDB_ERROR_OUT_OF_MEMORY) return "raise spec.resources.limits.memory, or lower page_size";
   if (kind == ErrorKind::kExhausted)
     return "free disk space there, or point TMPDIR to a larger disk if it is the temporary folder";
+  if (IsDamage(text)) return "the file is damaged: write it anew, or take it out of what is read";
   if (Contains(text, " lock"))
     return kind == ErrorKind::kTransient ? "end the process that holds the file, or wait for it" : "";
   return {};
@@ -170,6 +177,12 @@ std::string FixFor(ErrorKind kind, duckdb_error_type type, std::string_view text
 }  // namespace
 
 Error MapError(duckdb_error_type type, std::string_view message) {
+  // A worker that failed before its result was asked for: the reason stands behind this, with a type of its own.
+  constexpr std::string_view kClosed = "closed pending query result\nError: ";
+  if (size_t at = message.find(kClosed); at != std::string_view::npos) {
+    message.remove_prefix(at + kClosed.size());
+    type = DUCKDB_ERROR_INVALID;
+  }
   if (type == DUCKDB_ERROR_INVALID) type = TypeByPrefix(message);
   // Memory that runs out while a transaction commits is reported as an error of the transaction.
   if (Contains(message, "could not allocate block")) type = DUCKDB_ERROR_OUT_OF_MEMORY;
@@ -177,7 +190,8 @@ Error MapError(duckdb_error_type type, std::string_view message) {
   // error.
   ErrorKind kind = Contains(message, "No space left on device") || Contains(message, "max_temp_directory_size")
                        ? ErrorKind::kExhausted
-                       : KindOf(type, message);
+                   : IsDamage(message) ? ErrorKind::kData
+                                       : KindOf(type, message);
   message = message.substr(0, message.find("\n\nPossible solutions"));  // DuckDB's settings, not ours
   while (!message.empty() && (message.back() == '\n' || message.back() == ' ')) message.remove_suffix(1);
   std::string shown = ShowsValues(type) ? WithoutValues(message) : std::string(message);

@@ -48,5 +48,14 @@ TEST(DuckError, NamesAreShown) {
             "DuckDB: IO Error: Cannot open file \"/data/x\": No such file or directory");
 }
 
+TEST(DuckError, ReasonBehindAClosedPendingResultIsTold) {
+  Error error = MapError(DUCKDB_ERROR_INVALID_INPUT,
+                         "Invalid Input Error: Attempting to execute an unsuccessful or closed pending query "
+                         "result\nError: IO Error: Could not read enough bytes from file \"/x.parquet\"");
+  EXPECT_EQ(error.kind, ErrorKind::kData);
+  EXPECT_NE(error.fix.find("damaged"), std::string::npos);
+  EXPECT_EQ(error.message, "DuckDB: IO Error: Could not read enough bytes from file \"/x.parquet\"");
+}
+
 }  // namespace
 }  // namespace nilus::duck
