@@ -20,9 +20,8 @@ class State final : public Command {
   void Declare(Arguments& arguments) override {
     arguments.Operand("ACTION", &action_, true, "show, set or reset");
     arguments.Operand("FILE", &file_, true, "the manifest whose pipeline is meant");
-    arguments.Operand(
-        "VALUE", &value_, false,
-        "set: a position as `show` prints it, or a value of the incremental key; - reads it from standard input");
+    arguments.Operand("VALUE", &value_, false,
+                      "set: a position as `show` prints it, or a value of the key; - reads it from stdin");
     arguments.Text("--node", "NAME", &node_, "one pipeline of several: a workflow's node, or a document's name");
     arguments.TextList("--set", "PATH=VALUE", &overrides_, "sets one value of every document first");
     arguments.Text("--resources", "DIR", &resources_,
