@@ -128,17 +128,23 @@ Result<Cursor> ParseCursor(const Json& json) {
   return cursor;
 }
 
+Result<LoadedRange> ParseRange(const Json& json, std::string_view name) {
+  NILUS_TRY(CheckKeys(json, name, {"key", "start", "end"}));
+  LoadedRange range;
+  NILUS_ASSIGN(range.key, TextMember(json, name, "key"));
+  NILUS_ASSIGN(range.start, TextMember(json, name, "start"));
+  NILUS_ASSIGN(range.end, TextMember(json, name, "end"));
+  return range;
+}
+
 Result<std::vector<LoadedRange>> ParseLoaded(const Json& json) {
   if (!json.is_array() || json.size() > kMaxLoadedRanges) {
     return Refuse("`loaded` is no list of at most {} ranges", kMaxLoadedRanges);
   }
   std::vector<LoadedRange> ranges;
   for (const Json& item : json) {
-    NILUS_TRY(CheckKeys(item, "loaded", {"key", "start", "end"}));
-    LoadedRange& range = ranges.emplace_back();
-    NILUS_ASSIGN(range.key, TextMember(item, "loaded", "key"));
-    NILUS_ASSIGN(range.start, TextMember(item, "loaded", "start"));
-    NILUS_ASSIGN(range.end, TextMember(item, "loaded", "end"));
+    NILUS_ASSIGN(LoadedRange range, ParseRange(item, "loaded"));
+    ranges.push_back(std::move(range));
   }
   return ranges;
 }
@@ -274,8 +280,9 @@ Result<Checkpoint> ParseCheckpoint(const Position& position) {
   if (*version != kVersion) {
     return Refuse("its version is {}, this program reads {} (a newer Nilus wrote it?)", version->dump(), kVersion);
   }
-  NILUS_TRY(CheckKeys(json, "position",
-                      {"v", "table", "has_table", "cursor", "boundary", "nulls", "masks", "loaded", "source"}));
+  NILUS_TRY(
+      CheckKeys(json, "position",
+                {"v", "table", "has_table", "cursor", "boundary", "nulls", "masks", "loaded", "interval", "source"}));
   if (json.contains("table")) {
     NILUS_ASSIGN(checkpoint.table, TextMember(json, "position", "table"));
   }
@@ -285,6 +292,10 @@ Result<Checkpoint> ParseCheckpoint(const Position& position) {
   }
   if (json.contains("loaded")) {
     NILUS_ASSIGN(checkpoint.loaded, ParseLoaded(json["loaded"]));
+  }
+  if (json.contains("interval")) {  // older versions remembered one
+    NILUS_ASSIGN(LoadedRange range, ParseRange(json["interval"], "interval"));
+    checkpoint.loaded.push_back(std::move(range));
   }
   if (json.contains("masks")) {
     NILUS_ASSIGN(checkpoint.masks, ParseMasks(json["masks"]));

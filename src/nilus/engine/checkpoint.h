@@ -23,7 +23,7 @@
 // masks     the masks of the rows loaded, by the destination's names of their columns: `how` as in the manifest (of an
 //           hmac's key only 16 hex digits of a digest), and the `numbers` that `sequential` gave
 //           (rows/mask_sequence.h). Absent when nothing is masked.
-// loaded    the ranges of the key that were read (loaded_ranges.h).
+// loaded    the ranges of the key that were read (loaded_ranges.h). Older versions wrote the last one, as `interval`.
 // source    what the source itself wants to find again (files already read, …), opaque to the engine.
 //
 // Keys that this version does not know are refused: a newer program may mean something by them.

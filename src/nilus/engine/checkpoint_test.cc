@@ -82,6 +82,9 @@ TEST(Checkpoint, RefusesWhatItDoesNotUnderstand) {
   EXPECT_THAT(MessageOf(R"({"v":1,"future":0})"), HasSubstr("`future`"));
   EXPECT_THAT(MessageOf(R"({"v":1,"table":3})"), HasSubstr("`table`"));
   EXPECT_THAT(MessageOf(R"({"v":1,"has_table":1})"), HasSubstr("`has_table`"));
+  Result<Checkpoint> older = ParseCheckpoint(Position{R"({"v":1,"interval":{"key":"k","start":"1","end":"2"}})"});
+  ASSERT_TRUE(older) << older.error().message;
+  EXPECT_EQ(older->loaded, (std::vector<LoadedRange>{{.key = "k", .start = "1", .end = "2"}}));
   EXPECT_THAT(MessageOf(R"({"v":1,"loaded":{}})"), HasSubstr("`loaded`"));
   EXPECT_THAT(MessageOf(R"({"v":1,"loaded":[{"key":"k","start":"1"}]})"), HasSubstr("`end`"));
   EXPECT_THAT(MessageOf(R"({"v":1,"cursor":3})"), HasSubstr("`cursor` is not an object"));
