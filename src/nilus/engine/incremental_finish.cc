@@ -7,11 +7,7 @@ namespace nilus {
 namespace {
 
 // Both texts are of the type of `a`, or bounds that were given before the type was known.
-bool IsBelow(const Scalar& a, const std::string& b) {
-  Result<Column> left = ParseKey(a, a.type);
-  Result<Column> right = ParseKey(Scalar{a.type, b}, a.type);
-  return left && right && CompareCells(*left, 0, *right, 0) < 0;
-}
+bool IsBelow(const Scalar& a, const std::string& b) { return IsKeyBelow(a.text, b, a.type); }
 
 }  // namespace
 

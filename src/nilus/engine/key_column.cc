@@ -205,6 +205,12 @@ bool IsAscending(const Column& keys, const std::vector<uint8_t>& keep, const std
   return ascending;
 }
 
+bool IsKeyBelow(const std::string& a, const std::string& b, const Type& type) {
+  Result<Column> left = ParseKey(Scalar{type, a}, type);
+  Result<Column> right = ParseKey(Scalar{type, b}, type);
+  return left && right && CompareCells(*left, 0, *right, 0) < 0;
+}
+
 int64_t FirstNan(const Column& keys, const std::vector<uint8_t>& keep) {
   if (keys.type.id != TypeId::kFloat32 && keys.type.id != TypeId::kFloat64) return -1;
   for (int64_t row = 0; row < keys.length; ++row) {

@@ -21,6 +21,8 @@ Status CheckKeyType(const Type& type, std::string_view column);
 
 // A one-row column holding `scalar`'s text read as `type`. kInvalidInput when it is none.
 Result<Column> ParseKey(const Scalar& scalar, const Type& type);
+// Whether `a` comes before `b` in the order of keys; both are texts of `type`. False when either is not.
+bool IsKeyBelow(const std::string& a, const std::string& b, const Type& type);
 
 // Clears keep[i] where the key lies below `bound`, or above it; an equal key is kept when `inclusive`. NULLs are left
 // as they are. `bound` is a one-row column of the key's type.
