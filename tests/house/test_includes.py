@@ -14,10 +14,11 @@ MAY_INCLUDE = {
     "rows": {"base", "data"},
     "connector": {"base", "data"},
     "duck": {"base", "data"},
+    "lake": {"base", "data", "duck", "storage"},
     "engine": {"base", "data", "manifest", "rows", "connector", "duck"},
-    "cli": {"base", "data", "manifest", "rows", "connector", "connectors", "duck", "engine"},
+    "cli": {"base", "data", "manifest", "rows", "connector", "connectors", "duck", "engine", "lake"},
 }
-CONNECTOR_MAY_INCLUDE = {"base", "data", "connector", "duck"}
+CONNECTOR_MAY_INCLUDE = {"base", "data", "connector", "duck", "lake"}
 INCLUDE = re.compile(r'^\s*#include "nilus/([^"]+)"', re.MULTILINE)
 LONGEST_FILE = 600  # lines; "mostly under 400" is the aim, this is the stop
 
