@@ -10,15 +10,16 @@ SOURCE = ROOT / "src" / "nilus"
 MAY_INCLUDE = {
     "base": set(),
     "data": {"base"},
+    "storage": {"base"},
     "manifest": {"base"},
     "rows": {"base", "data"},
     "connector": {"base", "data"},
     "duck": {"base", "data"},
     "lake": {"base", "data", "duck", "storage"},
     "engine": {"base", "data", "manifest", "rows", "connector", "duck"},
-    "cli": {"base", "data", "manifest", "rows", "connector", "connectors", "duck", "engine", "lake"},
+    "cli": {"base", "storage", "data", "manifest", "rows", "connector", "connectors", "duck", "engine", "lake"},
 }
-CONNECTOR_MAY_INCLUDE = {"base", "data", "connector", "duck", "lake"}
+CONNECTOR_MAY_INCLUDE = {"base", "data", "connector", "duck", "lake", "storage"}
 INCLUDE = re.compile(r'^\s*#include "nilus/([^"]+)"', re.MULTILINE)
 LONGEST_FILE = 600  # lines; "mostly under 400" is the aim, this is the stop
 

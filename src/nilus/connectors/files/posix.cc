@@ -30,55 +30,6 @@ Result<FileStamp> RegularStamp(const struct stat& info, const std::string& path)
 
 }  // namespace
 
-Failure ErrnoFailure(int error, std::string_view doing) {
-  std::string reason = std::generic_category().message(error);
-  switch (error) {
-    case EACCES:
-    case EPERM:
-      return FailWithFix(ErrorKind::kAuth, "give this user the right, or choose another path", "cannot {}: {}", doing,
-                         reason);
-    case EROFS:
-      return FailWithFix(ErrorKind::kAuth, "choose a path that can be written", "cannot {}: {}", doing, reason);
-    case ENOENT:
-      return FailWithFix(ErrorKind::kNotFound, "check the path", "cannot {}: {}", doing, reason);
-    case ENOSPC:
-    case EDQUOT:
-      return FailWithFix(ErrorKind::kExhausted, "free space there, then run again", "cannot {}: {}", doing, reason);
-    case EIO:
-      return FailWithFix(ErrorKind::kExhausted, "check the device, then run again", "cannot {}: {}", doing, reason);
-    case EFBIG:
-    case ENOMEM:
-      return Fail(ErrorKind::kExhausted, "cannot {}: {}", doing, reason);
-    case EMFILE:
-    case ENFILE:
-      return FailWithFix(ErrorKind::kExhausted, "raise the limit of open files (ulimit -n)", "cannot {}: {}", doing,
-                         reason);
-    case ENOTDIR:
-    case EISDIR:
-    case ELOOP:
-    case ENAMETOOLONG:
-    case EINVAL:
-      return FailWithFix(ErrorKind::kInvalidInput, "check the path", "cannot {}: {}", doing, reason);
-    case EINTR:
-    case EAGAIN:
-    case ESTALE:
-    case ETIMEDOUT:
-      return Fail(ErrorKind::kTransient, "cannot {}: {}", doing, reason);
-    default:
-      return Fail(ErrorKind::kExhausted, "cannot {}: {}", doing, reason);
-  }
-}
-
-FileDescriptor& FileDescriptor::operator=(FileDescriptor&& other) noexcept {
-  std::swap(fd_, other.fd_);
-  return *this;
-}
-
-void FileDescriptor::Close() {
-  if (fd_ >= 0) close(fd_);
-  fd_ = -1;
-}
-
 Result<FileStamp> StampOf(const std::string& path) {
   struct stat info {};
   if (stat(path.c_str(), &info) != 0) return ErrnoFailure(errno, "read " + path);
@@ -120,18 +71,6 @@ Result<FileDescriptor> CreateNew(const std::string& path, unsigned mode) {
   return FileDescriptor(fd);
 }
 
-Status WriteAll(const FileDescriptor& file, std::string_view bytes, const std::string& path) {
-  while (!bytes.empty()) {
-    ssize_t written = write(file.get(), bytes.data(), bytes.size());
-    if (written < 0) {
-      if (errno == EINTR) continue;
-      return ErrnoFailure(errno, "write " + path);
-    }
-    bytes.remove_prefix(static_cast<size_t>(written));
-  }
-  return {};
-}
-
 Result<std::string> ReadWhole(const std::string& path, int64_t max_bytes) {
   NILUS_ASSIGN(FileDescriptor file, OpenForReading(path));
   NILUS_ASSIGN(FileStamp stamp, StampOf(file, path));
@@ -148,11 +87,6 @@ Result<std::string> ReadWhole(const std::string& path, int64_t max_bytes) {
   }
   bytes.resize(filled);
   return bytes;
-}
-
-Status SyncFile(const FileDescriptor& file, const std::string& path) {
-  if (fsync(file.get()) != 0) return ErrnoFailure(errno, "make " + path + " durable");
-  return {};
 }
 
 Status SyncFileAt(const std::string& path) {

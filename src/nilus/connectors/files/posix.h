@@ -7,32 +7,10 @@
 #include <string_view>
 #include <vector>
 
+#include "nilus/base/file_descriptor.h"
 #include "nilus/base/result.h"
 
 namespace nilus::files {
-
-// The kind says what the caller does next: rights → kAuth, absent → kNotFound, full disk or failing device →
-// kExhausted, bad names → kInvalidInput. `doing` is "write /data/x.parquet".
-[[nodiscard]] Failure ErrnoFailure(int error, std::string_view doing);
-
-// An open file, closed when destroyed.
-class FileDescriptor {
- public:
-  FileDescriptor() = default;
-  explicit FileDescriptor(int fd) : fd_(fd) {}
-  FileDescriptor(FileDescriptor&& other) noexcept : fd_(other.fd_) { other.fd_ = -1; }
-  FileDescriptor& operator=(FileDescriptor&& other) noexcept;
-  FileDescriptor(const FileDescriptor&) = delete;
-  FileDescriptor& operator=(const FileDescriptor&) = delete;
-  ~FileDescriptor() { Close(); }
-
-  int get() const { return fd_; }
-  bool is_open() const { return fd_ >= 0; }
-  void Close();
-
- private:
-  int fd_ = -1;
-};
 
 // What tells one content of a file from another without reading it.
 struct FileStamp {
@@ -52,12 +30,9 @@ Status RefuseLink(const std::string& path);
 
 Result<FileDescriptor> OpenForReading(const std::string& path);
 Result<FileDescriptor> CreateNew(const std::string& path, unsigned mode = 0666);  // O_EXCL; mode less the umask
-Status WriteAll(const FileDescriptor& file, std::string_view bytes, const std::string& path);
 // The whole file; kData when it is larger than `max_bytes`.
 Result<std::string> ReadWhole(const std::string& path, int64_t max_bytes);
 
-// fsync. An error is final: the kernel may have dropped the pages, so nobody syncs the same bytes a second time.
-Status SyncFile(const FileDescriptor& file, const std::string& path);
 Status SyncFileAt(const std::string& path);
 Status SyncDirectory(const std::string& path);
 
