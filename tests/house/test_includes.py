@@ -12,14 +12,15 @@ MAY_INCLUDE = {
     "data": {"base"},
     "storage": {"base"},
     "manifest": {"base"},
-    "rows": {"base", "data"},
+    "json": {"base", "data"},
+    "rows": {"base", "data", "json"},
     "connector": {"base", "data"},
     "duck": {"base", "data"},
     "lake": {"base", "data", "duck", "storage"},
-    "engine": {"base", "data", "manifest", "rows", "connector", "duck"},
-    "cli": {"base", "storage", "data", "manifest", "rows", "connector", "connectors", "duck", "engine", "lake"},
+    "engine": {"base", "data", "json", "manifest", "rows", "connector", "duck"},
+    "cli": {"base", "storage", "data", "json", "manifest", "rows", "connector", "connectors", "duck", "engine", "lake"},
 }
-CONNECTOR_MAY_INCLUDE = {"base", "data", "connector", "duck", "lake", "storage"}
+CONNECTOR_MAY_INCLUDE = {"base", "data", "json", "connector", "duck", "lake", "storage"}
 INCLUDE = re.compile(r'^\s*#include "nilus/([^"]+)"', re.MULTILINE)
 LONGEST_FILE = 600  # lines; "mostly under 400" is the aim, this is the stop
 

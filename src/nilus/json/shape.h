@@ -1,0 +1,101 @@
+// What the values seen at one place were, as a lattice: every shape is mergeable, and what comes out depends on the set
+// of values alone, not on their order, grouping or the threads that looked at them. The rules that turn kinds into a
+// type are in connectors/files/README.md, "Types".
+//
+//   ScalarShape   the type of one column whose nested values stay whole
+//   JsonShape     the same for a whole tree: objects with their fields, arrays with what their elements are
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "nilus/base/result.h"
+#include "nilus/json/literal.h"
+#include "nilus/json/scanner.h"
+
+namespace nilus::json {
+
+class ScalarShape {
+ public:
+  void ObserveBool() { kinds_ |= kBools; }
+  void ObserveNumber(std::string_view text);
+  void ObserveString(std::string_view meaning);  // unescaped
+  void ObserveNested() { kinds_ |= kNesteds; }
+  // `scratch` for strings with escapes.
+  void Observe(const Value& value, std::string* scratch);
+  void Merge(const ScalarShape& other);
+
+  bool has_values() const { return kinds_ != 0; }  // that are not null
+  bool has_scalars() const { return (kinds_ & ~kNesteds) != 0; }
+  // The type that takes every value exactly; text when there was none.
+  Type Resolve() const;
+
+ private:
+  static constexpr unsigned kBools = 1;
+  static constexpr unsigned kNumbersSeen = 2;
+  static constexpr unsigned kStrings = 4;
+  static constexpr unsigned kNesteds = 8;
+
+  unsigned kinds_ = 0;
+  bool saw_literal_ = false;  // a string that reads like a number, true, false or null
+  TextTraits traits_;
+};
+
+// Limits of a tree: kData names the place where one is passed.
+struct ShapeLimits {
+  int deepest = kDeepest;      // levels that are looked into; deeper objects and arrays are whole JSON.
+                               // An array and the objects in it are one level
+  size_t most_paths = 16'384;  // places in one tree
+};
+
+// One place of a tree. What becomes of it:
+//   only objects (and nulls)   is_object: fields()
+//   only arrays (and nulls)    is_array: element()
+//   anything else              a column of the type Resolve()
+// An object that names a key twice is a value that only JSON text can keep, and so makes its place json.
+class JsonShape {
+ public:
+  JsonShape() = default;
+  JsonShape(JsonShape&&) = default;
+  JsonShape& operator=(JsonShape&&) = default;
+
+  // One JSON value with whatever spaces stand around it. kData says at which byte it is not JSON, or which limit it
+  // passes; the shape is then not to be used any more. `what` names the column in messages.
+  Status Observe(std::string_view text, std::string_view what, const ShapeLimits& limits = {});
+  Status Merge(const JsonShape& other, std::string_view what, const ShapeLimits& limits = {});
+
+  bool has_values() const { return objects_ || arrays_ || whole_ || scalars_.has_values(); }
+  bool is_object() const { return objects_ && !arrays_ && !whole_ && !scalars_.has_values(); }
+  bool is_array() const { return arrays_ && !objects_ && !whole_ && !scalars_.has_values(); }
+  const std::map<std::string, JsonShape, std::less<>>& fields() const { return fields_; }
+  const JsonShape* element() const { return element_.get(); }  // null: all arrays were empty
+  // The type of a column that holds the values whole.
+  Type Resolve() const;
+  size_t paths() const { return paths_; }  // places below this one; known at the root of a tree only
+
+ private:
+  class Observer;
+  using Fields = std::map<std::string, JsonShape, std::less<>>;
+
+  JsonShape* FieldAt(size_t position, std::string_view key, JsonShape* root);
+  void MergeTree(const JsonShape& other, JsonShape* root);
+
+  bool objects_ = false;
+  bool arrays_ = false;
+  bool whole_ = false;  // nested values that were not looked into
+  ScalarShape scalars_;
+  Fields fields_;  // that were seen, with a value or null
+  std::unique_ptr<JsonShape> element_;
+
+  std::vector<Fields::iterator> order_;  // the keys of the last objects, by position: a guess for the next one
+  uint64_t seen_in_ = 0;                 // number of the object that named this field last
+  uint64_t objects_seen_ = 0;            // of the root: objects so far
+  size_t paths_ = 0;                     // of the root
+};
+
+}  // namespace nilus::json
