@@ -10,17 +10,18 @@ SOURCE = ROOT / "src" / "nilus"
 MAY_INCLUDE = {
     "base": set(),
     "data": {"base"},
-    "storage": {"base"},
+    "http": {"base"},
+    "storage": {"base", "http"},
     "manifest": {"base"},
     "json": {"base", "data"},
     "rows": {"base", "data", "json"},
     "connector": {"base", "data"},
     "duck": {"base", "data"},
-    "lake": {"base", "data", "duck", "storage"},
+    "lake": {"base", "data", "duck", "http", "storage"},
     "engine": {"base", "data", "json", "manifest", "rows", "connector", "duck"},
-    "cli": {"base", "storage", "data", "json", "manifest", "rows", "connector", "connectors", "duck", "engine", "lake"},
+    "cli": {"base", "http", "storage", "data", "json", "manifest", "rows", "connector", "connectors", "duck", "engine", "lake"},
 }
-CONNECTOR_MAY_INCLUDE = {"base", "data", "json", "connector", "duck", "lake", "storage"}
+CONNECTOR_MAY_INCLUDE = {"base", "data", "json", "connector", "duck", "http", "lake", "storage"}
 INCLUDE = re.compile(r'^\s*#include "nilus/([^"]+)"', re.MULTILINE)
 LONGEST_FILE = 600  # lines; "mostly under 400" is the aim, this is the stop
 

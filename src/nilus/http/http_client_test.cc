@@ -1,0 +1,178 @@
+// The HTTP client against a server that answers, lies, breaks off and keeps silent.
+#include "nilus/http/http_client.h"
+
+#include <gmock/gmock.h>
+
+#include <condition_variable>
+
+#include "nilus/http/server_testing.h"
+
+namespace nilus::http {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+
+Response Echo(const ServedRequest& request) {
+  std::string text = request.method + " " + request.target + "\n";
+  for (const auto& [name, value] : request.headers) text += name + "=" + value + "\n";
+  return {.status = 200, .headers = {{"X-Echo", "yes"}}, .body = text + "\n" + request.body};
+}
+
+TEST(HttpClientTest, SendsMethodTargetHeadersAndBody) {
+  TestServer server(Echo);
+  Client client;
+  auto response = client.Send({.method = "PUT",
+                               .url = server.url() + "/a/../b%20c?x=1",
+                               .headers = {{"X-One", "1"}, {"X-Empty", ""}},
+                               .body = "bytes"},
+                              {});
+  ASSERT_TRUE(response) << response.error().message;
+  EXPECT_EQ(response->status, 200);
+  EXPECT_EQ(response->Header("x-echo"), "yes");
+  EXPECT_THAT(response->body, HasSubstr("PUT /a/../b%20c?x=1\n"));
+  EXPECT_THAT(response->body, HasSubstr("x-one=1\n"));
+  EXPECT_THAT(response->body, HasSubstr("x-empty=\n"));
+  EXPECT_THAT(response->body, HasSubstr("content-length=5\n"));
+  EXPECT_THAT(response->body, HasSubstr("\nbytes"));
+  EXPECT_THAT(response->body, Not(HasSubstr("expect=")));
+}
+
+TEST(HttpClientTest, EmptyPutAndHead) {
+  TestServer server(Echo);
+  Client client;
+  auto put = client.Send({.method = "PUT", .url = server.url() + "/x"}, {});
+  ASSERT_TRUE(put);
+  EXPECT_THAT(put->body, HasSubstr("content-length=0\n"));
+  auto head = client.Send({.method = "HEAD", .url = server.url() + "/x"}, {});
+  ASSERT_TRUE(head);
+  EXPECT_EQ(head->body, "");
+  EXPECT_NE(head->Header("content-length"), "0");
+}
+
+TEST(HttpClientTest, RedirectsAreNotFollowed) {
+  TestServer server([](const ServedRequest&) {
+    return Response{.status = 307, .headers = {{"location", "http://127.0.0.1:1/elsewhere"}}};
+  });
+  auto response = Client().Send({.url = server.url() + "/x"}, {});
+  ASSERT_TRUE(response);
+  EXPECT_EQ(response->status, 307);
+}
+
+TEST(HttpClientTest, KindsSayWhetherItMayHaveBeenDone) {
+  std::atomic<Fault> fault = Fault::kNone;
+  TestServer server(Echo, [&](const ServedRequest&) { return fault.load(); });
+  Client client;
+  for (Fault each : {Fault::kReset, Fault::kAnswerLost, Fault::kAnswerCut}) {
+    fault = each;
+    auto get = client.Send({.url = server.url()}, {});
+    ASSERT_FALSE(get);
+    EXPECT_EQ(get.error().kind, ErrorKind::kTransient) << get.error().message;
+    auto put = client.Send({.method = "PUT", .url = server.url() + "/secret-path?sig=abc", .body = "x"}, {});
+    ASSERT_FALSE(put);
+    EXPECT_EQ(put.error().kind, ErrorKind::kUnknownOutcome) << put.error().message;
+    EXPECT_THAT(put.error().message, HasSubstr("127.0.0.1"));
+    EXPECT_THAT(put.error().message, Not(HasSubstr("secret-path")));
+    EXPECT_THAT(put.error().message, Not(HasSubstr("sig")));
+  }
+  std::string nowhere;
+  {
+    TestServer gone(Echo);
+    nowhere = gone.url();
+  }
+  auto refused = client.Send({.method = "PUT", .url = nowhere, .body = "x"}, {});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().kind, ErrorKind::kTransient) << refused.error().message;
+}
+
+// A connection that was kept open and breaks under a PUT: it must not be sent twice behind the caller's back.
+TEST(HttpClientTest, NothingIsSentTwice) {
+  std::atomic<int> puts = 0;
+  std::atomic<bool> lose = false;
+  TestServer server(
+      [&](const ServedRequest& request) {
+        if (request.method == "PUT") ++puts;
+        return Response{.status = 200};
+      },
+      [&](const ServedRequest&) { return lose ? Fault::kAnswerLost : Fault::kNone; });
+  Client client;
+  ASSERT_TRUE(client.Send({.url = server.url()}, {}));
+  lose = true;
+  auto put = client.Send({.method = "PUT", .url = server.url(), .body = "x"}, {});
+  ASSERT_FALSE(put);
+  EXPECT_EQ(put.error().kind, ErrorKind::kUnknownOutcome);
+  EXPECT_EQ(puts, 1);
+}
+
+TEST(HttpClientTest, LargeAnswersAreRefused) {
+  TestServer server([](const ServedRequest&) { return Response{.status = 200, .body = std::string(5000, 'x')}; });
+  auto response = Client().Send({.url = server.url(), .largest_response_bytes = 4999}, {});
+  ASSERT_FALSE(response);
+  EXPECT_EQ(response.error().kind, ErrorKind::kExhausted);
+}
+
+TEST(HttpClientTest, SilenceEndsByTheIdleTimeout) {
+  std::mutex mutex;
+  std::condition_variable wake;
+  bool done = false;
+  TestServer server([&](const ServedRequest&) {
+    std::unique_lock lock(mutex);
+    wake.wait(lock, [&] { return done; });
+    return Response{.status = 200};
+  });
+  auto response = Client({.idle_timeout = std::chrono::seconds(1)}).Send({.url = server.url()}, {});
+  {
+    std::lock_guard lock(mutex);
+    done = true;
+  }
+  wake.notify_all();
+  ASSERT_FALSE(response);
+  EXPECT_EQ(response.error().kind, ErrorKind::kTransient);
+}
+
+TEST(HttpClientTest, AStopEndsIt) {
+  std::mutex mutex;
+  std::condition_variable wake;
+  bool done = false;
+  std::stop_source stop;
+  TestServer server([&](const ServedRequest&) {
+    stop.request_stop();
+    std::unique_lock lock(mutex);
+    wake.wait(lock, [&] { return done; });
+    return Response{.status = 200};
+  });
+  auto get = Client().Send({.url = server.url()}, stop.get_token());
+  {
+    std::lock_guard lock(mutex);
+    done = true;
+  }
+  wake.notify_all();
+  ASSERT_FALSE(get);
+  EXPECT_EQ(get.error().kind, ErrorKind::kCancelled);
+}
+
+TEST(HttpClientTest, HeadersCannotSmuggle) {
+  auto response = Client().Send({.url = "http://127.0.0.1:1/", .headers = {{"X", "a\r\nY: b"}}}, {});
+  ASSERT_FALSE(response);
+  EXPECT_EQ(response.error().kind, ErrorKind::kInvalidInput);
+  response = Client().Send({.url = "file:///etc/passwd"}, {});
+  ASSERT_FALSE(response);
+  EXPECT_EQ(response.error().kind, ErrorKind::kInvalidInput);
+}
+
+TEST(HttpClientTest, Hosts) {
+  EXPECT_EQ(HostOf("https://h.example:443/x").value(), "h.example");
+  EXPECT_EQ(HostOf("http://h.example:8080?x").value(), "h.example:8080");
+  EXPECT_EQ(HostOf("http://u:p@[::1]:80/").value(), "[::1]");
+  EXPECT_FALSE(HostOf("h.example"));
+  EXPECT_FALSE(HostOf("http:///x"));
+}
+
+TEST(HttpClientTest, RetryAfterIsCapped) {
+  EXPECT_FALSE(RetryAfter({.status = 503}));
+  EXPECT_EQ(RetryAfter({.status = 503, .headers = {{"retry-after", "2"}}}), std::chrono::seconds(2));
+  EXPECT_EQ(RetryAfter({.status = 503, .headers = {{"retry-after", "86400"}}}), std::chrono::seconds(60));
+}
+
+}  // namespace
+}  // namespace nilus::http
