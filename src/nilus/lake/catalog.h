@@ -79,4 +79,13 @@ Result<std::vector<ManifestFile>> ReadManifestList(const Table& table, const Sna
 Result<std::vector<ManifestEntry>> ReadManifest(const Table& table, const ManifestFile& manifest, bool with_deleted,
                                                 std::stop_token stop);
 
+// --- For catalogs ---
+
+Result<TableMetadata> ReadMetadata(storage::ObjectStore& store, const std::string& url, std::stop_token stop);
+inline constexpr size_t kDefaultPreviousVersions = 100;
+// Adds the base to the metadata log, which keeps write.metadata.previous-versions-max entries. Files of those that fall
+// out go into *dropped when the table has write.metadata.delete-after-commit.enabled: to be deleted after the commit.
+Status AddMetadataLog(const TablePtr& base, TableMetadata* result, std::vector<std::string>* dropped);
+std::optional<int64_t> ParsePropertyNumber(std::string_view text);  // digits only
+
 }  // namespace nilus::lake

@@ -30,4 +30,13 @@ Result<std::optional<PipelineState>> FindPipelineState(const TableMetadata& meta
 Result<bool> HasLoad(const TableMetadata& metadata, std::string_view pipeline, std::string_view load_id,
                      std::string_view branch = kMainBranch);
 
+// --- For transactions ---
+
+// The table property, and the key in a summary that carries another pipeline's state along.
+std::string StateKey(std::string_view pipeline, std::string_view branch);
+std::string StateProperty(const PipelineState& state, std::optional<int64_t> snapshot_id);
+void PutStateInSummary(std::string_view pipeline, const PipelineState& state, Properties* summary);
+// Copies what the parent snapshot's summary says of all pipelines, its own one among them.
+void CarryStates(const Properties& parent, Properties* summary);
+
 }  // namespace nilus::lake

@@ -121,6 +121,10 @@ bool CanPromote(const IcebergType& from, const IcebergType& to, int format_versi
 // cannot become the wanted one.
 Result<IcebergSchema> EvolveSchema(const IcebergSchema& current, const nilus::Schema& wanted, int format_version,
                                    int32_t* last_column_id);
+// A table's columns made anew (full refresh): exactly those of `wanted`, in its order. A column that keeps its name and
+// whose values can be read as the new type keeps its id; others get new ones, so that old snapshots stay readable.
+Result<IcebergSchema> ReplaceSchema(const IcebergSchema& current, const nilus::Schema& wanted, int format_version,
+                                    int32_t* last_column_id);
 // The column keeps its id. kNotFound, or kInvalidInput when the new name is taken.
 Result<IcebergSchema> RenameColumn(const IcebergSchema& current, std::string_view from, std::string_view to);
 
