@@ -346,7 +346,10 @@ std::string WriteManifestList(int format_version, int64_t snapshot_id, std::opti
     if (manifest.min_sequence_number < 0) manifest.min_sequence_number = sequence_number;
     if (format_version >= 3 && manifest.content == ManifestContent::kData && !manifest.first_row_id) {
       manifest.first_row_id = *next_row_id;
-      *next_row_id += manifest.added_rows.value_or(0) + manifest.existing_rows.value_or(0);
+      // Counts of others' manifests are hostile: ApplyUpdate refuses ids that do not grow.
+      *next_row_id = static_cast<int64_t>(static_cast<uint64_t>(*next_row_id) +
+                                          static_cast<uint64_t>(manifest.added_rows.value_or(0)) +
+                                          static_cast<uint64_t>(manifest.existing_rows.value_or(0)));
     }
     AppendManifest(manifest, format_version, &file.block());
     file.FinishValue();

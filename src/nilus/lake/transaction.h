@@ -103,10 +103,11 @@ class Transaction {
   Result<CommitOutcome> Commit(std::stop_token stop, RetryPolicy policy = CommitRetryPolicy());
   static RetryPolicy CommitRetryPolicy();
 
+  struct State;  // transaction_state.h
+
  private:
   friend Result<std::vector<CommitOutcome>> CommitTogether(std::span<Transaction* const> transactions,
                                                            std::stop_token stop, RetryPolicy policy);
-  struct State;
   explicit Transaction(std::unique_ptr<State> state);
   std::unique_ptr<State> state_;
 };
