@@ -31,6 +31,8 @@ struct Transfer {
   size_t sent_bytes = 0;
   size_t header_bytes = 0;
   bool too_large = false;
+  bool headers_ended = false;
+  int times_issued = 0;
 };
 
 size_t OnBody(char* data, size_t size, size_t count, void* context) {
@@ -55,8 +57,10 @@ size_t OnHeader(char* data, size_t size, size_t count, void* context) {
   std::string_view line(data, bytes);
   if (line.starts_with("HTTP/")) {  // another answer begins: the one before was "100 Continue"
     transfer.response.headers.clear();
+    transfer.headers_ended = false;
     return bytes;
   }
+  if (line == "\r\n" || line == "\n") transfer.headers_ended = true;
   const size_t colon = line.find(':');
   if (colon == std::string_view::npos) return bytes;
   std::string name(line.substr(0, colon));
@@ -74,11 +78,17 @@ size_t OnRead(char* buffer, size_t size, size_t count, void* context) {
   return bytes;
 }
 
-// curl sends a request anew by itself when a connection that it had kept open breaks. What was partly sent may have
-// been done, so that must not happen: the caller looks first.
 int OnSeek(void* context, curl_off_t offset, int origin) {
   const auto& transfer = *static_cast<Transfer*>(context);
   return origin == SEEK_SET && offset == 0 && transfer.sent_bytes == 0 ? CURL_SEEKFUNC_OK : CURL_SEEKFUNC_FAIL;
+}
+
+// curl sends a request anew by itself when a connection that it had kept open breaks. What was sent may have been
+// done, so that must not happen behind the caller's back, who would look first.
+int OnIssue(void* context, char* /*remote_ip*/, char* /*local_ip*/, int /*remote_port*/, int /*local_port*/) {
+  auto& transfer = *static_cast<Transfer*>(context);
+  const bool is_harmless = transfer.request.method == "GET" || transfer.request.method == "HEAD";
+  return ++transfer.times_issued == 1 || is_harmless ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT;
 }
 
 int OnProgress(void* context, curl_off_t /*to_receive*/, curl_off_t /*received*/, curl_off_t /*to_send*/,
@@ -91,7 +101,9 @@ bool IsCertificateError(CURLcode code) {
          code == CURLE_SSL_INVALIDCERTSTATUS || code == CURLE_SSL_CACERT_BADFILE;
 }
 
-bool NothingWasSent(CURLcode code, CURL* handle) {
+bool NothingWasSent(CURLcode code, CURL* handle, const Transfer& transfer) {
+  if (transfer.times_issued == 0) return true;
+  if (transfer.times_issued > 1) return false;
   if (code == CURLE_COULDNT_RESOLVE_HOST || code == CURLE_COULDNT_RESOLVE_PROXY || code == CURLE_COULDNT_CONNECT ||
       code == CURLE_SSL_CONNECT_ERROR)
     return true;
@@ -105,7 +117,7 @@ std::string HostForMessages(std::string_view url) { return HostOf(url).value_or(
 Failure FailureOf(CURLcode code, CURL* handle, const Transfer& transfer) {
   const Request& request = transfer.request;
   const std::string host = HostForMessages(request.url);
-  const bool may_repeat = request.method == "GET" || request.method == "HEAD" || NothingWasSent(code, handle);
+  const bool may_repeat = request.method == "GET" || request.method == "HEAD" || NothingWasSent(code, handle, transfer);
   if (transfer.stop.stop_requested()) {
     return Fail(may_repeat ? ErrorKind::kCancelled : ErrorKind::kUnknownOutcome,
                 "a stop was requested before {} answered", host);
@@ -175,6 +187,8 @@ void SetCallbacks(CURL* curl, Transfer& transfer) {
   curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
   curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, OnProgress);
   curl_easy_setopt(curl, CURLOPT_XFERINFODATA, &transfer);
+  curl_easy_setopt(curl, CURLOPT_PREREQFUNCTION, OnIssue);
+  curl_easy_setopt(curl, CURLOPT_PREREQDATA, &transfer);
   curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, OnBody);
   curl_easy_setopt(curl, CURLOPT_WRITEDATA, &transfer);
   curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, OnHeader);
@@ -246,7 +260,8 @@ Result<Response> Client::Send(const Request& request, const std::stop_token& sto
   SetLimits(curl, pool_->options);
   SetCallbacks(curl, transfer);
   curl_easy_setopt(curl, CURLOPT_HTTPHEADER, lines.get());
-  const CURLcode code = curl_easy_perform(curl);
+  CURLcode code = curl_easy_perform(curl);
+  if (code == CURLE_OK && !transfer.headers_ended) code = CURLE_GOT_NOTHING;  // cut off inside the headers
   if (code != CURLE_OK) return FailureOf(code, curl, transfer);  // its connections are closed with the handle
   long status = 0;
   curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);

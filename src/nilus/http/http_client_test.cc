@@ -102,6 +102,28 @@ TEST(HttpClientTest, NothingIsSentTwice) {
   ASSERT_FALSE(put);
   EXPECT_EQ(put.error().kind, ErrorKind::kUnknownOutcome);
   EXPECT_EQ(puts, 1);
+  lose = false;
+  ASSERT_TRUE(client.Send({.url = server.url()}, {}));
+  lose = true;
+  put = client.Send({.method = "PUT", .url = server.url()}, {});
+  ASSERT_FALSE(put);
+  EXPECT_EQ(put.error().kind, ErrorKind::kUnknownOutcome);
+  EXPECT_EQ(puts, 2);
+}
+
+// Wherever the answer is cut, what came is not taken for a whole one.
+TEST(HttpClientTest, ACutAnswerIsNoAnswer) {
+  const std::string answer = "HTTP/1.1 200 OK\r\nX-One: 1\r\nContent-Length: 10\r\n\r\n0123456789";
+  std::atomic<size_t> cut = 0;
+  TestServer server([&](const ServedRequest&) { return Response{.status = 200}; }, {},
+                    [&] { return answer.substr(0, cut); });
+  for (; cut < answer.size(); ++cut) {
+    auto response = Client().Send({.url = server.url()}, {});
+    EXPECT_FALSE(response) << cut;
+  }
+  auto whole = Client().Send({.url = server.url()}, {});
+  ASSERT_TRUE(whole);
+  EXPECT_EQ(whole->body, "0123456789");
 }
 
 TEST(HttpClientTest, LargeAnswersAreRefused) {

@@ -81,7 +81,8 @@ std::string_view ServedRequest::Header(std::string_view name) const {
   return {};
 }
 
-TestServer::TestServer(Handler handler, FaultPlan faults) : handler_(std::move(handler)), plan_(std::move(faults)) {
+TestServer::TestServer(Handler handler, FaultPlan faults, std::function<std::string()> raw)
+    : handler_(std::move(handler)), plan_(std::move(faults)), raw_(std::move(raw)) {
   listener_ = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   sockaddr_in address{};
   address.sin_family = AF_INET;
@@ -145,6 +146,10 @@ bool TestServer::ServeOne(int connection, std::string& unread) {
   request.body = unread.substr(0, length);
   unread.erase(0, length);
   ++requests_;
+  if (raw_) {
+    SendAll(connection, raw_());
+    return false;
+  }
   const Fault fault = plan_ ? plan_(request) : Fault::kNone;
   if (fault != Fault::kNone) ++faulted_;
   if (fault == Fault::kReset) {

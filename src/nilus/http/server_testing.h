@@ -42,7 +42,8 @@ using FaultPlan = std::function<Fault(const ServedRequest&)>;
 
 class TestServer {
  public:
-  explicit TestServer(Handler handler, FaultPlan faults = {});
+  // `raw`: bytes that are sent instead of the handler's answer, after which the connection is closed.
+  explicit TestServer(Handler handler, FaultPlan faults = {}, std::function<std::string()> raw = {});
   TestServer(const TestServer&) = delete;
   TestServer& operator=(const TestServer&) = delete;
   ~TestServer();
@@ -59,6 +60,7 @@ class TestServer {
 
   Handler handler_;
   FaultPlan plan_;
+  std::function<std::string()> raw_;
   int listener_ = -1;
   int port_ = 0;
   std::atomic<int64_t> requests_ = 0;

@@ -35,6 +35,7 @@ inline constexpr auto kStoreParams = std::to_array<OptionSpec>({
     {.name = "credentials_base64",
      .help = "Google Cloud Storage: a service account's key (JSON) in base64",
      .secret = true},
+    {.name = "account", .help = "Azure: name of the storage account, when the URL does not hold it"},
     {.name = "account_key", .help = "Azure: key of the storage account, in base64", .secret = true},
     {.name = "sas_token", .help = "Azure: shared access signature", .secret = true},
     {.name = "token", .help = "Google Cloud Storage and Azure: an OAuth 2 access token", .secret = true},
