@@ -2,8 +2,13 @@
 
 #include <algorithm>
 
+#include "nilus/base/clock.h"
+#include "nilus/base/fault.h"
+#include "nilus/base/log.h"
+#include "nilus/lake/avro_codec.h"
 #include "nilus/lake/manifest_reader.h"
 #include "nilus/lake/metadata_json.h"
+#include "nilus/lake/snapshot_builder.h"
 #include "nilus/storage/object_store.h"
 
 namespace nilus::lake {
@@ -72,6 +77,57 @@ std::optional<int64_t> ParsePropertyNumber(std::string_view text) {
     number = number * 10 + (c - '0');
   }
   return number;
+}
+
+namespace {
+
+// "…/00012-<uuid>.metadata.json" → 12; others' names, and none: 0, so that the next one is 1.
+int64_t NumberOfMetadataFile(const TablePtr& base) {
+  if (base == nullptr) return -1;
+  const std::string& url = base->metadata_location;
+  const std::string_view name = std::string_view(url).substr(url.rfind('/') + 1);
+  return ParsePropertyNumber(name.substr(0, name.find('-'))).value_or(0);
+}
+
+}  // namespace
+
+Result<std::string> WriteNewMetadata(storage::ObjectStore& store, const TablePtr& base, TableMetadata* metadata,
+                                     std::vector<std::string>* dropped, std::stop_token stop) {
+  NILUS_TRY(AddMetadataLog(base, metadata, dropped));
+  const bool gzip = metadata->Property("write.metadata.compression-codec") == "gzip";
+  std::string url = MetadataFileUrl(
+      *metadata, fmt::format("{:05}-{}{}.metadata.json", NumberOfMetadataFile(base) + 1, NewId(), gzip ? ".gz" : ""));
+  const std::string json = MetadataToJson(*metadata);
+  NILUS_FAULT_POINT("lake.write-metadata");
+  NILUS_TRY(WriteFile(store, url, gzip ? Gzip(json) : json, std::move(stop)));
+  return url;
+}
+
+void DeleteOldMetadata(storage::ObjectStore& store, const std::vector<std::string>& urls, std::stop_token stop) {
+  std::vector<std::string> keys;
+  for (const std::string& url : urls) {
+    Result<std::string> key = store.KeyOf(url);
+    if (key) keys.push_back(*std::move(key));
+  }
+  if (keys.empty()) return;
+  const Status deleted = store.Delete(keys, std::move(stop));
+  if (!deleted) LogWarning("old table metadata stays: {}", deleted.error().ToString());
+}
+
+Status DeleteFolder(storage::ObjectStore& store, const std::string& url, std::stop_token stop) {
+  constexpr size_t kDeleteAtOnce = 1000;
+  NILUS_ASSIGN(const std::string folder, store.KeyOf(url));
+  if (folder.empty()) return Fail(ErrorKind::kInternal, "{} is the whole store", url);
+  std::vector<std::string> keys;
+  const auto each = [&](const storage::ObjectInfo& object) -> Status {
+    keys.push_back(object.key);
+    return {};
+  };
+  NILUS_TRY(store.List(folder + "/", each, stop));
+  for (size_t at = 0; at < keys.size(); at += kDeleteAtOnce) {
+    NILUS_TRY(store.Delete(std::span(keys).subspan(at, std::min(kDeleteAtOnce, keys.size() - at)), stop));
+  }
+  return {};
 }
 
 Result<TableMetadata> ReadMetadata(storage::ObjectStore& store, const std::string& url, std::stop_token stop) {

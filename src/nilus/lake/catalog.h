@@ -86,6 +86,14 @@ inline constexpr size_t kDefaultPreviousVersions = 100;
 // Adds the base to the metadata log, which keeps write.metadata.previous-versions-max entries. Files of those that fall
 // out go into *dropped when the table has write.metadata.delete-after-commit.enabled: to be deleted after the commit.
 Status AddMetadataLog(const TablePtr& base, TableMetadata* result, std::vector<std::string>* dropped);
+// Writes metadata/<N>-<uuid>.metadata.json (.gz. as the property write.metadata.compression-codec says), N one more
+// than the base's, with the base in the metadata log. Its URL.
+Result<std::string> WriteNewMetadata(storage::ObjectStore& store, const TablePtr& base, TableMetadata* metadata,
+                                     std::vector<std::string>* dropped, std::stop_token stop);
+// Tidying behind a commit that stands: what cannot be deleted is only logged.
+void DeleteOldMetadata(storage::ObjectStore& store, const std::vector<std::string>& urls, std::stop_token stop);
+// Every file below a folder's URL.
+Status DeleteFolder(storage::ObjectStore& store, const std::string& url, std::stop_token stop);
 std::optional<int64_t> ParsePropertyNumber(std::string_view text);  // digits only
 
 }  // namespace nilus::lake

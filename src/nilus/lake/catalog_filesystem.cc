@@ -198,16 +198,7 @@ Result<TablePtr> FilesystemCatalog::Commit(const TableCommit& commit, std::stop_
   }
   NILUS_FAULT_ACK("lake.fs.put-metadata");
   NILUS_TRY(MoveHint(commit, base_version + 1, table->metadata_location, stop));
-  // What follows is only tidying: the commit stands.
-  std::vector<std::string> keys;
-  for (const std::string& url : dropped) {
-    Result<std::string> old = store_->KeyOf(url);
-    if (old) keys.push_back(*std::move(old));
-  }
-  if (!keys.empty()) {
-    const Status deleted = store_->Delete(keys, stop);
-    if (!deleted) LogWarning("old metadata of {} stays: {}", commit.identifier.ToString(), deleted.error().ToString());
-  }
+  DeleteOldMetadata(*store_, dropped, stop);
   return TablePtr(std::move(table));
 }
 

@@ -177,7 +177,9 @@ Next AfterFailure(const Error& error, bool* outcome_unknown) {
     *outcome_unknown = true;
     return Next::kRetry;
   }
-  return error.kind == ErrorKind::kConflict ? Next::kRetry : Next::kGiveUp;
+  // kTransient: nothing was done.
+  const bool again = error.kind == ErrorKind::kConflict || error.kind == ErrorKind::kTransient;
+  return again ? Next::kRetry : Next::kGiveUp;
 }
 
 Failure Spent(Error error, bool outcome_unknown, const TableIdentifier& table) {

@@ -1,0 +1,56 @@
+// Keeping a table small: expiring snapshots, finding files that belong to nothing. None of it is ever in conflict with
+// writers: what it changes, it commits like anybody; what it deletes, no snapshot and no running commit can need.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "nilus/base/clock.h"
+#include "nilus/lake/catalog.h"
+
+namespace nilus::lake {
+
+struct ExpireOptions {
+  // Snapshots older than this go, but for those that a branch keeps: its `keep_last` latest ones (and more, where the
+  // branch or the table's properties history.expire.* say so), tags, and their ends.
+  std::optional<WallTime> older_than;  // nothing: the table's history.expire.max-snapshot-age-ms, or five days ago
+  int64_t keep_last = 1;
+  bool dry_run = false;
+};
+struct ExpireReport {
+  std::vector<int64_t> snapshots;
+  std::vector<std::string> refs;   // branches and tags past their age
+  std::vector<std::string> files;  // data, deletes, manifests and lists that only these snapshots had
+};
+// Snapshots are removed from the table first; only when that is committed are their files deleted. A crash in between
+// leaves orphans.
+Result<ExpireReport> ExpireSnapshots(const TablePtr& table, const ExpireOptions& options, std::stop_token stop);
+
+// Which snapshots and refs retention lets go of, at `now_ms` (Iceberg spec, "Snapshot Retention Policy").
+struct Expired {
+  std::vector<int64_t> snapshots;
+  std::vector<std::string> refs;
+};
+Expired ChooseExpired(const TableMetadata& metadata, const ExpireOptions& options, int64_t now_ms);
+
+struct OrphanFile {
+  std::string url;
+  int64_t size = 0;
+  WallTime modified;
+};
+struct OrphanOptions {
+  // Younger files may belong to a commit under way, or to one of unknown outcome. By the store's clock.
+  std::chrono::hours min_age{72};
+  bool remove = false;
+};
+// Files in the table's folder that no kept snapshot or metadata file names.
+Result<std::vector<OrphanFile>> FindOrphans(const TablePtr& table, const OrphanOptions& options, std::stop_token stop);
+
+// Rolls the branch main back (or forward) to a snapshot of its history; its positions go with it. kNotFound: it is not
+// there; kInvalidInput: it never was current (`any` allows it).
+Result<TablePtr> RollBack(const TablePtr& table, int64_t snapshot_id, bool any, std::stop_token stop);
+
+}  // namespace nilus::lake
