@@ -18,6 +18,23 @@ bool AppendNumber(std::string_view text, ColumnBuilder* column) {
   return true;
 }
 
+// Most integers are short: at most 18 digits, which cannot overflow.
+bool AppendInteger(std::string_view text, ColumnBuilder* column) {
+  const char* at = text.data();
+  const char* const end = at + text.size();
+  const bool negative = at != end && *at == '-';
+  at += negative ? 1 : 0;
+  if (end - at > 18 || at == end) return AppendNumber<int64_t>(text, column);
+  int64_t value = 0;
+  for (; at != end; ++at) {
+    const auto digit = static_cast<unsigned char>(*at - '0');
+    if (digit > 9) return false;
+    value = value * 10 + digit;
+  }
+  column->Append(negative ? -value : value);
+  return true;
+}
+
 void AppendMeaning(const Value& value, ColumnBuilder* column) {
   if (!value.escaped) {
     column->AppendBytes(value.text);
@@ -50,7 +67,7 @@ bool AppendValue(const Value& value, ColumnBuilder* column) {
   const std::string_view text = value.kind == Kind::kString ? Meaning(value, &scratch) : value.text;
   switch (type) {
     case TypeId::kInt64:
-      return AppendNumber<int64_t>(text, column);
+      return AppendInteger(text, column);
     case TypeId::kFloat64:
       return AppendNumber<double>(text, column);
     case TypeId::kBool:

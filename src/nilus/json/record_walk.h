@@ -93,7 +93,7 @@ class RecordWalk {
         return value->text == "null";
       default:
         value->kind = Kind::kNumber;
-        return IsNumber(value->text);
+        return trusted_ || IsNumber(value->text);
     }
   }
 

@@ -32,6 +32,37 @@ std::string ShapeOf(const std::vector<std::string>& values, const ShapeLimits& l
   return Describe(shape);
 }
 
+TEST(ScalarShape, KindsGiveTheType) {
+  auto type = [](std::vector<std::pair<Kind, std::string>> values) {
+    ScalarShape forward;
+    ScalarShape backward;
+    std::string scratch;
+    for (const auto& [kind, text] : values) forward.Observe({.kind = kind, .text = text}, &scratch);
+    std::reverse(values.begin(), values.end());
+    for (const auto& [kind, text] : values) backward.Observe({.kind = kind, .text = text}, &scratch);
+    EXPECT_EQ(forward.Resolve(), backward.Resolve());
+    return forward.Resolve().ToString();
+  };
+  using enum Kind;
+  EXPECT_EQ(type({{kNumber, "1"}, {kNumber, "2"}}), "bigint");
+  EXPECT_EQ(type({{kNumber, "1"}, {kNumber, "2.5"}}), "double");
+  EXPECT_EQ(type({{kNumber, "1e400"}}), "json");
+  EXPECT_EQ(type({{kNumber, "300"}, {kString, "Braveheart"}}), "text");  // 300 can only have been the number
+  EXPECT_EQ(type({{kNumber, "300"}, {kString, "Braveheart"}, {kString, "300"}}), "json");
+  EXPECT_EQ(type({{kNumber, "1"}, {kBool, "true"}, {kString, "x"}}), "text");
+  EXPECT_EQ(type({{kBool, "true"}, {kString, "false"}}), "json");
+  EXPECT_EQ(type({{kNumber, "1"}, {kString, "null"}}), "json");
+  EXPECT_EQ(type({{kNumber, "1"}, {kString, "x"}, {kArray, "[]"}}), "json");
+  EXPECT_EQ(type({{kNumber, "1"}, {kString, "2024-01-01"}}), "text");
+  EXPECT_EQ(type({{kNumber, "1.5"}, {kString, "NaN"}}), "double");
+  EXPECT_EQ(type({{kString, "1"}, {kString, "2"}}), "text");  // a JSON string is no number
+  EXPECT_EQ(type({{kString, "true"}}), "text");
+  EXPECT_EQ(type({{kString, "2024-01-01"}}), "date");
+  EXPECT_EQ(type({{kString, "2024-01-01T00:00:00Z"}, {kString, ""}}), "text");
+  EXPECT_EQ(type({{kBool, "true"}, {kNumber, "1"}}), "json");
+  EXPECT_EQ(type({{kArray, "[1]"}, {kArray, "{}"}}), "json");
+}
+
 TEST(JsonShape, IsAsNarrowAsItsValues) {
   EXPECT_EQ(ShapeOf({}), "nothing");
   EXPECT_EQ(ShapeOf({"null", " null "}), "nothing");

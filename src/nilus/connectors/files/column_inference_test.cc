@@ -85,36 +85,6 @@ TEST(ColumnInference, DatesAndTimes) {
 
 TEST(ColumnInference, NothingIsText) { EXPECT_EQ(CsvType({}), "text"); }
 
-TEST(ColumnInference, JsonKinds) {
-  auto type = [](std::vector<std::pair<CellKind, std::string>> values) {
-    ColumnInference forward;
-    ColumnInference backward;
-    for (const auto& [kind, text] : values) forward.Observe(kind, text);
-    std::reverse(values.begin(), values.end());
-    for (const auto& [kind, text] : values) backward.Observe(kind, text);
-    EXPECT_EQ(forward.Resolve(), backward.Resolve());
-    return forward.Resolve().ToString();
-  };
-  using enum CellKind;
-  EXPECT_EQ(type({{kNumber, "1"}, {kNumber, "2"}}), "bigint");
-  EXPECT_EQ(type({{kNumber, "1"}, {kNumber, "2.5"}}), "double");
-  EXPECT_EQ(type({{kNumber, "1e400"}}), "json");
-  EXPECT_EQ(type({{kNumber, "300"}, {kString, "Braveheart"}}), "text");  // 300 can only have been the number
-  EXPECT_EQ(type({{kNumber, "300"}, {kString, "Braveheart"}, {kString, "300"}}), "json");
-  EXPECT_EQ(type({{kNumber, "1"}, {kBool, "true"}, {kString, "x"}}), "text");
-  EXPECT_EQ(type({{kBool, "true"}, {kString, "false"}}), "json");
-  EXPECT_EQ(type({{kNumber, "1"}, {kString, "null"}}), "json");
-  EXPECT_EQ(type({{kNumber, "1"}, {kString, "x"}, {kNested, "[]"}}), "json");
-  EXPECT_EQ(type({{kNumber, "1"}, {kString, "2024-01-01"}}), "text");
-  EXPECT_EQ(type({{kNumber, "1.5"}, {kString, "NaN"}}), "double");
-  EXPECT_EQ(type({{kString, "1"}, {kString, "2"}}), "text");  // a JSON string is no number
-  EXPECT_EQ(type({{kString, "true"}}), "text");
-  EXPECT_EQ(type({{kString, "2024-01-01"}}), "date");
-  EXPECT_EQ(type({{kString, "2024-01-01T00:00:00Z"}, {kString, ""}}), "text");
-  EXPECT_EQ(type({{kBool, "true"}, {kNumber, "1"}}), "json");
-  EXPECT_EQ(type({{kNested, "[1]"}, {kNested, "{}"}}), "json");
-}
-
 // Whatever type comes out, every value comes back: as the same text, or as the same number.
 TEST(ColumnInference, ValuesComeBack) {
   const std::vector<std::vector<std::string>> columns = {{"1", "9223372036854775807"},

@@ -153,13 +153,14 @@ bool IsNamed(const OfferedTable& table, const NamedTable& named) {
 }
 
 Status LoadText(duck::Connection& connection, const std::string& name, const std::vector<InputFile>& files,
-                size_t largest_row, std::stop_token stop) {
-  NILUS_ASSIGN(TextTable inferred, InferTextTable(files, largest_row, stop));
+                TextLimits limits, std::stop_token stop) {
+  NILUS_ASSIGN(TextTable inferred, InferTextTable(files, limits.largest_row, limits.threads, stop));
   if (inferred.schema->fields.empty())
     return Fail(ErrorKind::kData, "{} has no column with a value", files.front().path);
   auto table = std::make_shared<const TextTable>(std::move(inferred));
   TextReadOptions read;
-  read.largest_row = largest_row;
+  read.largest_row = limits.largest_row;
+  read.threads = limits.threads;
   for (const Field& field : table->schema->fields) read.columns.push_back(field.name);
   NILUS_ASSIGN(std::unique_ptr<Reader> reader, OpenTextReader(table, read));
   duck::BatchStreamOptions options{
@@ -224,7 +225,7 @@ DuckSelect SelectHighest(const DuckSelect& inner, DuckKey key) {
 }
 
 Result<DuckSelect> PrepareQuery(duck::Connection& connection, const std::string& path, const FormatOptions& options,
-                                const BoundQuery& query, size_t largest_row, std::stop_token stop) {
+                                const BoundQuery& query, TextLimits limits, std::stop_token stop) {
   NILUS_ASSIGN(std::vector<OfferedTable> offered, OfferedTables(path, options));
   NILUS_ASSIGN(auto named, TablesOfQuery(connection, query.sql));
   DuckSelect select{.sql = query.sql, .params = query.params, .files = {}};
@@ -242,7 +243,7 @@ Result<DuckSelect> PrepareQuery(duck::Connection& connection, const std::string&
       NILUS_TRY(connection.Execute(fmt::format("CREATE VIEW {} AS {}", name, parquet.sql), {}, stop));
       for (const InputFile& file : set.files) allowed += (allowed.empty() ? "" : ", ") + duck::QuoteLiteral(file.path);
     } else {
-      NILUS_TRY(LoadText(connection, name, set.files, largest_row, stop));
+      NILUS_TRY(LoadText(connection, name, set.files, limits, stop));
     }
     select.files.insert(select.files.end(), set.files.begin(), set.files.end());
   }

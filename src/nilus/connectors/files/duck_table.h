@@ -41,9 +41,13 @@ DuckSelect SelectHighest(const DuckSelect& inner, DuckKey key);
 
 // Makes the tables that `query` names out of what the address offers, then shuts the database off from all other
 // files. Parquet becomes views, CSV and JSON are loaded with the types of README.md. The result's `files` are those
-// used. `largest_row` as for InferTextTable.
+// used.
+struct TextLimits {
+  size_t largest_row;  // as for InferTextTable, both
+  int threads;
+};
 Result<DuckSelect> PrepareQuery(duck::Connection& connection, const std::string& path, const FormatOptions& options,
-                                const BoundQuery& query, size_t largest_row, std::stop_token stop);
+                                const BoundQuery& query, TextLimits limits, std::stop_token stop);
 
 // Reads the select on a connection of its own.
 Result<std::unique_ptr<Reader>> OpenDuckReader(std::shared_ptr<duck::Database> database, DuckSelect select,

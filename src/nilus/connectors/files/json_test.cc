@@ -1,7 +1,8 @@
 #include <gmock/gmock.h>
 
-#include "nilus/connectors/files/json_scan.h"
-#include "nilus/connectors/files/row_block.h"
+#include <utility>
+
+#include "nilus/connectors/files/json_table.h"
 #include "nilus/connectors/files/test_support.h"
 
 namespace nilus::files {
@@ -93,39 +94,91 @@ TEST_F(JsonFiles, ManyKeysAreRefused) {
   EXPECT_THAT(ReadError(Path("a.jsonl"), "t"), HasSubstr("different keys"));
 }
 
-TEST(JsonString, EscapesAndReadsBack) {
-  std::string text = "a\"b\\c\n\t\x01 é";
-  text.push_back('\0');
-  std::string quoted;
-  AppendJsonString(text, &quoted);
-  std::string again;
-  JsonScanner scanner(quoted);
-  ASSERT_TRUE(scanner.ReadString(&again));
-  EXPECT_EQ(again, text);
+// The rows of a text that is read in chunks of so many bytes, by so many threads; or the error.
+std::string ReadText(const std::string& text, size_t chunk_bytes, int threads, size_t largest_row = 1 << 20) {
+  auto open = [&] {
+    return std::make_unique<JsonChunks>(
+        [&, done = false]() mutable -> Result<std::optional<JsonChunks::File>> {
+          if (std::exchange(done, true)) return std::nullopt;
+          return JsonChunks::File{BytesFromMemory(text, 1 + chunk_bytes / 2), "f"};
+        },
+        largest_row, chunk_bytes);
+  };
+  auto chunks = open();
+  auto columns = InferJsonColumns(chunks.get(), threads, {});
+  if (!columns) return columns.error().message;
+  auto schema = std::make_shared<Schema>(Schema{columns->fields});
+  auto batches = ReadJsonBatches(open(), {.schema = schema, .page_rows = 3, .threads = threads});
+  std::string rows;
+  while (true) {
+    auto batch = batches->Next({});
+    if (!batch) return batch.error().message;
+    if (!*batch) break;
+    for (int64_t row = 0; row < (*batch)->num_rows(); ++row) {
+      for (const Column& column : (*batch)->columns()) {
+        if (!column.IsNull(row)) AppendCellText(column, row, &rows);
+        rows += column.IsNull(row) ? "-;" : ";";
+      }
+      rows += "\n";
+    }
+  }
+  for (const Field& field : schema->fields) rows += field.name + ":" + field.type.ToString() + " ";
+  return rows + std::to_string(columns->rows);
 }
 
-TEST(Json, ObjectsThatMemoryCannotHoldAreRefused) {
+TEST(JsonText, ChunksAndThreadsChangeNothing) {
+  std::string lines;
+  std::string array = "[";
+  std::string pretty = " [\n";
+  for (int i = 0; i < 50; ++i) {
+    std::string record = fmt::format(R"({{"a":{},"b":"x}}{{\"[{}","n":{{"k":[{},"]"]}},"c{}":null}})", i, i, i, i % 7);
+    lines += record + "\n";
+    array += (i == 0 ? "" : ",") + record;
+    pretty += (i == 0 ? "  " : " ,\n  ") + record;
+  }
+  array += "]";
+  pretty += "\n]\n\n";
+  const std::string expected = ReadText(lines, 1 << 20, 1);
+  EXPECT_THAT(expected, HasSubstr("a:bigint b:text n:json 50"));
+  for (const std::string& text : {lines, array, pretty}) {
+    for (size_t chunk_bytes : {1, 2, 3, 7, 64, 100, 1000, 1 << 20}) {
+      for (int threads : {1, 3}) EXPECT_EQ(ReadText(text, chunk_bytes, threads), expected) << chunk_bytes;
+    }
+  }
+}
+
+TEST(JsonText, ErrorsDoNotDependOnChunksAndThreads) {
+  std::string good;
+  for (int i = 0; i < 20; ++i) good += fmt::format("{{\"a\": {},\n \"b\": [\"é\"]}}\n", i);
+  for (const std::string& bad :
+       {std::string("{\"a\":01}"), std::string("{\"a\":1,\"a\":2}"), std::string("{\"a\":\"\xff\"}"),
+        std::string("{\"a\":"), std::string("]"), std::string("x"), std::string(",{}"), std::string("{\"a\":\"\n\"}"),
+        std::string("[{}]")}) {
+    const std::string expected = ReadText(good + bad + good, 1 << 20, 1);
+    EXPECT_THAT(expected, HasSubstr("f, line ")) << bad;
+    for (size_t chunk_bytes : {1, 5, 33, 200}) {
+      for (int threads : {1, 4}) EXPECT_EQ(ReadText(good + bad + good, chunk_bytes, threads), expected) << bad;
+    }
+  }
+}
+
+TEST(JsonText, ObjectsThatMemoryCannotHoldAreRefused) {
   std::string text = "{\"a\":\"open}\n";
   while (text.size() < (3 << 20)) text += "{}\n";
-  auto tokenizer = MakeJsonTokenizer(BytesFromMemory(text, 1 << 16), "f.json", 1 << 20);
-  RowBlock block;
-  Status status = tokenizer->Next(&block);
-  ASSERT_FALSE(status.has_value());
-  EXPECT_NE(status.error().message.find("line 1, column 1: the object that opens here has more than 1048576 bytes"),
-            std::string::npos)
-      << status.error().message;
+  EXPECT_THAT(ReadText(text, 1 << 16, 2),
+              HasSubstr("f, line 1, column 1: the object that opens here has more than 1048576 bytes"));
 }
 
-TEST(Json, ReadsOnBehindAHugeObject) {
-  std::string huge(20 << 20, 'x');
-  auto tokenizer =
-      MakeJsonTokenizer(BytesFromMemory("{\"a\":\"" + huge + "\"}\n{\"a\":\"y\"}\n{\"a\":1}", 1 << 16), "f");
-  RowBlock block;
-  ASSERT_TRUE(tokenizer->Next(&block));
-  ASSERT_EQ(block.num_rows(), 1U);
-  EXPECT_TRUE(block.bytes == huge);
-  ASSERT_TRUE(tokenizer->Next(&block));
-  EXPECT_EQ(block.bytes, "y1");
+TEST(JsonText, ReadsOnBehindAHugeObject) {
+  const std::string huge(20 << 20, 'x');
+  const std::string text = "{\"a\":\"" + huge + "\"}\n{\"a\":\"y\"}\n{\"a\":\"\"}";
+  EXPECT_TRUE(ReadText(text, 1 << 16, 2, 32 << 20) == huge + ";\ny;\n;\na:text 3");
+}
+
+TEST(JsonText, MuchSpaceBetweenRecordsIsNoRecord) {
+  const std::string space(3 << 20, ' ');
+  EXPECT_EQ(ReadText(space + "[" + space + "{\"a\":1}" + space + ",{\"a\":2}" + space + "]" + space, 1 << 12, 2),
+            "1;\n2;\na:bigint 2");
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-// Rows as the tokenizers of CSV and JSON leave them: bytes and where each value lies, not yet typed.
+// Rows as CSV's tokenizer leaves them: bytes and where each value lies, not yet typed.
 #pragma once
 
 #include <algorithm>
@@ -14,13 +14,8 @@
 namespace nilus::files {
 
 enum class CellKind : uint8_t {
-  kPlain,   // CSV, unquoted
-  kQuoted,  // CSV, quoted (unescaped here)
-  kString,  // JSON string (unescaped here)
-  kNumber,  // JSON number, as written
-  kBool,    // true or false
-  kNested,  // JSON object or array, as written
-  kNull,    // JSON null: NULL, but in a column of JSON values that a sink of ours wrote
+  kPlain,   // unquoted
+  kQuoted,  // quoted (unescaped here)
 };
 
 struct Cell {
@@ -75,15 +70,12 @@ class RowTokenizer {
   virtual ~RowTokenizer() = default;
   // Fills `block` with the next rows; none at the end. kData names file, line and column of what is malformed.
   virtual Status Next(RowBlock* block) = 0;
-  // Names by cell column. CSV knows them after the first Next; JSON's grow as keys appear.
+  // Names by cell column; known after the first Next.
   virtual const std::vector<std::string>& columns() const = 0;
 };
 
 // `name` stands for the file in errors. A row of more than `largest_row` bytes is kData.
 std::unique_ptr<RowTokenizer> MakeCsvTokenizer(std::unique_ptr<ByteStream> bytes, const CsvOptions& options,
                                                std::string name, size_t largest_row = kDefaultLargestRowBytes);
-// An array of objects, or objects one after another (JSON lines, or a single one).
-std::unique_ptr<RowTokenizer> MakeJsonTokenizer(std::unique_ptr<ByteStream> bytes, std::string name,
-                                                size_t largest_row = kDefaultLargestRowBytes);
 
 }  // namespace nilus::files

@@ -62,7 +62,8 @@ class FilesSource final : public Source {
                                                         .limit = request_.limit,
                                                         .page_rows = request_.page_rows,
                                                         .batch_bytes = request_.batch_bytes,
-                                                        .largest_row = largest_row()});
+                                                        .largest_row = largest_row(),
+                                                        .threads = context_.threads});
     }
     return OpenDuckReader(plan_.database, Narrowed(plan_.select, plan_.columns, plan_.key, request_.limit),
                           ReaderOptions(request_), context_.stop);
@@ -145,9 +146,9 @@ class FilesSource final : public Source {
 
   Status PrepareText(const ReadRequest& request, InputSet set, Planned* planned) {
     if (!IsInferred(set.files)) {
-      NILUS_ASSIGN(TextTable table, set.schema_file.empty()
-                                        ? InferTextTable(std::move(set.files), largest_row(), context_.stop)
-                                        : DeclaredTextTable(std::move(set)));
+      NILUS_ASSIGN(TextTable table, set.schema_file.empty() ? InferTextTable(std::move(set.files), largest_row(),
+                                                                             context_.threads, context_.stop)
+                                                            : DeclaredTextTable(std::move(set)));
       inferred_ = std::make_shared<const TextTable>(std::move(table));
     }
     planned->text = inferred_;
@@ -173,7 +174,8 @@ class FilesSource final : public Source {
     NILUS_ASSIGN(BoundQuery query, BindQuery(std::string_view(request.table).substr(kQueryPrefix.size()), request));
     NILUS_TRY(OpenDatabase(planned));
     NILUS_ASSIGN(duck::Connection connection, duck::Connection::Open(planned->database));
-    NILUS_ASSIGN(planned->select, PrepareQuery(connection, path_, format_, query, largest_row(), context_.stop));
+    NILUS_ASSIGN(planned->select,
+                 PrepareQuery(connection, path_, format_, query, {largest_row(), context_.threads}, context_.stop));
     return DescribeSelect(request, planned);
   }
 
@@ -215,7 +217,8 @@ class FilesSource final : public Source {
       NILUS_ASSIGN(reader, OpenTextReader(plan_.text, TextReadOptions{.columns = {range.column},
                                                                       .range = range,
                                                                       .limit = {},
-                                                                      .largest_row = largest_row()}));
+                                                                      .largest_row = largest_row(),
+                                                                      .threads = context_.threads}));
     } else {
       NILUS_ASSIGN(reader, OpenDuckReader(plan_.database, SelectHighest(plan_.select, *plan_.key),
                                           ReaderOptions(request_), context_.stop));

@@ -20,9 +20,10 @@ struct TextTable {
   bool is_declared = false;  // the schema is what a sink of ours wrote, not what the values say
 };
 
-// Reads every file once. Memory: one block of rows and a few numbers a column. Any malformed row is an error, and
-// one of more than `largest_row` bytes (LargestRowBytes).
-Result<TextTable> InferTextTable(std::vector<InputFile> files, size_t largest_row, std::stop_token stop);
+// Reads every file once. Memory: one block of rows (JSON: a chunk a thread) and a few numbers a column. Any malformed
+// row is an error, and one of more than `largest_row` bytes (LargestRowBytes). `threads`: at most so many read JSON at
+// once.
+Result<TextTable> InferTextTable(std::vector<InputFile> files, size_t largest_row, int threads, std::stop_token stop);
 
 // The files of a folder that a sink of ours wrote, with the types that it wrote down.
 Result<TextTable> DeclaredTextTable(InputSet set);
@@ -34,6 +35,7 @@ struct TextReadOptions {
   int64_t page_rows = 50'000;
   int64_t batch_bytes = 4 << 20;
   size_t largest_row = kDefaultLargestRowBytes;
+  int threads = 1;  // that decode JSON
 };
 
 // `table` stays alive by itself. The key of the range need not be among the columns.

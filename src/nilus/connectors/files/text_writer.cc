@@ -7,9 +7,9 @@
 #include <cmath>
 
 #include "nilus/base/fault.h"
-#include "nilus/connectors/files/json_scan.h"
 #include "nilus/connectors/files/posix.h"
 #include "nilus/data/scalar.h"
+#include "nilus/json/scanner.h"
 
 namespace nilus::files {
 namespace {
@@ -36,18 +36,17 @@ void AppendCsvText(std::string_view text, std::string* out) {
 
 // JSON text on one line; text that is no JSON becomes a string.
 void AppendJsonValue(std::string_view text, std::string* out) {
-  JsonScanner scanner(text);
+  json::Scanner scanner(text);
   scanner.SkipSpace();
-  JsonKind kind{};
-  std::string_view value;
-  bool valid = scanner.ReadValue(&kind, &value);
+  json::Value value;
+  bool valid = scanner.ReadValue(&value);
   if (valid) scanner.SkipSpace();
   if (!valid || !scanner.AtEnd()) {
-    AppendJsonString(text, out);
+    json::AppendQuoted(text, out);
     return;
   }
   size_t start = out->size();
-  out->append(value);
+  out->append(value.written());
   std::replace_if(
       out->begin() + static_cast<ptrdiff_t>(start), out->end(), [](char c) { return c == '\n' || c == '\r'; }, ' ');
 }
@@ -75,14 +74,14 @@ void AppendJsonCell(const Column& column, int64_t row, std::string* out, std::st
       AppendJsonValue(column.BytesValue(row), out);
       return;
     case TypeId::kText:
-      AppendJsonString(column.BytesValue(row), out);
+      json::AppendQuoted(column.BytesValue(row), out);
       return;
     default:
       break;
   }
   scratch->clear();
   AppendCellText(column, row, scratch);
-  AppendJsonString(*scratch, out);
+  json::AppendQuoted(*scratch, out);
 }
 
 std::vector<int> Match(const Schema& file, const Schema& batch) {
@@ -136,7 +135,7 @@ void AppendJsonRow(const RecordBatch& batch, const Schema& schema, const std::ve
     if (is_null && schema.fields[i].type.id == TypeId::kJson) continue;  // `null` would be a JSON value
     if (!first) out->push_back(',');
     first = false;
-    AppendJsonString(schema.fields[i].name, out);
+    json::AppendQuoted(schema.fields[i].name, out);
     out->push_back(':');
     if (is_null) {
       out->append("null");
