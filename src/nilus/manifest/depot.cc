@@ -197,8 +197,8 @@ class AddressBuilder {
       address_.user = user;
       address_.password = password;
     }
-    Credential("access_key_id", {"accesskeyid", "awsaccesskeyid", "accesskey"});
-    Credential("secret_access_key", {"secretaccesskey", "awssecretaccesskey", "secretkey", "awssecretkey"});
+    Credential("access_key_id", {"accesskeyid", "awsaccesskeyid", "accesskey", "hmackeyid", "hmacaccessid"});
+    Credential("secret_access_key", {"secretaccesskey", "awssecretaccesskey", "secretkey", "awssecretkey", "hmacsecret"});
     Credential("session_token", {"sessiontoken", "awssessiontoken"});
     Credential("account_key", {"azurestorageaccountkey", "accountkey", "storageaccountkey", "azureaccountkey"});
     Credential("sas_token", {"sastoken", "azuresastoken"});

@@ -168,12 +168,5 @@ TEST_F(LocalStoreTest, WhatWasReadCanBeMadeDurable) {
   EXPECT_FAILS(store_->MakeDurable("a/b/y"), ErrorKind::kNotFound);
 }
 
-TEST(OpenStoreTest, UnknownSchemesAreNamed) {
-  auto store = OpenStore("ftp://host/dir");
-  EXPECT_FAILS(store, ErrorKind::kUnsupported);
-  EXPECT_THAT(ErrorText(store), testing::HasSubstr("ftp://"));
-  EXPECT_FAILS(OpenStore(""), ErrorKind::kInvalidInput);
-}
-
 }  // namespace
 }  // namespace nilus::storage
