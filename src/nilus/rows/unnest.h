@@ -102,6 +102,7 @@ class UnnestPlan {
   UnnestOptions options_;
   std::vector<UnnestTable> tables_;
   std::map<std::string, std::unique_ptr<Node>, std::less<>> columns_;  // parent columns that are taken apart
+  std::vector<int> built_;                                             // the parent's fields that come of them
 };
 
 // Takes batches apart. Not thread-safe.

@@ -1,0 +1,228 @@
+#include "nilus/rows/unnest_plan.h"
+
+#include <openssl/evp.h>
+
+#include <algorithm>
+#include <new>
+
+namespace nilus {
+namespace {
+
+constexpr std::string_view kValueColumn = "value";
+constexpr std::string_view kLevels = "__";
+
+bool IsKept(const std::vector<std::string>& keep, std::string_view name) {
+  return std::find(keep.begin(), keep.end(), name) != keep.end();
+}
+
+// There is something in it that would be a row or a value.
+bool HasContent(const json::JsonShape& shape) {
+  if (shape.is_array()) return shape.element() != nullptr && shape.element()->has_values();
+  return std::any_of(shape.fields().begin(), shape.fields().end(),
+                     [](const auto& field) { return field.second.has_values(); });
+}
+
+Field MakeField(std::string name, Type type) {
+  return Field{.name = std::move(name), .type = type, .nullable = true, .variant_of = {}};
+}
+
+}  // namespace
+
+ChildIds::ChildIds() : context_(EVP_MD_CTX_new()) {
+  if (context_ == nullptr || EVP_DigestInit_ex(context_, EVP_sha256(), nullptr) != 1) throw std::bad_alloc();
+}
+
+ChildIds::~ChildIds() { EVP_MD_CTX_free(context_); }
+
+std::string ChildIds::ExtendPath(std::string_view path, std::string_view key) {
+  return fmt::format("{}{}:{}", path, key.size(), key);
+}
+
+ChildIds::Id ChildIds::Make(std::string_view parent_id, std::string_view id_path, int64_t index) {
+  constexpr char kAlphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+  std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
+  const std::array<uint64_t, 2> numbers = {parent_id.size(),
+                                           static_cast<uint64_t>(index)};  // little-endian machines only
+  EVP_DigestInit_ex(context_, nullptr, nullptr);
+  EVP_DigestUpdate(context_, numbers.data(), sizeof numbers);
+  EVP_DigestUpdate(context_, parent_id.data(), parent_id.size());
+  EVP_DigestUpdate(context_, id_path.data(), id_path.size());
+  EVP_DigestFinal_ex(context_, digest.data(), nullptr);
+  digest[16] = digest[17] = 0;  // the last character has four bits less
+  Id id{};
+  for (size_t i = 0; i < id.size(); ++i) {
+    const size_t byte = i * 6 / 8;
+    const unsigned pair = static_cast<unsigned>(digest[byte]) << 8 | digest[byte + 1];
+    id[i] = kAlphabet[pair >> (10 - i * 6 % 8) & 63];
+  }
+  return id;
+}
+
+NestingSurvey::NestingSurvey(const UnnestOptions& options)
+    : table_(options.table), keep_(options.keep), limits_{.deepest = options.max_nesting} {}
+
+Status NestingSurvey::Observe(const RecordBatch& batch) {
+  for (size_t i = 0; i < batch.columns().size(); ++i) {
+    const Field& field = batch.schema()->fields[i];
+    const Column& column = batch.columns()[i];
+    if (field.type.id != TypeId::kJson || IsKept(keep_, field.name)) continue;
+    const std::string what = fmt::format("{}.{}", table_, field.name);
+    json::JsonShape& shape = columns_[field.name];
+    for (int64_t row = 0; row < column.length; ++row) {
+      if (!column.IsNull(row)) NILUS_TRY(shape.Observe(column.BytesValue(row), what, limits_));
+    }
+  }
+  return {};
+}
+
+Status NestingSurvey::Merge(const NestingSurvey& other) {
+  for (const auto& [name, shape] : other.columns_) {
+    NILUS_TRY(columns_[name].Merge(shape, fmt::format("{}.{}", table_, name), limits_));
+  }
+  return {};
+}
+
+// Builds the plan: tables, their columns and the trees that lead to them.
+class UnnestPlanner {
+ public:
+  explicit UnnestPlanner(UnnestPlan* plan) : plan_(plan), options_(plan->options_) {}
+
+  Status AddParent(const Schema& parent, const NestingSurvey& survey) {
+    NILUS_TRY(AddTable(options_.table, options_.table, -1));
+    for (const Field& field : parent.fields) {
+      const auto shape = survey.columns().find(field.name);
+      const bool nested = field.type.id == TypeId::kJson && shape != survey.columns().end() &&
+                          (shape->second.is_object() || shape->second.is_array()) && HasContent(shape->second) &&
+                          !IsKept(options_.keep, field.name);
+      if (!nested) {
+        NILUS_TRY(AddColumn(0, field, field.name));
+        continue;
+      }
+      auto node = std::make_unique<UnnestPlan::Node>();
+      node->first_column = built_[0];
+      NILUS_TRY(Place(shape->second,
+                      {.table = 0,
+                       .name = field.name,
+                       .table_name = options_.table,
+                       .qualified = field.name,
+                       .part = field.name,
+                       .place = fmt::format("{}.{}", options_.table, field.name),
+                       .id_path = ChildIds::ExtendPath("", field.name)},
+                      node.get()));
+      node->end_column = built_[0];
+      plan_->columns_.emplace(field.name, std::move(node));
+    }
+    return {};
+  }
+
+ private:
+  // Where a place is, under all the names it has.
+  struct Where {
+    int table = 0;
+    std::string name;        // of its column in that table: "a__b"; empty: of an element
+    std::string table_name;  // what a child table's name begins with
+    std::string qualified;   // as UnnestOptions::keep names it
+    std::string part;        // what a child table's name ends with: "a__b", or "value" for arrays of arrays
+    std::string place;
+    std::string id_path;
+  };
+
+  Status Place(const json::JsonShape& shape, const Where& where, UnnestPlan::Node* node) {
+    node->place = where.place;
+    if (!shape.has_values()) return {};
+    const bool apart = HasContent(shape) && !IsKept(options_.keep, where.qualified);
+    if (apart && shape.is_object()) return PlaceObject(shape, where, node);
+    if (apart && shape.is_array()) return PlaceArray(shape, where, node);
+    node->what = UnnestPlan::Node::What::kColumn;
+    node->column = built_[static_cast<size_t>(where.table)];
+    ++built_[static_cast<size_t>(where.table)];
+    const std::string name = FitToLimit(where.name.empty() ? kValueColumn : where.name, options_.identifier_limit);
+    if (where.table == 0) plan_->built_.push_back(plan_->tables_[0].schema.size());
+    return AddColumn(where.table, MakeField(name, shape.Resolve()), where.place);
+  }
+
+  Status PlaceObject(const json::JsonShape& shape, const Where& where, UnnestPlan::Node* node) {
+    node->what = UnnestPlan::Node::What::kObject;
+    for (const auto& [key, field] : shape.fields()) {
+      const std::string part = NormalizeName(key, options_.naming, 0);
+      const std::string name = where.name.empty() ? part : fmt::format("{}{}{}", where.name, kLevels, part);
+      NILUS_TRY(Place(field,
+                      {.table = where.table,
+                       .name = name,
+                       .table_name = where.table_name,
+                       .qualified = fmt::format("{}{}{}", where.qualified, kLevels, part),
+                       .part = name,
+                       .place = fmt::format("{}.{}", where.place, key),
+                       .id_path = ChildIds::ExtendPath(where.id_path, key)},
+                      &node->fields[key]));
+    }
+    return {};
+  }
+
+  Status PlaceArray(const json::JsonShape& shape, const Where& where, UnnestPlan::Node* node) {
+    node->what = UnnestPlan::Node::What::kArray;
+    node->id_path = where.id_path;
+    const std::string name =
+        FitToLimit(fmt::format("{}{}{}", where.table_name, kLevels, where.part), options_.identifier_limit);
+    const std::string place = where.place + "[]";
+    NILUS_ASSIGN(node->table, AddTable(name, place, where.table));
+    for (std::string_view column : {kRowIdColumn, kParentIdColumn, kRootIdColumn}) {
+      NILUS_TRY(AddColumn(node->table, MakeField(std::string(column), MakeType(TypeId::kText)), std::string(column)));
+    }
+    NILUS_TRY(AddColumn(node->table, MakeField(std::string(kListIndexColumn), MakeType(TypeId::kInt64)),
+                        std::string(kListIndexColumn)));
+    built_[static_cast<size_t>(node->table)] = 4;
+    node->element = std::make_unique<UnnestPlan::Node>();
+    return Place(*shape.element(),
+                 {.table = node->table,
+                  .name = {},
+                  .table_name = name,
+                  .qualified = where.qualified,
+                  .part = std::string(kValueColumn),
+                  .place = place,
+                  .id_path = ChildIds::ExtendPath(where.id_path, "[]")},
+                 node->element.get());
+  }
+
+  Result<int> AddTable(const std::string& name, const std::string& place, int parent) {
+    const auto [known, is_new] = table_places_.emplace(name, place);
+    if (!is_new) {
+      return FailWithFix(ErrorKind::kInvalidInput,
+                         "keep one of them whole with a type hint of json, or lower max_table_nesting",
+                         "the arrays {} and {} both come to the table {}", known->second, place, name);
+    }
+    plan_->tables_.push_back(UnnestTable{.name = name, .path = place, .parent = parent, .schema = {}});
+    column_places_.emplace_back();
+    built_.push_back(0);
+    return static_cast<int>(plan_->tables_.size()) - 1;
+  }
+
+  Status AddColumn(int table, Field field, const std::string& place) {
+    UnnestTable& to = plan_->tables_[static_cast<size_t>(table)];
+    const auto [known, is_new] = column_places_[static_cast<size_t>(table)].emplace(field.name, place);
+    if (!is_new) return Failure(NameCollision(to.name, known->second, place, field.name));
+    to.schema.fields.push_back(std::move(field));
+    return {};
+  }
+
+  UnnestPlan* plan_;
+  const UnnestOptions& options_;
+  std::map<std::string, std::string> table_places_;                // name → place
+  std::vector<std::map<std::string, std::string>> column_places_;  // by table: name → place
+  std::vector<int> built_;                                         // by table: columns that are built
+};
+
+UnnestPlan::UnnestPlan() = default;
+UnnestPlan::~UnnestPlan() = default;
+
+Result<std::shared_ptr<const UnnestPlan>> UnnestPlan::Create(const Schema& parent, const NestingSurvey& survey,
+                                                             const UnnestOptions& options) {
+  std::shared_ptr<UnnestPlan> plan(new UnnestPlan());
+  plan->options_ = options;
+  NILUS_TRY(UnnestPlanner(plan.get()).AddParent(parent, survey));
+  if (plan->tables_.size() > 1 && !parent.Find(kRowIdColumn))
+    return Fail(ErrorKind::kInternal, "{} has nested arrays, but no column {}", options.table, kRowIdColumn);
+  return std::shared_ptr<const UnnestPlan>(std::move(plan));
+}
+
+}  // namespace nilus

@@ -1,0 +1,54 @@
+// The inside of the nesting stage: places of the trees, and the ids of child rows. See unnest.h.
+#pragma once
+
+#include <array>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "nilus/rows/unnest.h"
+
+struct evp_md_ctx_st;
+
+namespace nilus {
+
+// What becomes of the values at one place.
+struct UnnestPlan::Node {
+  enum class What {
+    kNothing,  // only ever null
+    kColumn,   // a column of the table at hand takes them
+    kObject,   // their fields
+    kArray,    // rows of a child table
+  };
+
+  What what = What::kNothing;
+  std::string place;                                // for people: "orders.items[].tags"
+  int column = -1;                                  // kColumn: of the table at hand
+  std::map<std::string, Node, std::less<>> fields;  // kObject: by key
+  int table = -1;                                   // kArray: the child table …
+  std::unique_ptr<Node> element;                    // … what its rows are made of …
+  std::string id_path;                              // … and what its ids are made with
+  int first_column = 0;                             // of a parent's column: which columns come of it
+  int end_column = 0;
+};
+
+// Makes ids of child rows (docs/formats.md, "Row ids of child tables"). Not thread-safe.
+class ChildIds {
+ public:
+  using Id = std::array<char, 22>;  // URL-safe base64 of 16 bytes, as all row ids
+
+  ChildIds();
+  ~ChildIds();
+  ChildIds(const ChildIds&) = delete;
+  ChildIds& operator=(const ChildIds&) = delete;
+
+  Id Make(std::string_view parent_id, std::string_view id_path, int64_t index);
+  // What a place's ids are made with: the keys on the way from the parent's column, as they stand in the JSON.
+  static std::string ExtendPath(std::string_view path, std::string_view key);
+
+ private:
+  evp_md_ctx_st* context_;
+};
+
+}  // namespace nilus
