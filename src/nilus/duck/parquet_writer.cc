@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cmath>
 #include <cstring>
 #include <deque>
 #include <utility>
@@ -47,6 +48,7 @@ struct OpenFile {
   std::unique_ptr<Connection> connection;  // outlives the stream
   std::unique_ptr<BatchStream> stream;
   bool keeps_negative_zero = false;
+  int64_t memory_bytes = 0;  // of the batches it has got
 };
 
 template <typename Bits>
@@ -64,6 +66,43 @@ bool HasNegativeZero(const RecordBatch& batch) {
   });
 }
 
+template <typename Float>
+int64_t CountNans(const Column& column, int64_t from, int64_t count) {
+  const Float* values = column.values.as<Float>();
+  int64_t nans = 0;
+  for (int64_t row = from; row < from + count; ++row) nans += std::isnan(values[row]) && !column.IsNull(row) ? 1 : 0;
+  return nans;
+}
+
+void AddNans(const RecordBatch& batch, int64_t from, int64_t count, WrittenFile* file) {
+  for (size_t i = 0; i < batch.columns().size(); ++i) {
+    const Column& column = batch.columns()[i];
+    if (column.type.id == TypeId::kFloat64) {
+      file->nan_counts[batch.schema()->fields[i].name] += CountNans<double>(column, from, count);
+    } else if (column.type.id == TypeId::kFloat32) {
+      file->nan_counts[batch.schema()->fields[i].name] += CountNans<float>(column, from, count);
+    }
+  }
+}
+
+// ", FIELD_IDS {"a": 1, "b": 2}" for those of the schema's columns that have one.
+std::string FieldIdsOption(const ParquetOptions& options, const Schema& schema) {
+  std::vector<std::string> ids;
+  for (const Field& field : schema.fields) {
+    auto at = options.field_ids.find(field.name);
+    if (at != options.field_ids.end()) ids.push_back(fmt::format("{}: {}", QuoteIdentifier(field.name), at->second));
+  }
+  return ids.empty() ? "" : fmt::format(", FIELD_IDS {{{}}}", fmt::join(ids, ", "));
+}
+
+std::string OrderClause(const ParquetOptions& options, const Schema& schema) {
+  std::vector<std::string> columns;
+  for (const std::string& name : options.order_by) {
+    if (schema.Find(name)) columns.push_back(QuoteIdentifier(name) + " NULLS FIRST");
+  }
+  return columns.empty() ? "" : fmt::format(" ORDER BY {}", fmt::join(columns, ", "));
+}
+
 }  // namespace
 
 struct ParquetWriter::State {
@@ -77,21 +116,23 @@ struct ParquetWriter::State {
   int64_t memory_bytes = 0;  // DuckDB's memory_limit now
 
   Status MakeRoomFor(int64_t batch_bytes);
-  std::string CopyStatement(const std::string& relation, const OpenFile& file) const;
+  std::string CopyStatement(const std::string& relation, const Schema& schema, const OpenFile& file) const;
   Status StartFile(const SchemaPtr& schema, bool keeps_negative_zero);
   Status CloseCurrent();
   Status SettleOldest();
   ~State();
 };
 
-std::string ParquetWriter::State::CopyStatement(const std::string& relation, const OpenFile& file) const {
+std::string ParquetWriter::State::CopyStatement(const std::string& relation, const Schema& schema,
+                                                const OpenFile& file) const {
   std::string level =
       options.compression == ParquetCompression::kZstd ? fmt::format(", COMPRESSION_LEVEL {}", options.zstd_level) : "";
   return fmt::format(
-      "COPY (SELECT * FROM {}) TO {} (FORMAT parquet, COMPRESSION {}{}, ROW_GROUP_SIZE {}, ROW_GROUP_SIZE_BYTES {}, "
-      "USE_TMP_FILE false{})",
-      relation, QuoteLiteral(file.file.path), CompressionName(options.compression), level, options.row_group_rows,
-      options.row_group_bytes, file.keeps_negative_zero ? ", DICTIONARY_SIZE_LIMIT 1" : "");
+      "COPY (SELECT * FROM {}{}) TO {} (FORMAT parquet, COMPRESSION {}{}, ROW_GROUP_SIZE {}, ROW_GROUP_SIZE_BYTES {}, "
+      "USE_TMP_FILE false{}{})",
+      relation, OrderClause(options, schema), QuoteLiteral(file.file.path), CompressionName(options.compression), level,
+      options.row_group_rows, options.row_group_bytes, file.keeps_negative_zero ? ", DICTIONARY_SIZE_LIMIT 1" : "",
+      FieldIdsOption(options, schema));
 }
 
 // One row always passes, however large: the limit of the database gives way to it.
@@ -116,10 +157,10 @@ Status ParquetWriter::State::StartFile(const SchemaPtr& schema, bool keeps_negat
                             .queue_bytes = options.queue_bytes,
                             .single_thread = options.file_rows > 0,
                             .stop = options.stop};
-  NILUS_ASSIGN(next.stream,
-               BatchStream::Start(
-                   *next.connection, [&](const std::string& relation) { return CopyStatement(relation, next); },
-                   std::move(stream)));
+  NILUS_ASSIGN(next.stream, BatchStream::Start(
+                                *next.connection,
+                                [&](const std::string& relation) { return CopyStatement(relation, *schema, next); },
+                                std::move(stream)));
   current = std::move(next);
   return {};
 }
@@ -189,8 +230,11 @@ Status ParquetWriter::Write(RecordBatch batch) {
     Status pushed = state.current->stream->PushRows(batch, row, count);
     if (!pushed) return Failure(InContext("writing " + state.current->file.path, std::move(pushed).error()));
     state.current->file.rows += count;
+    state.current->memory_bytes += batch.ByteSize() * count / batch.num_rows();
+    if (state.options.count_nans) AddNans(batch, row, count, &state.current->file);
     row += count;
-    if (state.current->file.rows == state.options.file_rows) NILUS_TRY(state.CloseCurrent());
+    const bool is_large = state.options.file_bytes > 0 && state.current->memory_bytes >= state.options.file_bytes;
+    if (is_large || state.current->file.rows == state.options.file_rows) NILUS_TRY(state.CloseCurrent());
   }
   return {};
 }
@@ -201,15 +245,24 @@ Status ParquetWriter::WriteEmpty(const SchemaPtr& schema) {
   return state_->CloseCurrent();
 }
 
+void ParquetWriter::SetFieldIds(std::map<std::string, int32_t, std::less<>> field_ids) {
+  state_->options.field_ids = std::move(field_ids);
+}
+
+Result<std::vector<WrittenFile>> ParquetWriter::TakeWritten() {
+  for (WrittenFile& file : state_->written) {
+    NILUS_ASSIGN(file.bytes, SyncFile(file.path));
+  }
+  return std::exchange(state_->written, {});
+}
+
 Result<std::vector<WrittenFile>> ParquetWriter::Finish() {
   State& state = *state_;
   NILUS_TRY(state.CloseCurrent());
   while (!state.closing.empty()) NILUS_TRY(state.SettleOldest());
-  for (WrittenFile& file : state.written) {
-    NILUS_ASSIGN(file.bytes, SyncFile(file.path));
-  }
+  NILUS_ASSIGN(std::vector<WrittenFile> files, TakeWritten());
   state.finished = true;
-  return std::move(state.written);
+  return files;
 }
 
 }  // namespace nilus::duck

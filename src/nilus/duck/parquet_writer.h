@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <stop_token>
 #include <string>
@@ -26,20 +27,26 @@ struct ParquetOptions {
       32 << 20;  // … or this many uncompressed bytes: about half of what a file being written holds in memory
   int64_t queue_bytes = 4 << 20;  // batches waiting for each file being written
   int parallel_files = 2;         // files being written at the same time; fewer when the database has little memory
+  int64_t file_bytes = 0;         // a file ends at about this many bytes of its batches in memory, too; 0: no limit
+  // Ids that the file's schema gives to columns, by name; columns without one have none.
+  std::map<std::string, int32_t, std::less<>> field_ids;
+  std::vector<std::string> order_by;  // rows of each file are sorted by these columns, NULLs first; needs file_rows
+  bool count_nans = false;            // WrittenFile::nan_counts is wanted
   std::stop_token stop;
 };
 
 struct WrittenFile {
   std::string path;
   int64_t rows = 0;
-  int64_t bytes = 0;  // size of the file
+  int64_t bytes = 0;                                       // size of the file
+  std::map<std::string, int64_t, std::less<>> nan_counts;  // by column: those of floats, 0 too
 };
 
 // Write, Finish and destruction on one thread; the work is done on others. Rows keep their arrival order, within a file
-// and from file to file, but for file_rows = 0, where one file is written by several threads. A batch whose schema is
-// not covered by the current file's starts a new file. Files are complete and fsynced when Finish has returned them
-// (their folder is not); a writer destroyed before that removes its files. No rows: no files. Memory does not depend on
-// the number of rows, but on the largest: the database's limit is raised for one that does not fit.
+// (but for order_by) and from file to file, but for file_rows = 0, where one file is written by several threads. A
+// batch whose schema is not covered by the current file's starts a new file. Files are complete and fsynced when Finish
+// has returned them (their folder is not); a writer destroyed before that removes its files. No rows: no files. Memory
+// does not depend on the number of rows, but on the largest: the database's limit is raised for one that does not fit.
 class ParquetWriter {
  public:
   // The database (usually one in memory) gives the memory; its preserve_insertion_order is off. With file_rows it is
@@ -48,6 +55,10 @@ class ParquetWriter {
   ~ParquetWriter();
 
   Status Write(RecordBatch batch);
+  // Replaces ParquetOptions::field_ids for files that begin from now on: columns were added.
+  void SetFieldIds(std::map<std::string, int32_t, std::less<>> field_ids);
+  // Files that are complete and fsynced by now, given away: Finish will not return them, nor destruction remove them.
+  Result<std::vector<WrittenFile>> TakeWritten();
   // A file of its own that has the schema and no rows.
   Status WriteEmpty(const SchemaPtr& schema);
   Result<std::vector<WrittenFile>> Finish();

@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 #include <sys/statvfs.h>
 
+#include <cmath>
+
 #include "nilus/data/builder.h"
 #include "nilus/duck/lineitem_testing.h"
 #include "nilus/duck/quote.h"
@@ -73,6 +75,53 @@ TEST_F(ParquetWriterTest, RowsLargerThanTheMemoryPass) {
   EXPECT_EQ(files->size(), 2U);
   EXPECT_EQ(Value("SELECT count(DISTINCT left(t, 2)) || ' ' || sum(length(t)) FROM read_parquet(" + AllFiles() + ")"),
             "3 150000000");
+}
+
+TEST_F(ParquetWriterTest, ColumnsCarryTheirFieldIds) {
+  auto schema = std::make_shared<Schema>(
+      Schema{{Field{"a \"b\"", MakeType(TypeId::kInt64)}, Field{"t", MakeType(TypeId::kText)}}});
+  BatchBuilder batch(schema);
+  batch.column(0).Append<int64_t>(1);
+  batch.column(1).AppendBytes("x");
+  batch.FinishRow();
+  auto writer = Open({.file_rows = 10, .field_ids = {{"a \"b\"", 7}, {"absent", 9}}});
+  ASSERT_TRUE(writer->Write(batch.Finish()));
+  auto files = writer->Finish();
+  ASSERT_TRUE(files) << files.error().ToString();
+  EXPECT_EQ(Value("SELECT string_agg(name || '=' || coalesce(field_id::VARCHAR, '-'), ' ') FROM parquet_schema(" +
+                  QuoteLiteral(files->front().path) + ") WHERE type IS NOT NULL"),
+            "a \"b\"=7 t=-");
+}
+
+TEST_F(ParquetWriterTest, RowsOfAFileAreSortedAndNansCounted) {
+  auto schema =
+      std::make_shared<Schema>(Schema{{Field{"a", MakeType(TypeId::kInt64)}, Field{"d", MakeType(TypeId::kFloat64)}}});
+  BatchBuilder batch(schema);
+  for (int64_t i = 0; i < 20'000; ++i) {
+    i % 100 == 0 ? batch.column(0).AppendNull() : batch.column(0).Append<int64_t>(i * 7'919 % 20'011);
+    batch.column(1).Append<double>(i % 10 == 0 ? std::nan("") : 1.5);
+    batch.FinishRow();
+  }
+  auto writer = Open({.file_rows = 8'000, .order_by = {"a"}, .count_nans = true});
+  ASSERT_TRUE(writer->Write(batch.Finish()));
+  auto files = writer->Finish();
+  ASSERT_TRUE(files) << files.error().ToString();
+  ASSERT_EQ(files->size(), 3U);
+  EXPECT_EQ(files->front().nan_counts.at("d"), 800);
+  for (const WrittenFile& file : *files) {
+    EXPECT_EQ(
+        Value("SELECT count(*) FROM (SELECT a, lag(a) OVER (ORDER BY file_row_number) AS b FROM read_parquet(" +
+              QuoteLiteral(file.path) + ", file_row_number = true)) WHERE a < b OR (a IS NULL AND b IS NOT NULL)"),
+        "0");
+  }
+}
+
+TEST_F(ParquetWriterTest, FilesEndAtTheirBytes) {
+  auto writer = Open({.file_rows = 1'000'000, .file_bytes = 1 << 20});
+  for (int64_t i = 0; i < 10; ++i) ASSERT_TRUE(writer->Write(LineitemBatch(i * 5'000, 5'000)));
+  auto files = writer->Finish();
+  ASSERT_TRUE(files) << files.error().ToString();
+  EXPECT_GT(files->size(), 2U);
 }
 
 TEST_F(ParquetWriterTest, OneFileWhenNoLimitIsGiven) {

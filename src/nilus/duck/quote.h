@@ -10,5 +10,7 @@ namespace nilus::duck {
 std::string QuoteIdentifier(std::string_view name);
 // 'text' with inner quotes doubled. The same limit.
 std::string QuoteLiteral(std::string_view text);
+// A file's path as a literal that read_parquet and the like take for that one file: they read *, ? and [ as patterns.
+std::string QuotePath(std::string_view path);
 
 }  // namespace nilus::duck
