@@ -1,0 +1,83 @@
+#include "nilus/lake/scan_columns.h"
+
+#include <algorithm>
+
+#include "nilus/data/scalar.h"
+#include "nilus/duck/column_type.h"
+#include "nilus/duck/key_sql.h"
+#include "nilus/duck/quote.h"
+
+namespace nilus::lake {
+namespace {
+
+const ParquetTopColumn* FindColumn(const IcebergField& field, const ParquetFooter& footer, const NameMapping& mapping) {
+  for (const ParquetTopColumn& column : footer.top_columns) {
+    const std::optional<int32_t> id = footer.has_field_ids ? column.field_id : MappedId(mapping, column.name);
+    if (id == field.id) return &column;
+  }
+  return nullptr;
+}
+
+// A constant of the type, as SQL.
+std::string ConstantOf(const Literal& value, const IcebergType& type) {
+  if (IsNull(value)) return NullOf(type);
+  ColumnBuilder builder(ToNilusType(type));
+  AppendLiteral(value, type, &builder);
+  const Column column = builder.Finish();
+  const Scalar scalar = ScalarAt(column, 0);
+  const std::string text = duck::QuoteLiteral(duck::CastableText(scalar));
+  if (scalar.type.id == TypeId::kBinary) return fmt::format("from_hex({})", text);
+  return fmt::format("CAST({} AS {})", text, duck::SqlTypeName(scalar.type));
+}
+
+// The value that identity partitioning gives to all rows of the file; null: there is no such partition field.
+const Literal* PartitionValue(const IcebergField& field, const TableMetadata& metadata, const DataFile& file) {
+  const PartitionSpecPtr spec = metadata.FindSpec(file.spec_id);
+  if (spec == nullptr) return nullptr;
+  for (size_t i = 0; i < spec->fields.size() && i < file.partition.size(); ++i) {
+    if (spec->fields[i].source_id == field.id && spec->fields[i].transform.kind == Transform::Kind::kIdentity)
+      return &file.partition[i];
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+bool IsReadable(const IcebergType& type) {
+  switch (type.kind) {
+    case TypeKind::kVariant:
+    case TypeKind::kGeometry:
+    case TypeKind::kGeography:
+      return false;
+    default:
+      return std::all_of(type.children.begin(), type.children.end(),
+                         [](const IcebergField& child) { return IsReadable(child.type); });
+  }
+}
+
+std::string NullOf(const IcebergType& type) {
+  return fmt::format("CAST(NULL AS {})", duck::SqlTypeName(ToNilusType(type)));
+}
+
+Result<NameMapping> MappingOf(const TableMetadata& metadata) {
+  constexpr std::string_view kProperty = "schema.name-mapping.default";
+  if (std::optional<std::string_view> json = metadata.Property(kProperty)) return NameMappingFromJson(*json);
+  return MakeNameMapping(metadata.schema());
+}
+
+Result<std::string> ColumnExpression(const IcebergField& field, const ParquetFooter& footer, const NameMapping& mapping,
+                                     const TableMetadata& metadata, const DataFile& file) {
+  if (const ParquetTopColumn* column = FindColumn(field, footer, mapping)) {
+    std::string name = duck::QuoteIdentifier(column->name);
+    if (field.type.is_nested()) return fmt::format("to_json({})", name);
+    return fmt::format("CAST({} AS {})", name, duck::SqlTypeName(ToNilusType(field.type)));
+  }
+  if (const Literal* value = PartitionValue(field, metadata, file)) return ConstantOf(*value, field.type);
+  if (!field.initial_default_json.empty() && !field.type.is_nested()) {
+    NILUS_ASSIGN(Literal value, LiteralFromJson(field.initial_default_json, field.type));
+    return ConstantOf(value, field.type);
+  }
+  return NullOf(field.type);
+}
+
+}  // namespace nilus::lake
