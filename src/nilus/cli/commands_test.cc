@@ -93,8 +93,8 @@ TEST(Query, AStopIsAnInterruption) {
 
 TEST(Connectors, TheListNamesThemAll) {
   std::string list = RenderConnectorList(AllConnectors());
-  for (const char* name : {"postgresql", "sqlite", "duckdb", "file"}) EXPECT_THAT(list, HasSubstr(name));
-  EXPECT_EQ(json::parse(RenderListJson(AllConnectors())).size(), 4U);
+  for (const char* name : {"postgresql", "sqlite", "duckdb", "file", "lakehouse"}) EXPECT_THAT(list, HasSubstr(name));
+  EXPECT_EQ(json::parse(RenderListJson(AllConnectors())).size(), 5U);
 }
 
 TEST(Connectors, OneIsShownByNameOrScheme) {

@@ -2,6 +2,7 @@
 
 #include "nilus/connectors/duckdb/connector.h"
 #include "nilus/connectors/files/connector.h"
+#include "nilus/connectors/lakehouse/connector.h"
 #include "nilus/connectors/postgres/connector.h"
 #include "nilus/connectors/sqlite/connector.h"
 
@@ -14,6 +15,7 @@ const ConnectorRegistry& AllConnectors() {
     all.Add(kSqliteConnector);
     all.Add(kDuckdbConnector);
     all.Add(kFilesConnector);
+    all.Add(kLakehouseConnector);
     return all;
   }();
   return registry;

@@ -1,0 +1,63 @@
+#include "nilus/connectors/lakehouse/connector.h"
+
+#include <algorithm>
+#include <array>
+#include <span>
+
+#include "nilus/connectors/lakehouse/sink.h"
+#include "nilus/connectors/lakehouse/source.h"
+#include "nilus/lake/open_catalog.h"
+#include "nilus/storage/open_store.h"
+
+namespace nilus {
+namespace {
+
+constexpr std::array<std::string_view, 2> kSchemes = {"lakehouse", "iceberg+rest"};
+
+// Of the catalog, then of the store.
+constexpr auto kAddressParams = [] {
+  std::array<OptionSpec, lake::kCatalogParams.size() + storage::kStoreParams.size()> all = {};
+  std::copy(lake::kCatalogParams.begin(), lake::kCatalogParams.end(), all.begin());
+  std::copy(storage::kStoreParams.begin(), storage::kStoreParams.end(), all.begin() + lake::kCatalogParams.size());
+  return all;
+}();
+
+constexpr auto kSinkOptions = std::to_array<OptionSpec>({
+    {.name = "format_version",
+     .type = OptionType::kChoice,
+     .default_value = "2",
+     .help = "Iceberg format of new tables: 2 marks changed rows by position deletes, 3 by deletion vectors",
+     .choices = "2|3"},
+    {.name = "file_bytes",
+     .type = OptionType::kInteger,
+     .default_value = "536870912",
+     .help = "A data file ends at about so many bytes of rows in memory, or at loader_file_size rows"},
+});
+
+constexpr auto kSourceOptions = std::to_array<OptionSpec>({
+    {.name = "branch", .help = "Branch or tag to read; schema.table@branch says the same"},
+    {.name = "snapshot_id", .type = OptionType::kInteger, .help = "Snapshot to read; schema.table@id says the same"},
+    {.name = "as_of", .help = "Reads what readers saw at this time: 2026-11-26T10:00:00Z"},
+});
+
+constexpr std::array kStrategies = {WriteStrategy::kReplace, WriteStrategy::kAppend, WriteStrategy::kMerge,
+                                    WriteStrategy::kDeleteInsert, WriteStrategy::kScd2};
+
+}  // namespace
+
+const Connector kLakehouseConnector = {
+    .name = "lakehouse",
+    .schemes = kSchemes,
+    .title = "Lakehouse (Iceberg)",
+    .summary = "Iceberg tables on the local disk and in object stores, one snapshot a load, read with time travel.",
+    .address_example = "lakehouse:///warehouse",
+    .address_params = kAddressParams,
+    .source_options = kSourceOptions,
+    .sink_options = kSinkOptions,
+    .strategies = kStrategies,
+    .runs_duckdb = true,
+    .open_source = lakehouse::OpenSource,
+    .open_sink = lakehouse::OpenSink,
+};
+
+}  // namespace nilus

@@ -1,0 +1,177 @@
+#include "nilus/connectors/lakehouse/query_read.h"
+
+#include <algorithm>
+#include <deque>
+#include <utility>
+
+#include "nilus/base/fault.h"
+#include "nilus/base/nearest.h"
+#include "nilus/duck/key_sql.h"
+#include "nilus/duck/quote.h"
+
+namespace nilus::lakehouse {
+
+using duck::QuoteIdentifier;
+
+struct QueryRead::State {
+  explicit State(duck::Connection opened) : connection(std::move(opened)) {}
+
+  duck::Connection connection;
+  std::deque<lake::ScanPlan> plans;  // outlive their relations
+  std::vector<lake::ScanRelation> relations;
+  QueryText text;
+  std::vector<duck::TextValue> params;
+  std::string sql;
+  Field key;  // of the range
+  duck::QueryReaderOptions options;
+  std::stop_token stop;
+
+  Status AddView(lake::Catalog& catalog, const Selection& selection, const std::string& view);
+  Status AddTables(const Session& session);
+  Status Restrict(const ReadRequest& request, const Schema& all, const Schema& columns);
+};
+
+namespace {
+
+class QueryRows final : public Reader {
+ public:
+  QueryRows(std::shared_ptr<void> owner, std::unique_ptr<duck::QueryReader> reader)
+      : owner_(std::move(owner)), reader_(std::move(reader)) {}
+
+  Result<std::optional<Batch>> Next(std::stop_token stop) override {
+    NILUS_FAULT_POINT("lakehouse.source.read");
+    NILUS_ASSIGN(std::optional<RecordBatch> rows, reader_->Next(std::move(stop)));
+    if (!rows) return std::nullopt;
+    return Batch{.rows = *std::move(rows), .table = {}, .position = {}};
+  }
+
+ private:
+  std::shared_ptr<void> owner_;  // the connection and its views
+  std::unique_ptr<duck::QueryReader> reader_;
+};
+
+Result<Field> FindField(const Schema& schema, std::string_view name) {
+  if (std::optional<int> at = schema.Find(name)) return schema.fields[static_cast<size_t>(*at)];
+  std::vector<std::string_view> names;
+  for (const Field& field : schema.fields) names.push_back(field.name);
+  const std::string nearest = Nearest(name, names);
+  return FailWithFix(ErrorKind::kInvalidInput, nearest.empty() ? "" : fmt::format("did you mean `{}`?", nearest),
+                     "column `{}` does not exist in the query's result", name);
+}
+
+}  // namespace
+
+Status QueryRead::State::AddView(lake::Catalog& catalog, const Selection& selection, const std::string& view) {
+  NILUS_ASSIGN(SelectedTable selected, Select(catalog, selection, stop));
+  NILUS_ASSIGN(lake::ScanPlan plan,
+               lake::PlanScan(selected.table, selected.snapshot, selected.schema, std::nullopt, stop));
+  plans.push_back(std::move(plan));
+  std::vector<size_t> files;
+  for (size_t i = 0; i < plans.back().files.size(); ++i) files.push_back(i);
+  std::vector<int32_t> columns;
+  for (const lake::IcebergField& field : plans.back().schema.fields) columns.push_back(field.id);
+  NILUS_ASSIGN(
+      lake::ScanRelation relation,
+      lake::ScanRelation::Open(
+          connection, {.plan = &plans.back(), .files = std::move(files), .columns = std::move(columns), .stop = stop}));
+  NILUS_TRY(connection.Execute(fmt::format("CREATE OR REPLACE VIEW {} AS {}", view, relation.sql())));
+  relations.push_back(std::move(relation));
+  return {};
+}
+
+// A view for each table of the catalog that the query names.
+Status QueryRead::State::AddTables(const Session& session) {
+  for (const TravelledTable& table : text.travelled)
+    NILUS_TRY(AddView(*session.catalog, table.selection, QuoteIdentifier(table.view)));
+  for (const NamedTable& table : text.named) {
+    const lake::TableIdentifier& name = table.selection.table;
+    if (name.schema == "information_schema" || name.schema == "pg_catalog") continue;
+    NILUS_ASSIGN(std::optional<lake::TablePtr> found, session.catalog->Load(name, stop));
+    if (!found && !table.is_certain) continue;  // a column
+    NILUS_TRY(connection.Execute("CREATE SCHEMA IF NOT EXISTS " + QuoteIdentifier(name.schema)));
+    NILUS_TRY(AddView(*session.catalog, table.selection,
+                      fmt::format("{}.{}", QuoteIdentifier(name.schema), QuoteIdentifier(name.name))));
+  }
+  return {};
+}
+
+Status QueryRead::State::Restrict(const ReadRequest& request, const Schema& all, const Schema& columns) {
+  if (columns.size() == all.size() && !request.range && !request.limit) {
+    sql = text.sql;
+    return {};
+  }
+  std::vector<std::string> names;
+  for (const Field& field : columns.fields) names.push_back(QuoteIdentifier(field.name));
+  sql = fmt::format("SELECT {} FROM (\n{}\n) AS q", fmt::join(names, ", "), text.sql);
+  if (request.range) {
+    const KeyRange& range = *request.range;
+    NILUS_ASSIGN(key, FindField(all, range.column));
+    std::vector<std::string> conditions;
+    const auto bound = [&](const Scalar& value, std::string_view comparison) {
+      params.emplace_back(duck::CastableText(Scalar{key.type, value.text}));
+      conditions.push_back(fmt::format("{} {} {}", duck::KeyExpression(key.name, key.type), comparison,
+                                       duck::KeyBound(key.type, params.size())));
+    };
+    if (range.lower) bound(*range.lower, ">=");
+    if (range.upper) bound(*range.upper, range.upper_inclusive ? "<=" : "<");
+    const std::string column = QuoteIdentifier(key.name);
+    if (conditions.empty()) conditions.push_back(column + " IS NOT NULL");
+    sql += fmt::format(" WHERE ({})", fmt::join(conditions, " AND "));
+    if (range.with_nulls) sql += fmt::format(" OR {} IS NULL", column);
+    if (request.limit) sql += fmt::format(" ORDER BY {} NULLS LAST", duck::KeyExpression(key.name, key.type));
+  }
+  if (request.limit) sql += fmt::format(" LIMIT {}", *request.limit);
+  return {};
+}
+
+Result<std::unique_ptr<QueryRead>> QueryRead::Open(const Session& session, const ReadRequest& request,
+                                                   std::string_view sql, std::stop_token stop) {
+  // A database of its own: its views are named like the catalog's tables.
+  NILUS_ASSIGN(std::shared_ptr<duck::Database> database,
+               duck::Database::Open({.memory_bytes = session.database->config().memory_bytes,
+                                     .threads = std::max(session.threads, 1),
+                                     .preserve_insertion_order = true}));
+  NILUS_ASSIGN(duck::Connection connection, duck::Connection::Open(std::move(database)));
+  auto state = std::make_shared<State>(std::move(connection));
+  state->stop = std::move(stop);
+  state->options = {.page_rows = request.page_rows,
+                    .batch_bytes = request.batch_bytes,
+                    .keep_narrow = request.reflection == ReflectionLevel::kFullWithPrecision};
+  NILUS_ASSIGN(state->text, ParseQueryText(sql, request.interval_start, request.interval_end));
+  for (const std::string& param : state->text.params) state->params.emplace_back(param);
+  NILUS_TRY(state->AddTables(session));
+  // Only what can stand in a FROM is read: not COPY … TO, ATTACH or INSERT.
+  const std::string from = fmt::format("SELECT * FROM (\n{}\n) AS q", state->text.sql);
+  NILUS_ASSIGN(Schema all, duck::DescribeQuery(state->connection, from, state->params, state->options.keep_narrow));
+  Schema columns = all;
+  for (const std::string& name : request.exclude_columns) {
+    NILUS_ASSIGN(Field excluded, FindField(all, name));
+    std::erase_if(columns.fields, [&](const Field& field) { return field.name == excluded.name; });
+  }
+  if (columns.fields.empty()) return Fail(ErrorKind::kInvalidInput, "every column of the query is excluded");
+  NILUS_TRY(state->Restrict(request, all, columns));
+  std::unique_ptr<QueryRead> read(new QueryRead(std::move(state)));
+  read->schema_ = std::move(columns);
+  return read;
+}
+
+Result<std::optional<Scalar>> QueryRead::HighestKey() {
+  const Field& key = state_->key;
+  const std::string expression = duck::KeyExpression(key.name, key.type);
+  std::string sql = fmt::format("SELECT max({}) FROM (\n{}\n) AS q", expression, state_->text.sql);
+  if (key.type.id == TypeId::kFloat64 || key.type.id == TypeId::kFloat32)
+    sql += fmt::format(" WHERE NOT isnan({})", expression);
+  const std::vector<duck::TextValue> params(
+      state_->params.begin(), state_->params.begin() + static_cast<ptrdiff_t>(state_->text.params.size()));
+  NILUS_ASSIGN(duck::TextValue highest, state_->connection.QueryValue(sql, params, state_->stop));
+  if (!highest) return std::nullopt;
+  return Scalar{key.type, *std::move(highest)};
+}
+
+Result<std::unique_ptr<Reader>> QueryRead::Open() {
+  NILUS_ASSIGN(auto reader,
+               duck::QueryReader::Open(state_->connection, state_->sql, state_->params, state_->options, state_->stop));
+  return std::make_unique<QueryRows>(state_, std::move(reader));
+}
+
+}  // namespace nilus::lakehouse

@@ -1,0 +1,127 @@
+#include "nilus/connectors/lakehouse/row_changes.h"
+
+#include <utility>
+
+#include "nilus/base/fault.h"
+#include "nilus/duck/query_reader.h"
+#include "nilus/lake/deletes_file.h"
+#include "nilus/lake/scan_relation.h"
+#include "nilus/storage/object_store.h"
+
+namespace nilus::lakehouse {
+namespace {
+
+using lake::DataFile;
+using lake::RowBitmap;
+
+constexpr int64_t kDownloadedBytes = int64_t{512} << 20;
+
+Status FindIn(duck::Connection& connection, const lake::ScanPlan& plan, std::vector<size_t> files,
+              const std::vector<int32_t>& columns, const std::string& tail, const std::stop_token& stop,
+              RowChanges* changes) {
+  NILUS_ASSIGN(
+      lake::ScanRelation relation,
+      lake::ScanRelation::Open(
+          connection, {.plan = &plan, .files = std::move(files), .columns = columns, .with_rows = true, .stop = stop}));
+  const std::string sql = fmt::format("SELECT t.{} FROM ({}) AS t {}", lake::kRowColumn, relation.sql(), tail);
+  NILUS_ASSIGN(auto reader, duck::QueryReader::Open(connection, sql, {}, {}, stop));
+  for (;;) {
+    NILUS_ASSIGN(std::optional<RecordBatch> batch, reader->Next(stop));
+    if (!batch) return {};
+    const auto* rows = batch->column(0).values.as<int64_t>();
+    for (int64_t i = 0; i < batch->num_rows(); ++i) {
+      const size_t file = relation.files()[static_cast<size_t>(rows[i] >> lake::kRowBits)];
+      changes->Add(file, static_cast<uint64_t>(rows[i] & ((int64_t{1} << lake::kRowBits) - 1)));
+    }
+  }
+}
+
+// A file whose last rows go leaves with the deletes that were about it alone.
+void RemoveWhole(const lake::ScanPlan& plan, const lake::ScanFile& file, lake::Transaction* transaction) {
+  transaction->RemoveFile(file.entry);
+  if (file.vector) transaction->RemoveFile(plan.deletes[*file.vector]);
+  for (size_t index : file.position_deletes) {
+    if (plan.deletes[index].file.referenced_data_file == file.file().path) transaction->RemoveFile(plan.deletes[index]);
+  }
+}
+
+}  // namespace
+
+int64_t RowChanges::count() const {
+  uint64_t count = 0;
+  for (const auto& [file, bitmap] : rows) count += bitmap.count();
+  return static_cast<int64_t>(count);
+}
+
+std::vector<std::vector<size_t>> BoundedGroups(const lake::ScanPlan& plan) {
+  std::vector<std::vector<size_t>> groups;
+  int64_t bytes = 0;
+  bool is_local = false;
+  for (size_t i = 0; i < plan.files.size(); ++i) {
+    const DataFile& file = plan.files[i].file();
+    if (i == 0) {
+      Result<std::string> key = plan.table->store->KeyOf(file.path);
+      is_local = key && plan.table->store->LocalPath(*key).has_value();
+    }
+    if (groups.empty() || (!is_local && bytes + file.file_size > kDownloadedBytes)) {
+      groups.emplace_back();
+      bytes = 0;
+    }
+    groups.back().push_back(i);
+    bytes += file.file_size;
+  }
+  return groups;
+}
+
+Result<RowChanges> FindRows(duck::Connection& connection, const lake::ScanPlan& plan,
+                            const std::vector<int32_t>& columns, const std::string& tail, const std::stop_token& stop) {
+  RowChanges changes;
+  for (std::vector<size_t>& group : BoundedGroups(plan))
+    NILUS_TRY(FindIn(connection, plan, std::move(group), columns, tail, stop, &changes));
+  return changes;
+}
+
+Status DeleteRows(duck::Connection& connection, const lake::ScanPlan& plan, const RowChanges& changes,
+                  const std::string& name_prefix, const std::stop_token& stop, lake::Transaction* transaction,
+                  std::vector<DataFile>* written) {
+  const bool as_vectors = transaction->metadata().format_version >= 3;
+  std::vector<size_t> files;
+  for (const auto& [file, rows] : changes.rows) files.push_back(file);
+  lake::LocalFiles local(plan.table->store);
+  NILUS_ASSIGN(std::vector<RowBitmap> earlier, lake::ReadDeletedRows(connection, plan, files, &local, stop));
+  std::vector<lake::FileDeletes> deletes;
+  for (size_t i = 0; i < files.size(); ++i) {
+    const lake::ScanFile& file = plan.files[files[i]];
+    const RowBitmap& fresh = changes.rows.at(files[i]);
+    RowBitmap all = std::move(earlier[i]);
+    all.Union(fresh);
+    if (static_cast<int64_t>(all.count()) == file.file().record_count) {
+      RemoveWhole(plan, file, transaction);
+      continue;
+    }
+    if (as_vectors && file.vector) transaction->RemoveFile(plan.deletes[*file.vector]);
+    deletes.push_back({.file = &file.file(), .rows = as_vectors ? std::move(all) : fresh});
+  }
+  const lake::TableMetadata& metadata = transaction->metadata();
+  const lake::DeleteWriterOptions options{
+      .database = connection.database(),
+      .store = transaction->store(),
+      .new_url = [&](std::string_view path, std::string_view name) { return transaction->NewDataFileUrl(path, name); },
+      .name_prefix = name_prefix,
+      .partition_path =
+          [&](int32_t spec_id, const std::vector<lake::Literal>& partition) {
+            const lake::PartitionSpecPtr spec = metadata.FindSpec(spec_id);
+            return spec == nullptr ? std::string() : lake::PartitionPath(*spec, metadata.schema(), partition);
+          },
+      .stop = stop};
+  NILUS_ASSIGN(std::vector<DataFile> delete_files, as_vectors ? lake::WriteDeletionVectors(options, deletes)
+                                                              : lake::WritePositionDeletes(options, deletes));
+  NILUS_FAULT_POINT("lakehouse.sink.deletes_written");
+  for (const DataFile& file : delete_files) {
+    written->push_back(file);
+    transaction->AddDeleteFile(file);
+  }
+  return {};
+}
+
+}  // namespace nilus::lakehouse

@@ -1,0 +1,27 @@
+// What the tables of a load share.
+#pragma once
+
+#include <memory>
+#include <stop_token>
+
+#include "nilus/connector/connector.h"
+#include "nilus/duck/connection.h"
+#include "nilus/lake/catalog.h"
+
+namespace nilus::lakehouse {
+
+struct Session {
+  lake::CatalogPtr catalog;
+  std::shared_ptr<duck::Database> database;  // in memory: writes files, looks keys up
+  int threads = 2;
+  int format_version = 2;  // of new tables
+  bool compress_metadata = false;
+  int64_t file_bytes = 0;  // a data file ends at about so many bytes of rows in memory
+
+  // A connection whose statements run on all threads: writers of files set DuckDB to one.
+  Result<duck::Connection> Connect() const;
+};
+
+lake::TableIdentifier IdentifierOf(const TableName& table);
+
+}  // namespace nilus::lakehouse

@@ -1,0 +1,331 @@
+#include "nilus/connectors/lakehouse/table_load.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "nilus/base/clock.h"
+#include "nilus/base/fault.h"
+#include "nilus/connector/sql_strategy.h"
+#include "nilus/duck/column_type.h"
+#include "nilus/duck/query_reader.h"
+#include "nilus/duck/quote.h"
+#include "nilus/storage/object_store.h"
+
+namespace nilus::lakehouse {
+namespace {
+
+using duck::QuoteIdentifier;
+
+bool IsKeyed(WriteStrategy strategy) { return strategy == WriteStrategy::kMerge || strategy == WriteStrategy::kScd2; }
+
+std::string QuotedList(const std::vector<std::string>& names) {
+  std::vector<std::string> quoted;
+  for (const std::string& name : names) quoted.push_back(QuoteIdentifier(name));
+  return fmt::format("{}", fmt::join(quoted, ", "));
+}
+
+constexpr const char* kSupersededTable = "nilus_superseded";
+
+lake::Properties PropertiesOfNew(const Session& session) {
+  lake::Properties properties = {{"write.parquet.compression-codec", "zstd"}};
+  if (session.compress_metadata) properties["write.metadata.compression-codec"] = "gzip";
+  return properties;
+}
+
+}  // namespace
+
+lake::TableIdentifier IdentifierOf(const TableName& table) { return {.schema = table.schema, .name = table.name}; }
+
+Result<duck::Connection> Session::Connect() const {
+  NILUS_ASSIGN(duck::Connection connection, duck::Connection::Open(database));
+  NILUS_TRY(connection.Execute(fmt::format("SET threads = {}", std::max(threads, 1))));
+  return connection;
+}
+
+bool TableLoad::IsStaged() const {
+  if (request_.strategy == WriteStrategy::kScd2) return true;
+  return request_.strategy == WriteStrategy::kMerge && !request_.key_is_unique;
+}
+
+Result<std::unique_ptr<TableLoad>> TableLoad::Open(std::shared_ptr<const Session> session,
+                                                   const WriteRequest& request) {
+  NILUS_TRY(CheckRequest(request));
+  NILUS_FAULT_POINT("lakehouse.sink.open");
+  std::unique_ptr<TableLoad> load(new TableLoad(std::move(session), request));
+  const Session& shared = *load->session_;
+  NILUS_ASSIGN(std::optional<lake::TablePtr> found, shared.catalog->Load(IdentifierOf(request.table), request.stop));
+  if (found) load->base_ = *found;
+  NILUS_ASSIGN(load->target_,
+               PlanTarget(load->base_ == nullptr ? nullptr : &load->base_->metadata, request, load->columns_));
+  load->converter_.emplace(load->target_.schema, request.table.ToString());
+  if (load->base_ == nullptr) {
+    NILUS_ASSIGN(load->location_, shared.catalog->NewTableLocation(IdentifierOf(request.table), request.stop));
+  }
+  if (IsKeyed(request.strategy)) {
+    std::vector<std::string> columns = load->IsStaged() ? std::vector<std::string>() : request.primary_key;
+    NILUS_ASSIGN(load->staged_, StagedRows::Make(shared.database, std::move(columns), load->IsStaged(), request.stop));
+  }
+  if (!load->IsStaged()) {
+    NILUS_ASSIGN(load->writer_, load->OpenWriter());
+  }
+  NILUS_FAULT_POINT("lakehouse.sink.opened");
+  return load;
+}
+
+TableLoad::~TableLoad() {
+  writer_.reset();
+  RemoveAttempt();
+  if (is_committed_ || files_.empty()) return;
+  if (Result<lake::StorePtr> store = Store()) lake::RemoveFiles(**store, files_);
+}
+
+Result<lake::StorePtr> TableLoad::Store() const {
+  if (base_ != nullptr) return base_->store;
+  return session_->catalog->StoreForLocation(location_, {});
+}
+
+void TableLoad::RemoveAttempt() {
+  if (is_committed_ || attempt_files_.empty()) return;
+  if (Result<lake::StorePtr> store = Store()) lake::RemoveFiles(**store, attempt_files_);
+  attempt_files_.clear();
+}
+
+void TableLoad::MarkCommitted() {
+  is_committed_ = true;
+  files_.clear();
+  attempt_files_.clear();
+}
+
+Result<std::unique_ptr<lake::DataWriter>> TableLoad::OpenWriter() const {
+  lake::DataWriterOptions options;
+  options.database = session_->database;
+  NILUS_ASSIGN(options.store, Store());
+  std::string data;
+  if (base_ == nullptr) {
+    data = lake::JoinUrl(location_, "data");
+  } else {
+    const std::optional<std::string_view> path = base_->metadata.Property("write.data.path");
+    data = path ? std::string(*path) : lake::JoinUrl(base_->metadata.location, "data");
+  }
+  options.new_url = [data](std::string_view partition, std::string_view name) {
+    return partition.empty() ? lake::JoinUrl(data, name) : lake::JoinUrl(lake::JoinUrl(data, partition), name);
+  };
+  options.name_prefix = NewId();  // not the load's id: the same load may be staged twice, and one of them committed
+  options.table = request_.table.ToString();
+  options.schema = target_.schema;
+  options.spec = target_.spec;
+  options.sort_by = target_.sort_by;
+  options.file_rows = request_.file_rows;
+  options.file_bytes = session_->file_bytes;
+  options.queue_bytes = std::min<int64_t>(request_.memory_bytes / 4, options.queue_bytes);
+  options.parallel_files = std::max(request_.threads, 1);
+  options.stop = request_.stop;
+  return lake::DataWriter::Open(std::move(options));
+}
+
+Status TableLoad::CheckKeys(const RecordBatch& batch) const {
+  if (!IsKeyed(request_.strategy)) return {};
+  for (const std::string& key : request_.primary_key) {
+    std::optional<int> at = batch.schema()->Find(key);
+    const int64_t nulls = at ? batch.column(*at).null_count : batch.num_rows();
+    if (nulls == 0) continue;
+    return FailWithFix(ErrorKind::kData,
+                       "mend the rows at the source, leave them out with a `query:`, or choose another primary_key",
+                       "{} rows of table {} have NULL in the primary key column `{}`: strategy {} cannot match them",
+                       nulls, request_.table.ToString(), key, WriteStrategyName(request_.strategy));
+  }
+  return {};
+}
+
+Status TableLoad::AddColumns(const Schema& batch) {
+  bool is_new = false;
+  for (const Field& field : batch.fields) {
+    if (columns_.Find(field.name)) continue;
+    columns_.fields.push_back(field);
+    is_new = true;
+  }
+  if (!is_new) return {};
+  NILUS_TRY(CheckColumns(request_, columns_));
+  NILUS_ASSIGN(Target target, PlanTarget(base_ == nullptr ? nullptr : &base_->metadata, request_, columns_));
+  target_.schema = std::move(target.schema);
+  converter_.emplace(target_.schema, request_.table.ToString());
+  if (writer_ != nullptr) writer_->SetSchema(target_.schema);
+  return {};
+}
+
+Status TableLoad::Write(const RecordBatch& batch) {
+  if (is_finished_) return Fail(ErrorKind::kInternal, "rows came for {} behind its end", request_.table.ToString());
+  if (request_.stop.stop_requested()) return Fail(ErrorKind::kCancelled, "stopped");
+  NILUS_FAULT_POINT("lakehouse.sink.write");
+  NILUS_TRY(AddColumns(*batch.schema()));
+  NILUS_TRY(CheckKeys(batch));
+  if (batch.num_rows() == 0) return {};
+  NILUS_ASSIGN(RecordBatch rows, converter_->Convert(batch));
+  rows_ += rows.num_rows();
+  if (staged_ != nullptr) NILUS_TRY(staged_->Write(rows));
+  return writer_ != nullptr ? writer_->Write(rows) : Status();
+}
+
+// The numbers of rows that a later version of their key supersedes, into a temporary table.
+Status TableLoad::DropSuperseded() {
+  if (request_.key_is_unique || !IsStaged() || staged_->rows() == 0) return {};
+  NILUS_ASSIGN(duck::Connection connection, session_->Connect());
+  std::string order = fmt::format("{} DESC", kSequenceColumn);
+  if (!request_.incremental_key.empty() && staged_->Has(request_.incremental_key))
+    order = fmt::format("{} DESC NULLS LAST, {}", QuoteIdentifier(request_.incremental_key), order);
+  NILUS_TRY(connection.Execute(
+      fmt::format("CREATE TEMPORARY TABLE {} AS SELECT {} FROM (SELECT {}, row_number() OVER (PARTITION BY {} ORDER BY "
+                  "{}) AS nilus_rank FROM {}) WHERE nilus_rank > 1",
+                  kSupersededTable, kSequenceColumn, kSequenceColumn, QuotedList(request_.primary_key), order,
+                  staged_->relation()),
+      {}, request_.stop));
+  connection_ = std::move(connection);
+  return {};
+}
+
+std::string TableLoad::StagedSelect() const {
+  std::vector<std::string> columns;
+  for (const Field& field : columns_.fields) {
+    const std::string name = QuoteIdentifier(field.name);
+    if (staged_->Has(field.name)) {
+      columns.push_back("s." + name);
+    } else {
+      const Type type = lake::ToNilusType(target_.schema.FindByName(field.name)->type);
+      columns.push_back(fmt::format("CAST(NULL AS {}) AS {}", duck::SqlTypeName(type), name));
+    }
+  }
+  const std::string list = fmt::format("{}", fmt::join(columns, ", "));
+  if (staged_->rows() == 0) return fmt::format("SELECT {}, 0::BIGINT AS {} WHERE false", list, kSequenceColumn);
+  std::string select = fmt::format("SELECT {}, s.{} FROM {} AS s", list, kSequenceColumn, staged_->relation());
+  if (!connection_) return select;
+  return select + fmt::format(" ANTI JOIN {} AS x ON s.{} = x.{}", kSupersededTable, kSequenceColumn, kSequenceColumn);
+}
+
+Status TableLoad::WriteQuery(duck::Connection& connection, const std::string& sql, lake::DataWriter* writer,
+                             int64_t* rows) {
+  NILUS_ASSIGN(auto reader, duck::QueryReader::Open(connection, sql, {}, {.keep_narrow = true}, request_.stop));
+  for (;;) {
+    NILUS_ASSIGN(std::optional<RecordBatch> batch, reader->Next(request_.stop));
+    if (!batch) return {};
+    *rows += batch->num_rows();
+    NILUS_TRY(writer->Write(*batch));
+  }
+}
+
+Result<Receipt> TableLoad::Finish() {
+  NILUS_FAULT_POINT("lakehouse.sink.finish");
+  if (request_.stop.stop_requested()) return Fail(ErrorKind::kCancelled, "stopped");
+  if (staged_ != nullptr) {
+    NILUS_TRY(staged_->Finish());
+    NILUS_TRY(DropSuperseded());
+  }
+  int64_t written_rows = rows_;
+  if (request_.strategy == WriteStrategy::kMerge && IsStaged()) {
+    written_rows = 0;
+    NILUS_ASSIGN(writer_, OpenWriter());
+    if (staged_->rows() > 0) {
+      NILUS_ASSIGN(duck::Connection connection, session_->Connect());
+      const std::string sql = fmt::format("SELECT * EXCLUDE ({}) FROM ({})", kSequenceColumn, StagedSelect());
+      NILUS_TRY(WriteQuery(connection_ ? *connection_ : connection, sql, writer_.get(), &written_rows));
+    }
+  }
+  if (writer_ != nullptr) {
+    NILUS_ASSIGN(files_, writer_->Finish());
+    writer_.reset();
+  }
+  int64_t stored = 0;
+  for (const lake::DataFile& file : files_) {
+    bytes_ += file.file_size;
+    stored += file.record_count;
+  }
+  if (request_.strategy != WriteStrategy::kScd2 && stored != written_rows) {
+    return Fail(ErrorKind::kInternal, "{} rows of {} are in the data files of {}", stored, written_rows,
+                request_.table.ToString());
+  }
+  if (request_.strategy == WriteStrategy::kScd2) bytes_ = staged_->bytes();
+  is_finished_ = true;
+  NILUS_FAULT_POINT("lakehouse.sink.finished");
+  return Receipt{.table = request_.table, .rows = rows_, .files = static_cast<int64_t>(files_.size()), .bytes = bytes_};
+}
+
+void TableLoad::AddFiles(std::vector<lake::DataFile> files, lake::Transaction* transaction) const {
+  for (lake::DataFile& file : files) {
+    file.spec_id = transaction->metadata().default_spec_id;
+    transaction->AddDataFile(std::move(file));
+  }
+}
+
+// The table as the load wants it, in a transaction without rows.
+Result<lake::Transaction> TableLoad::Begin(const lake::TablePtr& base) {
+  NILUS_ASSIGN(Target now, PlanTarget(base == nullptr ? nullptr : &base->metadata, request_, columns_));
+  if (!FitsFiles(target_.schema, now.schema) || !now.spec.SameFields(target_.spec)) {
+    return FailWithFix(ErrorKind::kConflict, "run again: it starts from the table as it is now",
+                       "the columns or partitions of table {} were changed while it was loaded",
+                       request_.table.ToString());
+  }
+  if (base == nullptr) {
+    lake::NewTable table;
+    table.location = location_;
+    table.schema = std::move(now.schema);
+    table.spec = std::move(now.spec);
+    table.sort_order = std::move(now.order);
+    table.properties = PropertiesOfNew(*session_);
+    table.format_version = session_->format_version;
+    return lake::Transaction::Create(session_->catalog, IdentifierOf(request_.table), std::move(table), request_.stop);
+  }
+  lake::Transaction transaction(base);
+  if (!now.schema.SameColumns(base->metadata.schema())) NILUS_TRY(transaction.SetSchema(std::move(now.schema)));
+  if (!now.spec.SameFields(base->metadata.spec())) NILUS_TRY(transaction.SetSpec(std::move(now.spec)));
+  if (!now.order.SameFields(base->metadata.sort_order())) NILUS_TRY(transaction.SetSortOrder(std::move(now.order)));
+  return transaction;
+}
+
+// A load that reached this table, but not the one that holds the pipeline's position, never took place: it is made
+// again by this one, and what it appended goes.
+Status TableLoad::UndoLoad(const lake::TablePtr& base, const std::string& load_id,
+                           lake::Transaction* transaction) const {
+  for (lake::SnapshotPtr at = base->metadata.current_snapshot(); at != nullptr;
+       at = at->parent_id ? base->metadata.FindSnapshot(*at->parent_id) : nullptr) {
+    auto id = at->summary.find("nilus.load-id");
+    if (id == at->summary.end() || id->second != load_id) continue;
+    NILUS_ASSIGN(lake::ScanPlan plan, PlanBase(base, std::nullopt));
+    for (const lake::ScanFile& file : plan.files) {
+      if (file.entry.snapshot_id == at->id) transaction->RemoveFile(file.entry);
+    }
+    return {};
+  }
+  return {};
+}
+
+Result<lake::Transaction> TableLoad::Prepare(const lake::TablePtr& base, const std::optional<KeyRange>& interval,
+                                             const StateChange& state, const std::string& undo_load,
+                                             CommitResult* counts) {
+  RemoveAttempt();
+  NILUS_ASSIGN(lake::Transaction transaction, Begin(base));
+  const lake::SnapshotPtr snapshot = base == nullptr ? nullptr : base->metadata.current_snapshot();
+  const bool makes_anew = MakesAnew(request_);
+  if (makes_anew) {
+    transaction.RemoveAllFiles();
+  } else if (!undo_load.empty() && request_.strategy == WriteStrategy::kAppend) {
+    NILUS_TRY(UndoLoad(base, undo_load, &transaction));
+  }
+  NILUS_ASSIGN(duck::Connection connection, session_->Connect());
+  duck::Connection& asking = connection_ ? *connection_ : connection;
+  const bool has_rows = !makes_anew && snapshot != nullptr;
+  if (request_.strategy == WriteStrategy::kScd2) {
+    NILUS_TRY(ApplyVersions(asking, has_rows ? base : nullptr, &transaction, counts));
+  } else {
+    if (has_rows && request_.strategy == WriteStrategy::kMerge) {
+      NILUS_TRY(ApplyMerge(asking, base, &transaction, counts));
+    } else if (has_rows && request_.strategy == WriteStrategy::kDeleteInsert && interval) {
+      NILUS_TRY(ApplyInterval(asking, base, *interval, &transaction, counts));
+    }
+    AddFiles(files_, &transaction);
+    for (const lake::DataFile& file : files_) counts->rows_inserted += file.record_count;
+  }
+  transaction.ForceSnapshot();  // an empty load moves the position too
+  transaction.SetPipelineState(state.pipeline, state.state, state.expected_version);
+  return transaction;
+}
+
+}  // namespace nilus::lakehouse

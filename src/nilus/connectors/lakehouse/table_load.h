@@ -1,0 +1,98 @@
+// The load of one table: rows become data files while they arrive (or wait, where their keys decide what is written),
+// and one snapshot at the commit.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "nilus/connector/sink.h"
+#include "nilus/connectors/lakehouse/row_changes.h"
+#include "nilus/connectors/lakehouse/session.h"
+#include "nilus/connectors/lakehouse/staging.h"
+#include "nilus/connectors/lakehouse/target.h"
+#include "nilus/lake/data_convert.h"
+#include "nilus/lake/data_writer.h"
+#include "nilus/lake/scan_plan.h"
+#include "nilus/lake/transaction.h"
+
+namespace nilus::lakehouse {
+
+// What a table's snapshot says of the pipeline.
+struct StateChange {
+  std::string pipeline;
+  lake::PipelineState state;
+  int64_t expected_version = 0;  // of the pipeline in this very table
+};
+
+// One thread at a time. Destroyed without a commit: its files go.
+class TableLoad {
+ public:
+  static Result<std::unique_ptr<TableLoad>> Open(std::shared_ptr<const Session> session, const WriteRequest& request);
+  ~TableLoad();
+
+  Status Write(const RecordBatch& batch);
+  Result<Receipt> Finish();
+  bool is_finished() const { return is_finished_; }
+  const WriteRequest& request() const { return request_; }
+
+  // One step of the commit: the transaction over `base` (null: there is no table), ready to be committed. Rows of a
+  // crashed load of the pipeline that this table has and the pipeline's state does not (`undo_load`: its id) go with
+  // it. kConflict: files that were written do not fit the table any more.
+  Result<lake::Transaction> Prepare(const lake::TablePtr& base, const std::optional<KeyRange>& interval,
+                                    const StateChange& state, const std::string& undo_load, CommitResult* counts);
+  // The files belong to a snapshot now.
+  void MarkCommitted();
+
+ private:
+  TableLoad(std::shared_ptr<const Session> session, const WriteRequest& request)
+      : session_(std::move(session)), request_(request), columns_(*request.schema) {}
+
+  // Whole rows wait: superseded versions are left out before they are written, scd2 compares them.
+  bool IsStaged() const;
+  Status CheckKeys(const RecordBatch& batch) const;
+  Status AddColumns(const Schema& batch);
+  Result<lake::StorePtr> Store() const;
+  Result<std::unique_ptr<lake::DataWriter>> OpenWriter() const;
+  Status DropSuperseded();
+  // "SELECT …": the staged rows that count, with all columns of the load and _nilus_seq.
+  std::string StagedSelect() const;
+  Status WriteQuery(duck::Connection& connection, const std::string& sql, lake::DataWriter* writer, int64_t* rows);
+  void RemoveAttempt();
+
+  Result<lake::Transaction> Begin(const lake::TablePtr& base);
+  void AddFiles(std::vector<lake::DataFile> files, lake::Transaction* transaction) const;
+  Status UndoLoad(const lake::TablePtr& base, const std::string& load_id, lake::Transaction* transaction) const;
+  Result<std::vector<int32_t>> IdsOf(const std::vector<std::string>& names) const;
+  Result<lake::ScanPlan> PlanBase(const lake::TablePtr& base, const std::optional<lake::RangeFilter>& filter) const;
+  Status ApplyMerge(duck::Connection& connection, const lake::TablePtr& base, lake::Transaction* transaction,
+                    CommitResult* counts);
+  Status ApplyInterval(duck::Connection& connection, const lake::TablePtr& base, const KeyRange& interval,
+                       lake::Transaction* transaction, CommitResult* counts);
+  Status ApplyVersions(duck::Connection& connection, const lake::TablePtr& base, lake::Transaction* transaction,
+                       CommitResult* counts);
+  Status CompareVersions(duck::Connection& connection, const lake::ScanPlan& plan);
+  Status CloseVersions(duck::Connection& connection, const lake::ScanPlan& plan, const RowChanges& ending,
+                       lake::DataWriter* writer);
+
+  const std::shared_ptr<const Session> session_;
+  const WriteRequest request_;
+  Schema columns_;        // of the load, late ones too
+  lake::TablePtr base_;   // as found at Open; null: there was no table
+  Target target_;         // as planned by what was found
+  std::string location_;  // of a new table
+  std::optional<lake::BatchConverter> converter_;
+  std::unique_ptr<lake::DataWriter> writer_;    // of rows that go straight into data files
+  std::unique_ptr<StagedRows> staged_;          // whole rows, or the keys of rows that went straight
+  std::optional<duck::Connection> connection_;  // there once a temporary table holds the numbers of superseded rows
+  std::vector<lake::DataFile> files_;           // written before the commit
+  std::vector<lake::DataFile> attempt_files_;   // written for one attempt of it
+  int64_t rows_ = 0;
+  int64_t bytes_ = 0;
+  bool is_finished_ = false;
+  bool is_committed_ = false;
+};
+
+}  // namespace nilus::lakehouse

@@ -1,0 +1,233 @@
+// What merge, delete+insert and scd2 do to the rows that are there.
+#include <algorithm>
+#include <utility>
+
+#include "nilus/base/fault.h"
+#include "nilus/connector/sql_strategy.h"
+#include "nilus/connectors/lakehouse/table_load.h"
+#include "nilus/data/scalar.h"
+#include "nilus/duck/column_type.h"
+#include "nilus/duck/key_sql.h"
+#include "nilus/duck/quote.h"
+#include "nilus/lake/scan_predicate.h"
+#include "nilus/lake/scan_relation.h"
+
+namespace nilus::lakehouse {
+namespace {
+
+using duck::QuoteIdentifier;
+using lake::IcebergField;
+
+// Open versions of the table and staged rows of the same key: where (f, r) the version lies, the staged row's number
+// (q, NULL: its key is gone), and whether it ends.
+constexpr const char* kVersionsTable = "nilus_versions";
+constexpr int64_t kPositionMask = (int64_t{1} << lake::kRowBits) - 1;
+
+std::string TypedText(const Scalar& value) {
+  std::string text = duck::QuoteLiteral(duck::CastableText(value));
+  if (value.type.id == TypeId::kBinary) return fmt::format("from_hex({})", text);
+  return fmt::format("CAST({} AS {})", text, duck::SqlTypeName(value.type));
+}
+
+std::string Timestamp(WallTime time) { return TypedText(Scalar{MakeType(TypeId::kTimestamp), FormatWallTime(time)}); }
+
+std::string KeysEqual(const std::vector<std::string>& keys, std::string_view a, std::string_view b) {
+  std::vector<std::string> conditions;
+  for (const std::string& key : keys)
+    conditions.push_back(fmt::format("{}.{} = {}.{}", a, QuoteIdentifier(key), b, QuoteIdentifier(key)));
+  return fmt::format("{}", fmt::join(conditions, " AND "));
+}
+
+// Files that cannot hold a key between the lowest and the highest of the load's are not looked at.
+Status PruneByKeys(duck::Connection& connection, const std::vector<std::string>& keys, const std::string& relation,
+                   const std::stop_token& stop, lake::ScanPlan* plan) {
+  for (const std::string& key : keys) {
+    const IcebergField* field = plan->schema.FindByName(key);
+    const std::string name = QuoteIdentifier(key);
+    NILUS_ASSIGN(std::vector<duck::TextRow> ends,
+                 connection.Query(fmt::format("SELECT min({}), max({}) FROM {}", name, name, relation), {}, stop));
+    if (field == nullptr || ends.empty() || !ends[0][0] || !ends[0][1]) continue;
+    const Type type = lake::ToNilusType(field->type);
+    const KeyRange range{
+        .column = key, .lower = Scalar{type, *ends[0][0]}, .upper = Scalar{type, *ends[0][1]}, .with_nulls = false};
+    NILUS_ASSIGN(lake::RangeFilter filter, lake::MakeRangeFilter(*field, range.lower, range.upper, true, false));
+    std::erase_if(plan->files, [&](const lake::ScanFile& file) {
+      const lake::PartitionSpecPtr spec = plan->table->metadata.FindSpec(file.file().spec_id);
+      return !lake::MayHoldRows(filter, plan->schema, file.file()) ||
+             (spec != nullptr && !lake::MayHoldRows(filter, plan->schema, *spec, file.file().partition));
+    });
+  }
+  return {};
+}
+
+}  // namespace
+
+// Columns of the table as it will be, by name: `base` may not have them all yet.
+Result<std::vector<int32_t>> TableLoad::IdsOf(const std::vector<std::string>& names) const {
+  std::vector<int32_t> ids;
+  for (const std::string& name : names) {
+    const IcebergField* field = target_.schema.FindByName(name);
+    if (field == nullptr) return Fail(ErrorKind::kInternal, "no column {}", name);
+    ids.push_back(field->id);
+  }
+  return ids;
+}
+
+// The files of the table as it is, read by the columns as they will be.
+Result<lake::ScanPlan> TableLoad::PlanBase(const lake::TablePtr& base,
+                                           const std::optional<lake::RangeFilter>& filter) const {
+  return lake::PlanScan(base, base->metadata.current_snapshot(), target_.schema, filter, request_.stop);
+}
+
+Status TableLoad::ApplyMerge(duck::Connection& connection, const lake::TablePtr& base, lake::Transaction* transaction,
+                             CommitResult* counts) {
+  if (staged_->rows() == 0) return {};
+  NILUS_ASSIGN(lake::ScanPlan plan, PlanBase(base, std::nullopt));
+  NILUS_TRY(PruneByKeys(connection, request_.primary_key, staged_->relation(), request_.stop, &plan));
+  NILUS_ASSIGN(std::vector<int32_t> ids, IdsOf(request_.primary_key));
+  const std::string tail =
+      fmt::format("SEMI JOIN {} AS k ON {}", staged_->relation(), KeysEqual(request_.primary_key, "t", "k"));
+  NILUS_ASSIGN(RowChanges changes, FindRows(connection, plan, ids, tail, request_.stop));
+  NILUS_FAULT_POINT("lakehouse.sink.rows_found");
+  counts->rows_updated += changes.count();
+  counts->rows_inserted -= changes.count();
+  transaction->SetIsolation(lake::Isolation::kSerializable);
+  return DeleteRows(connection, plan, changes, NewId(), request_.stop, transaction, &attempt_files_);
+}
+
+Status TableLoad::ApplyInterval(duck::Connection& connection, const lake::TablePtr& base, const KeyRange& interval,
+                                lake::Transaction* transaction, CommitResult* counts) {
+  const IcebergField* field = target_.schema.FindByName(request_.incremental_key);
+  if (field == nullptr) return Fail(ErrorKind::kInternal, "no column {}", request_.incremental_key);
+  NILUS_ASSIGN(lake::RangeFilter filter, lake::MakeRangeFilter(*field, interval.lower, interval.upper,
+                                                               interval.upper_inclusive, /*with_nulls=*/false));
+  NILUS_ASSIGN(lake::ScanPlan plan, PlanBase(base, filter));
+  std::vector<std::string> conditions;
+  const Type type = lake::ToNilusType(field->type);
+  const std::string column = fmt::format("t.{}", QuoteIdentifier(field->name));
+  if (interval.lower) conditions.push_back(fmt::format("{} >= {}", column, TypedText({type, interval.lower->text})));
+  if (interval.upper) {
+    conditions.push_back(fmt::format("{} {} {}", column, interval.upper_inclusive ? "<=" : "<",
+                                     TypedText({type, interval.upper->text})));
+  }
+  if (conditions.empty()) conditions.push_back(column + " IS NOT NULL");
+  const std::string tail = fmt::format("WHERE {}", fmt::join(conditions, " AND "));
+  NILUS_ASSIGN(RowChanges changes, FindRows(connection, plan, {field->id}, tail, request_.stop));
+  NILUS_FAULT_POINT("lakehouse.sink.rows_found");
+  counts->rows_deleted += changes.count();
+  transaction->SetIsolation(lake::Isolation::kSerializable);
+  return DeleteRows(connection, plan, changes, NewId(), request_.stop, transaction, &attempt_files_);
+}
+
+// Fills kVersionsTable, so that the table's rows are read once.
+Status TableLoad::CompareVersions(duck::Connection& connection, const lake::ScanPlan& plan) {
+  std::vector<std::string> names = request_.primary_key;
+  std::vector<std::string> changes;
+  for (const Field& field : columns_.fields) {
+    if (std::find(names.begin(), names.end(), field.name) != names.end()) continue;
+    const std::string name = QuoteIdentifier(field.name);
+    changes.push_back(fmt::format("t.{} IS DISTINCT FROM s.{}", name, name));
+  }
+  for (const Field& field : columns_.fields) {
+    if (std::find(names.begin(), names.end(), field.name) == names.end()) names.push_back(field.name);
+  }
+  names.emplace_back(kValidToColumn);
+  NILUS_ASSIGN(std::vector<int32_t> ids, IdsOf(names));
+  const std::string changed = changes.empty() ? "false" : fmt::format("({})", fmt::join(changes, " OR "));
+  const std::string staged = StagedSelect();
+  NILUS_TRY(connection.Execute(fmt::format("DROP TABLE IF EXISTS {}", kVersionsTable)));
+  NILUS_TRY(connection.Execute(
+      fmt::format("CREATE TEMPORARY TABLE {} (f BIGINT, r BIGINT, q BIGINT, ends BOOLEAN)", kVersionsTable)));
+  for (std::vector<size_t>& group : BoundedGroups(plan)) {
+    NILUS_ASSIGN(
+        lake::ScanRelation relation,
+        lake::ScanRelation::Open(
+            connection,
+            {.plan = &plan, .files = std::move(group), .columns = ids, .with_rows = true, .stop = request_.stop}));
+    // Rows are named by the plan's numbers of files from here on: the groups count for themselves.
+    std::vector<std::string> numbers;
+    for (size_t file : relation.files()) numbers.push_back(fmt::format("{}", file));
+    const std::string file = fmt::format("list_extract([{}]::BIGINT[], (t.{} >> {}) + 1)", fmt::join(numbers, ", "),
+                                         lake::kRowColumn, lake::kRowBits);
+    NILUS_TRY(connection.Execute(
+        fmt::format("INSERT INTO {} SELECT {}, t.{} & {}, s.{}, s.{} IS NULL OR {} FROM ({}) AS t {} JOIN ({}) AS s ON "
+                    "{} WHERE t.{} IS NULL",
+                    kVersionsTable, file, lake::kRowColumn, kPositionMask, kSequenceColumn, kSequenceColumn, changed,
+                    relation.sql(), request_.is_complete ? "LEFT" : "INNER", staged,
+                    KeysEqual(request_.primary_key, "t", "s"), QuoteIdentifier(kValidToColumn)),
+        {}, request_.stop));
+  }
+  return {};
+}
+
+// Rows of versions that end come back with their end.
+Status TableLoad::CloseVersions(duck::Connection& connection, const lake::ScanPlan& plan, const RowChanges& ending,
+                                lake::DataWriter* writer) {
+  std::vector<int32_t> ids;
+  std::vector<std::string> names;
+  for (const IcebergField& field : target_.schema.fields) {
+    ids.push_back(field.id);
+    const std::string name = QuoteIdentifier(field.name);
+    names.push_back(field.name == kValidToColumn ? fmt::format("{} AS {}", Timestamp(request_.load_time), name)
+                                                 : fmt::format("t.{}", name));
+  }
+  lake::ScanPlan some = plan;
+  some.files.clear();
+  std::vector<std::string> numbers;
+  for (const auto& [file, rows] : ending.rows) {
+    some.files.push_back(plan.files[file]);
+    numbers.push_back(fmt::format("{}", file));
+  }
+  for (std::vector<size_t>& group : BoundedGroups(some)) {
+    NILUS_ASSIGN(
+        lake::ScanRelation relation,
+        lake::ScanRelation::Open(
+            connection,
+            {.plan = &some, .files = std::move(group), .columns = ids, .with_rows = true, .stop = request_.stop}));
+    std::vector<std::string> of_plan;
+    for (size_t file : relation.files()) of_plan.push_back(numbers[file]);
+    const std::string file = fmt::format("list_extract([{}]::BIGINT[], (t.{} >> {}) + 1)", fmt::join(of_plan, ", "),
+                                         lake::kRowColumn, lake::kRowBits);
+    const std::string sql = fmt::format(
+        "SELECT {} FROM ({}) AS t SEMI JOIN (SELECT f, r FROM {} WHERE ends) AS e ON e.f = {} AND e.r = (t.{} & {})",
+        fmt::join(names, ", "), relation.sql(), kVersionsTable, file, lake::kRowColumn, kPositionMask);
+    int64_t rows = 0;
+    NILUS_TRY(WriteQuery(connection, sql, writer, &rows));
+  }
+  return {};
+}
+
+Status TableLoad::ApplyVersions(duck::Connection& connection, const lake::TablePtr& base,
+                                lake::Transaction* transaction, CommitResult* counts) {
+  NILUS_ASSIGN(std::unique_ptr<lake::DataWriter> writer, OpenWriter());
+  std::string unchanged;
+  if (base != nullptr) {
+    NILUS_ASSIGN(lake::ScanPlan plan, PlanBase(base, std::nullopt));
+    NILUS_TRY(CompareVersions(connection, plan));
+    RowChanges ending;
+    NILUS_ASSIGN(std::vector<duck::TextRow> rows,
+                 connection.Query(fmt::format("SELECT f, r FROM {} WHERE ends", kVersionsTable), {}, request_.stop));
+    for (const duck::TextRow& row : rows) ending.Add(std::stoull(*row[0]), std::stoull(*row[1]));
+    NILUS_FAULT_POINT("lakehouse.sink.rows_found");
+    NILUS_TRY(CloseVersions(connection, plan, ending, writer.get()));
+    counts->rows_updated += ending.count();
+    transaction->SetIsolation(lake::Isolation::kSerializable);
+    NILUS_TRY(DeleteRows(connection, plan, ending, NewId(), request_.stop, transaction, &attempt_files_));
+    unchanged =
+        fmt::format(" ANTI JOIN (SELECT q FROM {} WHERE NOT ends) AS u ON n.{} = u.q", kVersionsTable, kSequenceColumn);
+  }
+  if (staged_->rows() > 0) {
+    std::vector<std::string> names;
+    for (const Field& field : columns_.fields) names.push_back("n." + QuoteIdentifier(field.name));
+    const std::string sql = fmt::format(
+        "SELECT {}, {} AS {}, CAST(NULL AS TIMESTAMP WITH TIME ZONE) AS {} FROM ({}) AS n{}", fmt::join(names, ", "),
+        Timestamp(request_.load_time), kValidFromColumn, kValidToColumn, StagedSelect(), unchanged);
+    NILUS_TRY(WriteQuery(connection, sql, writer.get(), &counts->rows_inserted));
+  }
+  NILUS_ASSIGN(std::vector<lake::DataFile> files, writer->Finish());
+  attempt_files_.insert(attempt_files_.end(), files.begin(), files.end());
+  AddFiles(std::move(files), transaction);
+  return {};
+}
+
+}  // namespace nilus::lakehouse
