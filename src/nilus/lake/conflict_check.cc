@@ -13,18 +13,13 @@ Failure Changed(const Table& table, std::string_view what) {
 // The snapshots behind `base` up to `current`, latest first.
 Result<std::vector<SnapshotPtr>> Between(const Table& table, std::optional<int64_t> base, const SnapshotPtr& current) {
   std::vector<SnapshotPtr> between;
-  SnapshotPtr at = current;
-  while (at != nullptr && at->id != base) {
-    between.push_back(at);
-    if (!at->parent_id) {
-      at = nullptr;
-      break;
-    }
-    at = table.metadata.FindSnapshot(*at->parent_id);
-    if (between.size() > table.metadata.snapshots.size()) break;
-  }
-  if (base && at == nullptr)
-    return Changed(table, fmt::format("snapshot {} is no more in the branch's history", *base));
+  bool is_found = false;
+  table.metadata.WalkAncestors(current, [&](const SnapshotPtr& at) {
+    is_found = at->id == base;
+    if (!is_found) between.push_back(at);
+    return !is_found;
+  });
+  if (base && !is_found) return Changed(table, fmt::format("snapshot {} is no more in the branch's history", *base));
   return between;
 }
 

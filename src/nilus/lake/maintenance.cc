@@ -60,14 +60,15 @@ Status DeleteUrls(storage::ObjectStore& store, const std::vector<std::string>& u
 }
 
 // What a branch keeps, from its end backwards.
-void KeepBranch(const TableMetadata& metadata, const SnapshotRef& ref, int64_t min_count, int64_t oldest_ms,
-                std::set<int64_t>* kept) {
-  SnapshotPtr at = metadata.FindSnapshot(ref.snapshot_id);
-  for (int64_t count = 0; at != nullptr && count <= static_cast<int64_t>(metadata.snapshots.size()); ++count) {
-    if (count >= min_count && at->timestamp_ms < oldest_ms) return;
+void KeepBranch(const TableMetadata& metadata, const SnapshotRef& ref, int64_t min_count, int64_t max_count,
+                int64_t oldest_ms, std::set<int64_t>* kept) {
+  int64_t count = 0;
+  metadata.WalkAncestors(metadata.FindSnapshot(ref.snapshot_id), [&](const SnapshotPtr& at) {
+    if (count >= min_count && (at->timestamp_ms < oldest_ms || count >= max_count)) return false;
     kept->insert(at->id);
-    at = at->parent_id ? metadata.FindSnapshot(*at->parent_id) : nullptr;
-  }
+    ++count;
+    return true;
+  });
 }
 
 }  // namespace
@@ -95,7 +96,7 @@ Expired ChooseExpired(const TableMetadata& metadata, const ExpireOptions& option
     const int64_t oldest_ms =
         ref.max_snapshot_age_ms ? now_ms - *ref.max_snapshot_age_ms : older_than_ms.value_or(now_ms - max_age_ms);
     KeepBranch(metadata, ref, std::max<int64_t>(1, std::max(min_count, ref.min_snapshots_to_keep.value_or(1))),
-               oldest_ms, &kept);
+               options.keep_at_most.value_or(std::numeric_limits<int64_t>::max()), oldest_ms, &kept);
   }
   for (const SnapshotPtr& snapshot : metadata.snapshots) {
     if (!kept.contains(snapshot->id)) expired.snapshots.push_back(snapshot->id);

@@ -18,6 +18,7 @@ struct ExpireOptions {
   // branch or the table's properties history.expire.* say so), tags, and their ends.
   std::optional<WallTime> older_than;  // nothing: the table's history.expire.max-snapshot-age-ms, or five days ago
   int64_t keep_last = 1;
+  std::optional<int64_t> keep_at_most;  // of a branch, however young; `keep_last` wins
   bool dry_run = false;
 };
 struct ExpireReport {

@@ -134,6 +134,16 @@ TEST_F(Maintenance, NothingYoungIsExpired) {
   EXPECT_THAT(report.snapshots, IsEmpty());
 }
 
+TEST_F(Maintenance, OnlySoManyAreKeptHoweverYoung) {
+  for (const char* name : {"a", "b", "c", "d"}) Replace(name);
+  ExpireOptions options;
+  options.keep_at_most = 2;
+  ASSERT_OK_AND_ASSIGN(const ExpireReport report, ExpireSnapshots(Load(), options, {}));
+  EXPECT_EQ(report.snapshots.size(), 2U);
+  EXPECT_FALSE(IsThere("b"));
+  EXPECT_TRUE(IsThere("c"));
+}
+
 TEST_F(Maintenance, OrphansAreFoundAndRemoved) {
   Append("a");
   Replace("b");

@@ -94,38 +94,45 @@ void CarryStates(const Properties& parent, Properties* summary) {
 Result<std::optional<PipelineState>> FindPipelineState(const TableMetadata& metadata, std::string_view pipeline,
                                                        std::string_view branch) {
   NILUS_ASSIGN(const std::optional<PropertyState> property, PropertyOf(metadata, pipeline, branch));
-  SnapshotPtr at = metadata.SnapshotOf(branch);
-  for (size_t steps = 0; at != nullptr && steps <= metadata.snapshots.size(); ++steps) {
+  Status problem;
+  std::optional<PipelineState> found;
+  const SnapshotPtr last = metadata.WalkAncestors(metadata.SnapshotOf(branch), [&](const SnapshotPtr& at) {
     // The property was written when this snapshot was current, or with it: nothing is newer.
-    if (property && property->snapshot_id == at->id) return std::optional(property->state);
-    NILUS_ASSIGN(std::optional<PipelineState> state, StateIn(at->summary, pipeline));
-    if (state) return state;
-    if (!at->parent_id) {
-      // The whole history is known, and the pipeline has no part in it (the table was rolled back behind its first
-      // load, or made anew); unless its only commits were before there was a snapshot.
-      if (property && !property->snapshot_id) return std::optional(property->state);
-      return std::optional<PipelineState>();
+    if (property && property->snapshot_id == at->id) {
+      found = property->state;
+      return false;
     }
-    at = metadata.FindSnapshot(*at->parent_id);
-  }
-  if (property) return std::optional(property->state);
-  return std::optional<PipelineState>();
+    Result<std::optional<PipelineState>> state = StateIn(at->summary, pipeline);
+    if (!state) {
+      problem = Failure(std::move(state).error());
+      return false;
+    }
+    found = *std::move(state);
+    return !found;
+  });
+  NILUS_TRY(problem);
+  if (found || !property) return found;
+  // Where the history is whole, the pipeline has no part in it (the table was rolled back behind its first load, or
+  // made anew), unless its only commits were before there was a snapshot. Else the property knows more than is left.
+  const bool is_whole = last != nullptr && !last->parent_id;
+  if (!is_whole || !property->snapshot_id) found = property->state;
+  return found;
 }
 
 Result<bool> HasLoad(const TableMetadata& metadata, std::string_view pipeline, std::string_view load_id,
                      std::string_view branch) {
   NILUS_ASSIGN(const std::optional<PipelineState> state, FindPipelineState(metadata, pipeline, branch));
   if (state && state->load_id == load_id) return true;
-  SnapshotPtr at = metadata.SnapshotOf(branch);
-  for (size_t steps = 0; at != nullptr && steps <= metadata.snapshots.size(); ++steps) {
+  bool is_there = false;
+  metadata.WalkAncestors(metadata.SnapshotOf(branch), [&](const SnapshotPtr& at) {
     const auto load = at->summary.find("nilus.load-id");
     if (load != at->summary.end() && load->second == load_id) {
       const auto owner = at->summary.find("nilus.pipeline");
-      if (owner != at->summary.end() && owner->second == pipeline) return true;
+      is_there = owner != at->summary.end() && owner->second == pipeline;
     }
-    at = at->parent_id ? metadata.FindSnapshot(*at->parent_id) : nullptr;
-  }
-  return false;
+    return !is_there;
+  });
+  return is_there;
 }
 
 }  // namespace nilus::lake

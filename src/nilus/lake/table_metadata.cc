@@ -103,14 +103,35 @@ const IcebergSchema& TableMetadata::SchemaOf(const Snapshot& snapshot) const {
   return schema();
 }
 
-bool TableMetadata::IsAncestor(int64_t ancestor, int64_t snapshot) const {
-  std::optional<int64_t> at = snapshot;
-  for (size_t steps = 0; at && steps <= snapshots.size(); ++steps) {
-    if (*at == ancestor) return true;
-    const SnapshotPtr found = FindSnapshot(*at);
-    at = found == nullptr ? std::nullopt : found->parent_id;
+SnapshotPtr TableMetadata::WalkAncestors(const SnapshotPtr& from,
+                                         const std::function<bool(const SnapshotPtr&)>& each) const {
+  SnapshotPtr at = from;
+  // A parent stands before its children, mostly right before: looking there first keeps the walk linear.
+  auto place = std::find(snapshots.begin(), snapshots.end(), from);
+  for (size_t steps = 0; at != nullptr && steps < snapshots.size(); ++steps) {
+    if (!each(at) || !at->parent_id) return at;
+    SnapshotPtr parent;
+    while (place != snapshots.begin() && parent == nullptr) {
+      --place;
+      if ((*place)->id == *at->parent_id) parent = *place;
+    }
+    if (parent == nullptr) {
+      parent = FindSnapshot(*at->parent_id);
+      if (parent == nullptr) return at;
+      place = std::find(snapshots.begin(), snapshots.end(), parent);
+    }
+    at = std::move(parent);
   }
-  return false;
+  return at;
+}
+
+bool TableMetadata::IsAncestor(int64_t ancestor, int64_t snapshot) const {
+  bool is_one = ancestor == snapshot;
+  WalkAncestors(FindSnapshot(snapshot), [&](const SnapshotPtr& at) {
+    is_one = is_one || at->id == ancestor || at->parent_id == ancestor;
+    return !is_one;
+  });
+  return is_one;
 }
 
 std::optional<std::string_view> TableMetadata::Property(std::string_view name) const {
@@ -151,6 +172,8 @@ Result<TableMetadata> MakeTableMetadata(const NewTable& table) {
     metadata.sort_orders.push_back(std::move(order));
   }
   metadata.properties = table.properties;
+  // A table that is loaded every minute would have a million metadata files in two years.
+  metadata.properties.try_emplace("write.metadata.delete-after-commit.enabled", "true");
   return metadata;
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -104,6 +105,9 @@ struct TableMetadata {
   Result<SnapshotPtr> SnapshotAsOf(int64_t timestamp_ms) const;
   // The schema that a snapshot was written with, or the current one where it does not say.
   const IcebergSchema& SchemaOf(const Snapshot& snapshot) const;
+  // `from` and its parents, latest first, as far as they are known, until `each` returns false. The last one visited;
+  // its parent_id tells whether the history goes on where snapshots have been expired. Null: `from` is null.
+  SnapshotPtr WalkAncestors(const SnapshotPtr& from, const std::function<bool(const SnapshotPtr&)>& each) const;
   // True when `ancestor` is `snapshot` or among its parents (as far as they are known).
   bool IsAncestor(int64_t ancestor, int64_t snapshot) const;
   std::optional<std::string_view> Property(std::string_view name) const;
