@@ -17,7 +17,8 @@ namespace {
 
 constexpr size_t kLongestAddressBytes = 64 * 1024;
 
-constexpr std::array<std::string_view, 6> kFileSchemes = {"file", "csv", "jsonl", "json", "parquet", "lakehouse"};
+constexpr std::array<std::string_view, 7> kFileSchemes = {"file",    "csv",       "jsonl", "json",
+                                                          "parquet", "lakehouse", "delta"};
 constexpr std::array<std::string_view, 2> kEmbeddedSchemes = {"sqlite",
                                                               "duckdb"};  // scheme:///relative, scheme:////absolute
 constexpr std::array<std::string_view, 9> kObjectSchemes = {"s3",   "s3a",   "gs",    "gcs", "az",

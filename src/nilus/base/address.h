@@ -49,7 +49,7 @@ VariableLookup ProcessEnvironment();
 // - A text that is one placeholder and nothing else stands for a whole address, which is then split as written.
 // - A raw '@' in a literal password: the last '@' of the authority ends it. A raw '/', '?' or '#' in it is understood
 //   where no other reading is possible, and refused as ambiguous otherwise.
-// - File-like schemes (file, csv, jsonl, json, parquet, lakehouse) keep everything after "://" as the path;
+// - File-like schemes (file, csv, jsonl, json, parquet, lakehouse, delta) keep everything after "://" as the path;
 //   sqlite:///rel and sqlite:////abs (duckdb too) are read as in SQLAlchemy: what follows the third '/' is the path.
 //   `?` starts their query only where `key=` follows, so that a glob may hold it.
 // - dataos://depot:collection/dataset gives host "depot" and path "collection/dataset".

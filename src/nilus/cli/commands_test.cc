@@ -93,8 +93,9 @@ TEST(Query, AStopIsAnInterruption) {
 
 TEST(Connectors, TheListNamesThemAll) {
   std::string list = RenderConnectorList(AllConnectors());
-  for (const char* name : {"postgresql", "sqlite", "duckdb", "file", "lakehouse"}) EXPECT_THAT(list, HasSubstr(name));
-  EXPECT_EQ(json::parse(RenderListJson(AllConnectors())).size(), 5U);
+  for (const char* name : {"postgresql", "sqlite", "duckdb", "file", "lakehouse", "delta"})
+    EXPECT_THAT(list, HasSubstr(name));
+  EXPECT_EQ(json::parse(RenderListJson(AllConnectors())).size(), 6U);
 }
 
 TEST(Connectors, OneIsShownByNameOrScheme) {

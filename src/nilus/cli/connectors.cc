@@ -1,5 +1,6 @@
 #include "nilus/cli/connectors.h"
 
+#include "nilus/connectors/delta/connector.h"
 #include "nilus/connectors/duckdb/connector.h"
 #include "nilus/connectors/files/connector.h"
 #include "nilus/connectors/lakehouse/connector.h"
@@ -16,6 +17,7 @@ const ConnectorRegistry& AllConnectors() {
     all.Add(kDuckdbConnector);
     all.Add(kFilesConnector);
     all.Add(kLakehouseConnector);
+    all.Add(kDeltaConnector);
     return all;
   }();
   return registry;

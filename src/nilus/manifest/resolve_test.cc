@@ -238,7 +238,7 @@ INSTANTIATE_TEST_SUITE_P(
                   "abfss://con@acc.dfs.core.windows.net/r",
                   {{"format", "parquet"}}},
         DepotCase{"{type: file, file: {path: /data}}", ":x/y", "file:///data/x/y", {}},
-        DepotCase{"{type: s3, s3: {bucket: b, format: delta}}", ":c/d", "delta:///s3://b", {{"collection", "c/d"}}},
+        DepotCase{"{type: s3, s3: {bucket: b, format: delta}}", ":c/d", "delta://s3://b", {{"collection", "c/d"}}},
         DepotCase{"{type: lakehouse, lakehouse: {bucket: b, relativePath: w, catalog: {type: rest, uri: 'http://c', "
                   "warehouse: w, token: canary-tok}}}",
                   ":raw",
