@@ -1,0 +1,108 @@
+"""JSON lines → Parquet beside DuckDB's own read_json → COPY TO (zstd), and how speed holds as documents grow wide or large.
+
+MB/s per core is the file's bytes over the process's own CPU seconds: nilus reads every file twice (types come from all values), DuckDB
+once (types come from a sample). Both have both cores.
+"""
+import json
+import random
+import shutil
+import statistics
+import sys
+
+WORDS = "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu".split()
+
+def moment(chance):
+    return (f"2024-{chance.randrange(1, 13):02}-{chance.randrange(1, 29):02}T"
+            f"{chance.randrange(24):02}:{chance.randrange(60):02}:{chance.randrange(60):02}Z")
+
+def flat(chance, index):
+    return {"id": index, "customer_id": chance.randrange(1, 10**6), "name": f"{chance.choice(WORDS)} {chance.choice(WORDS)}",
+            "email": f"u{chance.randrange(10**7)}@example.com", "amount": round(chance.random() * 10000, 2), "quantity": chance.randrange(100),
+            "active": chance.random() < .5, "created_at": moment(chance), "day": moment(chance)[:10],
+            "status": chance.choice(["new", "paid", "shipped", "returned"]), "comment": " ".join(chance.choices(WORDS, k=chance.randrange(2, 12))),
+            "score": chance.choice([None, round(chance.gauss(0, 1), 6)])}
+
+def nested(chance, index):
+    return {"id": index, "user": {"id": chance.randrange(10**6), "name": chance.choice(WORDS), "address": {
+                "street": f"{chance.randrange(999)} {chance.choice(WORDS)} st", "zip": f"{chance.randrange(10**5):05}",
+                "geo": [round(chance.random() * 180 - 90, 6), round(chance.random() * 360 - 180, 6)]}},
+            "tags": chance.sample(WORDS, chance.randrange(0, 5)),
+            "items": [{"sku": f"sku-{chance.randrange(10**5)}", "qty": chance.randrange(1, 9), "price": round(chance.random() * 100, 2),
+                       "attrs": {"color": chance.choice(WORDS)}} for _ in range(chance.randrange(0, 6))], "at": moment(chance)}
+
+def wide(columns):
+    def row(chance, index):
+        return {f"column_{i}": (index + i if i % 2 else f"{chance.choice(WORDS)} {i}") for i in range(columns)}
+    return row
+
+def large(size):
+    def row(chance, index):
+        items = [{"k": chance.randrange(10**6), "v": chance.choice(WORDS)} for _ in range(size // 28)]
+        return {"id": index, "payload": {"items": items}}
+    return row
+
+def write(path, megabytes, row):
+    """Lines until the file is so large; some thousand distinct ones, over and over, so that writing takes no longer than measuring."""
+    chance = random.Random(7)
+    lines, size = [], 0
+    while size < min(megabytes, 20) * 1_000_000:
+        lines.append(json.dumps(row(chance, len(lines)), separators=(",", ":")) + "\n")
+        size += len(lines[-1])
+    written = 0
+    with open(path, "w") as file:
+        while written < megabytes * 1_000_000:
+            file.writelines(lines)
+            written += size
+    return written / 1e6
+
+class JsonBench:
+    def __init__(self, folder, rounds, measure, nilus, duckdb_sql):
+        self.folder, self.rounds, self.measure, self.nilus, self.duckdb_sql = folder, rounds, measure, nilus, duckdb_sql
+        self.results = {}
+
+    def run_nilus(self, source):
+        out = self.folder / "json_out"
+        manifest = self.folder / "json.yaml"
+        manifest.write_text(json.dumps({"name": "json", "version": "v1alpha", "type": "nilus", "spec": {
+            "type": "batch", "source": {"address": f"file://{source}", "options": {"source_table": "t"}},
+            "sink": {"address": f"file://{out}?format=parquet", "options": {"dest_table": "bench.t"}}}}))
+        def once():
+            shutil.rmtree(out, ignore_errors=True)
+            return self.measure([self.nilus, "run", str(manifest), "--quiet"])
+        return once
+
+    def run_duckdb(self, source):
+        return lambda: self.measure([self.duckdb_sql, f"COPY (SELECT * FROM read_json('{source}', maximum_object_size=200000000))"
+                                                      f" TO '{self.folder}/json.parquet' (FORMAT parquet, COMPRESSION zstd)"])
+
+    def race(self, title, row, megabytes):
+        source = self.folder / "documents.jsonl"
+        size = write(source, megabytes, row)
+        contenders = {"duckdb read_json → parquet (zstd)": self.run_duckdb(source), "nilus JSON lines → Parquet (zstd)": self.run_nilus(source)}
+        names = list(contenders)
+        runs = {name: [] for name in names}
+        for index in range(self.rounds + 1):  # the first round warms caches and does not count
+            for name in names if index % 2 else reversed(names):
+                measured = contenders[name]()
+                if index > 0:
+                    runs[name].append(measured)
+        base = statistics.median(run.seconds for run in runs[names[0]])
+        for name in names:
+            seconds = statistics.median(run.seconds for run in runs[name])
+            per_core = size / statistics.median(run.cpu for run in runs[name])
+            peak = max(run.peak for run in runs[name])
+            print(f"  {title:24} {name:34} {seconds:8.2f} {seconds / base:6.2f} {per_core:13.0f} {peak:9.0f}")
+            self.results.setdefault(title, {})[name] = {"seconds": seconds, "ratio": seconds / base, "mb_per_core_second": per_core, "peak_mib": peak}
+        sys.stdout.flush()
+        source.unlink()
+
+    def all(self, megabytes):
+        print(f"\nJSON lines → Parquet, {megabytes} MB each (median of {self.rounds}; aims: ratio ≤ 1.2, 250 MB/s per core flat, 120 nested)")
+        print(f"  {'documents':24} {'':34} {'seconds':>8} {'ratio':>6} {'MB/s per core':>13} {'peak MiB':>9}")
+        self.race("flat, 12 columns", flat, megabytes)
+        self.race("nested", nested, megabytes)
+        for columns in (10, 100, 1000):
+            self.race(f"wide, {columns} columns", wide(columns), megabytes)
+        for size in (1_000, 30_000, 1_000_000):
+            self.race(f"nested, {size // 1000} KB each", large(size), megabytes)
+        return self.results
