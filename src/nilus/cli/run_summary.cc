@@ -75,9 +75,14 @@ std::string RenderRunSummary(const Context& context, const RunReport& report, co
                         report.strategy, FormatSeconds(report.seconds));
     if (std::string counts = Counts(table); !counts.empty()) text += "     " + counts + "\n";
     for (const VariantCount& variant : table.variants) {
-      text += fmt::format("     {} of `{}` did not fit its type: kept as text in `{}__v_text`\n",
+      text += fmt::format("     {} of `{}` did not fit its type: kept in `{}`\n",
                           variant.values == 1 ? "1 value" : FormatCount(variant.values) + " values",
-                          Safe(variant.column), Safe(variant.column));
+                          Safe(variant.column), Safe(variant.variant));
+    }
+    for (const DiscardedCount& discarded : table.discarded) {
+      text += fmt::format("     {} of `{}` became NULL (schema_contract discard_value)\n",
+                          discarded.values == 1 ? "1 value" : FormatCount(discarded.values) + " values",
+                          Safe(discarded.column));
     }
   }
   if (report.tables.empty()) {

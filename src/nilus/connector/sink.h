@@ -108,11 +108,26 @@ struct CommitRequest {
   std::optional<KeyRange> interval;
 };
 
+struct RowCounts {
+  int64_t rows_inserted = 0;
+  int64_t rows_updated = 0;
+  int64_t rows_deleted = 0;
+};
+
 struct CommitResult {
   int64_t version = 0;
   int64_t rows_inserted = 0;  // as the sink counts them; merge counts updated rows under rows_updated
   int64_t rows_updated = 0;
   int64_t rows_deleted = 0;
+  std::map<std::string, RowCounts> tables;  // the same of each table of the load, by TableName::ToString()
+
+  // Takes over what was counted for one table.
+  void Add(const TableName& table, const CommitResult& counts) {
+    rows_inserted += counts.rows_inserted;
+    rows_updated += counts.rows_updated;
+    rows_deleted += counts.rows_deleted;
+    tables[table.ToString()] = RowCounts{counts.rows_inserted, counts.rows_updated, counts.rows_deleted};
+  }
 };
 
 class Sink {

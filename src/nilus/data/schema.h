@@ -15,8 +15,8 @@ struct Field {
   std::string name;
   Type type;
   bool nullable = true;
-  // Not empty: this is the variant column of the field named here (spec 03): it holds, as text, the values that the
-  // field's own type cannot. Its name is derived from that field's by VariantName once names are final.
+  // Not empty: this is a variant column of the field named here (spec 03): it holds values that the field's own type
+  // cannot, as their own type or as text. Its name is derived from that field's by VariantName once names are final.
   std::string variant_of;
 
   friend bool operator==(const Field&, const Field&) = default;

@@ -20,6 +20,8 @@ int ReaderCount(const BatchJob& job, const Preparation& prepared) {
 
 }  // namespace
 
+bool Attempt::MakesTableAnew() const { return job_->strategy == WriteStrategy::kReplace || job_->full_refresh; }
+
 void Attempt::Warn(std::string text) {
   std::vector<std::string>& warnings = report_->warnings;
   if (std::find(warnings.begin(), warnings.end(), text) != warnings.end()) return;
@@ -47,69 +49,109 @@ Status Attempt::Run(const std::vector<std::string>& earlier_loads) {
   return status;
 }
 
-Status Attempt::Execute(const std::vector<std::string>& earlier_loads) {
+// What one attempt holds while it runs; all of it is let go when the attempt ends, before the next one begins.
+struct Attempt::Load {
+  explicit Load(Progress* progress_of_run) : progress(progress_of_run) {}
+
+  // An early end of the attempt ends what it started.
   std::stop_source stop;
-  std::stop_callback forward(options_->stop, [&stop] { stop.request_stop(); });
+  Progress* progress;
+  Preparation prepared;
+  std::optional<LoadTables> tables;
+  std::optional<Mover> mover;
+
+  bool HasTable() const { return tables->is_open(0); }
+};
+
+Status Attempt::Execute(const std::vector<std::string>& earlier_loads) {
+  Load load(progress_);
+  std::stop_callback forward(options_->stop, [&load] { load.stop.request_stop(); });
   std::string committed_load;
-  NILUS_ASSIGN(Preparation prepared,
-               Prepare(*job_, earlier_loads, stop.get_token(), /*always_describe=*/false, &phase_, &committed_load));
+  NILUS_ASSIGN(load.prepared, Prepare(*job_, earlier_loads, load.stop.get_token(), /*always_describe=*/false, &phase_,
+                                      &committed_load));
   got_through_ = true;
-  if (report_->attempts == 1) report_->first_run = !prepared.state;
+  if (HasNothingToDo(&load.prepared, committed_load)) return {};
+  NILUS_TRY(OpenTables(&load));
+  NILUS_TRY(Move(&load));
+  NILUS_TRY(OpenWithoutRows(&load));
+  CommitRequest commit{.pipeline = job_->pipeline,
+                       .load_id = load_id_,
+                       .expected_version = load.prepared.state ? load.prepared.state->version : 0,
+                       .position = {},
+                       .interval = std::nullopt};
+  NILUS_ASSIGN(Checkpoint next, NextCheckpoint(&load, &commit));
+  NILUS_TRY(FinishTables(&load));
+  NILUS_TRY(Commit(*load.prepared.sink, commit));
+  report_->position = commit.position.json;
+  report_->cursor_after = next.cursor ? next.cursor->value.text : std::string();
+  ReportSchema(load.prepared);
+  load.tables->progress(0).done = true;
+  if (load.prepared.source == nullptr) return {};
+  if (Status heard = load.prepared.source->Acknowledge(next.source); !heard) {
+    Warn(fmt::format("the load is committed, but the source could not be told: {}", heard.error().message));
+  }
+  return {};
+}
+
+// An earlier attempt's commit took place after all, or all that would be read is loaded.
+bool Attempt::HasNothingToDo(Preparation* prepared, const std::string& committed_load) {
+  if (report_->attempts == 1) report_->first_run = !prepared->state;
   if (!committed_load.empty()) {
     report_->load_id = committed_load;
-    report_->position = prepared.state->position.json;
+    report_->position = prepared->state->position.json;
     Warn(
         "the commit of an earlier attempt turned out to have taken place; its row counts at the destination are not "
         "known");
-    return {};
+    return true;
   }
-  report_->cursor_before = prepared.cursor_before;
-  for (std::string& warning : prepared.warnings) Warn(std::move(warning));
-  if (!prepared.repeated_interval.empty()) {
-    report_->position = prepared.state->position.json;
-    report_->cursor_after = prepared.cursor_before;
-    Warn(std::move(prepared.repeated_interval));
-    return {};
-  }
+  report_->cursor_before = prepared->cursor_before;
+  for (std::string& warning : prepared->warnings) Warn(std::move(warning));
+  if (prepared->repeated_interval.empty()) return false;
+  report_->position = prepared->state->position.json;
+  report_->cursor_after = prepared->cursor_before;
+  Warn(std::move(prepared->repeated_interval));
+  return true;
+}
 
-  // Open the writer before anything is read: what is wrong with the destination shows at once.
+// Before anything is read: what is wrong with the destination shows at once.
+Status Attempt::OpenTables(Load* load) {
   phase_ = "load";
+  Preparation& prepared = load->prepared;
   prepared.write.load_id = load_id_;
-  auto open_writer = [&](const Schema& schema) -> Result<std::unique_ptr<Writer>> {
-    if (!schema.fields.empty()) prepared.write.schema = std::make_shared<Schema>(schema);
-    return prepared.sink->Open(prepared.write);
-  };
-  std::unique_ptr<Writer> writer;
+  load->tables.emplace(prepared.sink.get(), progress_);
+  load->tables->Add(prepared.write);
   if (!prepared.write.schema->fields.empty()) {
     PhaseMeter::Section section(load_);
-    NILUS_ASSIGN(writer, open_writer(*prepared.write.schema));
+    NILUS_TRY(load->tables->Open(0, {}));
   }
   NILUS_FAULT_POINT("engine.after_open");
+  return {};
+}
 
+Status Attempt::Move(Load* load) {
   phase_ = "extract";
   progress_->SetPhase(RunPhase::kMoving);
-  TableProgress& progress = progress_->AddTable(job_->table.ToString());
+  Preparation& prepared = load->prepared;
+  TableProgress& progress = load->tables->progress(0);
   progress.splits = static_cast<int>(prepared.plan.splits.size());
   progress.estimated_rows = prepared.plan.table.estimated_rows.value_or(-1);
-  Mover mover(MoveRequest{.source = prepared.source.get(),
-                          .splits = &prepared.plan.splits,
-                          .readers = ReaderCount(*job_, prepared),
-                          .queue_bytes = job_->memory.queue_bytes,
-                          .masking = prepared.masking,
-                          .shape = prepared.shape.get(),
-                          .incremental = prepared.incremental.get(),
-                          .row_limit = job_->row_limit,
-                          .page_limit = job_->page_limit,
-                          .writer = std::move(writer),
-                          .open_writer = open_writer,
-                          .progress = &progress,
-                          .extract = &extract_,
-                          .normalize = &normalize_,
-                          .load = &load_,
-                          .stop = stop});
+  load->mover.emplace(MoveRequest{.source = prepared.source.get(),
+                                  .splits = &prepared.plan.splits,
+                                  .readers = ReaderCount(*job_, prepared),
+                                  .queue_bytes = job_->memory.queue_bytes,
+                                  .masking = prepared.masking,
+                                  .shape = prepared.shape.get(),
+                                  .incremental = prepared.incremental.get(),
+                                  .row_limit = job_->row_limit,
+                                  .page_limit = job_->page_limit,
+                                  .tables = &*load->tables,
+                                  .extract = &extract_,
+                                  .normalize = &normalize_,
+                                  .load = &load_,
+                                  .stop = load->stop});
+  Mover& mover = *load->mover;
   mover.Run();
-  writer = mover.TakeWriter();
-  ReportMove(mover, prepared.incremental.get());
+  ReportMove(*load);
   if (mover.failure() && !options_->stop.stop_requested()) {
     phase_ = mover.failure()->phase;
     Error error = mover.failure()->error;
@@ -119,7 +161,7 @@ Status Attempt::Execute(const std::vector<std::string>& earlier_loads) {
   }
   if (options_->stop.stop_requested())
     return Fail(ErrorKind::kCancelled, "stopped before the commit; nothing was changed");
-  if (prepared.plan.table.schema.fields.empty() && mover.rows_out() > 0) {  // only the rows could tell
+  if (prepared.plan.table.schema.fields.empty() && load->tables->rows(0) > 0) {  // only the rows could tell
     phase_ = "normalize";
     NILUS_TRY(prepared.masking->CheckAllFound(mover.columns_seen()));
   }
@@ -127,25 +169,26 @@ Status Attempt::Execute(const std::vector<std::string>& earlier_loads) {
   // what the commit waits for when it replaces the table that was read.
   if (mover.was_cut()) prepared.source.reset();
   NILUS_FAULT_POINT("engine.after_read");
+  return {};
+}
 
+// No row told the schema: a table that is there, and is made anew, loses its rows all the same.
+Status Attempt::OpenWithoutRows(Load* load) {
   phase_ = "load";
   progress_->SetPhase(RunPhase::kFinishing);
-  bool makes_anew = job_->strategy == WriteStrategy::kReplace || job_->full_refresh;
-  if (writer == nullptr && makes_anew) {  // no row told the schema: a table that is there loses its rows all the same
-    NILUS_ASSIGN(std::optional<Schema> there, prepared.sink->Describe(job_->table));
-    if (there && !there->fields.empty()) {
-      NILUS_ASSIGN(writer, open_writer(*there));
-    }
-  }
-  CommitRequest commit{.pipeline = job_->pipeline,
-                       .load_id = load_id_,
-                       .expected_version = prepared.state ? prepared.state->version : 0,
-                       .position = {},
-                       .interval = std::nullopt};
+  if (load->HasTable() || !MakesTableAnew()) return {};
+  NILUS_ASSIGN(std::optional<Schema> there, load->prepared.sink->Describe(job_->table));
+  if (!there || there->fields.empty()) return {};
+  return load->tables->Open(0, *there);
+}
+
+// Where the pipeline stands once this load is committed: into `commit`, with the interval that it replaces.
+Result<Checkpoint> Attempt::NextCheckpoint(Load* load, CommitRequest* commit) {
+  Preparation& prepared = load->prepared;
   std::vector<std::string> warnings;
   Checkpoint next;
   next.source = prepared.plan.end;
-  if (mover.was_cut() && !prepared.plan.end.empty()) {  // that position stands behind rows that were not read
+  if (load->mover->was_cut() && !prepared.plan.end.empty()) {  // that position stands behind rows that were not read
     if (job_->strategy == WriteStrategy::kAppend) {
       return FailWithFix(ErrorKind::kUnsupported,
                          "leave sql_limit and yield_limit out, or use another incremental_strategy",
@@ -159,55 +202,50 @@ Status Attempt::Execute(const std::vector<std::string>& earlier_loads) {
   if (prepared.incremental != nullptr) {
     NILUS_ASSIGN(next, prepared.incremental->Finish(std::move(next.source), &warnings));
     if (job_->strategy == WriteStrategy::kDeleteInsert) {
-      commit.interval = prepared.incremental->ReplacedInterval(prepared.write.incremental_key);
+      commit->interval = prepared.incremental->ReplacedInterval(prepared.write.incremental_key);
     }
   }
   next.table = TableInCheckpoint(*job_);
   NILUS_ASSIGN(next.masks, MaskRecordsOf(*prepared.masking));
-  next.has_table = writer != nullptr || (prepared.committed.has_table && !makes_anew);
+  next.has_table = load->HasTable() || (prepared.committed.has_table && !MakesTableAnew());
   if (prepared.incremental == nullptr && job_->strategy != WriteStrategy::kReplace) {
     next.loaded = prepared.committed.loaded;
     std::optional<LoadedRange> interval = QueryInterval(*job_);
-    if (interval && mover.rows_in() > 0) AddLoaded(&next.loaded, *std::move(interval), std::nullopt);
+    if (interval && load->mover->rows_in() > 0) AddLoaded(&next.loaded, *std::move(interval), std::nullopt);
   }
   for (std::string& warning : warnings) Warn(std::move(warning));
-  NILUS_ASSIGN(commit.position, ToPosition(next));
-  if (writer != nullptr) {
-    PhaseMeter::Section section(load_);
-    NILUS_ASSIGN(Receipt receipt, writer->Finish());
-    load_.SetFiles(receipt.files, receipt.bytes);
-    report_->tables.back().files = receipt.files;
-    if (receipt.bytes > 0) report_->tables.back().bytes = receipt.bytes;
-    ReportVariants(receipt.misfits);
-  }
-  NILUS_FAULT_POINT("engine.after_finish");
+  NILUS_ASSIGN(commit->position, ToPosition(next));
+  return next;
+}
 
-  phase_ = "commit";
-  progress_->SetPhase(RunPhase::kCommitting);
-  {
-    PhaseMeter::Section section(load_);
-    NILUS_TRY(Commit(*prepared.sink, commit));
+Status Attempt::FinishTables(Load* load) {
+  PhaseMeter::Section section(load_);
+  NILUS_ASSIGN(std::vector<Receipt> receipts, load->tables->Finish());
+  int64_t files = 0;
+  int64_t bytes = 0;
+  for (const Receipt& receipt : receipts) {
+    files += receipt.files;
+    bytes += receipt.bytes;
+    TableReport* table = FindReport(receipt.table);
+    if (table == nullptr) continue;
+    table->files = receipt.files;
+    if (receipt.bytes > 0) table->bytes = receipt.bytes;
+    for (const auto& [column, values] : receipt.misfits) ReportVariant(table, column, VariantName(column, "text"), values);
   }
-  report_->position = commit.position.json;
-  report_->cursor_after = next.cursor ? next.cursor->value.text : std::string();
-  ReportSchema(prepared);
-  progress.done = true;
-  if (prepared.source == nullptr) return {};
-  if (Status heard = prepared.source->Acknowledge(next.source); !heard) {
-    Warn(fmt::format("the load is committed, but the source could not be told: {}", heard.error().message));
-  }
+  if (!receipts.empty()) load_.SetFiles(files, bytes);
+  NILUS_FAULT_POINT("engine.after_finish");
   return {};
 }
 
 Status Attempt::Commit(Sink& sink, const CommitRequest& request) {
+  phase_ = "commit";
+  progress_->SetPhase(RunPhase::kCommitting);
+  PhaseMeter::Section section(load_);
   commit_was_sent_ = true;
   Result<CommitResult> committed = sink.Commit(request);
   Status status;
   if (committed) {
-    TableReport& table = report_->tables.back();
-    table.rows_inserted = committed->rows_inserted;
-    table.rows_updated = committed->rows_updated;
-    table.rows_deleted = committed->rows_deleted;
+    ReportCounts(*committed);
     status = PassCommitted("engine.after_commit");
   } else {
     status = Failure(std::move(committed).error());
@@ -243,37 +281,68 @@ Status Attempt::LookForCommit(Sink& sink, const PipelineId& pipeline, const Erro
   }
 }
 
-void Attempt::ReportMove(const Mover& mover, const Incremental* incremental) {
+void Attempt::ReportMove(const Load& load) {
+  const Mover& mover = *load.mover;
   TableReport table{.name = job_->table.ToString(),
                     .source = job_->source_table,
                     .rows_in = mover.rows_in(),
-                    .rows_out = mover.rows_out(),
+                    .rows_filtered = mover.rows_filtered(),
+                    .rows_out = load.tables->rows(0),
                     .bytes = load_.Report().bytes};
-  if (incremental != nullptr) {
+  if (const Incremental* incremental = load.prepared.incremental.get(); incremental != nullptr) {
     table.boundary_rows_dropped = incremental->boundary_rows_dropped();
     table.null_keys_dropped = incremental->null_keys_dropped();
   }
+  for (const auto& [column, values] : mover.discarded_values()) {
+    table.discarded.push_back(DiscardedCount{.column = column, .values = values});
+    Warn(fmt::format("{}: {} value{} of `{}` became NULL, as schema_contract is discard_value", table.name, values,
+                     values == 1 ? "" : "s", column));
+  }
+  for (const auto& [columns, values] : mover.variant_values()) {
+    ReportVariant(&table, columns.first, columns.second, values);
+  }
   report_->tables.push_back(std::move(table));
-  ReportVariants(mover.variant_values());
 }
 
-void Attempt::ReportVariants(const std::map<std::string, int64_t>& values_by_column) {
-  TableReport& table = report_->tables.back();
-  for (const auto& [column, values] : values_by_column) {
-    if (values == 0) continue;
-    auto there = std::find_if(table.variants.begin(), table.variants.end(),
-                              [&](const VariantCount& variant) { return variant.column == column; });
-    if (there == table.variants.end())
-      there = table.variants.insert(there, VariantCount{.column = column, .values = 0});
-    there->values += values;
-    Warn(fmt::format("{}: {} values of `{}` do not fit its type and are kept as text in `{}`", table.name, values,
-                     column, FitToLimit(VariantName(column, "text"), job_->identifier_limit)));
+void Attempt::ReportCounts(const CommitResult& committed) {
+  for (TableReport& table : report_->tables) {
+    auto counts = committed.tables.find(table.name);
+    if (counts == committed.tables.end()) continue;
+    table.rows_inserted = counts->second.rows_inserted;
+    table.rows_updated = counts->second.rows_updated;
+    table.rows_deleted = counts->second.rows_deleted;
   }
+  if (!committed.tables.empty()) return;
+  TableReport& table = report_->tables.front();
+  table.rows_inserted = committed.rows_inserted;
+  table.rows_updated = committed.rows_updated;
+  table.rows_deleted = committed.rows_deleted;
+}
+
+TableReport* Attempt::FindReport(const TableName& table) {
+  for (TableReport& report : report_->tables) {
+    if (report.name == table.ToString()) return &report;
+  }
+  return nullptr;
+}
+
+void Attempt::ReportVariant(TableReport* table, const std::string& column, std::string_view variant, int64_t values) {
+  if (values == 0) return;
+  const std::string name = FitToLimit(variant, job_->identifier_limit);
+  auto there = std::find_if(table->variants.begin(), table->variants.end(), [&](const VariantCount& known) {
+    return known.column == column && known.variant == name;
+  });
+  if (there == table->variants.end()) {
+    there = table->variants.insert(there, VariantCount{.column = column, .variant = name, .values = 0});
+  }
+  there->values += values;
+  Warn(fmt::format("{}: {} value{} of `{}` {} not fit its type and {} kept in `{}`", table->name, values,
+                   values == 1 ? "" : "s", column, values == 1 ? "does" : "do", values == 1 ? "is" : "are", name));
 }
 
 // What the load changed about the table, as far as the engine can see.
 void Attempt::ReportSchema(const Preparation& prepared) {
-  if (job_->strategy == WriteStrategy::kReplace || job_->full_refresh) return;  // made anew
+  if (MakesTableAnew()) return;
   if (prepared.shape->schema().fields.empty()) return;                          // nothing came, and nothing was made
   std::string table = job_->table.ToString();
   std::vector<SchemaChange>& changes = report_->schema_changes;

@@ -1,7 +1,6 @@
 // One attempt at a run: from the committed state to a commit, or to an error that says what the caller does next.
 #pragma once
 
-#include <map>
 #include <memory>
 #include <optional>
 #include <stop_token>
@@ -11,6 +10,7 @@
 #include "nilus/engine/incremental.h"
 #include "nilus/engine/job.h"
 #include "nilus/engine/masking.h"
+#include "nilus/engine/load_tables.h"
 #include "nilus/engine/mover.h"
 
 namespace nilus {
@@ -59,13 +59,24 @@ class Attempt {
   bool got_through() const { return got_through_; }
 
  private:
+  struct Load;
   Status Execute(const std::vector<std::string>& earlier_loads);
+  bool HasNothingToDo(Preparation* prepared, const std::string& committed_load);
+  Status OpenTables(Load* load);
+  Status Move(Load* load);
+  Status OpenWithoutRows(Load* load);
+  Result<Checkpoint> NextCheckpoint(Load* load, CommitRequest* commit);
+  Status FinishTables(Load* load);
   Status Commit(Sink& sink, const CommitRequest& request);
   // After a commit without an answer: success when it took place, kTransient when it did not.
   Status LookForCommit(Sink& sink, const PipelineId& pipeline, const Error& unknown);
-  void ReportMove(const Mover& mover, const Incremental* incremental);
-  // Values kept in variant columns, by column: those that the source brought, and those that the sink found.
-  void ReportVariants(const std::map<std::string, int64_t>& values_by_column);
+  bool MakesTableAnew() const;
+
+  void ReportMove(const Load& load);
+  void ReportCounts(const CommitResult& committed);
+  TableReport* FindReport(const TableName& table);
+  // Values kept in a variant column: those that the source brought, those of changed types, those that the sink found.
+  void ReportVariant(TableReport* table, const std::string& column, std::string_view variant, int64_t values);
   void ReportSchema(const Preparation& prepared);
   void Warn(std::string text);
 

@@ -72,6 +72,7 @@ void Mover::Read(bool is_first) {
     }
     std::lock_guard lock(mutex_);
     for (const auto& [column, count] : stage.normalizer.variant_values()) variant_values_[column] += count;
+    for (const auto& [column, count] : stage.normalizer.discarded_values()) discarded_values_[column] += count;
     columns_seen_.insert(stage.masker.columns_seen().begin(), stage.masker.columns_seen().end());
     return status;
   });
@@ -97,48 +98,58 @@ Status Mover::ReadSplit(const Split& split, Stage* stage) {
     int64_t bytes = batch->rows.ByteSize();
     request_.extract->Count(rows, bytes);
     rows_in_ += rows;
-    request_.progress->rows_read += rows;
-    request_.progress->bytes_read += bytes;
+    TableProgress& progress = request_.tables->progress(0);
+    progress.rows_read += rows;
+    progress.bytes_read += bytes;
     current_phase = "normalize";
     NILUS_TRY(PassOn(std::move(batch->rows), stage));
     current_phase = "extract";
     if (stop.stop_requested()) return {};
   }
-  ++request_.progress->splits_done;
+  ++request_.tables->progress(0).splits_done;
   return {};
+}
+
+// The rows of a batch that the run is to load.
+Result<RecordBatch> Mover::TakeWanted(RecordBatch batch, Stage* stage) {
+  const int64_t rows_before = batch.num_rows();
+  if (request_.incremental != nullptr) {
+    // Masked first: what is remembered of rows at the cursor is of masked values.
+    NILUS_ASSIGN(batch, stage->masker.Apply(batch));
+    NILUS_ASSIGN(batch, request_.incremental->Take(batch));
+    if (request_.incremental->is_full()) done_ = true;
+  } else if (request_.row_limit) {
+    int64_t room = *request_.row_limit - rows_taken_;
+    if (batch.num_rows() >= room) {
+      std::vector<uint8_t> keep(static_cast<size_t>(batch.num_rows()), 0);
+      std::fill(keep.begin(), keep.begin() + room, 1);
+      batch = batch.Filter(keep);
+      done_ = true;
+    }
+    rows_taken_ += batch.num_rows();
+  }
+  rows_filtered_ += rows_before - batch.num_rows();
+  if (batch.num_rows() == 0) return batch;
+  if (request_.page_limit && ++pages_taken_ >= *request_.page_limit) {
+    done_ = true;
+    if (request_.incremental != nullptr) request_.incremental->SetTruncated();
+  }
+  if (request_.incremental == nullptr) return stage->masker.Apply(batch);
+  return batch;
 }
 
 Status Mover::PassOn(RecordBatch batch, Stage* stage) {
   {
     PhaseMeter::Section section(*request_.normalize);
-    if (request_.incremental != nullptr) {
-      // Masked first: what is remembered of rows at the cursor is of masked values.
-      NILUS_ASSIGN(batch, stage->masker.Apply(batch));
-      NILUS_ASSIGN(batch, request_.incremental->Take(batch));
-      if (request_.incremental->is_full()) done_ = true;
-    } else if (request_.row_limit) {
-      int64_t room = *request_.row_limit - rows_taken_;
-      if (batch.num_rows() >= room) {
-        std::vector<uint8_t> keep(static_cast<size_t>(batch.num_rows()), 0);
-        std::fill(keep.begin(), keep.begin() + room, 1);
-        batch = batch.Filter(keep);
-        done_ = true;
-      }
-      rows_taken_ += batch.num_rows();
-    }
+    NILUS_ASSIGN(batch, TakeWanted(std::move(batch), stage));
     if (batch.num_rows() == 0) return {};
-    if (request_.page_limit && ++pages_taken_ >= *request_.page_limit) {
-      done_ = true;
-      if (request_.incremental != nullptr) request_.incremental->SetTruncated();
-    }
-    if (request_.incremental == nullptr) {
-      NILUS_ASSIGN(batch, stage->masker.Apply(batch));
-    }
-    NILUS_ASSIGN(batch, stage->normalizer.Normalize(batch));
+    NILUS_ASSIGN(NormalizedBatch normalized, stage->normalizer.Normalize(batch));
+    batch = std::move(normalized.rows);
     request_.normalize->Count(batch.num_rows(), batch.ByteSize());
   }
   int64_t bytes = batch.ByteSize();
-  queue_.Push(std::move(batch), bytes, request_.stop.get_token());  // refused only when everything stops
+  // Refused only when everything stops.
+  queue_.Push(TableBatch{.table = 0, .rows = std::move(batch)}, bytes, request_.stop.get_token());
   return {};
 }
 
@@ -148,23 +159,17 @@ void Mover::Load() {
     while (!stop.stop_requested()) {
       const auto start = std::chrono::steady_clock::now();
       gate_.WriterWaits();
-      std::optional<RecordBatch> batch = queue_.Pop(stop);
+      std::optional<TableBatch> batch = queue_.Pop(stop);
       if (!batch) break;
       const auto popped = std::chrono::steady_clock::now();
-      int64_t rows = batch->num_rows();
-      int64_t bytes = batch->ByteSize();
+      const int64_t rows = batch->rows.num_rows();
+      const int64_t bytes = batch->rows.ByteSize();
       {
         PhaseMeter::Section section(*request_.load);
-        if (request_.writer == nullptr) {
-          NILUS_ASSIGN(request_.writer, request_.open_writer(*batch->schema()));
-        }
-        NILUS_TRY(request_.writer->Write(*std::move(batch)));
+        NILUS_TRY(request_.tables->Write(batch->table, std::move(batch->rows)));
       }
       gate_.WriterWrote(popped - start, std::chrono::steady_clock::now() - popped);
       request_.load->Count(rows, bytes);
-      rows_out_ += rows;
-      request_.progress->rows_loaded += rows;
-      request_.progress->bytes_loaded += bytes;
     }
     return {};
   });

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <atomic>
-#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -15,11 +14,10 @@
 
 #include "nilus/base/bounded_queue.h"
 #include "nilus/base/result.h"
-#include "nilus/connector/sink.h"
 #include "nilus/connector/source.h"
 #include "nilus/engine/incremental.h"
+#include "nilus/engine/load_tables.h"
 #include "nilus/engine/phase_meter.h"
-#include "nilus/engine/progress.h"
 #include "nilus/engine/reader_gate.h"
 #include "nilus/rows/masker.h"
 #include "nilus/rows/normalizer.h"
@@ -36,9 +34,7 @@ struct MoveRequest {
   Incremental* incremental = nullptr;      // null: every row is new
   std::optional<int64_t> row_limit;        // with a limit, readers is 1
   std::optional<int64_t> page_limit;
-  std::unique_ptr<Writer> writer;  // null: opened by open_writer at the first batch, when its schema is known
-  std::function<Result<std::unique_ptr<Writer>>(const Schema&)> open_writer;
-  TableProgress* progress = nullptr;
+  LoadTables* tables = nullptr;
   PhaseMeter* extract = nullptr;
   PhaseMeter* normalize = nullptr;
   PhaseMeter* load = nullptr;
@@ -59,14 +55,18 @@ class Mover {
 
   // Afterwards:
   const std::optional<MoveFailure>& failure() const { return failure_; }
-  std::unique_ptr<Writer> TakeWriter() { return std::move(request_.writer); }  // null: no row came, and none was given
-  bool was_cut() const { return done_; }                                       // by a limit: there may be more rows
+  bool was_cut() const { return done_; }  // by a limit: there may be more rows
   int64_t rows_in() const { return rows_in_; }
-  int64_t rows_out() const { return rows_out_; }
-  const std::map<std::string, int64_t>& variant_values() const { return variant_values_; }
+  int64_t rows_filtered() const { return rows_filtered_; }  // read, and not wanted: outside the range, or loaded already
+  const std::map<Normalizer::ColumnPair, int64_t>& variant_values() const { return variant_values_; }
+  const std::map<std::string, int64_t>& discarded_values() const { return discarded_values_; }
   const std::set<std::string>& columns_seen() const { return columns_seen_; }  // the source's names
 
  private:
+  struct TableBatch {
+    int table = 0;  // index into the load's tables
+    RecordBatch rows;
+  };
   struct Stage {  // one reader's own
     Masker masker;
     Normalizer normalizer;
@@ -74,6 +74,7 @@ class Mover {
   void Read(bool is_first);
   Status ReadSplit(const Split& split, Stage* stage);
   Status PassOn(RecordBatch batch, Stage* stage);
+  Result<RecordBatch> TakeWanted(RecordBatch batch, Stage* stage);
   void Load();
   template <typename Body>
   void Guard(std::string_view phase, Body body);
@@ -82,18 +83,19 @@ class Mover {
   bool IsDone() const { return done_.load(std::memory_order_relaxed); }
 
   MoveRequest request_;
-  BoundedQueue<RecordBatch> queue_;
+  BoundedQueue<TableBatch> queue_;
   ReaderGate gate_;
   std::atomic<size_t> next_split_{0};
   std::atomic<int> open_readers_{0};
   std::atomic<bool> done_{false};  // a limit was reached: no more rows are wanted
   std::atomic<int64_t> rows_in_{0};
-  std::atomic<int64_t> rows_out_{0};
+  std::atomic<int64_t> rows_filtered_{0};
   int64_t rows_taken_ = 0;  // with a limit; by the one reader
   int64_t pages_taken_ = 0;
   std::mutex mutex_;
   std::optional<MoveFailure> failure_;  // guarded by mutex_, as is what follows, while threads run
-  std::map<std::string, int64_t> variant_values_;
+  std::map<Normalizer::ColumnPair, int64_t> variant_values_;
+  std::map<std::string, int64_t> discarded_values_;
   std::set<std::string> columns_seen_;
 };
 

@@ -20,9 +20,10 @@ std::string DescribeRange(const KeyRange& range, const std::optional<Scalar>& sn
 std::vector<PlannedColumn> DescribeColumns(const Preparation& prepared, bool keeps_table) {
   std::vector<PlannedColumn> columns;
   for (const Field& source : prepared.plan.table.schema.fields) {
-    Result<std::optional<Field>> resolved = prepared.shape->Resolve(source);
+    if (!source.variant_of.empty()) continue;
+    Result<std::optional<ColumnPlan>> resolved = prepared.shape->Resolve(source);
     if (!resolved || !*resolved) continue;  // excluded
-    const Field& field = **resolved;
+    const Field& field = (*resolved)->field;
     PlannedColumn column{.source_name = source.name,
                          .name = field.name,
                          .source_type = source.type,

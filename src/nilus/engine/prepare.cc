@@ -173,7 +173,7 @@ Result<Preparation> Prepare(const BatchJob& job, const std::vector<std::string>&
   }
   NILUS_ASSIGN(
       prepared.shape,
-      TableShape::Create(masked, NormalizerOptions{.naming = job.naming,
+      TableShape::Create(masked, ShapeOptions{.naming = job.naming,
                                                    .identifier_limit = job.identifier_limit,
                                                    .exclude = job.exclude_columns,
                                                    .destination = KeepsTable(job) ? prepared.destination : std::nullopt,

@@ -30,14 +30,21 @@ struct PhaseReport {
 };
 
 struct VariantCount {
-  std::string column;  // the normalized column whose type the values did not fit
-  int64_t values = 0;  // kept as text in <column>__v_text
+  std::string column;   // the normalized column whose type the values did not fit
+  std::string variant;  // the column that keeps them
+  int64_t values = 0;
+};
+
+struct DiscardedCount {
+  std::string column;  // the normalized column
+  int64_t values = 0;  // became NULL under schema_contract discard_value
 };
 
 struct TableReport {
   std::string name;           // destination, schema.table
   std::string source;         // as the manifest names it
   int64_t rows_in = 0;        // read from the source
+  int64_t rows_filtered = 0;  // read and not loaded: outside the range or behind a limit, or loaded already
   int64_t rows_out = 0;       // handed to the sink
   int64_t rows_inserted = 0;  // as the sink counted them at its commit
   int64_t rows_updated = 0;
@@ -47,6 +54,7 @@ struct TableReport {
   int64_t bytes = 0;
   int64_t files = 0;
   std::vector<VariantCount> variants;
+  std::vector<DiscardedCount> discarded;
 };
 
 struct SchemaChange {

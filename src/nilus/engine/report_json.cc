@@ -64,6 +64,7 @@ Json TableJson(const TableReport& table) {
   Json json = {{"name", Text(table.name)},
                {"source", Text(table.source)},
                {"rows_in", table.rows_in},
+               {"rows_filtered", table.rows_filtered},
                {"rows_out", table.rows_out},
                {"rows_inserted", table.rows_inserted},
                {"rows_updated", table.rows_updated},
@@ -74,7 +75,12 @@ Json TableJson(const TableReport& table) {
                {"files", table.files},
                {"variants", Json::array()}};
   for (const VariantCount& variant : table.variants) {
-    json["variants"].push_back({{"column", Text(variant.column)}, {"values", variant.values}});
+    json["variants"].push_back(
+        {{"column", Text(variant.column)}, {"variant", Text(variant.variant)}, {"values", variant.values}});
+  }
+  json["discarded"] = Json::array();
+  for (const DiscardedCount& discarded : table.discarded) {
+    json["discarded"].push_back({{"column", Text(discarded.column)}, {"values", discarded.values}});
   }
   return json;
 }

@@ -1,117 +1,159 @@
 #include "nilus/rows/normalizer.h"
 
 #include <algorithm>
-
-#include "nilus/rows/cast.h"
+#include <iterator>
 
 namespace nilus {
-namespace {
+struct Normalizer::Work {
+  std::vector<Column> columns;  // of the plain schema
+  std::vector<Field> variants;
+  std::vector<Column> variant_columns;
+  std::vector<uint8_t> is_dead;  // empty: no row is
+  std::vector<DeadRow> dead;
 
-bool SameType(const Type& a, const Type& b) {  // varchar(n) is checked by the destination itself
-  return a.id == b.id && a.precision == b.precision && a.scale == b.scale;
-}
-
-Failure TypeMisfit(const std::string& table, std::string_view column, const Type& from, const Type& to,
-                   std::string_view detail) {
-  return FailWithFix(
-      ErrorKind::kData,
-      fmt::format("cast it at the source (query:SELECT …), leave it out with sql_exclude_columns, change the "
-                  "destination's column, or load into a new table (full_refresh: true makes {} anew)",
-                  table),
-      "column `{}` is {} at the source, but {} in {}{}{}", column, from.ToString(), to.ToString(), table,
-      detail.empty() ? "" : ": ", detail);
-}
-
-}  // namespace
-
-Result<std::unique_ptr<TableShape>> TableShape::Create(const Schema& source, NormalizerOptions options) {
-  std::unique_ptr<TableShape> shape(new TableShape(std::move(options)));
-  std::lock_guard lock(shape->mutex_);
-  for (const Field& field : source.fields) NILUS_TRY(shape->ResolveLocked(field));
-  return shape;
-}
-
-Schema TableShape::schema() const {
-  std::lock_guard lock(mutex_);
-  return schema_;
-}
-
-std::string TableShape::NameOf(std::string_view source_name) const {
-  return NormalizeName(source_name, options_.naming, options_.identifier_limit);
-}
-
-Result<std::optional<Field>> TableShape::Resolve(const Field& source) {
-  std::lock_guard lock(mutex_);
-  return ResolveLocked(source);
-}
-
-Result<std::optional<Field>> TableShape::ResolveLocked(const Field& source) {
-  if (auto known = fields_.find(source.name); known != fields_.end()) return std::optional<Field>(known->second);
-  Field field = source;
-  if (source.variant_of.empty()) {
-    field.name = NameOf(source.name);
-  } else {
-    field.variant_of = NameOf(source.variant_of);
-    field.name = FitToLimit(VariantName(field.variant_of, "text"), options_.identifier_limit);
-  }
-  auto is_excluded = [&](const std::string& name) {
-    return name == source.name || name == field.name ||
-           (!name.empty() && (name == source.variant_of || name == field.variant_of));
-  };
-  if (std::any_of(options_.exclude.begin(), options_.exclude.end(), is_excluded)) return std::optional<Field>();
-  if (auto [taken, is_new] = source_by_name_.emplace(field.name, source.name); !is_new) {
-    return Failure(NameCollision(options_.table, taken->second, source.name, field.name));
-  }
-  if (options_.destination) {
-    if (std::optional<int> at = options_.destination->Find(field.name)) {
-      const Type& type = options_.destination->fields[static_cast<size_t>(*at)].type;
-      if (!IsCastable(field.type, type)) return TypeMisfit(options_.table, field.name, field.type, type, "");
-      if (!SameType(field.type, type)) field.type = type;
+  void Kill(const Column& values, const std::string& column, const std::string& reason) {
+    if (is_dead.empty()) is_dead.resize(static_cast<size_t>(values.length));
+    for (int64_t row = 0; row < values.length; ++row) {
+      uint8_t& flag = is_dead[static_cast<size_t>(row)];
+      if (flag != 0 || values.IsNull(row)) continue;
+      flag = 1;
+      dead.push_back(DeadRow{.row = row, .column = column, .reason = reason});
     }
   }
-  fields_.emplace(source.name, field);
-  schema_.fields.push_back(field);
-  return std::optional<Field>(std::move(field));
-}
+};
 
 Status Normalizer::Prepare(const SchemaPtr& schema) {
   if (prepared_for_ != nullptr && (schema == prepared_for_ || *schema == *prepared_for_)) return {};
-  auto output = std::make_shared<Schema>();
-  indexes_.clear();
+  prepared_for_ = nullptr;
+  lanes_.clear();
+  auto plain = std::make_shared<Schema>();
   for (int i = 0; i < schema->size(); ++i) {
-    NILUS_ASSIGN(std::optional<Field> field, shape_->Resolve(schema->fields[static_cast<size_t>(i)]));
-    if (!field) continue;
-    field->nullable = field->nullable || schema->fields[static_cast<size_t>(i)].nullable;
-    output->fields.push_back(*std::move(field));
-    indexes_.push_back(i);
+    const Field& field = schema->fields[static_cast<size_t>(i)];
+    const bool is_variant = !field.variant_of.empty();
+    if (is_variant) {
+      if (shape_->IsExcluded(field.variant_of) || shape_->IsExcluded(field.name)) continue;
+      ColumnPlan plan{.field = field};
+      plan.field.name = shape_->NameOf(field.variant_of);
+      lanes_.push_back(Lane{.index = i, .plan = plan, .source_name = field.variant_of, .is_variant = true});
+      continue;
+    }
+    NILUS_ASSIGN(std::optional<ColumnPlan> plan, shape_->Resolve(field));
+    if (!plan) continue;
+    plan->field.nullable = plan->field.nullable || field.nullable || !(plan->field.type == field.type);
+    if (!plan->is_refused) plain->fields.push_back(plan->field);
+    lanes_.push_back(Lane{.index = i, .plan = *std::move(plan), .source_name = field.name});
   }
-  output_ = std::move(output);
+  plain_ = std::move(plain);
+  extended_ = nullptr;
   prepared_for_ = schema;
   return {};
 }
 
-Result<RecordBatch> Normalizer::Normalize(const RecordBatch& batch) {
+Result<NormalizedBatch> Normalizer::Normalize(const RecordBatch& batch) {
   NILUS_TRY(Prepare(batch.schema()));
-  std::vector<Column> columns;
-  columns.reserve(indexes_.size());
-  for (size_t i = 0; i < indexes_.size(); ++i) {
-    const Column& column = batch.column(indexes_[i]);
-    const Field& field = output_->fields[i];
-    if (!field.variant_of.empty()) variant_values_[field.variant_of] += column.length - column.null_count;
-    if (column.type == field.type) {
-      columns.push_back(column);
-      continue;
-    }
-    if (!IsCastable(column.type, field.type))
-      return TypeMisfit(shape_->table(), field.name, column.type, field.type, "");
-    Result<Column> cast = CastColumn(column, field.type);
-    if (!cast && cast.error().kind == ErrorKind::kData) {
-      return TypeMisfit(shape_->table(), field.name, column.type, field.type, cast.error().message);
-    }
-    if (!cast) return Failure(std::move(cast).error());
-    columns.push_back(*std::move(cast));
+  Work work;
+  work.columns.reserve(lanes_.size());
+  for (const Lane& lane : lanes_) {
+    if (!lane.is_variant) NILUS_TRY(Take(lane, batch.column(lane.index), &work));
   }
-  return RecordBatch(output_, std::move(columns), batch.num_rows());
+  for (const Lane& lane : lanes_) {
+    const Column& column = batch.column(lane.index);
+    if (!lane.is_variant || column.null_count == column.length) continue;
+    NILUS_TRY(Misfit(lane, column, "the source itself could not give the value its column's type", &work));
+  }
+  std::move(work.variant_columns.begin(), work.variant_columns.end(), std::back_inserter(work.columns));
+  NormalizedBatch result{.rows = RecordBatch(OutputSchema(work), std::move(work.columns), batch.num_rows()),
+                         .dead = std::move(work.dead)};
+  if (result.dead.empty()) return result;
+  for (uint8_t& flag : work.is_dead) flag = flag == 0 ? 1 : 0;
+  result.rows = result.rows.Filter(work.is_dead);
+  std::sort(result.dead.begin(), result.dead.end(), [](const DeadRow& a, const DeadRow& b) { return a.row < b.row; });
+  return result;
+}
+
+Status Normalizer::Take(const Lane& lane, const Column& column, Work* work) {
+  const ColumnPlan& plan = lane.plan;
+  if (plan.is_refused) {
+    if (column.null_count == column.length) return {};
+    return Misfit(lane, column, fmt::format("{} has no column `{}`", shape_->table(), plan.field.name), work);
+  }
+  if (column.type == plan.field.type) {
+    work->columns.push_back(column);
+    return {};
+  }
+  Coerced coerced = Coerce(column, plan.field.type, plan.rule);
+  work->columns.push_back(std::move(coerced.column));
+  if (coerced.misfit_count == 0) return {};
+  return Misfit(lane, KeepRows(column, coerced.misfits, /*keep_flagged=*/true),
+                fmt::format("a value of type {} cannot become {} without loss", column.type.ToString(),
+                            plan.field.type.ToString()),
+                work);
+}
+
+// `values`: those that have no place in the column, NULL elsewhere.
+Status Normalizer::Misfit(const Lane& lane, const Column& values, std::string reason, Work* work) {
+  const std::string& name = lane.plan.field.name;
+  const int64_t count = values.length - values.null_count;
+  if (lane.plan.must_fit) {
+    return FailWithFix(ErrorKind::kData,
+                       "mend the rows at the source, leave them out with a `query:`, or choose another key",
+                       "{} value{} of key column `{}` of {}: {}", count, count == 1 ? "" : "s", name, shape_->table(),
+                       reason);
+  }
+  switch (shape_->contract()) {
+    case Contract::kEvolve:
+      return KeepInVariant(name, values, work);
+    case Contract::kFreeze:
+      return FailWithFix(ErrorKind::kData,
+                         fmt::format("mend the rows at the source, cast the column there (query:SELECT …), or use "
+                                     "another schema_contract (evolve keeps such values in `{}`)",
+                                     VariantName(name, TypeFamily(values.type))),
+                         "schema_contract freeze: column `{}` of {}: {}", name, shape_->table(), reason);
+    case Contract::kDiscardRow:
+      work->Kill(values, lane.source_name, reason);
+      return {};
+    case Contract::kDiscardValue:
+      discarded_values_[name] += count;
+      return {};
+  }
+  return {};
+}
+
+Status Normalizer::KeepInVariant(const std::string& column, const Column& values, Work* work) {
+  NILUS_ASSIGN(Field field, shape_->VariantFor(column, values.type));
+  Coerced kept = Coerce(values, field.type, CoerceRule::kExact);
+  const std::vector<uint8_t> left = std::move(kept.misfits);
+  if (kept.column.null_count < kept.column.length) NILUS_TRY(AddVariant(field, std::move(kept.column), work));
+  if (kept.misfit_count == 0) return {};
+  // The variant column is there already, and of a type that does not take them.
+  NILUS_ASSIGN(Field text, shape_->VariantFor(column, MakeType(TypeId::kText)));
+  if (text.type.id != TypeId::kText) {
+    return FailWithFix(ErrorKind::kData, "change the column's type to text, or rename it",
+                       "column `{}` of {} has to take texts of values that do not fit their column, but is {}",
+                       text.name, shape_->table(), text.type.ToString());
+  }
+  Coerced texts = Coerce(KeepRows(values, left, true), text.type, CoerceRule::kLenient);
+  return AddVariant(text, std::move(texts.column), work);
+}
+
+Status Normalizer::AddVariant(const Field& field, Column values, Work* work) {
+  variant_values_[{field.variant_of, field.name}] += values.length - values.null_count;
+  for (size_t i = 0; i < work->variants.size(); ++i) {
+    if (work->variants[i].name != field.name) continue;
+    work->variant_columns[i] = Overlay(work->variant_columns[i], values);
+    return {};
+  }
+  work->variants.push_back(field);
+  work->variant_columns.push_back(std::move(values));
+  return {};
+}
+
+SchemaPtr Normalizer::OutputSchema(const Work& work) {
+  if (work.variants.empty()) return plain_;
+  Schema schema = *plain_;
+  schema.fields.insert(schema.fields.end(), work.variants.begin(), work.variants.end());
+  if (extended_ == nullptr || !(*extended_ == schema)) extended_ = std::make_shared<Schema>(std::move(schema));
+  return extended_;
 }
 
 }  // namespace nilus

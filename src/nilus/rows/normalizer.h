@@ -1,74 +1,75 @@
-// From the source's batches to the destination's: names, and types widened to those of an existing table. Works on
-// whole columns; a batch that needs nothing but new names costs nothing.
+// From the source's batches to the destination's: names, types, and what becomes of values that are of another type
+// than their column (spec 03, "Evolution"). Works on whole columns; a batch that needs nothing but new names costs
+// nothing. What comes out for a row depends on that row and the table's shape alone, not on how rows were batched.
 //
-// Types of columns: an existing destination's column keeps its type; else the described source's; else the first batch
-// that brings the column decides. Values that come in another type are cast where nothing is lost, and refused
-// otherwise (evolution into variant columns, hints, masks and nesting will stand here as well: spec 03).
+//   value becomes one of the column's type without loss   → it does (coerce.h)
+//   it does not, and the contract is
+//     evolve         → <column>__v_<family of its type>, or <column>__v_text where that column is of another type; NULL
+//                      in the column itself
+//     freeze         → the run ends
+//     discard_row    → the row is a dead letter
+//     discard_value  → NULL, counted
+//
+// The same goes for what the source itself could not give its column's type (its variant columns).
 #pragma once
 
 #include <map>
-#include <mutex>
-#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "nilus/base/result.h"
 #include "nilus/data/record_batch.h"
-#include "nilus/rows/naming.h"
+#include "nilus/rows/table_shape.h"
 
 namespace nilus {
 
-struct NormalizerOptions {
-  NamingStyle naming = NamingStyle::kDefault;
-  int identifier_limit = 0;           // bytes; 0: none
-  std::vector<std::string> exclude;   // source columns that do not pass (source or normalized names)
-  std::optional<Schema> destination;  // the table as it is; nothing: it is made anew
-  std::string table;                  // for messages
+struct DeadRow {
+  int64_t row = 0;     // of the batch that was normalized
+  std::string column;  // the source's name of the one that made it dead; of several, the first
+  std::string reason;
 };
 
-// What is known of a table's columns: shared by all threads of a run, so that they agree. Thread-safe.
-class TableShape {
- public:
-  // Names and types of a described source; an empty schema leaves both to the batches. kInvalidInput for names that
-  // collide, kData for types that the existing column cannot take.
-  static Result<std::unique_ptr<TableShape>> Create(const Schema& source, NormalizerOptions options);
-
-  // The destination's schema so far, in the source's order: what a writer is opened with.
-  Schema schema() const;
-  // The destination's field of a source column that is new to the shape, or known. Nothing: it is excluded.
-  Result<std::optional<Field>> Resolve(const Field& source);
-  // The destination's name of a source column, whether known or not.
-  std::string NameOf(std::string_view source_name) const;
-  const std::string& table() const { return options_.table; }
-
- private:
-  explicit TableShape(NormalizerOptions options) : options_(std::move(options)) {}
-  Result<std::optional<Field>> ResolveLocked(const Field& source);
-
-  const NormalizerOptions options_;
-  mutable std::mutex mutex_;
-  Schema schema_;                                                   // guarded by mutex_, as are the rest
-  std::map<std::string, std::string, std::less<>> source_by_name_;  // destination name → source name
-  std::map<std::string, Field, std::less<>> fields_;                // source name → destination field
+struct NormalizedBatch {
+  RecordBatch rows;           // of the destination, without the dead ones
+  std::vector<DeadRow> dead;  // by ascending row
 };
 
 // One thread's view of a TableShape. Not thread-safe.
 class Normalizer {
  public:
+  using ColumnPair = std::pair<std::string, std::string>;  // a column and its variant column, by destination's names
+
   explicit Normalizer(TableShape& shape) : shape_(&shape) {}
 
-  Result<RecordBatch> Normalize(const RecordBatch& batch);
-  // Values that went to variant columns so far, by the destination's name of the column they belong to.
-  const std::map<std::string, int64_t>& variant_values() const { return variant_values_; }
+  Result<NormalizedBatch> Normalize(const RecordBatch& batch);
+  // Values that went to variant columns so far.
+  const std::map<ColumnPair, int64_t>& variant_values() const { return variant_values_; }
+  // Values that became NULL under discard_value, by the destination's name of their column.
+  const std::map<std::string, int64_t>& discarded_values() const { return discarded_values_; }
 
  private:
+  struct Lane {
+    int index;        // into the batch
+    ColumnPlan plan;  // of a variant column of the source: of the column that it belongs to
+    std::string source_name;
+    bool is_variant = false;
+  };
+  struct Work;  // on one batch
   Status Prepare(const SchemaPtr& schema);
+  Status Take(const Lane& lane, const Column& column, Work* work);
+  Status Misfit(const Lane& lane, const Column& values, std::string reason, Work* work);
+  Status KeepInVariant(const std::string& column, const Column& values, Work* work);
+  Status AddVariant(const Field& field, Column values, Work* work);
+  SchemaPtr OutputSchema(const Work& work);
 
   TableShape* shape_;
-  SchemaPtr prepared_for_;    // the last batch's schema
-  SchemaPtr output_;          // null: columns pass as they are under other names
-  std::vector<int> indexes_;  // output column → batch column
-  std::map<std::string, int64_t> variant_values_;
+  SchemaPtr prepared_for_;  // the last batch's schema
+  std::vector<Lane> lanes_;
+  SchemaPtr plain_;     // what comes out without variant columns
+  SchemaPtr extended_;  // the last one that had some
+  std::map<ColumnPair, int64_t> variant_values_;
+  std::map<std::string, int64_t> discarded_values_;
 };
 
 }  // namespace nilus

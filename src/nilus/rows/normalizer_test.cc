@@ -2,163 +2,191 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <rapidcheck/gtest.h>
 
-#include "nilus/data/builder.h"
-#include "nilus/data/scalar.h"
-#include "nilus/rows/cast.h"
+#include "nilus/rows/column_testing.h"
 
 namespace nilus {
 namespace {
 
+using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::IsEmpty;
 
-Column ColumnOf(const Type& type, const std::vector<std::optional<std::string>>& texts) {
-  ColumnBuilder builder(type);
-  for (const auto& text : texts) {
-    if (!text) {
-      builder.AppendNull();
-    } else {
-      EXPECT_TRUE(AppendParsed(*text, &builder)) << *text;
-    }
-  }
-  return builder.Finish();
-}
+constexpr Type kBigint = MakeType(TypeId::kInt64);
+constexpr Type kDouble = MakeType(TypeId::kFloat64);
+constexpr Type kText = MakeType(TypeId::kText);
 
-RecordBatch OneColumn(const std::string& name, const Type& type, const std::vector<std::optional<std::string>>& texts) {
-  auto schema = std::make_shared<Schema>(Schema{{Field{.name = name, .type = type}}});
-  return RecordBatch(schema, {ColumnOf(type, texts)}, static_cast<int64_t>(texts.size()));
-}
-
-std::unique_ptr<TableShape> Shape(const Schema& source, NormalizerOptions options = {}) {
+std::unique_ptr<TableShape> Shape(const Schema& source, ShapeOptions options = {}) {
   options.table = "raw.t";
   Result<std::unique_ptr<TableShape>> shape = TableShape::Create(source, std::move(options));
   EXPECT_TRUE(shape) << (shape ? "" : shape.error().message);
   return shape ? *std::move(shape) : nullptr;
 }
 
-// The text of casting one value, or the error's message behind "!".
-std::string Cast(const Type& from, const std::string& text, const Type& to) {
-  if (!IsCastable(from, to)) return "!not castable";
-  Result<Column> column = CastColumn(ColumnOf(from, {text}), to);
-  return column ? ScalarAt(*column, 0).text : "!" + column.error().message;
-}
+Schema Table(std::vector<Field> fields) { return Schema{std::move(fields)}; }
 
-constexpr Type kBigint = MakeType(TypeId::kInt64);
-constexpr Type kDouble = MakeType(TypeId::kFloat64);
-constexpr Type kText = MakeType(TypeId::kText);
-
-TEST(Cast, WidensNumbers) {
-  EXPECT_EQ(Cast(MakeType(TypeId::kInt16), "-5", kBigint), "-5");
-  EXPECT_EQ(Cast(MakeType(TypeId::kInt32), "7", kDouble), "7");
-  EXPECT_EQ(Cast(kBigint, "7", MakeDecimal(12, 2)), "7.00");
-  EXPECT_EQ(Cast(MakeType(TypeId::kFloat32), "0.5", kDouble), "0.5");
-  EXPECT_EQ(Cast(MakeDecimal(12, 2), "-1.25", MakeDecimal(38, 10)), "-1.2500000000");
-}
-
-TEST(Cast, NarrowsOnlyWhatStaysExact) {
-  EXPECT_EQ(Cast(kDouble, "12", kBigint), "12");
-  EXPECT_THAT(Cast(kDouble, "12.5", kBigint), HasSubstr("12.5"));
-  EXPECT_EQ(Cast(kDouble, "NaN", kBigint).front(), '!');
-  EXPECT_EQ(Cast(kDouble, "-0", kBigint).front(), '!');
-  EXPECT_EQ(Cast(kDouble, "9223372036854775808", kBigint).front(), '!');
-  EXPECT_EQ(Cast(kDouble, "-9223372036854775808", kBigint), "-9223372036854775808");
-  EXPECT_EQ(Cast(kBigint, "9007199254740993", kDouble).front(), '!') << "2^53 + 1 is no double";
-  EXPECT_EQ(Cast(kBigint, "9223372036854775807", kDouble).front(), '!');
-  EXPECT_EQ(Cast(kBigint, "40000", MakeType(TypeId::kInt16)).front(), '!');
-  EXPECT_EQ(Cast(kBigint, "12345", MakeDecimal(6, 2)).front(), '!');
-  EXPECT_EQ(Cast(MakeDecimal(10, 4), "1.2500", MakeDecimal(4, 2)), "1.25");
-  EXPECT_EQ(Cast(MakeDecimal(10, 4), "1.2501", MakeDecimal(4, 2)).front(), '!');
-  EXPECT_EQ(Cast(MakeDecimal(10, 2), "3.00", kBigint), "3");
-  EXPECT_EQ(Cast(MakeDecimal(10, 2), "3.01", kBigint).front(), '!');
-  EXPECT_EQ(Cast(kDouble, "0.1", MakeType(TypeId::kFloat32)).front(), '!');
-}
-
-TEST(Cast, AnythingButBinaryMayBecomeText) {
-  EXPECT_EQ(Cast(MakeType(TypeId::kDate), "2024-01-02", kText), "2024-01-02");
-  EXPECT_EQ(Cast(MakeType(TypeId::kJson), "{}", kText), "{}");
-  EXPECT_EQ(Cast(MakeType(TypeId::kBinary), "00", kText), "!not castable");
-  EXPECT_EQ(Cast(kText, "5", kBigint), "!not castable");
-  EXPECT_EQ(Cast(MakeType(TypeId::kTimestamp), "2024-01-01T00:00:00Z", MakeType(TypeId::kTimestampNtz)),
-            "!not castable");
-}
-
-RC_GTEST_PROP(Cast, NumbersComeBackOrAreRefused, (int64_t value)) {
-  Type to = *rc::gen::element(MakeType(TypeId::kInt16), MakeType(TypeId::kInt32), kDouble, MakeType(TypeId::kFloat32),
-                              MakeDecimal(20, 3));
-  Result<Column> there = CastColumn(ColumnOf(kBigint, {std::to_string(value)}), to);
-  if (!there) return;
-  Result<Column> back = CastColumn(*there, kBigint);
-  RC_ASSERT(back.has_value());
-  RC_ASSERT(back->Value<int64_t>(0) == value);
-}
-
-TEST(Cast, KeepsNulls) {
-  Result<Column> column = CastColumn(ColumnOf(MakeType(TypeId::kInt32), {"1", std::nullopt, "3"}), MakeDecimal(10, 1));
-  ASSERT_TRUE(column);
-  EXPECT_EQ(column->null_count, 1);
-  EXPECT_TRUE(column->IsNull(1));
-  EXPECT_EQ(ScalarAt(*column, 2).text, "3.0");
+// The batch, normalized; a failure fails the test and gives nothing.
+NormalizedBatch Normalized(Normalizer* normalizer, const RecordBatch& batch) {
+  Result<NormalizedBatch> result = normalizer->Normalize(batch);
+  EXPECT_TRUE(result) << (result ? "" : result.error().message);
+  return result ? *std::move(result) : NormalizedBatch{};
 }
 
 TEST(Normalizer, RenamesWithoutCopying) {
   RecordBatch batch = OneColumn("UserId", kBigint, {"1", "2"});
   auto shape = Shape(*batch.schema());
   Normalizer normalizer(*shape);
-  Result<RecordBatch> result = normalizer.Normalize(batch);
-  ASSERT_TRUE(result);
-  EXPECT_EQ(result->schema()->fields[0].name, "user_id");
-  EXPECT_EQ(result->column(0).values.data(), batch.column(0).values.data());
+  RecordBatch rows = Normalized(&normalizer, batch).rows;
+  EXPECT_EQ(rows.schema()->fields[0].name, "user_id");
+  EXPECT_EQ(rows.column(0).values.data(), batch.column(0).values.data());
 }
 
 TEST(Normalizer, ExistingColumnsKeepTheirType) {
-  Schema destination{{Field{.name = "amount", .type = MakeDecimal(20, 4)}}};
   RecordBatch batch = OneColumn("Amount", MakeType(TypeId::kInt32), {"3", std::nullopt});
-  auto shape = Shape(*batch.schema(), {.destination = destination});
+  auto shape = Shape(*batch.schema(), {.destination = Table({{.name = "amount", .type = MakeDecimal(20, 4)}})});
   EXPECT_EQ(shape->schema().fields[0].type, MakeDecimal(20, 4));
   Normalizer normalizer(*shape);
-  Result<RecordBatch> result = normalizer.Normalize(batch);
-  ASSERT_TRUE(result);
-  EXPECT_EQ(ScalarAt(result->column(0), 0).text, "3.0000");
-  EXPECT_TRUE(result->column(0).IsNull(1));
+  EXPECT_THAT(CellsOf(Normalized(&normalizer, batch).rows, "amount"), ElementsAre("3.0000", std::nullopt));
 }
 
-TEST(Normalizer, RefusesTypesThatCannotFitBeforeAnythingIsRead) {
-  Schema destination{{Field{.name = "at", .type = MakeType(TypeId::kDate)}}};
-  Result<std::unique_ptr<TableShape>> shape =
-      TableShape::Create(Schema{{Field{.name = "At", .type = kText}}}, {.destination = destination, .table = "raw.t"});
-  ASSERT_FALSE(shape);
-  EXPECT_EQ(shape.error().kind, ErrorKind::kData);
-  EXPECT_THAT(shape.error().message, HasSubstr("column `at` is text at the source, but date in raw.t"));
-  EXPECT_THAT(shape.error().fix, HasSubstr("sql_exclude_columns"));
-}
-
-TEST(Normalizer, NamesTheValueThatDoesNotFit) {
-  Schema destination{{Field{.name = "n", .type = kBigint}}};
-  RecordBatch batch = OneColumn("n", kDouble, {"1", "2.5"});
-  auto shape = Shape(*batch.schema(), {.destination = destination});
+TEST(Normalizer, ValuesThatDoNotFitGoToAVariantOfTheirOwnType) {
+  RecordBatch batch = OneColumn("Discount", kDouble, {"1", "2.5", std::nullopt});
+  auto shape = Shape(*batch.schema(), {.destination = Table({{.name = "discount", .type = kBigint}})});
+  EXPECT_EQ(shape->schema().size(), 1) << "not before a value needs it";
   Normalizer normalizer(*shape);
-  Result<RecordBatch> result = normalizer.Normalize(batch);
-  ASSERT_FALSE(result);
-  EXPECT_EQ(result.error().kind, ErrorKind::kData);
-  EXPECT_THAT(result.error().message, HasSubstr("`n`"));
-  EXPECT_THAT(result.error().message, HasSubstr("2.5"));
+  RecordBatch rows = Normalized(&normalizer, batch).rows;
+  EXPECT_THAT(CellsOf(rows, "discount"), ElementsAre("1", std::nullopt, std::nullopt));
+  EXPECT_THAT(CellsOf(rows, "discount__v_double"), ElementsAre(std::nullopt, "2.5", std::nullopt));
+  EXPECT_EQ(rows.schema()->fields[1].variant_of, "discount");
+  EXPECT_EQ((normalizer.variant_values().at({"discount", "discount__v_double"})), 1);
+  EXPECT_EQ(shape->schema().size(), 2) << "the next writer is opened with it";
+  RecordBatch fits = Normalized(&normalizer, OneColumn("Discount", kDouble, {"3"})).rows;
+  EXPECT_EQ(fits.schema()->size(), 1);
 }
 
-TEST(Normalizer, VariantColumnsFollowTheirColumn) {
+TEST(Normalizer, VariantColumnsThatAreThereAreUsedAgain) {
+  RecordBatch batch = OneColumn("n", MakeDecimal(10, 3), {"1.250", "2.125", "3.000"});
+  auto shape = Shape(*batch.schema(), {.destination = Table({{.name = "n", .type = kBigint},
+                                                             {.name = "n__v_decimal", .type = MakeDecimal(10, 2)}})});
+  Normalizer normalizer(*shape);
+  RecordBatch rows = Normalized(&normalizer, batch).rows;
+  EXPECT_THAT(CellsOf(rows, "n"), ElementsAre(std::nullopt, std::nullopt, "3"));
+  EXPECT_THAT(CellsOf(rows, "n__v_decimal"), ElementsAre("1.25", std::nullopt, std::nullopt));
+  EXPECT_THAT(CellsOf(rows, "n__v_text"), ElementsAre(std::nullopt, "2.125", std::nullopt));
+}
+
+TEST(Normalizer, VariantColumnsOfTheSourceFollowTheirColumn) {
   auto schema = std::make_shared<Schema>(Schema{{Field{.name = "EndsAt", .type = MakeType(TypeId::kTimestamp)}}});
   auto shape = Shape(*schema);
   Normalizer normalizer(*shape);
   BatchBuilder builder(schema);
   builder.AppendVariant(0, "infinity");
   builder.FinishRow();
-  Result<RecordBatch> result = normalizer.Normalize(builder.Finish());
-  ASSERT_TRUE(result);
-  ASSERT_EQ(result->schema()->size(), 2);
-  EXPECT_EQ(result->schema()->fields[1].name, "ends_at__v_text");
-  EXPECT_EQ(result->schema()->fields[1].variant_of, "ends_at");
-  EXPECT_EQ(normalizer.variant_values().at("ends_at"), 1);
-  EXPECT_EQ(shape->schema().size(), 2) << "the next writer is opened with it";
+  RecordBatch rows = Normalized(&normalizer, builder.Finish()).rows;
+  EXPECT_THAT(CellsOf(rows, "ends_at__v_text"), ElementsAre("infinity"));
+  EXPECT_EQ(rows.schema()->fields[1].variant_of, "ends_at");
+  EXPECT_EQ((normalizer.variant_values().at({"ends_at", "ends_at__v_text"})), 1);
+}
+
+TEST(Normalizer, WhatTheSourceAndTheTableCannotHoldShareTheTextColumn) {
+  RecordBatch batch =
+      BatchOf({{Field{.name = "n", .type = kText}, {"x", std::nullopt, "7"}},
+               {Field{.name = "n__v_text", .type = kText, .variant_of = "n"}, {std::nullopt, "infinity", std::nullopt}}});
+  auto shape = Shape(Table({{.name = "n", .type = kText}}), {.destination = Table({{.name = "n", .type = kBigint}})});
+  Normalizer normalizer(*shape);
+  RecordBatch rows = Normalized(&normalizer, batch).rows;
+  EXPECT_THAT(CellsOf(rows, "n"), ElementsAre(std::nullopt, std::nullopt, "7"));
+  EXPECT_THAT(CellsOf(rows, "n__v_text"), ElementsAre("x", "infinity", std::nullopt));
+}
+
+TEST(Normalizer, HintsPinTypesBySourceOrDestinationName) {
+  for (const char* name : {"CreatedAt", "created_at"}) {
+    RecordBatch batch = OneColumn("CreatedAt", kText, {"2024-01-01 10:00", "soon"});
+    auto shape = Shape(*batch.schema(), {.hints = {{.column = name, .type = MakeType(TypeId::kTimestamp)}}});
+    EXPECT_EQ(shape->schema().fields[0].type, MakeType(TypeId::kTimestamp));
+    Normalizer normalizer(*shape);
+    RecordBatch rows = Normalized(&normalizer, batch).rows;
+    EXPECT_THAT(CellsOf(rows, "created_at"), ElementsAre("2024-01-01T10:00:00Z", std::nullopt));
+    EXPECT_THAT(CellsOf(rows, "created_at__v_text"), ElementsAre(std::nullopt, "soon"));
+    EXPECT_THAT(shape->unused_hints(), IsEmpty());
+  }
+}
+
+TEST(Normalizer, HintsWithoutAColumnAreNamed) {
+  auto shape = Shape(Table({{.name = "a", .type = kText}}), {.hints = {{.column = "Nope", .type = kText}}});
+  EXPECT_THAT(shape->unused_hints(), ElementsAre("Nope"));
+  Result<std::unique_ptr<TableShape>> twice = TableShape::Create(
+      Schema{}, {.hints = {{.column = "userId", .type = kText}, {.column = "user_id", .type = kBigint}}});
+  ASSERT_FALSE(twice);
+  EXPECT_THAT(twice.error().message, HasSubstr("`userId` and `user_id`"));
+}
+
+TEST(Contract, FreezeNamesTheColumnBeforeAnythingIsRead) {
+  ShapeOptions options{.destination = Table({{.name = "a", .type = kText}}), .table = "raw.t", .contract = Contract::kFreeze};
+  Result<std::unique_ptr<TableShape>> shape =
+      TableShape::Create(Table({{.name = "a", .type = kText}, {.name = "NewOne", .type = kBigint}}), options);
+  ASSERT_FALSE(shape);
+  EXPECT_EQ(shape.error().kind, ErrorKind::kData);
+  EXPECT_THAT(shape.error().message, HasSubstr("column `NewOne` (bigint)"));
+}
+
+TEST(Contract, FreezeEndsAtAValueThatDoesNotFitAndDoesNotShowIt) {
+  auto shape = Shape(Table({{.name = "n", .type = kDouble}}),
+                     {.destination = Table({{.name = "n", .type = kBigint}}), .contract = Contract::kFreeze});
+  Normalizer normalizer(*shape);
+  EXPECT_THAT(CellsOf(Normalized(&normalizer, OneColumn("n", kDouble, {"2"})).rows, "n"), ElementsAre("2"));
+  Result<NormalizedBatch> result = normalizer.Normalize(OneColumn("n", kDouble, {"1", "2.75"}));
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().kind, ErrorKind::kData);
+  EXPECT_THAT(result.error().message, HasSubstr("`n`"));
+  EXPECT_THAT(result.error().message, HasSubstr("double"));
+  EXPECT_THAT(result.error().message, testing::Not(HasSubstr("2.75")));
+}
+
+TEST(Contract, DiscardRowTakesOutRowsWithNewColumnsAndMisfits) {
+  RecordBatch batch = BatchOf({{Field{.name = "id", .type = kBigint}, {"1", "2", "3", "4"}},
+                               {Field{.name = "n", .type = kText}, {"1", "x", std::nullopt, "y"}},
+                               {Field{.name = "More", .type = kText}, {std::nullopt, "m", "m", std::nullopt}}});
+  auto shape = Shape(*batch.schema(), {.destination = Table({{.name = "id", .type = kBigint}, {.name = "n", .type = kBigint}}),
+                                       .contract = Contract::kDiscardRow});
+  EXPECT_EQ(shape->schema().size(), 2);
+  Normalizer normalizer(*shape);
+  NormalizedBatch result = Normalized(&normalizer, batch);
+  EXPECT_THAT(CellsOf(result.rows, "id"), ElementsAre("1"));
+  ASSERT_EQ(result.dead.size(), 3U);
+  EXPECT_EQ(result.dead[0].row, 1);
+  EXPECT_EQ(result.dead[0].column, "n") << "the first that made it dead";
+  EXPECT_EQ(result.dead[1].row, 2);
+  EXPECT_EQ(result.dead[1].column, "More");
+  EXPECT_THAT(result.dead[1].reason, HasSubstr("no column `more`"));
+  EXPECT_EQ(result.dead[2].row, 3);
+}
+
+TEST(Contract, DiscardValueCountsWhatBecomesNull) {
+  RecordBatch batch = BatchOf({{Field{.name = "n", .type = kText}, {"1", "x", std::nullopt}},
+                               {Field{.name = "more", .type = kText}, {std::nullopt, "m", "m"}}});
+  auto shape = Shape(*batch.schema(), {.destination = Table({{.name = "n", .type = kBigint}}), .contract = Contract::kDiscardValue});
+  Normalizer normalizer(*shape);
+  RecordBatch rows = Normalized(&normalizer, batch).rows;
+  EXPECT_EQ(rows.schema()->size(), 1);
+  EXPECT_THAT(CellsOf(rows, "n"), ElementsAre("1", std::nullopt, std::nullopt));
+  EXPECT_EQ(normalizer.discarded_values().at("n"), 1);
+  EXPECT_EQ(normalizer.discarded_values().at("more"), 2);
+}
+
+TEST(Contract, ATableThatIsMadeTakesEveryColumn) {
+  auto shape = Shape(Table({{.name = "a", .type = kText}}), {.contract = Contract::kFreeze});
+  EXPECT_EQ(shape->schema().size(), 1);
+}
+
+TEST(Normalizer, KeysMustFit) {
+  auto shape = Shape(Table({{.name = "id", .type = kText}}),
+                     {.destination = Table({{.name = "id", .type = kBigint}}), .must_fit = {"id"}});
+  Normalizer normalizer(*shape);
+  Result<NormalizedBatch> result = normalizer.Normalize(OneColumn("id", kText, {"1", "secret"}));
+  ASSERT_FALSE(result);
+  EXPECT_THAT(result.error().message, HasSubstr("key column `id`"));
+  EXPECT_THAT(result.error().message, testing::Not(HasSubstr("secret")));
 }
 
 TEST(Normalizer, DropsExcludedColumns) {
@@ -174,7 +202,7 @@ TEST(Normalizer, ColumnsThatComeLaterMustNotCollideEither) {
   Normalizer first(*shape);
   Normalizer second(*shape);
   EXPECT_TRUE(first.Normalize(OneColumn("userName", kText, {"a"})));
-  Result<RecordBatch> result = second.Normalize(OneColumn("user_name", kText, {"b"}));
+  Result<NormalizedBatch> result = second.Normalize(OneColumn("user_name", kText, {"b"}));
   ASSERT_FALSE(result);
   EXPECT_EQ(result.error().kind, ErrorKind::kInvalidInput);
   EXPECT_THAT(result.error().message, HasSubstr("`userName` and `user_name`"));
@@ -182,13 +210,21 @@ TEST(Normalizer, ColumnsThatComeLaterMustNotCollideEither) {
   EXPECT_THAT(result.error().fix, HasSubstr("SCHEMA_NAMING=direct"));
 }
 
-TEST(Normalizer, LaterBatchesAreCastToTheFirstType) {
+TEST(Normalizer, VariantColumnsMustNotTakeAnothersName) {
+  Schema source{{Field{.name = "n", .type = kText}, Field{.name = "n__v_text", .type = kText}}};
+  auto shape = Shape(source, {.naming = NamingStyle::kDirect, .destination = Table({{.name = "n", .type = kBigint}})});
+  Normalizer normalizer(*shape);
+  Result<NormalizedBatch> result =
+      normalizer.Normalize(BatchOf({{source.fields[0], {"x"}}, {source.fields[1], {"mine"}}}));
+  ASSERT_FALSE(result);
+  EXPECT_THAT(result.error().message, HasSubstr("n__v_text"));
+}
+
+TEST(Normalizer, LaterBatchesAreCoercedToTheFirstType) {
   auto shape = Shape(Schema{});
   Normalizer normalizer(*shape);
-  ASSERT_TRUE(normalizer.Normalize(OneColumn("n", kDouble, {"1.5"})));
-  Result<RecordBatch> result = normalizer.Normalize(OneColumn("n", kBigint, {"2"}));
-  ASSERT_TRUE(result);
-  EXPECT_EQ(result->column(0).type, kDouble);
+  Normalized(&normalizer, OneColumn("n", kDouble, {"1.5"}));
+  EXPECT_EQ(Normalized(&normalizer, OneColumn("n", kBigint, {"2"})).rows.column(0).type, kDouble);
 }
 
 }  // namespace

@@ -233,7 +233,11 @@ Result<CommitResult> DuckdbSink::TryCommit(const CommitRequest& request) {
   }
   CommitResult result{.version = request.expected_version + 1};
   NILUS_FAULT_POINT("duckdb.sink.before_apply");
-  for (const auto& [id, table] : loads_->tables) NILUS_TRY(table->Apply(request.interval, &result));
+  for (const auto& [id, table] : loads_->tables) {
+    CommitResult counts;
+    NILUS_TRY(table->Apply(request.interval, &counts));
+    result.Add(table->request().table, counts);
+  }
   NILUS_FAULT_POINT("duckdb.sink.applied");
   NILUS_ASSIGN(StateSql sql, MakeStateSql(session_.dialect(), request.pipeline.state_schema));
   for (const std::string& statement : sql.create) NILUS_TRY(session_.Execute(statement, {}));

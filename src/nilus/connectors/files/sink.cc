@@ -282,7 +282,7 @@ class FilesSink final : public Sink {
 
   CommitResult EndLoad(int64_t version) {
     CommitResult result{.version = version};
-    for (const auto& staged : staged_) result.rows_inserted += staged->rows;
+    for (const auto& staged : staged_) result.Add(staged->table, CommitResult{.rows_inserted = staged->rows});
     staged_.clear();
     lock_.reset();
     return result;

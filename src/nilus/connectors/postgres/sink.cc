@@ -138,10 +138,12 @@ class PostgresSink : public Sink {
         return Fail(ErrorKind::kInternal, "commit of table {} before its writer has finished",
                     load->table().ToString());
       }
-      if (Status applied = load->Apply(request.interval, &result); !applied) {
+      CommitResult counts;
+      if (Status applied = load->Apply(request.interval, &counts); !applied) {
         return Failure(
             InContext(fmt::format("while loading table {}", load->table().ToString()), std::move(applied).error()));
       }
+      result.Add(load->table(), counts);
     }
     NILUS_TRY(WriteState(request, stop));
     result.version = request.expected_version + 1;

@@ -199,7 +199,7 @@ Result<RecordBatch> TableLoad::Fit(const RecordBatch& batch) {
     misfits_[field.name] += fitted.misfit_count;
     const std::string variant_name = VariantColumnName(field.name);
     auto variant = std::find_if(schema->fields.begin(), schema->fields.end(), [&](const Field& other) {
-      return other.variant_of == field.name || other.name == variant_name;
+      return other.name == variant_name || (other.variant_of == field.name && other.type.id == TypeId::kText);
     });
     if (variant != schema->fields.end()) {
       if (variant->type.id != TypeId::kText) return Failure(VariantTypeError(variant->name, variant->type.ToString()));
@@ -275,8 +275,9 @@ Status TableLoad::Send(const RecordBatch& batch) {
     std::optional<int> index = batch.schema()->Find(plans_[i].name);
     if (!index) continue;
     const Column& column = batch.column(*index);
-    const bool is_variant = !batch.schema()->fields[static_cast<size_t>(*index)].variant_of.empty();
-    if (!HasLayoutOf(column.type, plans_[i]) || (is_variant && plans_[i].form != CopyForm::kText)) {
+    const bool is_text_variant = !batch.schema()->fields[static_cast<size_t>(*index)].variant_of.empty() &&
+                                 column.type.id == TypeId::kText;
+    if (!HasLayoutOf(column.type, plans_[i]) || (is_text_variant && plans_[i].form != CopyForm::kText)) {
       return Failure(VariantTypeError(plans_[i].name, plans_[i].sql_type));
     }
     fields[i] = CopyField{&column, plans_[i].form};

@@ -268,7 +268,9 @@ class SqliteSink final : public Sink {
     for (const auto& load : session_->loads) {
       if (!load->finished())
         return Fail(ErrorKind::kInternal, "Commit before table {} was finished", load->table().ToString());
-      NILUS_TRY(load->Apply(request.interval, &result));
+      CommitResult counts;
+      NILUS_TRY(load->Apply(request.interval, &counts));
+      result.Add(load->table(), counts);
     }
     NILUS_FAULT_POINT("sqlite.sink.before_state");
     NILUS_TRY(WriteState(*db, sql, request, result.version));

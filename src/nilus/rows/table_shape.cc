@@ -1,0 +1,118 @@
+#include "nilus/rows/table_shape.h"
+
+#include <algorithm>
+
+namespace nilus {
+namespace {
+
+Failure NewColumnRefused(const std::string& table, const Field& field, std::string_view source_name) {
+  return FailWithFix(ErrorKind::kData,
+                     fmt::format("add the column to {}, leave it out with sql_exclude_columns, or use another "
+                                 "schema_contract (evolve adds it)",
+                                 table),
+                     "schema_contract freeze: column `{}` ({}) of the source is not in {}, where it would be `{}`",
+                     source_name, field.type.ToString(), table, field.name);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<TableShape>> TableShape::Create(const Schema& source, ShapeOptions options) {
+  std::unique_ptr<TableShape> shape(new TableShape(std::move(options)));
+  NILUS_TRY(shape->IndexHints());
+  std::lock_guard lock(shape->mutex_);
+  for (const Field& field : source.fields) {
+    if (field.variant_of.empty()) NILUS_TRY(shape->ResolveLocked(field));
+  }
+  return shape;
+}
+
+Status TableShape::IndexHints() {
+  for (size_t i = 0; i < options_.hints.size(); ++i) {
+    auto [known, is_new] = hints_by_name_.emplace(NameOf(options_.hints[i].column), i);
+    if (is_new) continue;
+    return FailWithFix(ErrorKind::kInvalidInput, "leave one of them out",
+                       "the type_hints of `{}` and `{}` are for one column, which is `{}` at the destination",
+                       options_.hints[known->second].column, options_.hints[i].column, known->first);
+  }
+  return {};
+}
+
+Schema TableShape::schema() const {
+  std::lock_guard lock(mutex_);
+  return schema_;
+}
+
+std::string TableShape::NameOf(std::string_view source_name) const {
+  return NormalizeName(source_name, options_.naming, options_.identifier_limit);
+}
+
+bool TableShape::IsExcluded(std::string_view source_name) const {
+  if (options_.exclude.empty()) return false;
+  const std::string name = NameOf(source_name);
+  return std::any_of(options_.exclude.begin(), options_.exclude.end(),
+                     [&](const std::string& excluded) { return excluded == source_name || excluded == name; });
+}
+
+std::vector<std::string> TableShape::unused_hints() const {
+  std::lock_guard lock(mutex_);
+  std::vector<std::string> unused;
+  for (const auto& [name, index] : hints_by_name_) {
+    if (!source_by_name_.contains(name)) unused.push_back(options_.hints[index].column);
+  }
+  return unused;
+}
+
+const Field* TableShape::InDestination(std::string_view name) const {
+  if (!options_.destination) return nullptr;
+  std::optional<int> at = options_.destination->Find(name);
+  return at ? &options_.destination->fields[static_cast<size_t>(*at)] : nullptr;
+}
+
+Result<std::optional<ColumnPlan>> TableShape::Resolve(const Field& source) {
+  std::lock_guard lock(mutex_);
+  return ResolveLocked(source);
+}
+
+Result<std::optional<ColumnPlan>> TableShape::ResolveLocked(const Field& source) {
+  if (auto known = plans_.find(source.name); known != plans_.end()) return std::optional(known->second);
+  if (IsExcluded(source.name)) return std::optional<ColumnPlan>();
+  ColumnPlan plan{.field = source};
+  Field& field = plan.field;
+  field.name = NameOf(source.name);
+  if (auto [taken, is_new] = source_by_name_.emplace(field.name, source.name); !is_new) {
+    return Failure(NameCollision(options_.table, taken->second, source.name, field.name));
+  }
+  if (auto hint = hints_by_name_.find(field.name); hint != hints_by_name_.end()) {
+    plan.rule = CoerceRule::kLenient;
+    field.type = options_.hints[hint->second].type;
+  }
+  if (const Field* there = InDestination(field.name)) {
+    // varchar(n) is checked by the destination itself
+    const bool is_same = field.type.id == there->type.id && field.type.precision == there->type.precision &&
+                         field.type.scale == there->type.scale;
+    if (!is_same) field.type = there->type;
+  } else if (options_.destination && options_.contract != Contract::kEvolve) {
+    if (options_.contract == Contract::kFreeze) return NewColumnRefused(options_.table, field, source.name);
+    plan.is_refused = true;
+  }
+  plan.must_fit = std::find(options_.must_fit.begin(), options_.must_fit.end(), field.name) != options_.must_fit.end();
+  plans_.emplace(source.name, plan);
+  if (!plan.is_refused) schema_.fields.push_back(field);
+  return std::optional(std::move(plan));
+}
+
+Result<Field> TableShape::VariantFor(const std::string& column, const Type& type) {
+  const std::string name = FitToLimit(VariantName(column, TypeFamily(type)), options_.identifier_limit);
+  std::lock_guard lock(mutex_);
+  if (auto known = variants_.find(name); known != variants_.end()) return known->second;
+  if (auto [taken, is_new] = source_by_name_.emplace(name, column); !is_new) {
+    return Failure(NameCollision(options_.table, taken->second, column, name));
+  }
+  Field field{.name = name, .type = FamilyType(type), .nullable = true, .variant_of = column};
+  if (const Field* there = InDestination(name)) field.type = there->type;
+  variants_.emplace(name, field);
+  schema_.fields.push_back(field);
+  return field;
+}
+
+}  // namespace nilus
