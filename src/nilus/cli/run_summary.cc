@@ -53,6 +53,7 @@ std::string Counts(const TableReport& table) {
   add(table.rows_deleted, "deleted");
   add(table.boundary_rows_dropped, "already there");
   add(table.null_keys_dropped, "without a key left out");
+  add(table.rows_dead, "to dead letters");
   return text;
 }
 
@@ -127,6 +128,7 @@ std::string RenderPlan(const Context& context, const PlanReport& plan) {
   line("to", fmt::format("{} {} ({})", Safe(plan.destination), Safe(plan.dest_table),
                          plan.table_exists ? "exists" : "would be created"));
   line("strategy", plan.strategy + (plan.full_refresh ? ", full refresh" : ""));
+  if (plan.contract != "evolve") line("contract", plan.contract);
   std::string keys;
   for (const std::string& key : plan.primary_key) keys += (keys.empty() ? "" : ", ") + Safe(key);
   line("primary key", keys);

@@ -54,6 +54,12 @@ struct PartitionField {  // partition_by; for sinks that have partitions
   int64_t parameter = 0;  // bucket count or width
 };
 
+enum class Misfits {
+  kVariant,  // kept as text in the column's variant
+  kError,    // kData names the column: no column may be added to the table
+  kNull,     // NULL
+};
+
 struct WriteRequest {
   PipelineId pipeline;
   std::string load_id;
@@ -66,8 +72,12 @@ struct WriteRequest {
   bool key_is_unique = false;
   // This load holds every row the source has now (no range, no limit): scd2 closes the versions of keys it lacks.
   bool is_complete = false;
+  // merge with an incremental_key: a row of the load whose key is in the table with a higher one is left out.
+  bool keeps_newer = false;
   bool full_refresh = false;  // the table is made anew, whatever the strategy
-  WallTime load_time{};       // scd2: valid_from of new versions. From the engine's clock, once per load
+  // What becomes of values that the sink's own type cannot hold (Receipt::misfits).
+  Misfits misfits = Misfits::kVariant;
+  WallTime load_time{};  // scd2: valid_from of new versions. From the engine's clock, once per load
   std::vector<PartitionField> partition_by;
   std::vector<std::string> cluster_by;
   int64_t file_rows = 100'000;      // loader_file_size: rows a file, for sinks that write files
@@ -83,7 +93,8 @@ struct Receipt {
   int64_t rows = 0;
   int64_t files = 0;  // files written, or 0 for sinks without files
   int64_t bytes = 0;  // written to the sink, as far as it knows
-  // Values that the sink's own type cannot hold (a NUL in PostgreSQL's text), kept in the column's variant, by column.
+  // Values that the sink's own type cannot hold (a NUL in PostgreSQL's text), kept in the column's variant or made
+  // NULL, by column.
   std::map<std::string, int64_t> misfits;
 };
 

@@ -94,6 +94,7 @@ Result<LoadSql> LoadSql::Make(const SqlDialect& dialect, const WriteRequest& req
   load.incremental_key_ = request.incremental_key;
   load.key_is_unique_ = request.key_is_unique;
   load.is_complete_ = request.is_complete;
+  load.keeps_newer_ = request.keeps_newer && !request.incremental_key.empty();
   load.full_refresh_ = request.full_refresh;
   const bool keyed = request.strategy == WriteStrategy::kMerge || request.strategy == WriteStrategy::kScd2;
   if (!keyed) load.primary_key_.clear();
@@ -306,6 +307,7 @@ Result<std::vector<SqlStep>> LoadSql::Apply(const TargetState& state, const std:
       break;
     case WriteStrategy::kMerge:
       if (needs_sequence_) steps.push_back(DropSuperseded());
+      if (keeps_newer_) steps.push_back(DropOlderThanTarget());
       steps.push_back({fmt::format("DELETE FROM {} AS t WHERE {}", target_sql_, KeyIn(false, "t", staging_sql_, "")),
                        SqlEffect::kReplaced});
       steps.push_back(InsertStaged());
@@ -367,6 +369,20 @@ SqlStep LoadSql::DropSuperseded() const {
           SqlEffect::kStaged};
 }
 
+// Leaves out of staging what the target has a later version of.
+SqlStep LoadSql::DropOlderThanTarget() const {
+  std::vector<std::string> conditions;
+  for (const std::string& key : primary_key_) {
+    conditions.push_back(fmt::format("{}{} = {}", Qualified("t", key), dialect_->key_collation, Qualified("s", key)));
+  }
+  const Type& type = TypeOf(incremental_key_);
+  conditions.push_back(fmt::format("{} > {}", OrderKey(*dialect_, Qualified("t", incremental_key_), type),
+                                   OrderKey(*dialect_, Qualified("s", incremental_key_), type)));
+  return {fmt::format("DELETE FROM {} AS s WHERE EXISTS (SELECT 1 FROM {} AS t WHERE {})", staging_sql_, target_sql_,
+                      Join(conditions, " AND ")),
+          SqlEffect::kStaged};
+}
+
 Result<SqlStep> LoadSql::DeleteInterval(const KeyRange& interval) const {
   const Type& type = TypeOf(incremental_key_);
   const std::string column = QuoteIdentifier(incremental_key_);
@@ -391,6 +407,7 @@ void LoadSql::ApplyScd2(std::vector<SqlStep>* steps) const {
   std::vector<std::string> changes;
   for (const Field& field : columns_.fields) {
     if (std::find(primary_key_.begin(), primary_key_.end(), field.name) != primary_key_.end()) continue;
+    if (field.name == kLoadIdColumn || field.name == kRowIdColumn) continue;  // of the load, not of the row
     changes.push_back(fmt::format("{} {} {}", EqualityKey(*dialect_, Qualified("t", field.name), field.type),
                                   dialect_->distinct, EqualityKey(*dialect_, Qualified("s", field.name), field.type)));
   }

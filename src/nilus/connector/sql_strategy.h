@@ -101,6 +101,7 @@ class LoadSql {
   // Rows of alias `outer` whose key is (not) among the rows of `inner` that meet `condition` on the alias `i`.
   std::string KeyIn(bool negated, std::string_view outer, std::string_view inner, std::string_view condition) const;
   SqlStep DropSuperseded() const;
+  SqlStep DropOlderThanTarget() const;
   SqlStep InsertStaged() const;
   Result<SqlStep> DeleteInterval(const KeyRange& interval) const;
   void ApplyScd2(std::vector<SqlStep>* steps) const;
@@ -117,6 +118,7 @@ class LoadSql {
   bool needs_sequence_ = false;
   bool key_is_unique_ = false;
   bool is_complete_ = false;
+  bool keeps_newer_ = false;
   bool full_refresh_ = false;
   std::string load_time_sql_;
   std::string load_id_;

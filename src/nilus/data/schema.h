@@ -22,6 +22,12 @@ struct Field {
   friend bool operator==(const Field&, const Field&) = default;
 };
 
+// Behind the columns of every loaded row: the load that brought it, and its own name (rows/row_ids.h).
+inline constexpr std::string_view kLoadIdColumn = "_nilus_load_id";
+inline constexpr std::string_view kRowIdColumn = "_nilus_id";
+// Of a row of a child table: the _nilus_id of the main table's row that it belongs to (rows/unnest.h).
+inline constexpr std::string_view kRootIdColumn = "_nilus_root_id";
+
 // "<column>__v_<type>"
 std::string VariantName(std::string_view column, std::string_view type_name);
 

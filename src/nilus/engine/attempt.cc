@@ -4,6 +4,7 @@
 
 #include "nilus/base/fault.h"
 #include "nilus/base/log.h"
+#include "nilus/rows/row_ids.h"
 
 namespace nilus {
 namespace {
@@ -49,22 +50,8 @@ Status Attempt::Run(const std::vector<std::string>& earlier_loads) {
   return status;
 }
 
-// What one attempt holds while it runs; all of it is let go when the attempt ends, before the next one begins.
-struct Attempt::Load {
-  explicit Load(Progress* progress_of_run) : progress(progress_of_run) {}
-
-  // An early end of the attempt ends what it started.
-  std::stop_source stop;
-  Progress* progress;
-  Preparation prepared;
-  std::optional<LoadTables> tables;
-  std::optional<Mover> mover;
-
-  bool HasTable() const { return tables->is_open(0); }
-};
-
 Status Attempt::Execute(const std::vector<std::string>& earlier_loads) {
-  Load load(progress_);
+  Load load;
   std::stop_callback forward(options_->stop, [&load] { load.stop.request_stop(); });
   std::string committed_load;
   NILUS_ASSIGN(load.prepared, Prepare(*job_, earlier_loads, load.stop.get_token(), /*always_describe=*/false, &phase_,
@@ -128,27 +115,60 @@ Status Attempt::OpenTables(Load* load) {
   return {};
 }
 
+// Rows that the contract discards go to a table beside the main one, opened with the first of them.
+std::optional<DeadLetterOffice> Attempt::OpenOffice(Load* load) const {
+  if (job_->contract != Contract::kDiscardRow) return std::nullopt;
+  WriteRequest letters = load->prepared.write;
+  letters.table.name = DeadLetterTable(job_->table.name, job_->identifier_limit);
+  letters.schema = std::make_shared<Schema>(WithRowIds(*DeadLetterSchema()));
+  // Those of rows that are replaced by this load are gone with them.
+  letters.strategy = MakesTableAnew() ? WriteStrategy::kReplace : WriteStrategy::kAppend;
+  letters.primary_key.clear();
+  letters.incremental_key.clear();
+  letters.misfits = Misfits::kVariant;
+  letters.partition_by.clear();
+  letters.cluster_by.clear();
+  DeadLetterOffice office{
+      .table = load->tables->Add(letters),
+      .names = std::make_shared<RowNames>(load_id_, letters.table.ToString(), std::vector<std::string>(), false),
+      .masks = {}};
+  for (const auto& [column, record] : load->prepared.mask_records) office.masks[column] = record.how;
+  load->dead_letters = office.table;
+  return office;
+}
+
+void Attempt::WarnOfUnusedHints(const TableShape& shape) {
+  for (const std::string& column : shape.unused_hints()) {
+    Warn(fmt::format("type_hints: `{}` is no column of {}", column, job_->source_table));
+  }
+}
+
 Status Attempt::Move(Load* load) {
   phase_ = "extract";
   progress_->SetPhase(RunPhase::kMoving);
   Preparation& prepared = load->prepared;
+  std::optional<DeadLetterOffice> office = OpenOffice(load);
   TableProgress& progress = load->tables->progress(0);
   progress.splits = static_cast<int>(prepared.plan.splits.size());
   progress.estimated_rows = prepared.plan.table.estimated_rows.value_or(-1);
-  load->mover.emplace(MoveRequest{.source = prepared.source.get(),
-                                  .splits = &prepared.plan.splits,
-                                  .readers = ReaderCount(*job_, prepared),
-                                  .queue_bytes = job_->memory.queue_bytes,
-                                  .masking = prepared.masking,
-                                  .shape = prepared.shape.get(),
-                                  .incremental = prepared.incremental.get(),
-                                  .row_limit = job_->row_limit,
-                                  .page_limit = job_->page_limit,
-                                  .tables = &*load->tables,
-                                  .extract = &extract_,
-                                  .normalize = &normalize_,
-                                  .load = &load_,
-                                  .stop = load->stop});
+  load->mover.emplace(
+      MoveRequest{.source = prepared.source.get(),
+                  .splits = &prepared.plan.splits,
+                  .readers = ReaderCount(*job_, prepared),
+                  .queue_bytes = job_->memory.queue_bytes,
+                  .masking = prepared.masking,
+                  .shape = prepared.shape.get(),
+                  .incremental = prepared.incremental.get(),
+                  .row_limit = job_->row_limit,
+                  .page_limit = job_->page_limit,
+                  .names = std::make_shared<RowNames>(load_id_, job_->table.ToString(), prepared.naming_key,
+                                                      job_->strategy == WriteStrategy::kScd2),
+                  .dead_letters = std::move(office),
+                  .tables = &*load->tables,
+                  .extract = &extract_,
+                  .normalize = &normalize_,
+                  .load = &load_,
+                  .stop = load->stop});
   Mover& mover = *load->mover;
   mover.Run();
   ReportMove(*load);
@@ -168,6 +188,7 @@ Status Attempt::Move(Load* load) {
   // A source that was read to its end has let go of its snapshot; one that was cut off holds it, and its locks could be
   // what the commit waits for when it replaces the table that was read.
   if (mover.was_cut()) prepared.source.reset();
+  if (load->tables->rows(0) > 0 || !prepared.plan.table.schema.fields.empty()) WarnOfUnusedHints(*prepared.shape);
   NILUS_FAULT_POINT("engine.after_read");
   return {};
 }
@@ -176,7 +197,12 @@ Status Attempt::Move(Load* load) {
 Status Attempt::OpenWithoutRows(Load* load) {
   phase_ = "load";
   progress_->SetPhase(RunPhase::kFinishing);
-  if (load->HasTable() || !MakesTableAnew()) return {};
+  if (!MakesTableAnew()) return {};
+  if (load->dead_letters >= 0 && !load->tables->is_open(load->dead_letters)) {
+    NILUS_ASSIGN(auto letters, load->prepared.sink->Describe(load->tables->request(load->dead_letters).table));
+    if (letters) NILUS_TRY(load->tables->Open(load->dead_letters, {}));
+  }
+  if (load->HasTable()) return {};
   NILUS_ASSIGN(std::optional<Schema> there, load->prepared.sink->Describe(job_->table));
   if (!there || there->fields.empty()) return {};
   return load->tables->Open(0, *there);
@@ -230,7 +256,13 @@ Status Attempt::FinishTables(Load* load) {
     if (table == nullptr) continue;
     table->files = receipt.files;
     if (receipt.bytes > 0) table->bytes = receipt.bytes;
-    for (const auto& [column, values] : receipt.misfits) ReportVariant(table, column, VariantName(column, "text"), values);
+    for (const auto& [column, values] : receipt.misfits) {
+      if (job_->contract == Contract::kDiscardValue) {
+        ReportDiscarded(table, column, values);
+      } else {
+        ReportVariant(table, column, VariantName(column, "text"), values);
+      }
+    }
   }
   if (!receipts.empty()) load_.SetFiles(files, bytes);
   NILUS_FAULT_POINT("engine.after_finish");
@@ -278,82 +310,6 @@ Status Attempt::LookForCommit(Sink& sink, const PipelineId& pipeline, const Erro
       fresh = *std::move(opened);
       asked = fresh.get();
     }
-  }
-}
-
-void Attempt::ReportMove(const Load& load) {
-  const Mover& mover = *load.mover;
-  TableReport table{.name = job_->table.ToString(),
-                    .source = job_->source_table,
-                    .rows_in = mover.rows_in(),
-                    .rows_filtered = mover.rows_filtered(),
-                    .rows_out = load.tables->rows(0),
-                    .bytes = load_.Report().bytes};
-  if (const Incremental* incremental = load.prepared.incremental.get(); incremental != nullptr) {
-    table.boundary_rows_dropped = incremental->boundary_rows_dropped();
-    table.null_keys_dropped = incremental->null_keys_dropped();
-  }
-  for (const auto& [column, values] : mover.discarded_values()) {
-    table.discarded.push_back(DiscardedCount{.column = column, .values = values});
-    Warn(fmt::format("{}: {} value{} of `{}` became NULL, as schema_contract is discard_value", table.name, values,
-                     values == 1 ? "" : "s", column));
-  }
-  for (const auto& [columns, values] : mover.variant_values()) {
-    ReportVariant(&table, columns.first, columns.second, values);
-  }
-  report_->tables.push_back(std::move(table));
-}
-
-void Attempt::ReportCounts(const CommitResult& committed) {
-  for (TableReport& table : report_->tables) {
-    auto counts = committed.tables.find(table.name);
-    if (counts == committed.tables.end()) continue;
-    table.rows_inserted = counts->second.rows_inserted;
-    table.rows_updated = counts->second.rows_updated;
-    table.rows_deleted = counts->second.rows_deleted;
-  }
-  if (!committed.tables.empty()) return;
-  TableReport& table = report_->tables.front();
-  table.rows_inserted = committed.rows_inserted;
-  table.rows_updated = committed.rows_updated;
-  table.rows_deleted = committed.rows_deleted;
-}
-
-TableReport* Attempt::FindReport(const TableName& table) {
-  for (TableReport& report : report_->tables) {
-    if (report.name == table.ToString()) return &report;
-  }
-  return nullptr;
-}
-
-void Attempt::ReportVariant(TableReport* table, const std::string& column, std::string_view variant, int64_t values) {
-  if (values == 0) return;
-  const std::string name = FitToLimit(variant, job_->identifier_limit);
-  auto there = std::find_if(table->variants.begin(), table->variants.end(), [&](const VariantCount& known) {
-    return known.column == column && known.variant == name;
-  });
-  if (there == table->variants.end()) {
-    there = table->variants.insert(there, VariantCount{.column = column, .variant = name, .values = 0});
-  }
-  there->values += values;
-  Warn(fmt::format("{}: {} value{} of `{}` {} not fit its type and {} kept in `{}`", table->name, values,
-                   values == 1 ? "" : "s", column, values == 1 ? "does" : "do", values == 1 ? "is" : "are", name));
-}
-
-// What the load changed about the table, as far as the engine can see.
-void Attempt::ReportSchema(const Preparation& prepared) {
-  if (MakesTableAnew()) return;
-  if (prepared.shape->schema().fields.empty()) return;                          // nothing came, and nothing was made
-  std::string table = job_->table.ToString();
-  std::vector<SchemaChange>& changes = report_->schema_changes;
-  if (!prepared.destination) {
-    changes.push_back(SchemaChange{.table = table, .column = "", .change = "table created", .before = "", .after = ""});
-    return;
-  }
-  for (const Field& field : prepared.shape->schema().fields) {
-    if (prepared.destination->Find(field.name)) continue;
-    changes.push_back(SchemaChange{
-        .table = table, .column = field.name, .change = "column added", .before = "", .after = field.type.ToString()});
   }
 }
 

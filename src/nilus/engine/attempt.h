@@ -1,6 +1,7 @@
 // One attempt at a run: from the committed state to a commit, or to an error that says what the caller does next.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <stop_token>
@@ -9,8 +10,8 @@
 
 #include "nilus/engine/incremental.h"
 #include "nilus/engine/job.h"
-#include "nilus/engine/masking.h"
 #include "nilus/engine/load_tables.h"
+#include "nilus/engine/masking.h"
 #include "nilus/engine/mover.h"
 
 namespace nilus {
@@ -27,8 +28,10 @@ struct Preparation {
   ReadPlan plan;
   std::optional<Schema> destination;  // the table as it is; asked only when the strategy keeps it
   std::shared_ptr<const Masking> masking;
-  std::unique_ptr<TableShape> shape;  // of the masked rows
-  WriteRequest write;                 // schema empty when only the values will tell
+  std::map<std::string, MaskRecord> mask_records;  // as the run begins: without the numbers that it gives
+  std::unique_ptr<TableShape> shape;               // of the masked rows
+  std::vector<std::string> naming_key;             // what rows are named by (rows/row_ids.h)
+  WriteRequest write;                              // schema empty when only the values will tell
   bool in_parallel = false;
   std::vector<std::string> warnings;
   std::string repeated_interval;  // append of an interval that is loaded already: the warning that says so
@@ -59,12 +62,23 @@ class Attempt {
   bool got_through() const { return got_through_; }
 
  private:
-  struct Load;
+  // What it holds while it runs; all of it is let go when the attempt ends, before the next one begins.
+  struct Load {
+    std::stop_source stop;  // an early end of the attempt ends what it started
+    Preparation prepared;
+    std::optional<LoadTables> tables;
+    std::optional<Mover> mover;
+    int dead_letters = -1;  // index of their table; -1: the contract makes none
+
+    bool HasTable() const { return tables->is_open(0); }
+  };
   Status Execute(const std::vector<std::string>& earlier_loads);
   bool HasNothingToDo(Preparation* prepared, const std::string& committed_load);
   Status OpenTables(Load* load);
   Status Move(Load* load);
   Status OpenWithoutRows(Load* load);
+  std::optional<DeadLetterOffice> OpenOffice(Load* load) const;
+  void WarnOfUnusedHints(const TableShape& shape);
   Result<Checkpoint> NextCheckpoint(Load* load, CommitRequest* commit);
   Status FinishTables(Load* load);
   Status Commit(Sink& sink, const CommitRequest& request);
@@ -75,6 +89,7 @@ class Attempt {
   void ReportMove(const Load& load);
   void ReportCounts(const CommitResult& committed);
   TableReport* FindReport(const TableName& table);
+  void ReportDiscarded(TableReport* table, const std::string& column, int64_t values);
   // Values kept in a variant column: those that the source brought, those of changed types, those that the sink found.
   void ReportVariant(TableReport* table, const std::string& column, std::string_view variant, int64_t values);
   void ReportSchema(const Preparation& prepared);

@@ -120,7 +120,10 @@ TEST(Backpressure, AFastSourceWaitsForASlowSink) {
   BatchJob job = world.MakeJob();
   FloodSource* source = nullptr;
   constexpr int64_t kBatch = FloodSource::kBatchBytes;
-  job.memory.queue_bytes = 10 * kBatch;
+  constexpr int64_t kRows = kBatch / 8;
+  constexpr int64_t kRowIds =
+      kRows * (36 + 22) + 2 * (kRows + 1) * 4;  // what the queue holds beside the source's bytes
+  job.memory.queue_bytes = 10 * (kBatch + kRowIds);
   job.parallelism = job.threads = 2;
   // In the queue, one in each reader's hands, and one in the writer's.
   constexpr int64_t kMost = 10 * kBatch + 2 * kBatch + kBatch;

@@ -42,6 +42,20 @@ ReflectionLevel ToReflection(SqlReflectionLevel level) {
   return ReflectionLevel::kFull;
 }
 
+Contract ToContract(SchemaContract contract) {
+  switch (contract) {
+    case SchemaContract::kEvolve:
+      return Contract::kEvolve;
+    case SchemaContract::kFreeze:
+      return Contract::kFreeze;
+    case SchemaContract::kDiscardRow:
+      return Contract::kDiscardRow;
+    case SchemaContract::kDiscardValue:
+      return Contract::kDiscardValue;
+  }
+  return Contract::kEvolve;
+}
+
 std::string_view TransformName(PartitionTransform transform) {
   switch (transform) {
     case PartitionTransform::kIdentity:
@@ -79,22 +93,13 @@ std::string_view FileFormatName(LoaderFileFormat format) {
 // What a manifest may ask by spec 03 and this version does not do yet.
 Status RefuseWhatIsMissing(const Pipeline& pipeline) {
   const SourceOptions& source = pipeline.source_options;
-  auto refuse = [](std::string_view option, std::string_view detail, std::string fix) {
-    return FailWithFix(ErrorKind::kUnsupported, std::move(fix), "{} is not supported yet{}", option, detail);
-  };
   if (pipeline.type != PipelineType::kBatch) {
     return FailWithFix(ErrorKind::kUnsupported, "use type: batch", "pipelines of type {} cannot be run yet",
                        PipelineTypeName(pipeline.type));
   }
-  if (!source.type_hints.empty()) {
-    return refuse("type_hints", fmt::format(" (column `{}`)", source.type_hints.front().column),
-                  "cast the column at the source with query:SELECT …");
-  }
   if (source.max_table_nesting != 0) {
-    return refuse("max_table_nesting above 0", "", "leave it at \"0\": nested values are loaded as json");
-  }
-  if (pipeline.sink_options.schema_contract != SchemaContract::kEvolve) {
-    return refuse("a schema_contract other than evolve", "", "leave schema_contract out");
+    return FailWithFix(ErrorKind::kUnsupported, "leave it at \"0\": nested values are loaded as json",
+                       "max_table_nesting above 0 is not supported yet");
   }
   return {};
 }
@@ -148,6 +153,20 @@ std::string PipelineStateKey(const Pipeline& pipeline) {
       pipeline.workspace.empty() ? std::string_view("public") : std::string_view(pipeline.workspace);
   if (pipeline.node.empty()) return fmt::format("{}/{}:{}", workspace, pipeline.name, dest);
   return fmt::format("{}/{}/{}:{}", workspace, pipeline.name, pipeline.node, dest);
+}
+
+std::string_view ContractName(Contract contract) {
+  switch (contract) {
+    case Contract::kEvolve:
+      return "evolve";
+    case Contract::kFreeze:
+      return "freeze";
+    case Contract::kDiscardRow:
+      return "discard_row";
+    case Contract::kDiscardValue:
+      return "discard_value";
+  }
+  return "evolve";
 }
 
 std::string TableInCheckpoint(const BatchJob& job) {
@@ -206,6 +225,10 @@ Result<BatchJob> MakeBatchJob(const Pipeline& pipeline, const ConnectorRegistry&
   job.reflection = ToReflection(from.sql_reflection_level);
   job.exclude_columns = from.sql_exclude_columns;
   job.masks = ToMaskRules(from.masks);
+  for (const TypeHint& hint : from.type_hints) {
+    NILUS_ASSIGN(Type type, ParseType(hint.type));
+    job.hints.push_back(PinnedType{.column = hint.column, .type = type});
+  }
   job.row_limit = from.sql_limit;
   job.page_limit = from.yield_limit;
   job.page_rows = std::max<int64_t>(from.page_size, 1);
@@ -213,6 +236,7 @@ Result<BatchJob> MakeBatchJob(const Pipeline& pipeline, const ConnectorRegistry&
   const SinkOptions& to = pipeline.sink_options;
   job.strategy = ToWriteStrategy(to.incremental_strategy);
   job.full_refresh = to.full_refresh;
+  job.contract = ToContract(to.schema_contract);
   std::vector<PartitionSpec> partitions = to.partition_by;
   std::stable_sort(partitions.begin(), partitions.end(),
                    [](const auto& a, const auto& b) { return a.index < b.index; });
@@ -240,6 +264,8 @@ Result<BatchJob> MakeBatchJob(const Pipeline& pipeline, const ConnectorRegistry&
   job.threads = std::clamp(threads, 1, 64);
   job.parallelism = std::clamp(from.extract_parallelism, 1, job.threads);
   job.keep_order = source->ordered_splits;
+  job.deletes_ranges = std::find(sink->strategies.begin(), sink->strategies.end(), WriteStrategy::kDeleteInsert) !=
+                       sink->strategies.end();
 
   OpenContext context{.options = {},
                       .memory_bytes = job.memory.connector_bytes,
@@ -258,6 +284,11 @@ Result<BatchJob> MakeBatchJob(const Pipeline& pipeline, const ConnectorRegistry&
         context.stop = std::move(stop);
         return sink->open_sink(address, context);
       });
+  if (sink->open_source == nullptr) return job;
+  job.open_written = [sink, address = pipeline.sink->address, context](std::stop_token stop) mutable {
+    context.stop = std::move(stop);
+    return sink->open_source(address, context);
+  };
   return job;
 }
 

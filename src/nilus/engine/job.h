@@ -12,6 +12,7 @@
 #include "nilus/engine/run.h"
 #include "nilus/rows/mask.h"
 #include "nilus/rows/naming.h"
+#include "nilus/rows/table_shape.h"
 
 namespace nilus {
 
@@ -33,11 +34,14 @@ struct BatchJob {
   ReflectionLevel reflection = ReflectionLevel::kFull;
   std::vector<std::string> exclude_columns;
   std::vector<MaskRule> masks;
+  std::vector<PinnedType> hints;
+  Contract contract = Contract::kEvolve;
   std::optional<int64_t> row_limit;   // sql_limit
   std::optional<int64_t> page_limit;  // yield_limit
   int64_t page_rows = 50'000;
-  int parallelism = 1;      // readers at once, at most
-  bool keep_order = false;  // splits are read one after another: their order means something
+  int parallelism = 1;          // readers at once, at most
+  bool deletes_ranges = false;  // the sink has delete+insert
+  bool keep_order = false;      // splits are read one after another: their order means something
   std::vector<PartitionField> partition_by;
   std::vector<std::string> cluster_by;
   int64_t file_rows = 100'000;
@@ -48,16 +52,25 @@ struct BatchJob {
   MemoryPlan memory = PlanMemory(kDefaultMemoryLimit);
   std::function<Result<std::unique_ptr<Source>>(std::stop_token)> open_source;
   std::function<Result<std::unique_ptr<Sink>>(std::stop_token)> open_sink;
+  // Reads what the sink wrote, each table by its schema.name; null: the system is no source.
+  std::function<Result<std::unique_ptr<Source>>(std::stop_token)> open_written;
 };
 
 // kInvalidInput or kUnsupported for what the manifest asks and this engine, connector or strategy cannot do: some masks
-// of keys (masking.h), type hints and contracts that are not there yet are refused, never ignored.
+// of keys (masking.h) and nesting, which is not there yet, are refused, never ignored.
 Result<BatchJob> MakeBatchJob(const Pipeline& pipeline, const ConnectorRegistry& registry, const RunOptions& options);
 
 // The source's column that the manifest means by `name`: as written, or by its name at the destination. kNotFound names
 // `option`, the table and the nearest column.
 Result<const Field*> FindSourceField(const Schema& schema, const BatchJob& job, std::string_view name,
                                      std::string_view option);
+
+// How the job's rows come into a table that is there, or is made (nothing).
+ShapeOptions ShapeOptionsOf(const BatchJob& job, std::optional<Schema> destination);
+// What a writer of one of the job's tables is opened with: table, schema, keys and load_id are still to be set.
+WriteRequest MakeWriteRequest(const BatchJob& job, const std::stop_token& stop);
+
+std::string_view ContractName(Contract contract);  // as in the manifest
 
 // What a checkpoint knows the job's source_table by: as written; of a query only the word `query`.
 std::string TableInCheckpoint(const BatchJob& job);

@@ -94,12 +94,6 @@ TEST_F(JobTest, StateKeysAreStableAndTellPipelinesApart) {
 }
 
 TEST_F(JobTest, WhatIsNotThereYetIsRefusedNeverIgnored) {
-  pipeline_.source_options.type_hints = {TypeHint{.column = "a", .type = "text"}};
-  EXPECT_THAT(Outcome(), HasSubstr("type_hints"));
-  pipeline_.source_options.type_hints.clear();
-  pipeline_.sink_options.schema_contract = SchemaContract::kFreeze;
-  EXPECT_THAT(Outcome(), HasSubstr("schema_contract"));
-  pipeline_.sink_options.schema_contract = SchemaContract::kEvolve;
   pipeline_.source_options.max_table_nesting = 1;
   EXPECT_THAT(Outcome(), HasSubstr("max_table_nesting"));
   pipeline_.source_options.max_table_nesting = 0;
@@ -107,6 +101,16 @@ TEST_F(JobTest, WhatIsNotThereYetIsRefusedNeverIgnored) {
   EXPECT_THAT(Outcome(), HasSubstr("type cdc"));
   pipeline_.type = PipelineType::kBatch;
   EXPECT_EQ(Outcome(), "made");
+}
+
+TEST_F(JobTest, HintsAndContractAreTakenOver) {
+  pipeline_.source_options.type_hints = {TypeHint{.column = "a", .type = "decimal(12,2)"}};
+  pipeline_.sink_options.schema_contract = SchemaContract::kDiscardRow;
+  Result<BatchJob> job = MakeBatchJob(pipeline_, registry_, options_);
+  ASSERT_TRUE(job) << job.error().message;
+  ASSERT_EQ(job->hints.size(), 1U);
+  EXPECT_EQ(job->hints[0].type, MakeDecimal(12, 2));
+  EXPECT_EQ(job->contract, Contract::kDiscardRow);
 }
 
 TEST_F(JobTest, StrategiesNeedWhatTheyNeed) {

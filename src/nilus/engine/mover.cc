@@ -63,7 +63,12 @@ void Mover::Guard(std::string_view phase, Body body) {
 void Mover::Read(bool is_first) {
   Guard("extract", [this, is_first]() -> Status {
     if (!is_first && !gate_.Enter(request_.stop.get_token())) return {};
-    Stage stage{.masker = Masker(request_.masking), .normalizer = Normalizer(*request_.shape)};
+    Stage stage{.masker = Masker(request_.masking),
+                .normalizer = Normalizer(*request_.shape),
+                .namer = RowNamer(request_.names),
+                .letter_namer = std::nullopt,
+                .split = {}};
+    if (request_.dead_letters) stage.letter_namer.emplace(request_.dead_letters->names);
     Status status;
     while (status && !IsDone() && !request_.stop.stop_requested()) {
       size_t index = next_split_++;
@@ -82,6 +87,7 @@ void Mover::Read(bool is_first) {
 
 Status Mover::ReadSplit(const Split& split, Stage* stage) {
   std::stop_token stop = request_.stop.get_token();
+  stage->split = split.description;
   std::unique_ptr<Reader> reader;
   {
     PhaseMeter::Section section(*request_.extract);
@@ -102,7 +108,7 @@ Status Mover::ReadSplit(const Split& split, Stage* stage) {
     progress.rows_read += rows;
     progress.bytes_read += bytes;
     current_phase = "normalize";
-    NILUS_TRY(PassOn(std::move(batch->rows), stage));
+    NILUS_TRY(PassOn(WithoutRowIds(batch->rows), stage));
     current_phase = "extract";
     if (stop.stop_requested()) return {};
   }
@@ -144,13 +150,23 @@ Status Mover::PassOn(RecordBatch batch, Stage* stage) {
     NILUS_ASSIGN(batch, TakeWanted(std::move(batch), stage));
     if (batch.num_rows() == 0) return {};
     NILUS_ASSIGN(NormalizedBatch normalized, stage->normalizer.Normalize(batch));
-    batch = std::move(normalized.rows);
+    if (!normalized.dead.empty()) {
+      const DeadLetterOffice& office = *request_.dead_letters;
+      RecordBatch letters = WriteDeadLetters(batch, normalized.dead, stage->split, office.masks);
+      Push(office.table, stage->letter_namer->Name(letters));
+    }
+    if (normalized.rows.num_rows() == 0) return {};
+    batch = stage->namer.Name(normalized.rows);
     request_.normalize->Count(batch.num_rows(), batch.ByteSize());
   }
+  Push(0, std::move(batch));
+  return {};
+}
+
+void Mover::Push(int table, RecordBatch batch) {
   int64_t bytes = batch.ByteSize();
   // Refused only when everything stops.
-  queue_.Push(TableBatch{.table = 0, .rows = std::move(batch)}, bytes, request_.stop.get_token());
-  return {};
+  queue_.Push(TableBatch{.table = table, .rows = std::move(batch)}, bytes, request_.stop.get_token());
 }
 
 void Mover::Load() {

@@ -19,10 +19,19 @@
 #include "nilus/engine/load_tables.h"
 #include "nilus/engine/phase_meter.h"
 #include "nilus/engine/reader_gate.h"
+#include "nilus/rows/dead_letters.h"
 #include "nilus/rows/masker.h"
 #include "nilus/rows/normalizer.h"
+#include "nilus/rows/row_ids.h"
 
 namespace nilus {
+
+// Where rows go that cannot be loaded.
+struct DeadLetterOffice {
+  int table = 0;  // of the load's tables
+  std::shared_ptr<RowNames> names;
+  std::map<std::string, std::string> masks;  // how columns are masked, by the destination's names
+};
 
 struct MoveRequest {
   Source* source = nullptr;
@@ -34,6 +43,8 @@ struct MoveRequest {
   Incremental* incremental = nullptr;      // null: every row is new
   std::optional<int64_t> row_limit;        // with a limit, readers is 1
   std::optional<int64_t> page_limit;
+  std::shared_ptr<RowNames> names;  // of the main table's rows
+  std::optional<DeadLetterOffice> dead_letters;
   LoadTables* tables = nullptr;
   PhaseMeter* extract = nullptr;
   PhaseMeter* normalize = nullptr;
@@ -57,7 +68,9 @@ class Mover {
   const std::optional<MoveFailure>& failure() const { return failure_; }
   bool was_cut() const { return done_; }  // by a limit: there may be more rows
   int64_t rows_in() const { return rows_in_; }
-  int64_t rows_filtered() const { return rows_filtered_; }  // read, and not wanted: outside the range, or loaded already
+  int64_t rows_filtered() const {
+    return rows_filtered_;
+  }  // read, and not wanted: outside the range, or loaded already
   const std::map<Normalizer::ColumnPair, int64_t>& variant_values() const { return variant_values_; }
   const std::map<std::string, int64_t>& discarded_values() const { return discarded_values_; }
   const std::set<std::string>& columns_seen() const { return columns_seen_; }  // the source's names
@@ -70,10 +83,14 @@ class Mover {
   struct Stage {  // one reader's own
     Masker masker;
     Normalizer normalizer;
+    RowNamer namer;
+    std::optional<RowNamer> letter_namer;
+    std::string split;  // that is being read
   };
   void Read(bool is_first);
   Status ReadSplit(const Split& split, Stage* stage);
   Status PassOn(RecordBatch batch, Stage* stage);
+  void Push(int table, RecordBatch batch);
   Result<RecordBatch> TakeWanted(RecordBatch batch, Stage* stage);
   void Load();
   template <typename Body>

@@ -17,7 +17,20 @@ std::string DescribeRange(const KeyRange& range, const std::optional<Scalar>& sn
   return text;
 }
 
-std::vector<PlannedColumn> DescribeColumns(const Preparation& prepared, bool keeps_table) {
+std::string RefusedNote(Contract contract) {
+  return contract == Contract::kDiscardRow ? "not in the table: rows with a value become dead letters"
+                                           : "not in the table: left out";
+}
+
+// What becomes of values that the column's type cannot take over.
+std::string MisfitNote(const BatchJob& job, const Type& from, const ColumnPlan& plan) {
+  if (plan.must_fit || job.contract == Contract::kFreeze) return "else an error";
+  if (job.contract == Contract::kDiscardRow) return "else a dead letter";
+  if (job.contract == Contract::kDiscardValue) return "else NULL";
+  return "else to " + FitToLimit(VariantName(plan.field.name, TypeFamily(from)), job.identifier_limit);
+}
+
+std::vector<PlannedColumn> DescribeColumns(const BatchJob& job, const Preparation& prepared, bool keeps_table) {
   std::vector<PlannedColumn> columns;
   for (const Field& source : prepared.plan.table.schema.fields) {
     if (!source.variant_of.empty()) continue;
@@ -34,12 +47,17 @@ std::vector<PlannedColumn> DescribeColumns(const Preparation& prepared, bool kee
     const std::vector<std::string>& key = prepared.write.primary_key;
     if (std::find(key.begin(), key.end(), field.name) != key.end()) notes.emplace_back("primary key");
     if (field.name == prepared.write.incremental_key) notes.emplace_back("incremental key");
-    if (keeps_table && prepared.destination && !prepared.destination->Find(field.name))
+    if ((*resolved)->is_refused) {
+      notes.push_back(RefusedNote(job.contract));
+    } else if (keeps_table && prepared.destination && !prepared.destination->Find(field.name)) {
       notes.emplace_back("new column");
+    }
+    if ((*resolved)->rule == CoerceRule::kLenient) notes.emplace_back("type hint");
     if (const MaskRule* mask = prepared.masking->RuleFor(source.name)) {
       notes.push_back("masked with " + mask->algorithm);
-    } else if (!(source.type == field.type)) {
-      notes.push_back(fmt::format("cast from {}", source.type.ToString()));
+    } else if (!(source.type == field.type) && !(*resolved)->is_refused) {
+      notes.push_back(
+          fmt::format("cast from {}, {}", source.type.ToString(), MisfitNote(job, source.type, **resolved)));
     }
     for (const std::string& note : notes) column.note += (column.note.empty() ? "" : ", ") + note;
     columns.push_back(std::move(column));
@@ -62,6 +80,7 @@ Result<PlanReport> PlanJob(const BatchJob& job, const RunOptions& options) {
                     .strategy = std::string(WriteStrategyName(job.strategy)),
                     .first_run = !prepared.state,
                     .full_refresh = job.full_refresh,
+                    .contract = std::string(ContractName(job.contract)),
                     .table_exists = prepared.destination.has_value(),
                     .primary_key = prepared.write.primary_key,
                     .incremental_key = prepared.write.incremental_key,
@@ -74,7 +93,12 @@ Result<PlanReport> PlanJob(const BatchJob& job, const RunOptions& options) {
   for (std::string& warning : prepared.warnings) report.warnings.push_back(std::move(warning));
   if (!prepared.repeated_interval.empty()) report.warnings.push_back(prepared.repeated_interval);
   bool keeps_table = job.strategy != WriteStrategy::kReplace && !job.full_refresh;
-  report.columns = DescribeColumns(prepared, keeps_table);
+  report.columns = DescribeColumns(job, prepared, keeps_table);
+  if (!report.columns.empty()) {
+    for (const std::string& column : prepared.shape->unused_hints()) {
+      report.warnings.push_back(fmt::format("type_hints: `{}` is no column of {}", column, job.source_table));
+    }
+  }
   if (prepared.request.range) report.range = DescribeRange(*prepared.request.range, prepared.plan.upper);
   if (report.columns.empty()) {
     report.warnings.push_back("the columns of the source are known only once it is read");

@@ -4,6 +4,7 @@
 
 #include "nilus/base/fault.h"
 #include "nilus/engine/attempt.h"
+#include "nilus/rows/row_ids.h"
 
 namespace nilus {
 namespace {
@@ -91,6 +92,72 @@ Result<std::vector<std::string>> DestinationKey(const BatchJob& job, const Schem
   return names;
 }
 
+// Rows are told apart by them: a value that went to a variant column would be no key any more.
+std::vector<std::string> ColumnsThatMustFit(const BatchJob& job) {
+  std::vector<std::string> columns;
+  if (job.strategy == WriteStrategy::kMerge || job.strategy == WriteStrategy::kScd2) columns = job.primary_key;
+  if (job.strategy == WriteStrategy::kDeleteInsert) columns = {job.incremental_key};
+  for (std::string& column : columns) column = NormalizeName(column, job.naming, job.identifier_limit);
+  return columns;
+}
+
+// The key that names rows, by the destination's names: the manifest's, else the source's own. Empty: there is none that
+// tells all rows apart.
+std::vector<std::string> NamingKey(const BatchJob& job, const TableDescription& table, const TableShape& shape,
+                                   const Masking& masking) {
+  const std::vector<std::string>& written = job.primary_key.empty() ? table.primary_key : job.primary_key;
+  std::vector<std::string> key;
+  for (const std::string& column : written) {
+    if (shape.IsExcluded(column)) return {};
+    key.push_back(shape.NameOf(column));
+  }
+  return MasksKeepUnique(masking, written) ? key : std::vector<std::string>();
+}
+
+// An existing column keeps its type, whatever a hint says.
+void WarnOfOverruledHints(const BatchJob& job, const std::optional<Schema>& destination, const TableShape& shape,
+                          std::vector<std::string>* warnings) {
+  if (!destination) return;
+  for (const PinnedType& hint : job.hints) {
+    const std::string name = shape.NameOf(hint.column);
+    std::optional<int> at = destination->Find(name);
+    if (!at) continue;
+    const Type& type = destination->fields[static_cast<size_t>(*at)].type;
+    const bool is_same =
+        type.id == hint.type.id && type.precision == hint.type.precision && type.scale == hint.type.scale;
+    if (is_same) continue;
+    warnings->push_back(
+        fmt::format("type_hints: `{}` is pinned to {}, but is {} in {}, and no column that is there is altered "
+                    "(full_refresh: true makes the table anew)",
+                    hint.column, hint.type.ToString(), type.ToString(), job.table.ToString()));
+  }
+}
+
+Misfits MisfitsUnder(Contract contract) {
+  switch (contract) {
+    case Contract::kEvolve:
+      return Misfits::kVariant;
+    case Contract::kDiscardValue:
+      return Misfits::kNull;
+    case Contract::kFreeze:
+    case Contract::kDiscardRow:
+      return Misfits::kError;
+  }
+  return Misfits::kVariant;
+}
+
+// Empty when only the values will tell. A contract keeps the columns of a table whose rows are replaced.
+Schema DestinationSchema(const BatchJob& job, const std::optional<Schema>& destination, const TableShape& shape) {
+  Schema schema = shape.schema();
+  const bool keeps_columns = job.contract != Contract::kEvolve && !job.full_refresh && destination;
+  if (keeps_columns) {
+    for (const Field& field : WithoutRowIds(*destination).fields) {
+      if (!schema.Find(field.name) && job.strategy == WriteStrategy::kReplace) schema.fields.push_back(field);
+    }
+  }
+  return schema.fields.empty() ? schema : WithRowIds(std::move(schema));
+}
+
 // No two rows can share the manifest's key: the source enforces one of (some of) these columns.
 bool KeyIsUnique(const BatchJob& job, const TableDescription& table, const Masking& masking) {
   if (table.primary_key.empty() || !MasksKeepUnique(masking, table.primary_key)) return false;
@@ -103,6 +170,35 @@ bool KeyIsUnique(const BatchJob& job, const TableDescription& table, const Maski
 }
 
 }  // namespace
+
+ShapeOptions ShapeOptionsOf(const BatchJob& job, std::optional<Schema> destination) {
+  return ShapeOptions{.naming = job.naming,
+                      .identifier_limit = job.identifier_limit,
+                      .exclude = job.exclude_columns,
+                      .destination = std::move(destination),
+                      .table = job.table.ToString(),
+                      .hints = job.hints,
+                      .contract = job.contract,
+                      .must_fit = ColumnsThatMustFit(job)};
+}
+
+WriteRequest MakeWriteRequest(const BatchJob& job, const std::stop_token& stop) {
+  return WriteRequest{.pipeline = job.pipeline,
+                      .load_id = {},
+                      .table = job.table,
+                      .schema = std::make_shared<Schema>(),
+                      .strategy = job.strategy,
+                      .full_refresh = job.full_refresh,
+                      .misfits = MisfitsUnder(job.contract),
+                      .load_time = Now(),
+                      .partition_by = job.partition_by,
+                      .cluster_by = job.cluster_by,
+                      .file_rows = job.file_rows,
+                      .file_format = job.file_format,
+                      .memory_bytes = job.memory.connector_bytes,
+                      .threads = job.threads,
+                      .stop = stop};
+}
 
 std::optional<LoadedRange> QueryInterval(const BatchJob& job) {
   if (!job.incremental_key.empty() || job.interval_start.empty() || job.interval_end.empty()) return std::nullopt;
@@ -139,6 +235,7 @@ Result<Preparation> Prepare(const BatchJob& job, const std::vector<std::string>&
     }
   }
   NILUS_ASSIGN(prepared.masking, MakeMasking(job, prepared.committed));
+  NILUS_ASSIGN(prepared.mask_records, MaskRecordsOf(*prepared.masking));
   *phase = "extract";
   NILUS_ASSIGN(prepared.source, job.open_source(stop));
   prepared.request = MakeReadRequest(job, prepared.committed);
@@ -146,6 +243,7 @@ Result<Preparation> Prepare(const BatchJob& job, const std::vector<std::string>&
   TableDescription description;
   if (describe) {
     NILUS_ASSIGN(description, prepared.source->Describe(prepared.request));
+    description.schema = WithoutRowIds(std::move(description.schema));
   }
   *phase = "plan";
   if (!job.incremental_key.empty()) {
@@ -160,41 +258,29 @@ Result<Preparation> Prepare(const BatchJob& job, const std::vector<std::string>&
   NILUS_FAULT_POINT("engine.after_plan");
   *phase = "plan";
   TableDescription& table = prepared.plan.table;
+  table.schema = WithoutRowIds(std::move(table.schema));
   if (table.schema.fields.empty() && describe) table = description;
   if (prepared.incremental != nullptr) prepared.incremental->SetUpper(prepared.plan.upper);
 
   *phase = "normalize";
   NILUS_ASSIGN(Schema masked, prepared.masking->MaskedSchema(table.schema));
-  if (KeepsTable(job) || always_describe) {
+  // A contract is about the table as it is, even where its rows are replaced.
+  const bool keeps_schema = KeepsTable(job) || (job.contract != Contract::kEvolve && !job.full_refresh);
+  if (keeps_schema || always_describe) {
     *phase = "load";
     NILUS_ASSIGN(prepared.destination, prepared.sink->Describe(job.table));
     if (KeepsTable(job) && !prepared.destination && prepared.committed.has_table) return Failure(TableIsGone(job));
     *phase = "normalize";
   }
-  NILUS_ASSIGN(
-      prepared.shape,
-      TableShape::Create(masked, ShapeOptions{.naming = job.naming,
-                                                   .identifier_limit = job.identifier_limit,
-                                                   .exclude = job.exclude_columns,
-                                                   .destination = KeepsTable(job) ? prepared.destination : std::nullopt,
-                                                   .table = job.table.ToString()}));
+  NILUS_ASSIGN(prepared.shape,
+               TableShape::Create(masked, ShapeOptionsOf(job, keeps_schema ? prepared.destination : std::nullopt)));
   *phase = "plan";
+  if (keeps_schema) WarnOfOverruledHints(job, prepared.destination, *prepared.shape, &prepared.warnings);
   WriteRequest& write = prepared.write;
-  write = WriteRequest{.pipeline = job.pipeline,
-                       .load_id = {},
-                       .table = job.table,
-                       .schema = std::make_shared<Schema>(prepared.shape->schema()),
-                       .strategy = job.strategy,
-                       .full_refresh = job.full_refresh,
-                       .load_time = Now(),
-                       .partition_by = job.partition_by,
-                       .cluster_by = job.cluster_by,
-                       .file_rows = job.file_rows,
-                       .file_format = job.file_format,
-                       .memory_bytes = job.memory.connector_bytes,
-                       .threads = job.threads,
-                       .stop = stop};
+  write = MakeWriteRequest(job, stop);
+  write.schema = std::make_shared<Schema>(DestinationSchema(job, prepared.destination, *prepared.shape));
   NILUS_ASSIGN(write.primary_key, DestinationKey(job, table.schema, *prepared.shape));
+  prepared.naming_key = NamingKey(job, table, *prepared.shape, *prepared.masking);
   if (prepared.incremental != nullptr)
     write.incremental_key = prepared.shape->NameOf(prepared.incremental->range().column);
   write.key_is_unique = KeyIsUnique(job, table, *prepared.masking);

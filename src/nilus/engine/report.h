@@ -45,6 +45,8 @@ struct TableReport {
   std::string source;         // as the manifest names it
   int64_t rows_in = 0;        // read from the source
   int64_t rows_filtered = 0;  // read and not loaded: outside the range or behind a limit, or loaded already
+  int64_t rows_dead = 0;      // kept as dead letters: rows_in = rows_filtered + rows_dead + rows_out
+  std::string dead_letters;   // the table they are in; empty: there cannot be any
   int64_t rows_out = 0;       // handed to the sink
   int64_t rows_inserted = 0;  // as the sink counted them at its commit
   int64_t rows_updated = 0;
@@ -112,7 +114,7 @@ struct PlannedColumn {
   Type source_type;
   Type type;  // at the destination, widened where an existing column is wider
   bool nullable = true;
-  std::string note;  // "new column", "widened from bigint", "primary key", …
+  std::string note;  // "new column", "cast from text, else to n__v_text", "primary key", …
 };
 
 struct PlanReport {
@@ -125,6 +127,7 @@ struct PlanReport {
   std::string strategy;
   bool first_run = true;
   bool full_refresh = false;
+  std::string contract;  // schema_contract, as in the manifest
   bool table_exists = false;
   std::vector<PlannedColumn> columns;  // empty: only the values will tell
   std::vector<std::string> primary_key;

@@ -65,6 +65,7 @@ Json TableJson(const TableReport& table) {
                {"source", Text(table.source)},
                {"rows_in", table.rows_in},
                {"rows_filtered", table.rows_filtered},
+               {"rows_dead_lettered", table.rows_dead},
                {"rows_out", table.rows_out},
                {"rows_inserted", table.rows_inserted},
                {"rows_updated", table.rows_updated},
@@ -78,6 +79,7 @@ Json TableJson(const TableReport& table) {
     json["variants"].push_back(
         {{"column", Text(variant.column)}, {"variant", Text(variant.variant)}, {"values", variant.values}});
   }
+  AddText(&json, "dead_letters", table.dead_letters);
   json["discarded"] = Json::array();
   for (const DiscardedCount& discarded : table.discarded) {
     json["discarded"].push_back({{"column", Text(discarded.column)}, {"values", discarded.values}});
@@ -142,6 +144,7 @@ std::string ToJson(const PlanReport& report, int indent) {
                {"strategy", report.strategy},
                {"first_run", report.first_run},
                {"full_refresh", report.full_refresh},
+               {"schema_contract", report.contract},
                {"table_exists", report.table_exists},
                {"columns", Json::array()},
                {"primary_key", Texts(report.primary_key)}};

@@ -190,7 +190,8 @@ void FromDated(Conversion* work) {
   const bool from_days = from.type.id == TypeId::kDate;
   if (work->to().id != TypeId::kDate) {
     work->Each([&](int64_t row) {
-      Int128 micros = from_days ? static_cast<Int128>(from.Value<int32_t>(row)) * kMicrosPerDay : from.Value<int64_t>(row);
+      Int128 micros =
+          from_days ? static_cast<Int128>(from.Value<int32_t>(row)) * kMicrosPerDay : from.Value<int64_t>(row);
       if (micros != static_cast<int64_t>(micros)) return false;
       work->builder()->Append<int64_t>(static_cast<int64_t>(micros));
       return true;
@@ -238,7 +239,8 @@ void ByText(Conversion* work, CoerceRule rule) {
       AppendCellText(from, row, &text);
       spelled = text;
     }
-    return rule == CoerceRule::kExact ? AppendExactly(spelled, work->builder()) : AppendLeniently(spelled, work->builder());
+    return rule == CoerceRule::kExact ? AppendExactly(spelled, work->builder())
+                                      : AppendLeniently(spelled, work->builder());
   });
 }
 

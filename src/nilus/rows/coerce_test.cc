@@ -75,7 +75,8 @@ TEST(Coerce, TextsAreTakenAsTheyAreSpelled) {
   EXPECT_EQ(Exact(kBigint, kText, "42"), "42");
   EXPECT_EQ(Exact(kBigint, kText, "-7"), "-7");
   EXPECT_EQ(Exact(kBigint, kText, "12.0"), "12");
-  for (const char* text : {"0042", " 42", "42 ", "+42", "4e1", "1_000", "", "-", "-0", "0x10", "99999999999999999999"}) {
+  for (const char* text :
+       {"0042", " 42", "42 ", "+42", "4e1", "1_000", "", "-", "-0", "0x10", "99999999999999999999"}) {
     EXPECT_EQ(Exact(kBigint, kText, text), "!") << text;
   }
   EXPECT_EQ(Exact(MakeDecimal(10, 2), kText, "1.5"), "1.50");

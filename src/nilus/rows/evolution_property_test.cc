@@ -1,5 +1,5 @@
-// Where a value ends up, and which columns there are, depends on the values alone: not on how they were cut into batches
-// or in which order those came.
+// Where a value ends up, and which columns there are, depends on the values alone: not on how they were cut into
+// batches or in which order those came.
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
@@ -47,7 +47,8 @@ Outcome Run(const Type& type, const Type& there, Contract contract, const std::v
     for (int64_t row = 0; row < rows.num_rows(); ++row) {
       std::map<std::string, std::string> placed;
       for (int i = 0; i < rows.schema()->size(); ++i) {
-        if (!rows.column(i).IsNull(row)) placed[rows.schema()->fields[static_cast<size_t>(i)].name] = ScalarAt(rows.column(i), row).text;
+        if (!rows.column(i).IsNull(row))
+          placed[rows.schema()->fields[static_cast<size_t>(i)].name] = ScalarAt(rows.column(i), row).text;
       }
       outcome.rows.insert(std::move(placed));
     }

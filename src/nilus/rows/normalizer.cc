@@ -95,10 +95,9 @@ Status Normalizer::Misfit(const Lane& lane, const Column& values, std::string re
   const std::string& name = lane.plan.field.name;
   const int64_t count = values.length - values.null_count;
   if (lane.plan.must_fit) {
-    return FailWithFix(ErrorKind::kData,
-                       "mend the rows at the source, leave them out with a `query:`, or choose another key",
-                       "{} value{} of key column `{}` of {}: {}", count, count == 1 ? "" : "s", name, shape_->table(),
-                       reason);
+    return FailWithFix(
+        ErrorKind::kData, "mend the rows at the source, leave them out with a `query:`, or choose another key",
+        "{} value{} of key column `{}` of {}: {}", count, count == 1 ? "" : "s", name, shape_->table(), reason);
   }
   switch (shape_->contract()) {
     case Contract::kEvolve:

@@ -66,8 +66,9 @@ TEST(Normalizer, ValuesThatDoNotFitGoToAVariantOfTheirOwnType) {
 
 TEST(Normalizer, VariantColumnsThatAreThereAreUsedAgain) {
   RecordBatch batch = OneColumn("n", MakeDecimal(10, 3), {"1.250", "2.125", "3.000"});
-  auto shape = Shape(*batch.schema(), {.destination = Table({{.name = "n", .type = kBigint},
-                                                             {.name = "n__v_decimal", .type = MakeDecimal(10, 2)}})});
+  auto shape = Shape(
+      *batch.schema(),
+      {.destination = Table({{.name = "n", .type = kBigint}, {.name = "n__v_decimal", .type = MakeDecimal(10, 2)}})});
   Normalizer normalizer(*shape);
   RecordBatch rows = Normalized(&normalizer, batch).rows;
   EXPECT_THAT(CellsOf(rows, "n"), ElementsAre(std::nullopt, std::nullopt, "3"));
@@ -89,9 +90,9 @@ TEST(Normalizer, VariantColumnsOfTheSourceFollowTheirColumn) {
 }
 
 TEST(Normalizer, WhatTheSourceAndTheTableCannotHoldShareTheTextColumn) {
-  RecordBatch batch =
-      BatchOf({{Field{.name = "n", .type = kText}, {"x", std::nullopt, "7"}},
-               {Field{.name = "n__v_text", .type = kText, .variant_of = "n"}, {std::nullopt, "infinity", std::nullopt}}});
+  RecordBatch batch = BatchOf(
+      {{Field{.name = "n", .type = kText}, {"x", std::nullopt, "7"}},
+       {Field{.name = "n__v_text", .type = kText, .variant_of = "n"}, {std::nullopt, "infinity", std::nullopt}}});
   auto shape = Shape(Table({{.name = "n", .type = kText}}), {.destination = Table({{.name = "n", .type = kBigint}})});
   Normalizer normalizer(*shape);
   RecordBatch rows = Normalized(&normalizer, batch).rows;
@@ -122,7 +123,8 @@ TEST(Normalizer, HintsWithoutAColumnAreNamed) {
 }
 
 TEST(Contract, FreezeNamesTheColumnBeforeAnythingIsRead) {
-  ShapeOptions options{.destination = Table({{.name = "a", .type = kText}}), .table = "raw.t", .contract = Contract::kFreeze};
+  ShapeOptions options{
+      .destination = Table({{.name = "a", .type = kText}}), .table = "raw.t", .contract = Contract::kFreeze};
   Result<std::unique_ptr<TableShape>> shape =
       TableShape::Create(Table({{.name = "a", .type = kText}, {.name = "NewOne", .type = kBigint}}), options);
   ASSERT_FALSE(shape);
@@ -147,8 +149,9 @@ TEST(Contract, DiscardRowTakesOutRowsWithNewColumnsAndMisfits) {
   RecordBatch batch = BatchOf({{Field{.name = "id", .type = kBigint}, {"1", "2", "3", "4"}},
                                {Field{.name = "n", .type = kText}, {"1", "x", std::nullopt, "y"}},
                                {Field{.name = "More", .type = kText}, {std::nullopt, "m", "m", std::nullopt}}});
-  auto shape = Shape(*batch.schema(), {.destination = Table({{.name = "id", .type = kBigint}, {.name = "n", .type = kBigint}}),
-                                       .contract = Contract::kDiscardRow});
+  auto shape =
+      Shape(*batch.schema(), {.destination = Table({{.name = "id", .type = kBigint}, {.name = "n", .type = kBigint}}),
+                              .contract = Contract::kDiscardRow});
   EXPECT_EQ(shape->schema().size(), 2);
   Normalizer normalizer(*shape);
   NormalizedBatch result = Normalized(&normalizer, batch);
@@ -165,7 +168,8 @@ TEST(Contract, DiscardRowTakesOutRowsWithNewColumnsAndMisfits) {
 TEST(Contract, DiscardValueCountsWhatBecomesNull) {
   RecordBatch batch = BatchOf({{Field{.name = "n", .type = kText}, {"1", "x", std::nullopt}},
                                {Field{.name = "more", .type = kText}, {std::nullopt, "m", "m"}}});
-  auto shape = Shape(*batch.schema(), {.destination = Table({{.name = "n", .type = kBigint}}), .contract = Contract::kDiscardValue});
+  auto shape = Shape(*batch.schema(),
+                     {.destination = Table({{.name = "n", .type = kBigint}}), .contract = Contract::kDiscardValue});
   Normalizer normalizer(*shape);
   RecordBatch rows = Normalized(&normalizer, batch).rows;
   EXPECT_EQ(rows.schema()->size(), 1);

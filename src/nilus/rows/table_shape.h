@@ -26,7 +26,7 @@ enum class Contract {
   kDiscardValue,  // nothing: values that would need it become NULL, and are counted
 };
 
-struct PinnedType {  // `type_hints`
+struct PinnedType {    // `type_hints`
   std::string column;  // as written: the source's name or the destination's
   Type type;
 };

@@ -32,14 +32,13 @@
 
 #include "nilus/base/result.h"
 #include "nilus/data/record_batch.h"
+#include "nilus/data/schema.h"
 #include "nilus/json/shape.h"
 #include "nilus/rows/naming.h"
 
 namespace nilus {
 
-inline constexpr std::string_view kRowIdColumn = "_nilus_id";
 inline constexpr std::string_view kParentIdColumn = "_nilus_parent_id";
-inline constexpr std::string_view kRootIdColumn = "_nilus_root_id";
 inline constexpr std::string_view kListIndexColumn = "_nilus_list_idx";
 
 struct UnnestOptions {

@@ -225,9 +225,14 @@ Result<CommitResult> LakehouseSink::TryCommit(const CommitRequest& request) {
   if (home != StateFinder::NamedTable(request.pipeline)) NILUS_TRY(states_.NoteHome(request.pipeline, home, stop_));
   // The main table last: its snapshot has the position, so the load took place when it is there.
   for (const std::shared_ptr<TableLoad>& load : loads_) {
-    if (load.get() != main) NILUS_TRY(CommitTable(load.get(), request, false, &result));
+    if (load.get() == main) continue;
+    CommitResult counts;
+    NILUS_TRY(CommitTable(load.get(), request, false, &counts));
+    result.Add(load->request().table, counts);
   }
-  NILUS_TRY(CommitTable(main, request, true, &result));
+  CommitResult counts;
+  NILUS_TRY(CommitTable(main, request, true, &counts));
+  result.Add(main->request().table, counts);
   return result;
 }
 

@@ -125,6 +125,7 @@ Status TableLoad::CompareVersions(duck::Connection& connection, const lake::Scan
   std::vector<std::string> changes;
   for (const Field& field : columns_.fields) {
     if (std::find(names.begin(), names.end(), field.name) != names.end()) continue;
+    if (field.name == kLoadIdColumn || field.name == kRowIdColumn) continue;  // of the load, not of the row
     const std::string name = QuoteIdentifier(field.name);
     changes.push_back(fmt::format("t.{} IS DISTINCT FROM s.{}", name, name));
   }

@@ -197,6 +197,16 @@ Result<RecordBatch> TableLoad::Fit(const RecordBatch& batch) {
     schema->fields[static_cast<size_t>(i)].type = columns[static_cast<size_t>(i)].type;
     if (!fitted.misfits) continue;
     misfits_[field.name] += fitted.misfit_count;
+    if (request_.misfits == Misfits::kNull) continue;
+    if (request_.misfits == Misfits::kError) {
+      return FailWithFix(ErrorKind::kData,
+                         "mend the rows at the source, or use schema_contract evolve, which keeps such values as text "
+                         "beside the column",
+                         "column `{}` of table {}: {} value{} cannot be held by its type, and schema_contract allows "
+                         "no further column",
+                         field.name, request_.table.ToString(), fitted.misfit_count,
+                         fitted.misfit_count == 1 ? "" : "s");
+    }
     const std::string variant_name = VariantColumnName(field.name);
     auto variant = std::find_if(schema->fields.begin(), schema->fields.end(), [&](const Field& other) {
       return other.name == variant_name || (other.variant_of == field.name && other.type.id == TypeId::kText);
@@ -275,8 +285,8 @@ Status TableLoad::Send(const RecordBatch& batch) {
     std::optional<int> index = batch.schema()->Find(plans_[i].name);
     if (!index) continue;
     const Column& column = batch.column(*index);
-    const bool is_text_variant = !batch.schema()->fields[static_cast<size_t>(*index)].variant_of.empty() &&
-                                 column.type.id == TypeId::kText;
+    const bool is_text_variant =
+        !batch.schema()->fields[static_cast<size_t>(*index)].variant_of.empty() && column.type.id == TypeId::kText;
     if (!HasLayoutOf(column.type, plans_[i]) || (is_text_variant && plans_[i].form != CopyForm::kText)) {
       return Failure(VariantTypeError(plans_[i].name, plans_[i].sql_type));
     }

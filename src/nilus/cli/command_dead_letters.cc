@@ -1,0 +1,109 @@
+#include <optional>
+
+#include "nilus/base/option_spec.h"
+#include "nilus/base/redact.h"
+#include "nilus/cli/command.h"
+#include "nilus/cli/display.h"
+#include "nilus/cli/manifests.h"
+#include "nilus/cli/run_pipelines.h"
+#include "nilus/engine/dead_letters.h"
+
+namespace nilus::cli {
+namespace {
+
+std::string Safe(std::string_view text) { return EscapeForTerminal(Redact(text)); }
+
+std::string Letters(int64_t count) { return FormatCount(count) + (count == 1 ? " dead letter" : " dead letters"); }
+
+std::string Render(const DeadLettersReport& report, std::string_view action) {
+  std::string text;
+  if (action == "list") {
+    text = fmt::format("{}: {} in {}\n", Safe(report.pipeline), Letters(report.letters), Safe(report.table));
+    for (const DeadLetter& letter : report.shown) {
+      text += fmt::format("  {}  load {}\n    `{}`: {}\n    {}\n", Safe(letter.id), Safe(letter.load_id),
+                          Safe(letter.column), Safe(letter.reason), Safe(letter.payload));
+    }
+    if (static_cast<int64_t>(report.shown.size()) < report.letters) text += "  … (--limit shows more)\n";
+    return text;
+  }
+  if (action == "drop") return fmt::format("{}: dropped {}\n", Safe(report.pipeline), Letters(report.dropped));
+  text = fmt::format("{}: loaded {} of {}, {} left in {}\n", Safe(report.pipeline), FormatCount(report.replayed),
+                     Letters(report.letters), FormatCount(report.remaining), Safe(report.table));
+  for (const std::string& reason : report.reasons) text += fmt::format("  {}\n", Safe(reason));
+  return text;
+}
+
+class DeadLetters final : public Command {
+ public:
+  void Declare(Arguments& arguments) override {
+    arguments.Operand("ACTION", &action_, true, "list, replay or drop");
+    arguments.Operand("FILE", &file_, true, "the manifest whose pipeline is meant");
+    arguments.Text("--limit", "N", &limit_, "list: shows at most so many (default 20)");
+    arguments.Text("--node", "NAME", &node_, "one pipeline of several: a workflow's node, or a document's name");
+    arguments.TextList("--set", "PATH=VALUE", &overrides_, "sets one value of every document first");
+    arguments.Text("--resources", "DIR", &resources_,
+                   "folder of depots and secrets (default $NILUS_RESOURCES, ./resources)");
+    arguments.Flag("--json", &json_, "writes one JSON object, for machines");
+  }
+
+  int Run(Context& context) override {
+    if (action_ != "list" && action_ != "replay" && action_ != "drop") {
+      return Refuse(context, "`nilus dead-letters` does not know `" + action_ + "`",
+                    "write list, replay or drop, then the manifest");
+    }
+    std::optional<int64_t> most = ParseInteger(limit_.value_or("20"));
+    if (!most || *most < 0) return Refuse(context, "--limit `" + *limit_ + "` is no number of letters", "write 20");
+    const std::string files[] = {file_};
+    ReadyManifests ready = ResolveAll(LoadManifests(files, MakeLoadOptions(context.registry, overrides_, resources_)),
+                                      context.registry, /*write_files=*/true);
+    if (!ready.problems.empty()) return ReportProblems(context, ready.problems, json_);
+    std::vector<const ReadyPipeline*> chosen;
+    for (const ReadyPipeline& item : ready.pipelines) {
+      if (!node_ || item.pipeline.node == *node_ || item.pipeline.name == *node_) chosen.push_back(&item);
+    }
+    if (chosen.size() != 1) {
+      return chosen.empty() ? Refuse(context, "no pipeline of " + file_ + " is meant", "check --node")
+                            : Refuse(context, fmt::format("{} holds {} pipelines", file_, chosen.size()),
+                                     "choose one with --node");
+    }
+    const Pipeline& pipeline = chosen.front()->pipeline;
+    if (std::optional<Error> refusal = RefuseToRun(pipeline)) return AnswerError(context, *refusal, json_);
+    Result<RunOptions> options = MakeRunOptions(context, *chosen.front());
+    if (!options) return AnswerError(context, options.error(), json_);
+    Result<DeadLettersReport> report = action_ == "list" ? ListDeadLetters(pipeline, context.registry, *options, *most)
+                                       : action_ == "replay" ? ReplayDeadLetters(pipeline, context.registry, *options)
+                                                             : DropDeadLetters(pipeline, context.registry, *options);
+    if (!report) return AnswerError(context, InContext(DisplayName(pipeline), report.error()), json_, true);
+    context.out.Write(json_ ? ToJson(*report) + "\n" : Render(*report, action_));
+    return kDone;
+  }
+
+ private:
+  int Refuse(Context& context, std::string message, std::string fix) const {
+    return AnswerError(context, Error{ErrorKind::kInvalidInput, std::move(message), std::move(fix)}, json_);
+  }
+
+  std::string action_;
+  std::string file_;
+  std::optional<std::string> limit_;
+  std::optional<std::string> node_;
+  std::vector<std::string> overrides_;
+  std::optional<std::string> resources_;
+  bool json_ = false;
+};
+
+constexpr std::string_view kExamples[] = {
+    "DEMO_DIR=demo-out nilus dead-letters list examples/files-to-duckdb.yaml",
+    "nilus dead-letters replay pipeline.yaml",
+    "nilus dead-letters drop pipeline.yaml --node load-orders",
+};
+
+}  // namespace
+
+constinit const CommandEntry kDeadLettersCommand{
+    "dead-letters", "shows, loads or drops the rows that a schema_contract kept out",
+    "They lie in <table>__dead_letters, with the reason. `replay` runs them through the manifest's present rules, and\n"
+    "removes those that made it from there in the commit that loads them; `drop` removes all, and says how many.",
+    kExamples, [] { return std::unique_ptr<Command>(new DeadLetters); }};
+
+}  // namespace nilus::cli

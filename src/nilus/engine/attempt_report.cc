@@ -1,0 +1,95 @@
+// What an attempt tells of itself: rows, values that did not fit, and what it changed about the table.
+#include <algorithm>
+
+#include "nilus/engine/attempt.h"
+#include "nilus/rows/row_ids.h"
+
+namespace nilus {
+
+void Attempt::ReportMove(const Load& load) {
+  const Mover& mover = *load.mover;
+  TableReport table{.name = job_->table.ToString(),
+                    .source = job_->source_table,
+                    .rows_in = mover.rows_in(),
+                    .rows_filtered = mover.rows_filtered(),
+                    .rows_out = load.tables->rows(0),
+                    .bytes = load_.Report().bytes};
+  if (const Incremental* incremental = load.prepared.incremental.get(); incremental != nullptr) {
+    table.boundary_rows_dropped = incremental->boundary_rows_dropped();
+    table.null_keys_dropped = incremental->null_keys_dropped();
+  }
+  if (load.dead_letters >= 0) {
+    table.rows_dead = load.tables->rows(load.dead_letters);
+    table.dead_letters = load.tables->request(load.dead_letters).table.ToString();
+    if (table.rows_dead > 0) {
+      Warn(fmt::format("{}: {} row{} did not fit and {} in {} (`nilus dead-letters list` shows why)", table.name,
+                       table.rows_dead, table.rows_dead == 1 ? "" : "s", table.rows_dead == 1 ? "is" : "are",
+                       table.dead_letters));
+    }
+  }
+  for (const auto& [column, values] : mover.discarded_values()) ReportDiscarded(&table, column, values);
+  for (const auto& [columns, values] : mover.variant_values()) {
+    ReportVariant(&table, columns.first, columns.second, values);
+  }
+  report_->tables.push_back(std::move(table));
+}
+
+void Attempt::ReportCounts(const CommitResult& committed) {
+  for (TableReport& table : report_->tables) {
+    auto counts = committed.tables.find(table.name);
+    if (counts == committed.tables.end()) continue;
+    table.rows_inserted = counts->second.rows_inserted;
+    table.rows_updated = counts->second.rows_updated;
+    table.rows_deleted = counts->second.rows_deleted;
+  }
+  if (!committed.tables.empty()) return;
+  TableReport& table = report_->tables.front();
+  table.rows_inserted = committed.rows_inserted;
+  table.rows_updated = committed.rows_updated;
+  table.rows_deleted = committed.rows_deleted;
+}
+
+TableReport* Attempt::FindReport(const TableName& table) {
+  for (TableReport& report : report_->tables) {
+    if (report.name == table.ToString()) return &report;
+  }
+  return nullptr;
+}
+
+void Attempt::ReportDiscarded(TableReport* table, const std::string& column, int64_t values) {
+  table->discarded.push_back(DiscardedCount{.column = column, .values = values});
+  Warn(fmt::format("{}: {} value{} of `{}` became NULL, as schema_contract is discard_value", table->name, values,
+                   values == 1 ? "" : "s", column));
+}
+
+void Attempt::ReportVariant(TableReport* table, const std::string& column, std::string_view variant, int64_t values) {
+  if (values == 0) return;
+  const std::string name = FitToLimit(variant, job_->identifier_limit);
+  auto there = std::find_if(table->variants.begin(), table->variants.end(),
+                            [&](const VariantCount& known) { return known.column == column && known.variant == name; });
+  if (there == table->variants.end()) {
+    there = table->variants.insert(there, VariantCount{.column = column, .variant = name, .values = 0});
+  }
+  there->values += values;
+  Warn(fmt::format("{}: {} value{} of `{}` {} not fit its type and {} kept in `{}`", table->name, values,
+                   values == 1 ? "" : "s", column, values == 1 ? "does" : "do", values == 1 ? "is" : "are", name));
+}
+
+// What the load changed about the table, as far as the engine can see.
+void Attempt::ReportSchema(const Preparation& prepared) {
+  if (MakesTableAnew()) return;
+  if (prepared.shape->schema().fields.empty()) return;  // nothing came, and nothing was made
+  std::string table = job_->table.ToString();
+  std::vector<SchemaChange>& changes = report_->schema_changes;
+  if (!prepared.destination) {
+    changes.push_back(SchemaChange{.table = table, .column = "", .change = "table created", .before = "", .after = ""});
+    return;
+  }
+  for (const Field& field : WithRowIds(prepared.shape->schema()).fields) {
+    if (prepared.destination->Find(field.name)) continue;
+    changes.push_back(SchemaChange{
+        .table = table, .column = field.name, .change = "column added", .before = "", .after = field.type.ToString()});
+  }
+}
+
+}  // namespace nilus

@@ -1,0 +1,381 @@
+#include "nilus/engine/dead_letters.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "nilus/base/fault.h"
+#include "nilus/base/redact.h"
+#include "nilus/engine/job.h"
+#include "nilus/engine/load_tables.h"
+#include "nilus/engine/masking.h"
+#include "nilus/rows/row_ids.h"
+
+namespace nilus {
+namespace {
+
+constexpr int64_t kMostLettersAtOnce = 20'000;
+constexpr size_t kMostBytesAtOnce = size_t{32} << 20;
+constexpr size_t kMostReasons = 20;
+
+TableName LetterTable(const BatchJob& job) {
+  return TableName{.schema = job.table.schema, .name = DeadLetterTable(job.table.name, job.identifier_limit)};
+}
+
+std::string TextAt(const RecordBatch& batch, std::string_view column, int64_t row) {
+  std::optional<int> at = batch.schema()->Find(column);
+  if (!at || batch.column(*at).IsNull(row)) return "";
+  std::string text;
+  AppendCellText(batch.column(*at), row, &text);
+  return text;
+}
+
+DeadLetter LetterAt(const RecordBatch& batch, int64_t row) {
+  DeadLetter letter{.id = TextAt(batch, kRowIdColumn, row),
+                    .load_id = TextAt(batch, kLoadIdColumn, row),
+                    .payload = TextAt(batch, "payload", row),
+                    .reason = TextAt(batch, "reason", row),
+                    .column = TextAt(batch, "column", row),
+                    .position = TextAt(batch, "position", row)};
+  // What the destination's json refuses (a NUL in PostgreSQL's) stands beside it.
+  if (letter.payload.empty()) letter.payload = TextAt(batch, VariantName("payload", "text"), row);
+  return letter;
+}
+
+struct LetterPage {
+  std::vector<DeadLetter> letters;  // in the order of their ids
+  bool is_last = true;
+};
+
+// The letters of the table, read through the destination's own source.
+class LetterReader {
+ public:
+  LetterReader(const BatchJob& job, const RunOptions& options) : job_(&job), options_(&options) {}
+
+  // Those behind `after` (empty: from the first one), at most a page where the destination can remove a part of them,
+  // else all.
+  Result<LetterPage> Read(const std::string& after) const {
+    if (job_->open_written == nullptr) {
+      return Fail(ErrorKind::kUnsupported, "dead letters in {} cannot be read", job_->sink_display);
+    }
+    NILUS_ASSIGN(std::unique_ptr<Source> source, job_->open_written(options_->stop));
+    ReadRequest request{.table = LetterTable(*job_).ToString()};
+    request.range = KeyRange{.column = std::string(kRowIdColumn), .lower = std::nullopt, .upper = std::nullopt};
+    if (!after.empty()) request.range->lower = Scalar{MakeType(TypeId::kText), after};
+    if (job_->deletes_ranges) request.limit = kMostLettersAtOnce + 1;
+    NILUS_ASSIGN(ReadPlan plan, source->Plan(request));
+    LetterPage page;
+    size_t bytes = 0;
+    bool in_order = true;
+    for (const Split& split : plan.splits) {
+      NILUS_ASSIGN(std::unique_ptr<Reader> reader, source->Open(split));
+      for (;;) {
+        NILUS_ASSIGN(std::optional<Batch> batch, reader->Next(options_->stop));
+        if (!batch) break;
+        for (int64_t row = 0; row < batch->rows.num_rows(); ++row) {
+          DeadLetter letter = LetterAt(batch->rows, row);
+          if (letter.id <= after) continue;
+          if (!page.letters.empty() && letter.id < page.letters.back().id) in_order = false;
+          bytes += letter.payload.size() + letter.position.size();
+          page.letters.push_back(std::move(letter));
+          NILUS_TRY(CheckSize(bytes, page));
+        }
+        if (page.is_last && IsFull(bytes, page)) page.is_last = false;
+        if (!page.is_last) break;
+      }
+      if (!page.is_last) break;
+    }
+    if (!page.is_last && !in_order) {  // between those that were read there could be others
+      return Fail(ErrorKind::kInternal, "the dead letters of {} do not come in the order of their ids",
+                  job_->table.ToString());
+    }
+    std::sort(page.letters.begin(), page.letters.end(),
+              [](const DeadLetter& a, const DeadLetter& b) { return a.id < b.id; });
+    return page;
+  }
+
+ private:
+  // Parts can be removed, and the rest comes with the next page.
+  bool IsFull(size_t bytes, const LetterPage& page) const {
+    return job_->deletes_ranges &&
+           (bytes >= kMostBytesAtOnce || static_cast<int64_t>(page.letters.size()) >= kMostLettersAtOnce);
+  }
+  Status CheckSize(size_t bytes, const LetterPage& page) const {
+    if (job_->deletes_ranges || bytes < static_cast<size_t>(job_->memory.total_bytes) / 4) return {};
+    return FailWithFix(ErrorKind::kExhausted, "raise resources.limits.memory",
+                       "the first {} dead letters of {} have {} bytes, and in {} they can only be rewritten as a whole",
+                       page.letters.size(), job_->table.ToString(), bytes, job_->sink_display);
+  }
+
+  const BatchJob* job_;
+  const RunOptions* options_;
+};
+
+RecordBatch ToBatch(const std::vector<const DeadLetter*>& letters) {
+  BatchBuilder builder(std::make_shared<Schema>(WithRowIds(*DeadLetterSchema())));
+  for (const DeadLetter* letter : letters) {
+    const std::string* texts[] = {&letter->payload,  &letter->reason,  &letter->column,
+                                  &letter->position, &letter->load_id, &letter->id};
+    for (int i = 0; i < static_cast<int>(std::size(texts)); ++i) builder.column(i).AppendBytes(*texts[i]);
+    builder.FinishRow();
+  }
+  return builder.Finish();
+}
+
+// One page of letters on its way into the table.
+class PageReplay {
+ public:
+  PageReplay(const BatchJob& job, const RunOptions& options, Sink* sink)
+      : job_(&job), options_(&options), sink_(sink) {}
+
+  Status Run(LetterPage page, const std::optional<CommittedState>& state, DeadLettersReport* report) {
+    letters_ = std::move(page.letters);
+    NILUS_TRY(Prepare());
+    for (size_t begin = 0; begin < letters_.size();) {
+      size_t end = begin + 1;  // letters of one origin have one schema
+      while (end < letters_.size() && letters_[end].position == letters_[begin].position) ++end;
+      NILUS_TRY(Load(begin, end));
+      begin = end;
+    }
+    report->replayed += replayed_;
+    report->remaining += static_cast<int64_t>(left_.size());
+    for (const DeadLetter* letter : left_) {
+      std::vector<std::string>& reasons = report->reasons;
+      if (reasons.size() < kMostReasons && std::find(reasons.begin(), reasons.end(), letter->reason) == reasons.end())
+        reasons.push_back(letter->reason);
+    }
+    if (replayed_ == 0) return {};
+    return Commit(state);
+  }
+
+ private:
+  Status Prepare() {
+    NILUS_ASSIGN(std::optional<Schema> there, sink_->Describe(job_->table));
+    NILUS_ASSIGN(shape_, TableShape::Create(Schema{}, ShapeOptionsOf(*job_, std::move(there))));
+    std::vector<std::string> key = job_->primary_key;
+    for (std::string& column : key) column = shape_->NameOf(column);
+    NILUS_ASSIGN(std::shared_ptr<const Masking> masking, MakeMasking(*job_, Checkpoint{}));
+    NILUS_ASSIGN(masks_, MaskRecordsOf(*masking));
+    names_ = std::make_shared<RowNames>(load_id_, job_->table.ToString(),
+                                        MasksKeepUnique(*masking, job_->primary_key) ? key : std::vector<std::string>(),
+                                        job_->strategy == WriteStrategy::kScd2);
+    normalizer_.emplace(*shape_);
+    namer_.emplace(names_);
+
+    WriteRequest rows = MakeWriteRequest(*job_, options_->stop);
+    rows.load_id = load_id_;
+    rows.primary_key = key;
+    rows.full_refresh = false;
+    if (!job_->incremental_key.empty()) rows.incremental_key = shape_->NameOf(job_->incremental_key);
+    if (rows.strategy == WriteStrategy::kReplace || rows.strategy == WriteStrategy::kDeleteInsert)
+      rows.strategy = WriteStrategy::kAppend;
+    rows.keeps_newer = true;
+    WriteRequest letters = rows;
+    letters.table = LetterTable(*job_);
+    letters.schema = std::make_shared<Schema>(WithRowIds(*DeadLetterSchema()));
+    letters.strategy = job_->deletes_ranges ? WriteStrategy::kDeleteInsert : WriteStrategy::kReplace;
+    letters.primary_key.clear();
+    letters.incremental_key = kRowIdColumn;
+    letters.misfits = Misfits::kVariant;
+    letters.partition_by.clear();
+    letters.cluster_by.clear();
+    tables_.Add(std::move(rows));
+    tables_.Add(std::move(letters));
+    return {};
+  }
+
+  // Masks that the letters have not been through. Nothing: one of them was masked otherwise.
+  Result<std::shared_ptr<const Masking>> MissingMasks(const DeadLetterOrigin& origin) const {
+    MaskingOptions options{.rules = {},
+                           .naming = job_->naming,
+                           .identifier_limit = job_->identifier_limit,
+                           .table = job_->source_table,
+                           .sequences = {}};
+    for (const MaskRule& rule : job_->masks) {
+      const std::string name = NormalizeName(rule.column, job_->naming, job_->identifier_limit);
+      auto before = origin.masks.find(name);
+      if (before == origin.masks.end() && rule.algorithm != "sequential") {
+        options.rules.push_back(rule);
+      } else if (before == origin.masks.end() || before->second != masks_.at(name).how) {
+        return std::shared_ptr<const Masking>();
+      }
+    }
+    return Masking::Create(std::move(options));
+  }
+
+  Status Load(size_t begin, size_t end) {
+    std::vector<DeadLetter> group(letters_.begin() + static_cast<std::ptrdiff_t>(begin),
+                                  letters_.begin() + static_cast<std::ptrdiff_t>(end));
+    NILUS_ASSIGN(DeadLetterOrigin origin, ReadOrigin(group.front().position));
+    NILUS_ASSIGN(std::shared_ptr<const Masking> masking, MissingMasks(origin));
+    if (masking == nullptr) {
+      for (size_t i = begin; i < end; ++i) {
+        letters_[i].reason = "it was masked otherwise than the manifest says now";
+        left_.push_back(&letters_[i]);
+      }
+      return {};
+    }
+    NILUS_ASSIGN(RecordBatch batch, ReadPayloads(group, origin.schema));
+    Masker masker(masking);
+    NILUS_ASSIGN(batch, masker.Apply(batch));
+    NILUS_ASSIGN(NormalizedBatch normalized, normalizer_->Normalize(batch));
+    for (const DeadRow& dead : normalized.dead) {
+      DeadLetter& letter = letters_[begin + static_cast<size_t>(dead.row)];
+      letter.reason = dead.reason;
+      letter.column = dead.column;
+      left_.push_back(&letter);
+    }
+    const int64_t rows = normalized.rows.num_rows();
+    if (rows == 0) return {};
+    replayed_ += rows;
+    return tables_.Write(0, namer_->Name(normalized.rows));
+  }
+
+  Status Commit(const std::optional<CommittedState>& state) {
+    NILUS_FAULT_POINT("engine.dead_letters.read");
+    NILUS_TRY(tables_.Open(1, {}));
+    if (!left_.empty()) NILUS_TRY(tables_.Write(1, ToBatch(left_)));
+    NILUS_TRY(tables_.Finish());
+    NILUS_FAULT_POINT("engine.dead_letters.staged");
+    const Type text = MakeType(TypeId::kText);
+    CommitRequest commit{.pipeline = job_->pipeline,
+                         .load_id = load_id_,
+                         .expected_version = state ? state->version : 0,
+                         .position = state ? state->position : Position{},
+                         .interval = KeyRange{.column = std::string(kRowIdColumn),
+                                              .lower = Scalar{text, letters_.front().id},
+                                              .upper = Scalar{text, letters_.back().id}}};
+    NILUS_TRY(sink_->Commit(commit));
+    NILUS_FAULT_POINT("engine.dead_letters.committed");
+    return {};
+  }
+
+  const BatchJob* job_;
+  const RunOptions* options_;
+  Sink* sink_;
+  const std::string load_id_ = NewId();
+  Progress progress_;
+  LoadTables tables_{sink_, &progress_};
+  std::vector<DeadLetter> letters_;
+  std::vector<const DeadLetter*> left_;
+  int64_t replayed_ = 0;
+  std::unique_ptr<TableShape> shape_;
+  std::map<std::string, MaskRecord> masks_;
+  std::shared_ptr<RowNames> names_;
+  std::optional<Normalizer> normalizer_;
+  std::optional<RowNamer> namer_;
+};
+
+DeadLettersReport StartReport(const BatchJob& job) {
+  return DeadLettersReport{
+      .pipeline = job.pipeline.value, .destination = job.sink_display, .table = LetterTable(job).ToString()};
+}
+
+}  // namespace
+
+Result<DeadLettersReport> ListJobDeadLetters(const BatchJob& job, const RunOptions& options, int64_t most) {
+  DeadLettersReport report = StartReport(job);
+  NILUS_ASSIGN(std::unique_ptr<Sink> sink, job.open_sink(options.stop));
+  NILUS_ASSIGN(std::optional<Schema> there, sink->Describe(LetterTable(job)));
+  sink.reset();
+  std::string after;
+  for (bool is_last = !there; !is_last;) {
+    NILUS_ASSIGN(LetterPage page, LetterReader(job, options).Read(after));
+    report.letters += static_cast<int64_t>(page.letters.size());
+    is_last = page.is_last || page.letters.empty();
+    if (!page.letters.empty()) after = page.letters.back().id;
+    for (DeadLetter& letter : page.letters) {
+      if (static_cast<int64_t>(report.shown.size()) < most) report.shown.push_back(std::move(letter));
+    }
+  }
+  report.remaining = report.letters;
+  return report;
+}
+
+Result<DeadLettersReport> ReplayJobDeadLetters(const BatchJob& job, const RunOptions& options) {
+  DeadLettersReport report = StartReport(job);
+  std::string after;
+  for (bool is_last = false; !is_last;) {
+    NILUS_ASSIGN(std::unique_ptr<Sink> sink, job.open_sink(options.stop));
+    // The version that is seen before the letters are read fences off runs that add some meanwhile.
+    NILUS_ASSIGN(std::optional<CommittedState> state, sink->Committed(job.pipeline));
+    NILUS_ASSIGN(std::optional<Schema> there, sink->Describe(LetterTable(job)));
+    if (!there) return report;
+    NILUS_ASSIGN(LetterPage page, LetterReader(job, options).Read(after));
+    if (page.letters.empty()) break;
+    is_last = page.is_last;
+    after = page.letters.back().id;
+    report.letters += static_cast<int64_t>(page.letters.size());
+    PageReplay replay(job, options, sink.get());
+    NILUS_TRY(replay.Run(std::move(page), state, &report));
+  }
+  return report;
+}
+
+Result<DeadLettersReport> DropJobDeadLetters(const BatchJob& job, const RunOptions& options) {
+  NILUS_ASSIGN(DeadLettersReport report, ListJobDeadLetters(job, options, 0));
+  if (report.letters == 0) return report;
+  NILUS_ASSIGN(std::unique_ptr<Sink> sink, job.open_sink(options.stop));
+  NILUS_ASSIGN(std::optional<CommittedState> state, sink->Committed(job.pipeline));
+  Progress progress;
+  LoadTables tables(sink.get(), &progress);
+  WriteRequest nothing = MakeWriteRequest(job, options.stop);
+  nothing.load_id = NewId();
+  nothing.table = LetterTable(job);
+  nothing.schema = std::make_shared<Schema>(WithRowIds(*DeadLetterSchema()));
+  nothing.strategy = WriteStrategy::kReplace;
+  nothing.full_refresh = false;
+  nothing.partition_by.clear();
+  nothing.cluster_by.clear();
+  tables.Add(nothing);
+  NILUS_TRY(tables.Open(0, {}));
+  NILUS_TRY(tables.Finish());
+  NILUS_FAULT_POINT("engine.dead_letters.dropping");
+  NILUS_TRY(sink->Commit(CommitRequest{.pipeline = job.pipeline,
+                                       .load_id = nothing.load_id,
+                                       .expected_version = state ? state->version : 0,
+                                       .position = state ? state->position : Position{},
+                                       .interval = std::nullopt}));
+  report.dropped = report.letters;
+  report.remaining = 0;
+  return report;
+}
+
+Result<DeadLettersReport> ListDeadLetters(const Pipeline& pipeline, const ConnectorRegistry& registry,
+                                          const RunOptions& options, int64_t most) {
+  NILUS_ASSIGN(BatchJob job, MakeBatchJob(pipeline, registry, options));
+  return ListJobDeadLetters(job, options, most);
+}
+
+Result<DeadLettersReport> ReplayDeadLetters(const Pipeline& pipeline, const ConnectorRegistry& registry,
+                                            const RunOptions& options) {
+  NILUS_ASSIGN(BatchJob job, MakeBatchJob(pipeline, registry, options));
+  return ReplayJobDeadLetters(job, options);
+}
+
+Result<DeadLettersReport> DropDeadLetters(const Pipeline& pipeline, const ConnectorRegistry& registry,
+                                          const RunOptions& options) {
+  NILUS_ASSIGN(BatchJob job, MakeBatchJob(pipeline, registry, options));
+  return DropJobDeadLetters(job, options);
+}
+
+std::string ToJson(const DeadLettersReport& report) {
+  using Json = nlohmann::ordered_json;
+  Json json = {{"pipeline", Redact(report.pipeline)}, {"destination", Redact(report.destination)},
+               {"table", Redact(report.table)},       {"letters", report.letters},
+               {"replayed", report.replayed},         {"dropped", report.dropped},
+               {"remaining", report.remaining}};
+  Json shown = Json::array();
+  for (const DeadLetter& letter : report.shown) {
+    Json payload = Json::parse(letter.payload, nullptr, /*allow_exceptions=*/false);
+    shown.push_back({{"id", letter.id},
+                     {"load_id", letter.load_id},
+                     {"column", letter.column},
+                     {"reason", letter.reason},
+                     {"payload", payload.is_discarded() ? Json(letter.payload) : std::move(payload)}});
+  }
+  json["shown"] = std::move(shown);
+  json["reasons"] = report.reasons;
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+}  // namespace nilus

@@ -1,0 +1,57 @@
+// Rows that could not be loaded, kept beside the table with what is needed to load them later (spec 03, "Evolution";
+// docs/formats.md, "Dead letters"). The table `<table>__dead_letters`:
+//
+//   payload   json   the row as it was to be loaded, after masks: one object by the source's names
+//   reason    text   why it was not
+//   column    text   the source's column that made it dead
+//   position  text   where it came from: {"source": …, "types": {column: type}, "masks": {column: how}}
+//   and the row ids of row_ids.h
+//
+// Values are JSON's own where JSON has them (whole numbers and decimals with all digits), else their canonical text;
+// `types` tells what each was.
+#pragma once
+
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "nilus/base/result.h"
+#include "nilus/data/record_batch.h"
+#include "nilus/rows/normalizer.h"
+
+namespace nilus {
+
+// "<table>__dead_letters"; cut as all long names are (naming.h).
+std::string DeadLetterTable(std::string_view table, int identifier_limit);
+
+// Without the row ids.
+const SchemaPtr& DeadLetterSchema();
+
+// Letters of these rows of `batch`. `source` says where they were read, `masks` what became of which column (by its
+// destination's name) before.
+RecordBatch WriteDeadLetters(const RecordBatch& batch, const std::vector<DeadRow>& dead, std::string_view source,
+                             const std::map<std::string, std::string>& masks);
+
+// A letter read back.
+struct DeadLetter {
+  std::string id;
+  std::string load_id;
+  std::string payload;
+  std::string reason;
+  std::string column;
+  std::string position;
+};
+
+// What a letter's `position` says. kData when it was not written by WriteDeadLetters.
+struct DeadLetterOrigin {
+  Schema schema;  // of the payload
+  std::map<std::string, std::string> masks;
+};
+Result<DeadLetterOrigin> ReadOrigin(std::string_view position);
+
+// The rows of letters that share one origin, as they were. kData names the letter (not its values) when a payload is no
+// object of these columns. Safe for hostile input.
+Result<RecordBatch> ReadPayloads(const std::vector<DeadLetter>& letters, const Schema& schema);
+
+}  // namespace nilus

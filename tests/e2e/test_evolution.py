@@ -1,0 +1,128 @@
+"""A source whose columns change, on every sink: what fits the table's columns goes there, what does not goes beside them (spec 03)."""
+import csv
+import json
+import sqlite3
+
+import pytest
+
+from destinations import DESTINATIONS
+
+
+@pytest.fixture(params=DESTINATIONS, ids=lambda kind: kind.kind)
+def destination(request, tmp_path, postgres):
+    return request.param(tmp_path, postgres)
+
+
+class Source:
+    """A SQLite table that is made anew, with other types, for each run."""
+
+    def __init__(self, folder):
+        self.path = folder / "source.db"
+
+    def make(self, columns, *rows):
+        with sqlite3.connect(self.path) as db:
+            db.execute("DROP TABLE IF EXISTS items")
+            db.execute(f"CREATE TABLE items ({columns})")
+            db.executemany(f"INSERT INTO items VALUES ({', '.join('?' * len(rows[0]))})", rows)
+
+
+@pytest.fixture
+def source(tmp_path):
+    return Source(tmp_path)
+
+
+def pipeline(nilus, source, destination, sink=None, **options):
+    return nilus.manifest({"address": f"sqlite:///{source.path}", "options": {"source_table": "items", "primary_key": "id", **options}},
+                          {"address": destination.uri, "options": {"dest_table": destination.table, "incremental_strategy": "append", **(sink or {})}}, name="items")
+
+
+def rows(destination, *columns):
+    """Rows as texts, sorted. In a folder of files each file has the columns of its load; what it lacks is NULL."""
+    if destination.kind != "files":
+        return sorted(destination.rows(columns), key=repr)
+    found = []
+    for file in (destination.path / "lake" / "items").glob("*.csv"):
+        with open(file, newline="") as opened:
+            found += [tuple(row.get(column) or None for column in columns) for row in csv.DictReader(opened)]
+    return sorted(found, key=repr)
+
+
+def columns_of(destination):
+    if destination.kind == "files":
+        schema = json.loads((destination.path / "lake" / "items" / ".nilus_schema.json").read_text())
+        return {column["name"] for column in schema["columns"]}
+    if destination.kind == "postgres":
+        return {name for (name,) in destination.database.execute(
+            "SELECT column_name FROM information_schema.columns WHERE table_schema = 'lake' AND table_name = 'items'")}
+    if destination.kind == "sqlite":
+        with sqlite3.connect(destination.path) as db:
+            return {row[1] for row in db.execute("PRAGMA table_info(items)")}
+    return None
+
+
+def test_changed_types_are_coerced_or_kept_beside(nilus, source, destination):
+    manifest = pipeline(nilus, source, destination)
+    source.make("id BIGINT, discount BIGINT", (1, 10))
+    nilus.run(manifest)
+    source.make("id BIGINT, discount DOUBLE", (2, 2.5), (3, 7.0))
+    changed = nilus.run(manifest).report
+    assert changed["tables"][0]["variants"] == [{"column": "discount", "variant": "discount__v_double", "values": 1}]
+    assert {"table": destination.table, "change": "column added", "column": "discount__v_double", "after": "double"} in changed["schema_changes"]
+    source.make("id BIGINT, discount TEXT", (4, "42"), (5, "half"), (6, "0042"))
+    nilus.run(manifest)
+    source.make("id BIGINT, discount BIGINT", (7, 11))
+    nilus.run(manifest)
+    assert rows(destination, "id", "discount", "discount__v_double", "discount__v_text") == [
+        ("1", "10", None, None), ("2", None, "2.5", None), ("3", "7", None, None), ("4", "42", None, None),
+        ("5", None, None, "half"), ("6", None, None, "0042"), ("7", "11", None, None)]
+
+
+def test_variant_columns_appear_only_when_a_value_needs_them(nilus, source, destination):
+    manifest = pipeline(nilus, source, destination)
+    source.make("id BIGINT, n BIGINT", (1, 10))
+    nilus.run(manifest)
+    source.make("id BIGINT, n TEXT", (2, "5"), (3, None))
+    done = nilus.run(manifest).report
+    assert done["tables"][0]["variants"] == [] and done["schema_changes"] == []
+    columns = columns_of(destination)
+    assert columns is None or not any("__v_" in column for column in columns)
+
+
+def test_columns_come_and_go(nilus, source, destination):
+    manifest = pipeline(nilus, source, destination)
+    source.make("id BIGINT, a TEXT", (1, "a"))
+    nilus.run(manifest)
+    source.make("id BIGINT, b TEXT", (2, "b"))
+    nilus.run(manifest)
+    source.make("id BIGINT, a TEXT, b TEXT", (3, "a", "b"))
+    nilus.run(manifest)
+    assert rows(destination, "id", "a", "b") == [("1", "a", None), ("2", None, "b"), ("3", "a", "b")]
+
+
+@pytest.mark.parametrize("strategy", ["merge", "scd2", "delete+insert"])
+def test_evolution_under_strategies_that_change_rows(strategy, nilus, source, destination):
+    if strategy not in destination.strategies:
+        pytest.skip(f"{destination.kind} has no {strategy}")
+    options = {"incremental_key": "id"} if strategy == "delete+insert" else {}
+    manifest = pipeline(nilus, source, destination, sink={"incremental_strategy": strategy}, **options)
+    source.make("id BIGINT, n BIGINT", (1, 10), (2, 20))
+    nilus.run(manifest)
+    source.make("id BIGINT, n TEXT", (1, "x"), (2, "y"))
+    nilus.run(manifest)
+    now = rows(destination, "id", "n", "n__v_text")
+    if strategy == "scd2":
+        assert now == [("1", "10", None), ("1", None, "x"), ("2", "20", None), ("2", None, "y")]
+    else:  # delete+insert goes on from the cursor, 2
+        assert now == [("1", None, "x") if strategy == "merge" else ("1", "10", None), ("2", None, "y")]
+
+
+def test_a_key_that_does_not_fit_is_an_error(nilus, source, destination):
+    if "merge" not in destination.strategies:
+        pytest.skip(f"{destination.kind} has no merge")
+    manifest = pipeline(nilus, source, destination, sink={"incremental_strategy": "merge"})
+    source.make("id BIGINT, n BIGINT", (1, 10))
+    nilus.run(manifest)
+    source.make("id TEXT, n BIGINT", ("2", 20), ("three", 30))
+    failed = nilus.run(manifest, expect=1)
+    assert "`id`" in failed.report["error"]["message"] and "three" not in failed.report["error"]["message"]
+    assert rows(destination, "id", "n") == [("1", "10")]
