@@ -101,19 +101,57 @@ Status SyncDirectory(const std::string& path) {
   return SyncFile(FileDescriptor(fd), path);
 }
 
-Status MakeDirectories(const std::string& path) {
-  if (mkdir(path.c_str(), 0777) == 0) return SyncDirectory(ParentOf(path));
+namespace {
+
+struct MadeDirectory {
+  int error = 0;  // ENOENT: the parent is not there, or the folder was removed meanwhile
+  bool was_there = false;
+};
+
+MadeDirectory MakeDirectory(const std::string& path) {
+  if (mkdir(path.c_str(), 0777) == 0) return {};
   int error = errno;
-  std::string parent = ParentOf(path);
-  if (error == EEXIST && IsDirectory(path)) {
-    // Whoever made it may have died before it was durable. A parent that we may not read is not one of ours.
+  if (error != EEXIST || IsDirectory(path)) return {.error = error == EEXIST ? 0 : error, .was_there = true};
+  return {.error = Exists(path) ? error : ENOENT};
+}
+
+// `path` and `missing` folders above it, all new, and one more, whose maker may have died before it was durable.
+Status SyncNewDirectories(std::string path, size_t missing, bool last_was_there) {
+  for (size_t i = 0; i <= missing; ++i) {
+    std::string parent = ParentOf(path);
     Status synced = SyncDirectory(parent);
-    return synced || synced.error().kind == ErrorKind::kAuth ? Status() : synced;
+    // A parent that we may not read is not one of ours.
+    bool is_foreign = i == missing && last_was_there && !synced && synced.error().kind == ErrorKind::kAuth;
+    if (!synced && !is_foreign) return synced;
+    path = std::move(parent);
   }
-  if (error != ENOENT || parent == path) return ErrnoFailure(error, "create the folder " + path);
-  NILUS_TRY(MakeDirectories(parent));
-  if (mkdir(path.c_str(), 0777) != 0 && errno != EEXIST) return ErrnoFailure(errno, "create the folder " + path);
-  return SyncDirectory(parent);
+  return {};
+}
+
+}  // namespace
+
+Status MakeDirectories(const std::string& path) {
+  // Another run may remove a folder that it finds empty before we make what goes into it: then once more from the top.
+  // Nothing slow stands between the two; syncing comes after, when no folder of the path is empty but the last.
+  constexpr int kMostAttempts = 1000;
+  for (int attempt = 0; attempt < kMostAttempts; ++attempt) {
+    std::vector<std::string> missing;  // innermost first
+    std::string top = path;
+    MadeDirectory made = MakeDirectory(top);
+    while (made.error == ENOENT && ParentOf(top) != top) {
+      missing.push_back(top);
+      top = ParentOf(top);
+      made = MakeDirectory(top);
+    }
+    if (made.error != 0) return ErrnoFailure(made.error, "create the folder " + top);
+    bool last_was_there = made.was_there;
+    for (auto folder = missing.rbegin(); folder != missing.rend() && made.error == 0; ++folder) {
+      made = MakeDirectory(*folder);
+      if (made.error != 0 && made.error != ENOENT) return ErrnoFailure(made.error, "create the folder " + *folder);
+    }
+    if (made.error == 0) return SyncNewDirectories(path, missing.size(), last_was_there);
+  }
+  return Fail(ErrorKind::kTransient, "cannot create the folder {}: what it lies in is removed again and again", path);
 }
 
 Status Rename(const std::string& from, const std::string& to) {

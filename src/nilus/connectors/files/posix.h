@@ -36,7 +36,7 @@ Result<std::string> ReadWhole(const std::string& path, int64_t max_bytes);
 Status SyncFileAt(const std::string& path);
 Status SyncDirectory(const std::string& path);
 
-// Creates what is missing of the path; durable when it returns.
+// Creates what is missing of the path; durable when it returns. Others may meanwhile remove folders that are empty.
 Status MakeDirectories(const std::string& path);
 Status Rename(const std::string& from, const std::string& to);
 // Swaps two existing paths in one step (renameat2 RENAME_EXCHANGE). kUnsupported where the file system cannot.
