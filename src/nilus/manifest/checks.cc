@@ -88,7 +88,8 @@ void CheckStrategy(EndReaders& readers, std::string_view source_scheme, Pipeline
   } else if (!sink.incremental_strategy_given && !source.incremental_key.empty()) {
     sink.incremental_strategy = source.primary_key.empty() ? IncrementalStrategy::kAppend : IncrementalStrategy::kMerge;
     if (readers.sink_options.Take("incremental_strategy") != nullptr) return;  // misspelt: reported
-    readers.owner.findings().Notice(readers.sink_options.place(), readers.sink_options.path() + ".incremental_strategy",
+    readers.owner.findings().Notice(readers.source_options.KeyPlaceOf("incremental_key"),
+                                    readers.sink_options.path() + ".incremental_strategy",
                                     "with an incremental_key and no strategy given, " +
                                         std::string(IncrementalStrategyName(sink.incremental_strategy)) + " is used");
   }

@@ -72,6 +72,16 @@ std::optional<std::span<const OptionSpec>> ConnectorOptionsOf(MapReader& section
   return std::nullopt;
 }
 
+// The names of the closed list that `read` asks for.
+template <typename Read>
+std::vector<std::string> ClosedNames(Read read, PipelineType type) {
+  YamlNode empty = YamlNode::Map({});
+  Findings findings;
+  MapReader options(empty, {}, findings);
+  read(options, SectionContext{type, std::nullopt, false});
+  return options.known();
+}
+
 // The older service form: options.engine says what it is.
 void DecideType(MapReader& options, Pipeline& pipeline) {
   if (options.Choice("engine", {"debezium"})) {
@@ -110,6 +120,7 @@ void ReadEnds(MapReader& owner, const FormContext& context, TypeRule rule, Pipel
   }
   auto source_specs = ConnectorOptionsOf(source, context, source_scheme, false);
   if (rule == TypeRule::kEngineDecides) DecideType(source_options, pipeline);
+  source_options.KnownElsewhere("sink.options", ClosedNames(ReadSinkOptions, pipeline.type));
   pipeline.source_options =
       ReadSourceOptions(source_options, {pipeline.type, source_specs, rule == TypeRule::kEngineDecides});
   ReadCdc(source, source_options, rule, pipeline);
@@ -126,6 +137,7 @@ void ReadEnds(MapReader& owner, const FormContext& context, TypeRule rule, Pipel
     pipeline.sink.emplace();
     sink_scheme = ReadAddress(sink, context, *pipeline.sink);
     auto sink_specs = ConnectorOptionsOf(sink, context, sink_scheme, true);
+    sink_options.KnownElsewhere("source.options", ClosedNames(ReadSourceOptions, pipeline.type));
     pipeline.sink_options = ReadSinkOptions(sink_options, {pipeline.type, sink_specs, false});
     sink.Finish();
   }

@@ -247,7 +247,6 @@ std::vector<std::string> MapReader::Unread() const {
 }
 
 void MapReader::Finish() {
-  std::vector<std::string_view> known(known_.begin(), known_.end());
   std::vector<std::string> unread = Unread();
   if (unread.size() > kMostUnknownKeys) {
     findings_->Add(KeyPlaceOf(unread[kMostUnknownKeys]), path_,
@@ -255,16 +254,30 @@ void MapReader::Finish() {
     unread.resize(kMostUnknownKeys);
   }
   for (const std::string& key : unread) {
-    std::string_view nearest = NearestName(key, known);
-    std::string fix;
-    if (!nearest.empty()) {
-      fix = "write " + std::string(nearest);
-    } else if (!known.empty() && known.size() <= 12) {
-      fix = "known here: ";
-      for (size_t i = 0; i < known.size(); ++i) fix += (i == 0 ? "" : ", ") + std::string(known[i]);
-    }
-    findings_->Add(KeyPlaceOf(key), PathOf(key).substr(0, 300), "the key is not known here", std::move(fix));
+    findings_->Add(KeyPlaceOf(key), PathOf(key).substr(0, 300), "the key is not known here", Advice(key));
   }
+}
+
+void MapReader::KnownElsewhere(std::string_view section, std::vector<std::string> names) {
+  other_section_ = section;
+  other_known_ = std::move(names);
+}
+
+std::string MapReader::Advice(std::string_view unknown_key) const {
+  constexpr size_t kMostListed = 60;
+  std::string folded = Fold(unknown_key, KeyStyle::kFolded);
+  if (std::find(other_known_.begin(), other_known_.end(), folded) != other_known_.end())
+    return "it belongs under " + other_section_;
+  std::vector<std::string_view> known;  // in the order asked for, each once
+  for (const std::string& name : known_) {
+    if (std::find(known.begin(), known.end(), name) == known.end()) known.push_back(name);
+  }
+  std::string_view nearest = NearestName(unknown_key, known);
+  if (!nearest.empty()) return "write " + std::string(nearest);
+  if (known.empty() || known.size() > kMostListed) return "";
+  std::string list = "known here: ";
+  for (size_t i = 0; i < known.size(); ++i) list += (i == 0 ? "" : ", ") + std::string(known[i]);
+  return list;
 }
 
 }  // namespace nilus

@@ -75,8 +75,12 @@ class MapReader {
 
   // Keys that were not asked for, in order.
   std::vector<std::string> Unread() const;
+  // Names that are known in another section ("sink.options"): a key of theirs is reported with where it belongs.
+  void KnownElsewhere(std::string_view section, std::vector<std::string> names);
   // Reports every unread key with the nearest known one.
   void Finish();
+
+  const std::vector<std::string>& known() const { return known_; }  // names asked for so far
 
   const YamlNode& node() const { return *node_; }
   const SourcePlace& place() const { return place_; }
@@ -95,7 +99,11 @@ class MapReader {
   std::string path_;
   Findings* findings_;
   KeyStyle style_;
+  std::string Advice(std::string_view unknown_key) const;
+
   std::vector<std::string> known_;
+  std::string other_section_;
+  std::vector<std::string> other_known_;
 };
 
 }  // namespace nilus

@@ -287,6 +287,25 @@ TEST_F(NilusForm, StreamsComeFromStreams) {
               HasSubstr("a schedule is for batch and metadata only"));
 }
 
+TEST_F(NilusForm, SaysWhereAKeyOfTheOtherEndBelongs) {
+  options_.connector_options = [](std::string_view, bool) { return std::span<const OptionSpec>(); };
+  EXPECT_THAT(ProblemsOf(Batch("source_table: a.b", "dest_table: raw.t, max-table-nesting: 1")),
+              HasSubstr("the key is not known here. Fix: it belongs under source.options"));
+  EXPECT_THAT(ProblemsOf(Batch("source_table: a.b, cluster_by: id")),
+              HasSubstr("the key is not known here. Fix: it belongs under sink.options"));
+  EXPECT_THAT(ProblemsOf(Batch("source_table: a.b", "dest_table: raw.t, bogus-key: 1")),
+              HasSubstr("known here: dest_table, incremental_strategy, full_refresh, "));
+}
+
+TEST_F(NilusForm, ListsEachKnownKeyOnce) {
+  EXPECT_THAT(ProblemsOf("name: p\nversion: v1alpha\ntype: nilus\nspec: {type: batch, zzz: 1}\n"),
+              Not(HasSubstr("source, source")));
+}
+
+TEST_F(NilusForm, TheNoticeOfAChosenStrategyStandsAtTheKeyThatBroughtIt) {
+  EXPECT_THAT(NoticesOf(Batch("source_table: a.b, incremental_key: id")), HasSubstr("m.yaml:8:"));
+}
+
 TEST_F(NilusForm, LimitsCrons) {
   std::string crons = "  schedule:\n    crons:\n";
   for (int i = 0; i < 10'000; ++i) crons += "      - '* * * * *'\n";

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "nilus/base/option_spec.h"
+#include "nilus/manifest/problem.h"
 
 namespace nilus {
 
@@ -95,6 +96,9 @@ struct SinkOptions {
   std::string aws_endpoint;
   std::string iceberg_metadata_compression;  // "gzip", "none" or empty
   SchemaContract schema_contract = SchemaContract::kEvolve;
+  // Where the options stand that only some sinks have a use for (partition_by, cluster_by, loader_file_size, …), by
+  // name; those that are not written are not in it.
+  std::map<std::string, SourcePlace, std::less<>> special;
   OptionValues connector;
 
   std::string DestSchema() const;  // before the first '.'; the whole text when there is none

@@ -5,6 +5,11 @@
 namespace nilus {
 namespace {
 
+// Of the closed list, what only some sinks have a use for: partitions, clusters, files, a staging area, S3, Iceberg.
+constexpr std::string_view kSpecialOptions[] = {
+    "partition_by",   "cluster_by", "loader_file_size", "loader_file_format",
+    "staging_bucket", "aws_region", "aws_endpoint",     "iceberg_metadata_compression"};
+
 constexpr int64_t kMostBuckets = 100'000;
 
 PartitionSpec ReadPartitionSpec(MapReader& field, size_t position) {
@@ -100,6 +105,9 @@ SinkOptions ReadSinkOptions(MapReader& options, const SectionContext& context) {
   ReadFileOptions(options, result);
   if (auto contract = options.Choice("schema_contract", {"evolve", "freeze", "discard_row", "discard_value"})) {
     result.schema_contract = static_cast<SchemaContract>(*contract);
+  }
+  for (std::string_view name : kSpecialOptions) {
+    if (options.Has(name)) result.special.emplace(name, options.KeyPlaceOf(name));
   }
   result.connector = ReadConnectorOptions(options, context);
   return result;

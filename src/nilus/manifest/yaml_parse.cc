@@ -231,6 +231,18 @@ SourcePlace PlaceOfByte(std::string_view text, size_t offset, const std::string&
   return {file, static_cast<int>(line), static_cast<int>(offset - line_start) + 1};
 }
 
+// The first byte behind `from` with which the text stops being UTF-8.
+size_t FirstNotUtf8(std::string_view text, size_t from) {
+  size_t at = from;
+  while (at < text.size()) {
+    auto lead = static_cast<unsigned char>(text[at]);
+    size_t length = lead < 0x80 ? 1 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
+    if (!IsValidUtf8(text.substr(at, length))) return at;
+    at += length;
+  }
+  return from;
+}
+
 // What makes a text no manifest at all. False when it was refused.
 bool CheckBytes(std::string_view text, const std::string& file, const YamlLimits& limits, Problems& problems) {
   if (text.size() > limits.max_bytes) {
@@ -256,7 +268,10 @@ bool CheckBytes(std::string_view text, const std::string& file, const YamlLimits
       if (!IsValidUtf8(text.substr(line_start, end - line_start))) break;
       line_start = end + 1;
     }
-    problems.push_back({PlaceOfByte(text, line_start, file), {}, "this line is not UTF-8", "save the file as UTF-8"});
+    problems.push_back({PlaceOfByte(text, FirstNotUtf8(text, line_start), file),
+                        {},
+                        "here stands a byte that is not UTF-8",
+                        "save the file as UTF-8"});
     return false;
   }
   return true;

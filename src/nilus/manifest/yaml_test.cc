@@ -93,7 +93,7 @@ TEST(Yaml, RefusesBinaryAndOtherEncodings) {
                            "ELF"),
               HasSubstr("binary"));
   EXPECT_THAT(FirstProblem("\xff\xfe\x61"), HasSubstr("not UTF-8"));
-  EXPECT_THAT(FirstProblem("a: 1\nb: \xe4\n"), HasSubstr("f.yaml:2:1: this line is not UTF-8"));
+  EXPECT_THAT(FirstProblem("a: 1\nb: \xe4\n"), HasSubstr("f.yaml:2:4: here stands a byte that is not UTF-8"));
   EXPECT_EQ(FirstProblem("\xef\xbb\xbf"
                          "a: ü\n"),
             "none");
