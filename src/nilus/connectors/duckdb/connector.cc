@@ -7,6 +7,12 @@ namespace nilus {
 namespace {
 
 constexpr std::string_view kSchemes[] = {"duckdb"};
+constexpr OptionSpec kOptions[] = {
+    {.name = "lock_wait_seconds",
+     .type = OptionType::kInteger,
+     .default_value = "10",
+     .help = "How long to wait for another process that holds the file"},
+};
 constexpr WriteStrategy kStrategies[] = {WriteStrategy::kReplace, WriteStrategy::kAppend, WriteStrategy::kMerge,
                                          WriteStrategy::kDeleteInsert, WriteStrategy::kScd2};
 
@@ -18,6 +24,9 @@ const Connector kDuckdbConnector = {
     .title = "DuckDB",
     .summary = "Tables and views of a DuckDB database file, read under one snapshot, written in one transaction.",
     .address_example = "duckdb:///path/to/file.duckdb",
+    .address_params = kOptions,
+    .source_options = kOptions,
+    .sink_options = kOptions,
     .strategies = kStrategies,
     .runs_duckdb = true,
     .open_source = duckdb::OpenSource,

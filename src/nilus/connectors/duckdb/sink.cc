@@ -13,6 +13,7 @@
 #include "nilus/base/option_spec.h"
 #include "nilus/connector/sql_state.h"
 #include "nilus/connectors/duckdb/file_path.h"
+#include "nilus/connectors/duckdb/open_file.h"
 #include "nilus/connectors/duckdb/sink_session.h"
 #include "nilus/connectors/duckdb/table_load.h"
 
@@ -25,7 +26,8 @@ using duck::TextValue;
 
 // The tables of the load that is under way, shared with their writers.
 struct Loads {
-  explicit Loads(duck::DatabaseConfig config, std::stop_token stop) : session(std::move(config), std::move(stop)) {}
+  Loads(duck::DatabaseConfig config, std::chrono::milliseconds lock_wait, std::stop_token stop)
+      : session(std::move(config), lock_wait, std::move(stop)) {}
   SinkSession session;
   int64_t next_id = 0;
   std::map<int64_t, std::unique_ptr<TableLoad>> tables;
@@ -305,12 +307,13 @@ Result<std::vector<CheckItem>> DuckdbSink::Check() {
 
 Result<std::unique_ptr<Sink>> OpenSink(const Address& address, const OpenContext& context) {
   NILUS_ASSIGN(std::string path, FilePath(address));
+  NILUS_ASSIGN(std::chrono::milliseconds lock_wait, LockWait(address, context.options));
   duck::DatabaseConfig config{.path = std::move(path),
                               .memory_bytes = context.duckdb_bytes,
                               // With one thread DuckDB inserts by another way, which fails with an internal error when
                               // a column was added to a table that holds rows of the same transaction (1.5.6).
                               .threads = std::max(context.threads, 2)};
-  auto loads = std::make_shared<Loads>(std::move(config), context.stop);
+  auto loads = std::make_shared<Loads>(std::move(config), lock_wait, context.stop);
   auto sink = std::make_unique<DuckdbSink>(loads);
   NILUS_TRY(CheckFolder(loads->session.config().path));
   NILUS_TRY(loads->session.IdleIfThere());

@@ -6,6 +6,7 @@
 #include "nilus/base/fault.h"
 #include "nilus/base/option_spec.h"
 #include "nilus/connectors/duckdb/dialect.h"
+#include "nilus/connectors/duckdb/open_file.h"
 #include "nilus/duck/query_reader.h"
 
 namespace nilus::duckdb {
@@ -17,7 +18,7 @@ using duck::TextValue;
 Result<Connection*> SinkSession::Idle() {
   NILUS_TRY(EndInsert());
   if (!connection_) {
-    NILUS_ASSIGN(std::shared_ptr<duck::Database> database, duck::Database::Open(config_));
+    NILUS_ASSIGN(std::shared_ptr<duck::Database> database, OpenFile(config_, lock_wait_, stop_));
     NILUS_ASSIGN(Connection connection, Connection::Open(std::move(database)));
     NILUS_ASSIGN(std::string catalog, connection.CurrentCatalog());
     dialect_ = DuckdbDialect(std::move(catalog));

@@ -2,6 +2,7 @@
 // nothing in the file unless the COMMIT succeeds: every other way out, this process's death included, rolls back.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -11,8 +12,8 @@
 
 #include "nilus/connector/connector.h"
 #include "nilus/connector/sql_strategy.h"
-#include "nilus/connectors/duckdb/pipeline_lock.h"
 #include "nilus/connectors/duckdb/dialect.h"
+#include "nilus/connectors/duckdb/pipeline_lock.h"
 #include "nilus/duck/batch_stream.h"
 #include "nilus/duck/connection.h"
 
@@ -29,7 +30,9 @@ struct TargetTable {
 // Used by one thread at a time: sinks and their writers hold mutex().
 class SinkSession {
  public:
-  SinkSession(duck::DatabaseConfig config, std::stop_token stop) : config_(std::move(config)), stop_(std::move(stop)) {}
+  // `lock_wait`: how long another process may hold the file.
+  SinkSession(duck::DatabaseConfig config, std::chrono::milliseconds lock_wait, std::stop_token stop)
+      : config_(std::move(config)), lock_wait_(lock_wait), stop_(std::move(stop)) {}
   ~SinkSession() { AbandonLoad(); }
 
   // A connection, inside the load's transaction if there is one; rows that are streaming in are waited for. Opens the
@@ -74,6 +77,7 @@ class SinkSession {
   Status SetWritesEarly(bool on);
 
   const duck::DatabaseConfig config_;
+  const std::chrono::milliseconds lock_wait_;
   const std::stop_token stop_;
   std::mutex mutex_;
   std::optional<duck::Connection> connection_;

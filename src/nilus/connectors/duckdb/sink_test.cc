@@ -1,5 +1,10 @@
 // What is particular to the DuckDB sink; the promises of all sinks are in conformance_test.cc.
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <thread>
 
 #include "nilus/connectors/duckdb/connector.h"
 #include "nilus/connectors/duckdb/table_load.h"
@@ -62,6 +67,55 @@ RecordBatch Dates(int64_t first, int64_t count, bool misfit) {
     builder.FinishRow();
   }
   return builder.Finish();
+}
+
+TEST_F(DuckdbSinkTest, WaitsForAnotherProcessThatHoldsTheFile) {
+  Execute("SELECT 1");  // the file is made
+  int ready[2];
+  int release[2];
+  ASSERT_EQ(pipe(ready) | pipe(release), 0);
+  pid_t holder = fork();
+  if (holder == 0) {  // DuckDB's lock, by a process that knows nothing of DuckDB
+    int file = open(path_.c_str(), O_RDWR);
+    struct flock lock {};
+    lock.l_type = F_WRLCK;
+    char byte = fcntl(file, F_SETLK, &lock) == 0 ? 'y' : 'n';
+    if (write(ready[1], &byte, 1) != 1 || read(release[0], &byte, 1) != 1) _exit(1);
+    _exit(0);
+  }
+  char is_locked = 'n';
+  ASSERT_EQ(read(ready[0], &is_locked, 1), 1);
+  ASSERT_EQ(is_locked, 'y');
+  auto open_sink = [&](const std::string& wait) {
+    return kDuckdbConnector.open_sink(
+        *ParseAddress("duckdb:///" + path_ + "?lock_wait_seconds=" + wait, ProcessEnvironment()), OpenContext{});
+  };
+  auto at_once = open_sink("0");
+  ASSERT_FALSE(at_once);
+  EXPECT_EQ(at_once.error().kind, ErrorKind::kTransient);
+  EXPECT_EQ(open_sink("-1").error().kind, ErrorKind::kInvalidInput);
+  std::jthread releaser([&] { EXPECT_EQ(write(release[1], "x", 1), 1); });
+  auto waited = open_sink("60");
+  EXPECT_TRUE(waited) << waited.error().ToString();
+  waitpid(holder, nullptr, 0);
+  for (int file : {ready[0], ready[1], release[0], release[1]}) close(file);
+}
+
+TEST_F(DuckdbSinkTest, NamesALargeRowAsTheCauseOfMemoryThatRanOut) {
+  OpenContext context;
+  context.duckdb_bytes = 32 << 20;
+  auto sink = kDuckdbConnector.open_sink(*ParseAddress("duckdb:///" + path_, ProcessEnvironment()), context);
+  ASSERT_TRUE(sink);
+  auto schema = std::make_shared<Schema>(Schema{.fields = {{"id", MakeType(TypeId::kText)}}});
+  auto writer = (*sink)->Open(Request(schema, WriteStrategy::kReplace));
+  ASSERT_TRUE(writer) << writer.error().ToString();
+  ColumnBuilder column(MakeType(TypeId::kText));
+  column.AppendBytes(std::string(100 << 20, 'x'));
+  Status written = (*writer)->Write(RecordBatch(schema, {column.Finish()}, 1));
+  if (written) written = (*writer)->Finish().map([](const Receipt&) {});
+  ASSERT_FALSE(written);
+  EXPECT_EQ(written.error().kind, ErrorKind::kExhausted);
+  EXPECT_EQ(written.error().fix.find("a row of about 100 MiB is the cause"), 0U) << written.error().ToString();
 }
 
 TEST_F(DuckdbSinkTest, NothingIsMadeBeforeALoad) {

@@ -7,6 +7,7 @@
 #include "nilus/base/nearest.h"
 #include "nilus/base/option_spec.h"
 #include "nilus/connectors/duckdb/file_path.h"
+#include "nilus/connectors/duckdb/open_file.h"
 #include "nilus/connectors/duckdb/select.h"
 #include "nilus/duck/query_reader.h"
 
@@ -178,12 +179,13 @@ Result<std::unique_ptr<Source>> OpenSource(const Address& address, const OpenCon
   if (!in_memory) {
     NILUS_ASSIGN(path, FilePath(address));
   }
+  NILUS_ASSIGN(std::chrono::milliseconds lock_wait, LockWait(address, context.options));
   duck::DatabaseConfig config{.path = std::move(path),
                               .read_only = !in_memory,
                               .memory_bytes = context.duckdb_bytes,
                               .threads = context.threads,
                               .preserve_insertion_order = true};
-  NILUS_ASSIGN(std::shared_ptr<duck::Database> database, duck::Database::Open(config));
+  NILUS_ASSIGN(std::shared_ptr<duck::Database> database, OpenFile(config, lock_wait, context.stop));
   return std::make_unique<DuckdbSource>(std::move(database), context.stop);
 }
 

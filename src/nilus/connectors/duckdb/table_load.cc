@@ -1,5 +1,6 @@
 #include "nilus/connectors/duckdb/table_load.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "nilus/base/fault.h"
@@ -14,6 +15,8 @@ constexpr int64_t kQueueBytes = 16 << 20;
 // it has.
 constexpr int64_t kColumnBytes = 512 << 10;
 constexpr int64_t kOtherBytes = 32 << 20;
+// A row above this part of DuckDB's memory, which holds it several times over, is why the memory ran out.
+constexpr int64_t kLargeRowShare = 16;
 
 int64_t BytesToInsert(int64_t columns, int64_t threads) { return columns * (threads + 1) * kColumnBytes + kOtherBytes; }
 
@@ -149,9 +152,17 @@ Status TableLoad::StartInsert() {
 }
 
 Error TableLoad::WithMemoryFix(Error error) const {
+  if (error.kind != ErrorKind::kExhausted) return error;
+  if (largest_row_bytes_ > session_->config().memory_bytes / kLargeRowShare) {
+    error.fix = fmt::format(
+        "a row of about {} MiB is the cause: raise spec.resources.limits.memory (DuckDB, which has half of it, holds "
+        "such a value several times over), or leave its column out with sql_exclude_columns",
+        largest_row_bytes_ >> 20);
+    return error;
+  }
   int64_t columns = sql_.columns().size();
   int64_t needed = BytesToInsert(columns, 1);
-  if (error.kind != ErrorKind::kExhausted || needed <= session_->config().memory_bytes) return error;
+  if (needed <= session_->config().memory_bytes) return error;
   error.fix = fmt::format(
       "raise spec.resources.limits.memory to {} MiB or more: DuckDB, which has half of it, takes half "
       "a MiB for each of the {} columns",
@@ -180,7 +191,9 @@ Status TableLoad::Write(RecordBatch batch) {
   if (std::vector<Field> missing = sql_.MissingFrom(*batch.schema()); !missing.empty()) NILUS_TRY(AddColumns(missing));
   if (session_->InsertOf(&inserted_rows_) == nullptr) NILUS_TRY(StartInsert());
   rows_ += batch.num_rows();
-  bytes_ += batch.ByteSize();
+  int64_t bytes = batch.ByteSize();
+  bytes_ += bytes;
+  largest_row_bytes_ = std::max(largest_row_bytes_, bytes / std::max<int64_t>(batch.num_rows(), 1));
   if (sql_.needs_sequence()) batch = WithSequence(std::move(batch));
   return session_->InsertOf(&inserted_rows_)->Push(std::move(batch));
 }

@@ -56,8 +56,9 @@ class TableLoad {
   int64_t next_sequence_ = 0;
   int64_t rows_ = 0;
   int64_t bytes_ = 0;
-  int64_t inserted_rows_ = 0;    // as DuckDB counted them
-  SchemaPtr unnumbered_schema_;  // of the last batch, and the same with _nilus_seq
+  int64_t largest_row_bytes_ = 0;  // on the average of its batch
+  int64_t inserted_rows_ = 0;      // as DuckDB counted them
+  SchemaPtr unnumbered_schema_;    // of the last batch, and the same with _nilus_seq
   SchemaPtr numbered_schema_;
 };
 

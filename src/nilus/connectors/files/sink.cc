@@ -315,6 +315,13 @@ Result<std::unique_ptr<Sink>> OpenFilesSink(const Address& address, const OpenCo
     return FailWithFix(ErrorKind::kInvalidInput, "name a folder: tables are written to folder/<schema>/<table>/",
                        "{} is no folder", root);
   }
+  NamedFormat named = FormatOfName(NameOf(root));
+  if (named.format && !Exists(root)) {  // ingestr's csv:///out.csv is that one file
+    return FailWithFix(
+        ErrorKind::kInvalidInput,
+        fmt::format("name a folder and the format: file://{}?format={}", ParentOf(root), FormatName(*named.format)),
+        "{} looks like a file, but a sink writes folders of files: <folder>/<schema>/<table>/", root);
+  }
   constexpr int64_t kDefaultWaitSeconds = 10;
   auto wait = ParseInteger(Setting(address, context.options, "lock_wait_seconds", std::to_string(kDefaultWaitSeconds)));
   if (!wait || *wait < 0 || *wait > 86'400)

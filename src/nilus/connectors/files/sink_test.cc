@@ -70,6 +70,15 @@ class FilesSinkTest : public FolderTest {
   }
 };
 
+TEST_F(FilesSinkTest, RefusesAnAddressThatLooksLikeOneFile) {
+  auto sink = OpenSink(Path("out.csv"), {});
+  ASSERT_FALSE(sink);
+  EXPECT_THAT(sink.error().message, HasSubstr("looks like a file"));
+  EXPECT_THAT(sink.error().fix, HasSubstr("file://" + root() + "?format=csv"));
+  std::filesystem::create_directory(Path("lake.parquet"));
+  EXPECT_TRUE(OpenSink(Path("lake.parquet"), {}));
+}
+
 TEST_F(FilesSinkTest, FilesHoldAtMostSoManyRowsAndAreNamedByLoadAndNumber) {
   for (const char* format : {"csv", "jsonl", "parquet"}) {
     WriteRequest request = Request(WriteStrategy::kReplace, "load-a", format);

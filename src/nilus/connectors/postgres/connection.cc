@@ -314,7 +314,7 @@ Status Connection::GrowReceiveBuffer(int64_t bytes, const std::stop_token& stop)
 
 Error Connection::LostError() {
   broken_ = true;
-  std::string_view message = TrimmedMessage(PQerrorMessage(connection_));
+  std::string message = OnOneLine(TrimmedMessage(PQerrorMessage(connection_)));
   return Error{ErrorKind::kTransient, fmt::format("the connection to {} was lost: {}", display_, message), {}};
 }
 

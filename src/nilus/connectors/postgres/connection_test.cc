@@ -105,6 +105,12 @@ TEST(Connection, PgoptionsAndPgportAreNotTaken) {
   EXPECT_NE(MustSelect(address, "SHOW search_path"), "elsewhere");
 }
 
+TEST(PostgresErrors, StandOnOneLine) {
+  EXPECT_EQ(OnOneLine("connection to server at \"x\" failed: refused\n\tIs the server running?"),
+            "connection to server at \"x\" failed: refused Is the server running?");
+  EXPECT_EQ(OnOneLine("a b"), "a b");
+}
+
 TEST(SqlState, KindsSayWhatToDoNext) {
   for (auto [code, kind] : {std::pair{"28P01", ErrorKind::kAuth},
                             {"3D000", ErrorKind::kNotFound},

@@ -139,9 +139,24 @@ Error AsReadError(Error error) {
   return error;
 }
 
+std::string OnOneLine(std::string_view message) {
+  std::string line;
+  bool is_gap = false;
+  for (char c : message) {
+    if (c == '\n' || c == '\t' || c == '\r') {
+      is_gap = true;
+    } else if (!is_gap || c != ' ') {
+      if (is_gap && !line.empty()) line += ' ';
+      is_gap = false;
+      line += c;
+    }
+  }
+  return line;
+}
+
 Error ConnectError(std::string_view display, std::string_view verbose, bool had_percent_sequences) {
   std::string_view code = SqlStateInMessage(verbose);
-  std::string_view message = WithoutVerbosity(verbose);
+  std::string message = OnOneLine(WithoutVerbosity(verbose));
   Error error{ErrorKind::kTransient, fmt::format("cannot connect to {}: {}", display, message), {}};
   if (!code.empty()) {
     error.kind = KindOfSqlState(code);

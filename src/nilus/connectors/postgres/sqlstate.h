@@ -24,6 +24,9 @@ std::string WithoutQuotedValues(std::string_view message);
 // The column in the CONTEXT of a failed binary COPY, "COPY t, line 3, column a", which quotes no value; empty: none.
 std::string ColumnInCopyContext(std::string_view context);
 
+// libpq's words without its line ends and tabs ("…failed:\n\tIs the server running?"), for a message of one line.
+std::string OnOneLine(std::string_view message);
+
 // The error of a failed connection attempt, from libpq's verbose message.
 Error ConnectError(std::string_view display, std::string_view verbose_message, bool had_percent_sequences);
 
