@@ -145,14 +145,27 @@ size_t HideBetween(std::string* text, size_t from, std::string_view open, std::s
   return begin + kHidden.size() + close.size();
 }
 
-// What DuckDB says without the values it says it about: quoted text (values may hold quotes and line ends themselves,
-// so up to the last quote), numbers, and all lines but the first. The part of the statement that it shows stays.
+// Behind the name of a file whose opening quote stands at `quote`: file "/data/a.parquet". npos: it is none.
+size_t EndOfFileName(std::string_view text, size_t quote) {
+  constexpr std::string_view kFile = "ile ";  // "file ", "File "
+  if (!text.substr(0, quote).ends_with(kFile) || !text.substr(quote + 1).starts_with('/')) return std::string::npos;
+  const size_t end = text.find(text[quote], quote + 1);
+  return end == std::string::npos ? end : end + 1;
+}
+
+// What DuckDB says without the values it says it about: quoted text but names of files (values may hold quotes and line
+// ends themselves, so up to the last quote), numbers, and all lines but the first. The part of the statement that it
+// shows stays.
 std::string WithoutValues(std::string_view message) {
   size_t statement = message.rfind("\n\nLINE ");
   std::string text(message.substr(0, statement));
   for (size_t at = 0; at != std::string::npos;) {
     size_t quote = text.find_first_of("'\"", at);
     if (quote == std::string::npos) break;
+    if (size_t end = EndOfFileName(text, quote); end != std::string::npos) {
+      at = end;
+      continue;
+    }
     std::string_view mark = text[quote] == '"' ? "\"" : "'";
     size_t next = HideBetween(&text, quote, mark, mark);
     at = next == std::string::npos ? quote + 1 : next;

@@ -46,6 +46,14 @@ TEST(DuckError, NamesAreShown) {
       "DuckDB: Catalog Error: Table with name orders does not exist!\nDid you mean \"order\"?");
   EXPECT_EQ(MapError(DUCKDB_ERROR_INVALID, "IO Error: Cannot open file \"/data/x\": No such file or directory").message,
             "DuckDB: IO Error: Cannot open file \"/data/x\": No such file or directory");
+  EXPECT_EQ(
+      MapError(DUCKDB_ERROR_INVALID_INPUT, "Invalid Input Error: No magic bytes found at end of file '/d/x.parquet'")
+          .message,
+      "DuckDB: Invalid Input Error: No magic bytes found at end of file '/d/x.parquet'");
+  EXPECT_EQ(MapError(DUCKDB_ERROR_INVALID_INPUT,
+                     "Invalid Input Error: Failed to read file \"/d/x.parquet\": could not convert \"hunter2\"")
+                .message,
+            "DuckDB: Invalid Input Error: Failed to read file \"/d/x.parquet\": could not convert \"…\"");
 }
 
 TEST(DuckError, ReasonBehindAClosedPendingResultIsTold) {
