@@ -80,14 +80,22 @@ class JsonBench:
         size = write(source, megabytes, row)
         contenders = {"duckdb read_json → parquet (zstd)": self.run_duckdb(source), "nilus JSON lines → Parquet (zstd)": self.run_nilus(source)}
         names = list(contenders)
-        runs = {name: [] for name in names}
+        runs, failures = {name: [] for name in names}, {}
         for index in range(self.rounds + 1):  # the first round warms caches and does not count
             for name in names if index % 2 else reversed(names):
-                measured = contenders[name]()
+                try:
+                    measured = contenders[name]()
+                except RuntimeError as error:  # a contender that cannot is a result too
+                    failures[name] = str(error)
+                    continue
                 if index > 0:
                     runs[name].append(measured)
-        base = statistics.median(run.seconds for run in runs[names[0]])
+        base = statistics.median(run.seconds for run in runs[names[0]]) if runs[names[0]] else float("nan")
         for name in names:
+            if name in failures:
+                print(f"  {title:24} {name:34} fails: {failures[name]}")
+                self.results.setdefault(title, {})[name] = {"failure": failures[name]}
+                continue
             seconds = statistics.median(run.seconds for run in runs[name])
             per_core = size / statistics.median(run.cpu for run in runs[name])
             peak = max(run.peak for run in runs[name])
