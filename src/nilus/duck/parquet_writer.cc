@@ -95,6 +95,14 @@ std::string FieldIdsOption(const ParquetOptions& options, const Schema& schema) 
   return ids.empty() ? "" : fmt::format(", FIELD_IDS {{{}}}", fmt::join(ids, ", "));
 }
 
+std::string KeyValueOption(const ParquetOptions& options, const Schema& schema) {
+  if (!options.key_values) return "";
+  std::vector<std::string> pairs;
+  for (const auto& [key, value] : options.key_values(schema))
+    pairs.push_back(fmt::format("{}: {}", QuoteIdentifier(key), QuoteLiteral(value)));
+  return pairs.empty() ? "" : fmt::format(", KV_METADATA {{{}}}", fmt::join(pairs, ", "));
+}
+
 std::string OrderClause(const ParquetOptions& options, const Schema& schema) {
   std::vector<std::string> columns;
   for (const std::string& name : options.order_by) {
@@ -129,10 +137,10 @@ std::string ParquetWriter::State::CopyStatement(const std::string& relation, con
       options.compression == ParquetCompression::kZstd ? fmt::format(", COMPRESSION_LEVEL {}", options.zstd_level) : "";
   return fmt::format(
       "COPY (SELECT * FROM {}{}) TO {} (FORMAT parquet, COMPRESSION {}{}, ROW_GROUP_SIZE {}, ROW_GROUP_SIZE_BYTES {}, "
-      "USE_TMP_FILE false{}{})",
+      "USE_TMP_FILE false{}{}{})",
       relation, OrderClause(options, schema), QuoteLiteral(file.file.path), CompressionName(options.compression), level,
       options.row_group_rows, options.row_group_bytes, file.keeps_negative_zero ? ", DICTIONARY_SIZE_LIMIT 1" : "",
-      FieldIdsOption(options, schema));
+      FieldIdsOption(options, schema), KeyValueOption(options, schema));
 }
 
 // One row always passes, however large: the limit of the database gives way to it.
@@ -245,24 +253,25 @@ Status ParquetWriter::WriteEmpty(const SchemaPtr& schema) {
   return state_->CloseCurrent();
 }
 
-void ParquetWriter::SetFieldIds(std::map<std::string, int32_t, std::less<>> field_ids) {
+void ParquetWriter::SetColumns(ParquetFieldIds field_ids, ParquetKeyValues key_values) {
   state_->options.field_ids = std::move(field_ids);
+  state_->options.key_values = std::move(key_values);
 }
 
-Result<std::vector<WrittenFile>> ParquetWriter::TakeWritten() {
-  for (WrittenFile& file : state_->written) {
-    NILUS_ASSIGN(file.bytes, SyncFile(file.path));
-  }
-  return std::exchange(state_->written, {});
+std::vector<WrittenFile> ParquetWriter::TakeWritten() { return std::exchange(state_->written, {}); }
+
+Status MakeDurable(WrittenFile* file) {
+  NILUS_ASSIGN(file->bytes, SyncFile(file->path));
+  return {};
 }
 
 Result<std::vector<WrittenFile>> ParquetWriter::Finish() {
   State& state = *state_;
   NILUS_TRY(state.CloseCurrent());
   while (!state.closing.empty()) NILUS_TRY(state.SettleOldest());
-  NILUS_ASSIGN(std::vector<WrittenFile> files, TakeWritten());
+  for (WrittenFile& file : state.written) NILUS_TRY(MakeDurable(&file));
   state.finished = true;
-  return files;
+  return std::move(state.written);
 }
 
 }  // namespace nilus::duck

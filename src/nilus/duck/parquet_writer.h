@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <stop_token>
@@ -16,6 +17,9 @@ namespace nilus::duck {
 
 enum class ParquetCompression { kNone, kSnappy, kZstd };
 
+using ParquetFieldIds = std::map<std::string, int32_t, std::less<>>;  // by column name
+using ParquetKeyValues = std::function<std::map<std::string, std::string>(const Schema& columns)>;
+
 struct ParquetOptions {
   std::string directory;         // exists
   std::string prefix = "part-";  // files are <prefix><number>.parquet from 1 on, in order of their first rows
@@ -25,13 +29,13 @@ struct ParquetOptions {
   int64_t row_group_rows = 65'536;  // a row group ends at about this many rows …
   int64_t row_group_bytes =
       32 << 20;  // … or this many uncompressed bytes: about half of what a file being written holds in memory
-  int64_t queue_bytes = 4 << 20;  // batches waiting for each file being written
-  int parallel_files = 2;         // files being written at the same time; fewer when the database has little memory
-  int64_t file_bytes = 0;         // a file ends at about this many bytes of its batches in memory, too; 0: no limit
-  // Ids that the file's schema gives to columns, by name; columns without one have none.
-  std::map<std::string, int32_t, std::less<>> field_ids;
+  int64_t queue_bytes = 4 << 20;      // batches waiting for each file being written
+  int parallel_files = 2;             // files being written at the same time; fewer when the database has little memory
+  int64_t file_bytes = 0;             // a file ends at about this many bytes of its batches in memory, too; 0: no limit
+  ParquetFieldIds field_ids;          // that the file's schema gives to columns; the others have none
   std::vector<std::string> order_by;  // rows of each file are sorted by these columns, NULLs first; needs file_rows
   bool count_nans = false;            // WrittenFile::nan_counts is wanted
+  ParquetKeyValues key_values;        // key-value metadata of a file with these columns; absent: none
   std::stop_token stop;
 };
 
@@ -41,6 +45,9 @@ struct WrittenFile {
   int64_t bytes = 0;                                       // size of the file
   std::map<std::string, int64_t, std::less<>> nan_counts;  // by column: those of floats, 0 too
 };
+
+// fsyncs the file and sets its `bytes`. Thread-safe.
+Status MakeDurable(WrittenFile* file);
 
 // Write, Finish and destruction on one thread; the work is done on others. Rows keep their arrival order, within a file
 // (but for order_by) and from file to file, but for file_rows = 0, where one file is written by several threads. A
@@ -55,10 +62,11 @@ class ParquetWriter {
   ~ParquetWriter();
 
   Status Write(RecordBatch batch);
-  // Replaces ParquetOptions::field_ids for files that begin from now on: columns were added.
-  void SetFieldIds(std::map<std::string, int32_t, std::less<>> field_ids);
-  // Files that are complete and fsynced by now, given away: Finish will not return them, nor destruction remove them.
-  Result<std::vector<WrittenFile>> TakeWritten();
+  // For files that begin from now on: columns were added.
+  void SetColumns(ParquetFieldIds field_ids, ParquetKeyValues key_values);
+  // Files that are complete by now, given away: Finish will not return them, nor destruction remove them. They are not
+  // durable, and their `bytes` not known, before MakeDurable.
+  std::vector<WrittenFile> TakeWritten();
   // A file of its own that has the schema and no rows.
   Status WriteEmpty(const SchemaPtr& schema);
   Result<std::vector<WrittenFile>> Finish();

@@ -1,20 +1,16 @@
 #include "nilus/lake/data_writer.h"
 
 #include <algorithm>
-#include <filesystem>
-#include <list>
 #include <map>
 #include <utility>
 
-#include "nilus/base/fault.h"
 #include "nilus/base/log.h"
 #include "nilus/data/builder.h"
 #include "nilus/duck/parquet_writer.h"
 #include "nilus/duck/query_reader.h"
 #include "nilus/duck/quote.h"
 #include "nilus/lake/data_convert.h"
-#include "nilus/lake/data_footer.h"
-#include "nilus/lake/data_metrics.h"
+#include "nilus/lake/data_keeper.h"
 #include "nilus/lake/data_partition.h"
 #include "nilus/storage/object_store.h"
 
@@ -26,10 +22,21 @@ constexpr int64_t kPartitionRowGroupBytes = 8 << 20;  // of each partition, wher
 constexpr int kMostOpenPartitions = 16;
 constexpr const char* kPartitionColumn = "_nilus_partition";  // of waiting rows
 
-std::map<std::string, int32_t, std::less<>> IdsOf(const IcebergSchema& schema) {
-  std::map<std::string, int32_t, std::less<>> ids;
+duck::ParquetFieldIds IdsOf(const IcebergSchema& schema) {
+  duck::ParquetFieldIds ids;
   for (const IcebergField& field : schema.fields) ids[field.name] = field.id;
   return ids;
+}
+
+// Other engines' writers name a file's columns so, and some readers look there for what is in it.
+duck::ParquetKeyValues KeyValuesOf(const IcebergSchema& schema) {
+  return [schema](const Schema& columns) -> std::map<std::string, std::string> {
+    IcebergSchema written{.schema_id = schema.schema_id};
+    for (const Field& column : columns.fields) {
+      if (const IcebergField* field = schema.FindByName(column.name)) written.fields.push_back(*field);
+    }
+    return {{"iceberg.schema", SchemaToJson(written)}};
+  };
 }
 
 // The rows with one more column that holds the number of their partition.
@@ -47,8 +54,10 @@ RecordBatch WithPartition(const RecordBatch& rows, int partition) {
 
 struct DataWriter::State {
   explicit State(DataWriterOptions given)
-      : options(std::move(given)), converter(options.schema, options.table), partitioner(options.spec) {}
-  ~State();
+      : options(std::move(given)),
+        converter(options.schema, options.table),
+        partitioner(options.spec),
+        keeper(options.store, options.stop) {}
 
   bool is_partitioned() const { return !options.spec.fields.empty(); }
   duck::ParquetOptions FileOptions(int partition) const;
@@ -57,7 +66,7 @@ struct DataWriter::State {
   Status Wait(int partition, const RecordBatch& rows);
   Status WriteWaiting();
   Status Close(int partition);
-  Status Store(int partition, const std::vector<duck::WrittenFile>& written);
+  Status Store(int partition, std::vector<duck::WrittenFile> written);
 
   DataWriterOptions options;
   BatchConverter converter;
@@ -68,10 +77,8 @@ struct DataWriter::State {
   bool is_draining = false;                                     // waiting rows come back, partition by partition
   int64_t next_number = 0;
   int64_t next_writer = 0;
-  std::vector<DataFile> files;
+  FileKeeper keeper;
 };
-
-DataWriter::State::~State() { RemoveFiles(*options.store, files); }
 
 duck::ParquetOptions DataWriter::State::FileOptions(int partition) const {
   duck::ParquetOptions file;
@@ -83,6 +90,7 @@ duck::ParquetOptions DataWriter::State::FileOptions(int partition) const {
   file.field_ids = IdsOf(options.schema);
   file.order_by = options.sort_by;
   file.count_nans = true;
+  file.key_values = KeyValuesOf(options.schema);
   file.parallel_files = is_partitioned() ? 1 : options.parallel_files;
   file.row_group_bytes = is_partitioned() && !is_draining ? kPartitionRowGroupBytes : kRowGroupBytes;
   file.stop = options.stop;
@@ -110,8 +118,7 @@ Status DataWriter::State::WriteRows(int partition, const RecordBatch& rows) {
   }
   NILUS_ASSIGN(duck::ParquetWriter * writer, WriterOf(partition));
   NILUS_TRY(writer->Write(rows));
-  NILUS_ASSIGN(std::vector<duck::WrittenFile> written, writer->TakeWritten());
-  return Store(partition, written);
+  return Store(partition, writer->TakeWritten());
 }
 
 Status DataWriter::State::Wait(int partition, const RecordBatch& rows) {
@@ -131,26 +138,16 @@ Status DataWriter::State::Wait(int partition, const RecordBatch& rows) {
   return waiting->Write(WithPartition(rows, partition));
 }
 
-// Hands complete files of a partition to the store.
-Status DataWriter::State::Store(int partition, const std::vector<duck::WrittenFile>& written) {
-  const std::vector<Literal> tuple = is_partitioned() ? partitioner.tuple(partition) : std::vector<Literal>();
-  for (const duck::WrittenFile& one : written) {
-    NILUS_FAULT_POINT("lake.data_file.before_put");
+// Hands complete files of a partition on to the thread that brings them to the store.
+Status DataWriter::State::Store(int partition, std::vector<duck::WrittenFile> written) {
+  for (duck::WrittenFile& one : written) {
     DataFile file;
     file.spec_id = options.spec.spec_id;
-    file.partition = tuple;
-    file.file_size = one.bytes;
+    if (is_partitioned()) file.partition = partitioner.tuple(partition);
     file.sort_order_id = options.sort_order_id;
-    NILUS_ASSIGN(ParquetFooter footer, ReadParquetFooter(one.path));
-    FillMetrics(footer, options.schema, one.nan_counts, &file);
     const std::string name = fmt::format("{}-{:05}.parquet", options.name_prefix, ++next_number);
-    file.path = options.new_url(PartitionPath(options.spec, options.schema, tuple), name);
-    NILUS_ASSIGN(std::string key, options.store->KeyOf(file.path));
-    files.push_back(std::move(file));  // first: what of it is there after a failure is removed
-    NILUS_ASSIGN(storage::ObjectInfo put, options.store->PutFile(key, one.path, options.stop));
-    NILUS_FAULT_POINT("lake.data_file.put");
-    std::error_code ignored;
-    std::filesystem::remove(one.path, ignored);  // a store that copies leaves it
+    file.path = options.new_url(PartitionPath(options.spec, options.schema, file.partition), name);
+    NILUS_TRY(keeper.Add(std::move(one), std::move(file), options.schema));
   }
   return {};
 }
@@ -160,7 +157,7 @@ Status DataWriter::State::Close(int partition) {
   if (at == writers.end()) return {};
   NILUS_ASSIGN(std::vector<duck::WrittenFile> written, at->second->Finish());
   writers.erase(at);
-  return Store(partition, written);
+  return Store(partition, std::move(written));
 }
 
 // Rows that waited come back sorted by partition, so that one partition is open at a time.
@@ -217,7 +214,7 @@ Result<std::unique_ptr<DataWriter>> DataWriter::Open(DataWriterOptions options) 
 }
 
 void DataWriter::SetSchema(IcebergSchema schema) {
-  for (const auto& [partition, writer] : state_->writers) writer->SetFieldIds(IdsOf(schema));
+  for (const auto& [partition, writer] : state_->writers) writer->SetColumns(IdsOf(schema), KeyValuesOf(schema));
   state_->converter = BatchConverter(schema, state_->options.table);
   state_->options.schema = std::move(schema);
 }
@@ -235,7 +232,7 @@ Result<std::vector<DataFile>> DataWriter::Finish() {
   State& state = *state_;
   while (!state.writers.empty()) NILUS_TRY(state.Close(state.writers.begin()->first));
   NILUS_TRY(state.WriteWaiting());
-  return std::exchange(state.files, {});
+  return state.keeper.Finish();
 }
 
 void RemoveFiles(storage::ObjectStore& store, std::span<const DataFile> files) {

@@ -9,6 +9,7 @@
 #include "nilus/duck/parquet_writer.h"
 #include "nilus/duck/query_reader.h"
 #include "nilus/duck/quote.h"
+#include "nilus/lake/data_keeper.h"
 #include "nilus/lake/data_metrics.h"
 #include "nilus/lake/puffin_file.h"
 #include "nilus/storage/object_store.h"
@@ -86,7 +87,7 @@ Result<DataFile> PutPositionDeletes(const DeleteWriterOptions& options, const Gr
   if (group.size() == 1) file.referenced_data_file = group[0]->file->path;
   file.path = options.new_url(options.partition_path(file.spec_id, file.partition), name);
   NILUS_ASSIGN(std::string key, options.store->KeyOf(file.path));
-  NILUS_TRY(options.store->PutFile(key, written.path, options.stop));
+  NILUS_TRY(WithoutDoubt(options.store->PutFile(key, written.path, options.stop)));
   return file;
 }
 
@@ -148,7 +149,7 @@ Result<std::vector<DataFile>> WriteDeletionVectors(const DeleteWriterOptions& op
   const std::string bytes = puffin.Finish();
   for (DataFile& file : files) file.file_size = static_cast<int64_t>(bytes.size());
   NILUS_FAULT_POINT("lake.delete_file.before_put");
-  NILUS_TRY(WriteFile(*options.store, url, bytes, options.stop));
+  NILUS_TRY(WithoutDoubt(WriteFile(*options.store, url, bytes, options.stop)));
   NILUS_FAULT_POINT("lake.delete_file.put");
   return files;
 }
