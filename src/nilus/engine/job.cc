@@ -278,8 +278,11 @@ Result<BatchJob> MakeBatchJob(const Pipeline& pipeline, const ConnectorRegistry&
     context.stop = std::move(stop);
     return source->open_source(address, context);
   };
+  OptionValues sink_values = to.connector;
+  if (!to.iceberg_metadata_compression.empty())  // an option of every sink's list that one connector reads
+    sink_values.Set("iceberg_metadata_compression", to.iceberg_metadata_compression);
   job.open_sink = WithSeededBug(
-      [sink, address = pipeline.sink->address, context, values = to.connector](std::stop_token stop) mutable {
+      [sink, address = pipeline.sink->address, context, values = sink_values](std::stop_token stop) mutable {
         context.options = values;
         context.stop = std::move(stop);
         return sink->open_sink(address, context);

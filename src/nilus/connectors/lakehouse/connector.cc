@@ -16,9 +16,10 @@ constexpr std::array<std::string_view, 2> kSchemes = {"lakehouse", "iceberg+rest
 
 // Of the catalog, then of the store.
 constexpr auto kAddressParams = [] {
-  std::array<OptionSpec, lake::kCatalogParams.size() + storage::kStoreParams.size()> all = {};
-  std::copy(lake::kCatalogParams.begin(), lake::kCatalogParams.end(), all.begin());
-  std::copy(storage::kStoreParams.begin(), storage::kStoreParams.end(), all.begin() + lake::kCatalogParams.size());
+  std::array<OptionSpec, 1 + lake::kCatalogParams.size() + storage::kStoreParams.size()> all = {};
+  all[0] = {.name = "collection", .help = "Schema of tables that are named without one; of dataos://depot:collection"};
+  std::copy(lake::kCatalogParams.begin(), lake::kCatalogParams.end(), all.begin() + 1);
+  std::copy(storage::kStoreParams.begin(), storage::kStoreParams.end(), all.begin() + 1 + lake::kCatalogParams.size());
   return all;
 }();
 

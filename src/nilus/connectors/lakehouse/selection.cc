@@ -58,8 +58,9 @@ Failure NoSuchVersion(const lake::Table& table, std::string_view what) {
 
 }  // namespace
 
-Result<Selection> ParseSelection(std::string_view text) {
+Result<Selection> ParseSelection(std::string_view text, std::string_view collection) {
   std::optional<Parts> parts = SplitName(text);
+  if (parts && parts->names.size() == 1 && !collection.empty()) parts->names.emplace(parts->names.begin(), collection);
   if (!parts || parts->names.size() < 2) return NoTable(text);
   Selection selection;
   selection.table.name = parts->names.back();

@@ -28,8 +28,9 @@ struct Selection {
 };
 
 // "schema.table", "schema.table@branch", "schema.table@123456789" (a snapshot's id); quotes around a part that holds a
-// dot or an '@'. kInvalidInput shows how to write it.
-Result<Selection> ParseSelection(std::string_view text);
+// dot or an '@'. A table without a schema is one of `collection`, unless that is empty. kInvalidInput shows how to
+// write it.
+Result<Selection> ParseSelection(std::string_view text, std::string_view collection = {});
 // From the options branch, snapshot_id and as_of, where `selection` says nothing. kInvalidInput: two of them at once.
 Status AddOptions(const OptionValues& options, Selection* selection);
 // "2026-11-26 10:00:00", with an offset or Z; UTC without.

@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <stop_token>
+#include <string>
 
 #include "nilus/connector/connector.h"
 #include "nilus/duck/connection.h"
@@ -16,6 +17,7 @@ struct Session {
   int threads = 2;
   int format_version = 2;  // of new tables
   bool compress_metadata = false;
+  std::string collection;  // schema of tables that are named without one; empty: none
   int64_t file_bytes = 0;  // a data file ends at about so many bytes of rows in memory
 
   // A connection whose statements run on all threads: writers of files set DuckDB to one.

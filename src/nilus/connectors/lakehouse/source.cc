@@ -76,7 +76,7 @@ class LakehouseSource final : public Source {
 
  private:
   Result<SelectedTable> SelectOf(const ReadRequest& request) {
-    NILUS_ASSIGN(Selection selection, ParseSelection(request.table));
+    NILUS_ASSIGN(Selection selection, ParseSelection(request.table, session_->collection));
     NILUS_TRY(AddOptions(options_, &selection));
     return Select(*session_->catalog, selection, stop_);
   }

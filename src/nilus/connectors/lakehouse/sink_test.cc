@@ -1,0 +1,178 @@
+// What the shared suite does not ask: several tables and crashes between their commits, evolution, partitions.
+#include "nilus/connectors/lakehouse/sink.h"
+
+#include <filesystem>
+
+#include "nilus/base/clock.h"
+#include "nilus/connector/conformance_testing.h"
+#include "nilus/connectors/lakehouse/connector.h"
+#include "nilus/connectors/lakehouse/place.h"
+#include "nilus/lake/scan_plan.h"
+#include "nilus/lake/transaction.h"
+
+namespace nilus::lakehouse {
+namespace {
+
+using conformance::KindOf;
+using conformance::MakeBatch;
+using conformance::MakeField;
+using conformance::MakeSchema;
+using conformance::Row;
+
+class LakehouseSinkTest : public testing::Test {
+ protected:
+  LakehouseSinkTest() : folder_(std::filesystem::temp_directory_path() / ("nilus-lakehouse-sink-" + NewId())) {
+    std::filesystem::create_directories(folder_);
+    address_ = *ParseAddress("lakehouse://" + folder_.string(), ProcessEnvironment());
+  }
+  ~LakehouseSinkTest() override { std::filesystem::remove_all(folder_); }
+
+  std::unique_ptr<Sink> Open() { return *OpenSink(address_, OpenContext{}); }
+  lake::TablePtr Table(const std::string& name) {
+    auto session = *OpenSession(address_, OpenContext{});
+    auto table = session->catalog->Load({"s", name}, {});
+    EXPECT_TRUE(table && *table) << name;
+    return **table;
+  }
+  int64_t Rows(const std::string& name) {
+    const lake::TablePtr table = Table(name);
+    auto plan = lake::PlanScan(table, table->metadata.current_snapshot(), table->metadata.schema(), std::nullopt, {});
+    EXPECT_TRUE(plan) << (plan ? "" : plan.error().ToString());
+    return plan->rows();
+  }
+
+  static WriteRequest Request(const std::string& table, const std::string& load_id, SchemaPtr schema,
+                              WriteStrategy strategy = WriteStrategy::kAppend) {
+    WriteRequest request;
+    request.pipeline = {.value = "w/p:s.main", .state_schema = "s"};
+    request.load_id = load_id;
+    request.table = {"s", table};
+    request.schema = std::move(schema);
+    request.strategy = strategy;
+    return request;
+  }
+  static Status Stage(Sink* sink, const WriteRequest& request, const std::vector<Row>& rows) {
+    NILUS_ASSIGN(auto writer, sink->Open(request));
+    NILUS_TRY(writer->Write(MakeBatch(request.schema, rows)));
+    NILUS_TRY(writer->Finish());
+    return {};
+  }
+  static CommitRequest CommitOf(const WriteRequest& request, int64_t expected) {
+    return {.pipeline = request.pipeline, .load_id = request.load_id, .expected_version = expected, .position = {"{}"}};
+  }
+  Result<CommitResult> Load(const WriteRequest& request, const std::vector<Row>& rows, int64_t expected) {
+    auto sink = Open();
+    NILUS_TRY(Stage(sink.get(), request, rows));
+    return sink->Commit(CommitOf(request, expected));
+  }
+
+  std::filesystem::path folder_;
+  Address address_;
+  SchemaPtr ids_ = MakeSchema({MakeField("id", TypeId::kInt64)});
+};
+
+TEST_F(LakehouseSinkTest, AChildWhoseParentWasNotCommittedIsLoadedAnew) {
+  auto load = [&](const std::string& id, int64_t expected) {
+    auto sink = Open();
+    const WriteRequest child = Request("main__items", id, ids_);
+    const WriteRequest main = Request("main", id, ids_);
+    EXPECT_TRUE(Stage(sink.get(), child, {{"1"}, {"2"}}));
+    EXPECT_TRUE(Stage(sink.get(), main, {{"1"}}));
+    return sink->Commit(CommitOf(main, expected));
+  };
+  ASSERT_NILUS_OK(load("first", 0));
+  // A load that dies between the commits of its tables, as its child's snapshot shows.
+  {
+    auto sink = Open();
+    const WriteRequest child = Request("main__items", "crashed", ids_);
+    ASSERT_NILUS_OK(Stage(sink.get(), child, {{"3"}, {"4"}, {"5"}}));
+    const lake::TablePtr table = Table("main__items");
+    lake::Transaction transaction(table);
+    auto plan = lake::PlanScan(table, table->metadata.current_snapshot(), table->metadata.schema(), std::nullopt, {});
+    ASSERT_NILUS_OK(plan);
+    lake::DataFile file = plan->files.at(0).file();  // stands for the crashed load's own
+    file.path += ".copy";
+    transaction.AddDataFile(file);
+    transaction.SetPipelineState("w/p:s.main", {.version = 2, .load_id = "crashed"}, 1);
+    ASSERT_NILUS_OK(transaction.Commit({}));
+  }
+  EXPECT_EQ(Rows("main__items"), 4);
+  auto committed = Open()->Committed({.value = "w/p:s.main", .state_schema = "s"});
+  ASSERT_NILUS_OK(committed);
+  EXPECT_EQ((*committed)->version, 1) << "the load did not take place";
+  ASSERT_NILUS_OK(load("second", 1));
+  EXPECT_EQ(Rows("main__items"), 4) << "two of each load that took place";
+  EXPECT_EQ(Rows("main"), 2);
+  EXPECT_EQ((*Open()->Committed({.value = "w/p:s.main", .state_schema = "s"}))->version, 2);
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "s" / "_nilus_state")) << "the pipeline's id names its table";
+}
+
+TEST_F(LakehouseSinkTest, ColumnsBecomeWiderInPlaceAndKeepTheirIds) {
+  const SchemaPtr narrow = MakeSchema({MakeField("id", TypeId::kInt32), MakeField("d", MakeDecimal(6, 2))});
+  const SchemaPtr wide = MakeSchema({MakeField("d", MakeDecimal(12, 2)), MakeField("id", TypeId::kInt64)});
+  ASSERT_NILUS_OK(Load(Request("main", "a", narrow), {{"1", "1.50"}}, 0));
+  ASSERT_NILUS_OK(Load(Request("main", "b", wide), {{"123456789.25", "9000000000"}}, 1));
+  const lake::IcebergSchema& schema = Table("main")->metadata.schema();
+  EXPECT_EQ(schema.FindByName("id")->id, 1);
+  EXPECT_EQ(schema.FindByName("id")->type.ToString(), "long");
+  EXPECT_EQ(schema.FindByName("d")->type.precision, 12);
+  const SchemaPtr other = MakeSchema({MakeField("id", TypeId::kText)});
+  auto refused = Load(Request("main", "c", other), {{"x"}}, 2);
+  ASSERT_FALSE(refused);
+  EXPECT_NE(refused.error().message.find("id"), std::string::npos);
+  ASSERT_NILUS_OK(Load(Request("main", "d", narrow), {{"2", "2.50"}}, 2));  // narrower ones fit
+  EXPECT_EQ(Rows("main"), 3);
+}
+
+TEST_F(LakehouseSinkTest, PartitionsChangeWithPartitionBy) {
+  WriteRequest request = Request("main", "a", ids_);
+  request.partition_by = {{.column = "id", .transform = "bucket", .parameter = 4}};
+  ASSERT_NILUS_OK(Load(request, {{"1"}, {"2"}, {"3"}}, 0));
+  EXPECT_EQ(Table("main")->metadata.spec().fields.at(0).transform.ToString(), "bucket[4]");
+  request = Request("main", "b", ids_);  // nothing said: it stays
+  ASSERT_NILUS_OK(Load(request, {{"4"}}, 1));
+  EXPECT_EQ(Table("main")->metadata.spec().fields.at(0).transform.ToString(), "bucket[4]");
+  request.load_id = "c";
+  request.partition_by = {{.column = "id", .transform = "truncate", .parameter = 10}};
+  ASSERT_NILUS_OK(Load(request, {{"15"}}, 2));
+  EXPECT_EQ(Table("main")->metadata.spec().fields.at(0).transform.ToString(), "truncate[10]");
+  EXPECT_EQ(Rows("main"), 5);
+  request.partition_by = {{.column = "gone", .transform = "identity"}};
+  request.load_id = "d";
+  EXPECT_FALSE(Load(request, {{"1"}}, 3));
+}
+
+TEST_F(LakehouseSinkTest, AMergeThatLeavesNothingOfAFileRemovesIt) {
+  WriteRequest request = Request("main", "a", ids_, WriteStrategy::kMerge);
+  request.primary_key = {"id"};
+  request.file_rows = 2;
+  ASSERT_NILUS_OK(Load(request, {{"1"}, {"2"}, {"3"}, {"4"}}, 0));
+  request.load_id = "b";
+  auto merged = Load(request, {{"1"}, {"2"}, {"3"}}, 1);
+  ASSERT_NILUS_OK(merged);
+  EXPECT_EQ(merged->rows_updated, 3);
+  EXPECT_EQ(merged->rows_inserted, 0);
+  const lake::TablePtr table = Table("main");
+  auto plan = lake::PlanScan(table, table->metadata.current_snapshot(), table->metadata.schema(), std::nullopt, {});
+  ASSERT_NILUS_OK(plan);
+  EXPECT_EQ(plan->files.size(), 3U) << "two new ones, and one that still holds a row";
+  EXPECT_EQ(plan->deletes.size(), 1U);
+}
+
+TEST_F(LakehouseSinkTest, ACommitAmongOthersChangesIsAConflictOnlyWhenItDoesNotFit) {
+  ASSERT_NILUS_OK(Load(Request("main", "a", ids_), {{"1"}}, 0));
+  const SchemaPtr with_x = MakeSchema({MakeField("id", TypeId::kInt64), MakeField("x", TypeId::kText)});
+  const SchemaPtr with_y = MakeSchema({MakeField("id", TypeId::kInt64), MakeField("y", TypeId::kInt64)});
+  auto slow = Open();
+  const WriteRequest request = Request("main", "b", with_x);
+  ASSERT_NILUS_OK(Stage(slow.get(), request, {{"2", "x"}}));
+  WriteRequest other = Request("main", "o", with_y);
+  other.pipeline.value = "w/other:s.main";
+  ASSERT_NILUS_OK(Load(other, {{"3", "7"}}, 0));  // takes the field id that the slow one wrote its files with
+  EXPECT_EQ(KindOf(slow->Commit(CommitOf(request, 1))), "conflict");
+  ASSERT_NILUS_OK(Load(request, {{"2", "x"}}, 1));
+  EXPECT_EQ(Rows("main"), 3);
+}
+
+}  // namespace
+}  // namespace nilus::lakehouse
