@@ -28,6 +28,7 @@ class Validate final : public Command {
       ready.notices = std::move(loaded.notices);
       for (Pipeline& pipeline : loaded.pipelines) ready.pipelines.push_back({std::move(pipeline), {}});
       NoteRepeatedReplaces(ready);
+      NoteIgnoredSinkOptions(ready, context.registry);
     } else {
       ready = ResolveAll(std::move(loaded), context.registry, /*write_files=*/false);
     }

@@ -125,12 +125,15 @@ constexpr WriteStrategy kStrategies[] = {WriteStrategy::kReplace, WriteStrategy:
 
 }  // namespace
 
+constexpr std::string_view kHonoured[] = {"loader_file_size"};
+
 constinit const Connector kFakeConnector{.name = "fake",
                                          .schemes = kSchemes,
                                          .title = "Fake",
                                          .summary = "Nothing, for tests.",
                                          .address_example = "fake:///rows",
                                          .address_params = kParams,
+                                         .honoured_sink_options = kHonoured,
                                          .strategies = kStrategies,
                                          .identifier_limit = 63,
                                          .open_source = OpenSource,

@@ -1,5 +1,6 @@
 #include "nilus/cli/manifests.h"
 
+#include <algorithm>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <utility>
@@ -48,7 +49,29 @@ ReadyManifests ResolveAll(LoadedManifests loaded, const ConnectorRegistry& regis
   }
   SortProblems(ready.problems);
   NoteRepeatedReplaces(ready);
+  NoteIgnoredSinkOptions(ready, registry);
   return ready;
+}
+
+void NoteIgnoredSinkOptions(ReadyManifests& ready, const ConnectorRegistry& registry) {
+  for (const ReadyPipeline& item : ready.pipelines) {
+    const Pipeline& pipeline = item.pipeline;
+    if (!pipeline.sink) continue;
+    const std::string& text = pipeline.sink->address_text;
+    const std::string& resolved = pipeline.sink->address.scheme;
+    Result<const Connector*> sink = registry.Find(resolved.empty() ? text.substr(0, text.find("://")) : resolved);
+    if (!sink) continue;                                                                  // reported, or not known yet
+    std::string section = pipeline.sink->path.substr(0, pipeline.sink->path.rfind('.'));  // spec.sink.address
+    for (const auto& [name, place] : pipeline.sink_options.special) {
+      std::span<const std::string_view> honoured = (*sink)->honoured_sink_options;
+      if (std::find(honoured.begin(), honoured.end(), name) != honoured.end()) continue;
+      ready.notices.push_back(Problem{.place = place,
+                                      .path = section + ".options." + name,
+                                      .message = fmt::format("ignored: {} has no use for it", (*sink)->title),
+                                      .fix = "remove it"});
+    }
+  }
+  SortProblems(ready.notices);
 }
 
 void NoteRepeatedReplaces(ReadyManifests& ready) {

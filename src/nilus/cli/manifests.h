@@ -34,6 +34,9 @@ ReadyManifests ResolveAll(LoadedManifests loaded, const ConnectorRegistry& regis
 // only the later one's rows stay.
 void NoteRepeatedReplaces(ReadyManifests& ready);
 
+// Adds a notice for each of sink.options' special options (options.h) that the pipeline's sink does not honour.
+void NoteIgnoredSinkOptions(ReadyManifests& ready, const ConnectorRegistry& registry);
+
 // Tells the user of every problem (or, with `json`, writes {"is_success": false, "error": …, "problems": […]} to out).
 // Returns kWrongInput.
 int ReportProblems(Context& context, const Problems& problems, bool json);

@@ -33,10 +33,15 @@ struct Connector {
   std::span<const OptionSpec> address_params;  // ?key=value of the address; others are refused
   std::span<const OptionSpec> source_options;  // further keys of source.options
   std::span<const OptionSpec> sink_options;    // further keys of sink.options
-  std::span<const WriteStrategy> strategies;   // empty: no sink
-  int identifier_limit = 0;                    // longest name of the sink, in bytes; 0: none
-  bool runs_duckdb = false;                    // in this process: two such ends share its part of the memory
-  bool ordered_splits = false;                 // the order of a source's splits means something: read one by one
+  // Which of sink.options' closed list that only some sinks have a use for (partition_by, cluster_by, loader_file_size,
+  // loader_file_format, staging_bucket, aws_region, aws_endpoint, iceberg_metadata_compression) this one honours: a
+  // notice says of the others that they are ignored.
+  std::span<const std::string_view> honoured_sink_options;
+  std::span<const WriteStrategy> strategies;  // empty: no sink
+  int identifier_limit = 0;                   // longest name of the sink, in bytes; 0: none
+  int64_t least_memory_bytes = 0;             // a run keeps to memory limits from here on; below, a warning says so
+  bool runs_duckdb = false;                   // in this process: two such ends share its part of the memory
+  bool ordered_splits = false;                // the order of a source's splits means something: read one by one
   Result<std::unique_ptr<Source>> (*open_source)(const Address&, const OpenContext&) = nullptr;
   Result<std::unique_ptr<Sink>> (*open_sink)(const Address&, const OpenContext&) = nullptr;
 };

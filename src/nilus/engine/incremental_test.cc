@@ -368,7 +368,7 @@ TEST_F(IncrementalTest, AnUnknownColumnNamesTheNearest) {
   job_.incremental_key = "updatedat_";
   RunReport report = Run();
   ASSERT_FALSE(report.is_success);
-  EXPECT_EQ(report.error->kind, ErrorKind::kNotFound);
+  EXPECT_EQ(report.error->kind, ErrorKind::kInvalidInput);
   EXPECT_THAT(report.error->fix, HasSubstr("UpdatedAt"));
 }
 

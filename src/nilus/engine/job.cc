@@ -139,6 +139,23 @@ VariableLookup Variables(const Pipeline& pipeline, const RunOptions& options) {
   };
 }
 
+// What a sink is opened with: its own options, and those of the closed list that say nothing of one table.
+OptionValues SinkValues(const SinkOptions& options) {
+  OptionValues values = options.connector;
+  if (!options.iceberg_metadata_compression.empty())
+    values.Set("iceberg_metadata_compression", options.iceberg_metadata_compression);
+  return values;
+}
+
+std::string MemoryWarning(int64_t limit, const Connector& source, const Connector& sink) {
+  const Connector& end = source.least_memory_bytes > sink.least_memory_bytes ? source : sink;
+  if (limit >= end.least_memory_bytes) return "";
+  return fmt::format(
+      "the memory limit of {} MiB is too small for {}, which takes more than that: from {} MiB on the limit is kept. "
+      "Raise spec.resources.limits.memory to {}Mi",
+      limit / kMiB, end.title, end.least_memory_bytes / kMiB, end.least_memory_bytes / kMiB);
+}
+
 }  // namespace
 
 std::string PipelineStateKey(const Pipeline& pipeline) {
@@ -185,7 +202,7 @@ Result<const Field*> FindSourceField(const Schema& schema, const BatchJob& job, 
     known.push_back(field.name);
   }
   std::string nearest = Nearest(name, known);
-  return FailWithFix(ErrorKind::kNotFound,
+  return FailWithFix(ErrorKind::kInvalidInput,
                      nearest.empty() ? "name one of its columns" : fmt::format("did you mean `{}`?", nearest),
                      "{} `{}` is no column of {}", option, name, job.source_table);
 }
@@ -258,6 +275,7 @@ Result<BatchJob> MakeBatchJob(const Pipeline& pipeline, const ConnectorRegistry&
   int64_t limit = options.memory_limit_bytes > 0 ? options.memory_limit_bytes
                                                  : pipeline.memory_limit_bytes.value_or(kDefaultMemoryLimit);
   job.memory = PlanMemory(limit);
+  job.memory_warning = MemoryWarning(limit, *source, *sink);
   int threads = options.threads > 0  ? options.threads
                 : pipeline.cpu_limit ? static_cast<int>(std::ceil(*pipeline.cpu_limit))
                                      : CpuCount();
@@ -278,11 +296,8 @@ Result<BatchJob> MakeBatchJob(const Pipeline& pipeline, const ConnectorRegistry&
     context.stop = std::move(stop);
     return source->open_source(address, context);
   };
-  OptionValues sink_values = to.connector;
-  if (!to.iceberg_metadata_compression.empty())  // an option of every sink's list that one connector reads
-    sink_values.Set("iceberg_metadata_compression", to.iceberg_metadata_compression);
   job.open_sink = WithSeededBug(
-      [sink, address = pipeline.sink->address, context, values = sink_values](std::stop_token stop) mutable {
+      [sink, address = pipeline.sink->address, context, values = SinkValues(to)](std::stop_token stop) mutable {
         context.options = values;
         context.stop = std::move(stop);
         return sink->open_sink(address, context);

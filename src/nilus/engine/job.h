@@ -22,8 +22,9 @@ struct BatchJob {
   std::string source_display;
   std::string sink_display;
   std::string source_table;
-  TableName table;            // normalized
-  std::string table_warning;  // dest_table changed by normalization; empty: it did not
+  TableName table;             // normalized
+  std::string memory_warning;  // the limit is below what an end keeps to; empty: it is not
+  std::string table_warning;   // dest_table changed by normalization; empty: it did not
   WriteStrategy strategy = WriteStrategy::kReplace;
   bool full_refresh = false;
   std::vector<std::string> primary_key;  // as written: source or normalized names

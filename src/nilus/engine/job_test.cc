@@ -12,6 +12,8 @@ constexpr std::string_view kSchemes[] = {"fake"};
 constexpr WriteStrategy kStrategies[] = {WriteStrategy::kReplace, WriteStrategy::kAppend, WriteStrategy::kMerge,
                                          WriteStrategy::kDeleteInsert};
 
+constexpr std::string_view kHungrySchemes[] = {"hungry"};
+
 Result<std::unique_ptr<Source>> NoSource(const Address&, const OpenContext&) {
   return Fail(ErrorKind::kTransient, "no source");
 }
@@ -125,6 +127,23 @@ TEST_F(JobTest, StrategiesNeedWhatTheyNeed) {
   EXPECT_THAT(Outcome(), HasSubstr("need an incremental_key"));
   pipeline_.source_options.source_table = "query:SELECT * FROM t WHERE at >= :interval_start";
   EXPECT_EQ(Outcome(), "made");
+}
+
+TEST_F(JobTest, WarnsOfAMemoryLimitThatAnEndDoesNotKeepTo) {
+  static const Connector kHungry = {.name = "hungry",
+                                    .schemes = kHungrySchemes,
+                                    .title = "Hungry",
+                                    .strategies = kStrategies,
+                                    .least_memory_bytes = 128 * kMiB,
+                                    .open_source = NoSource,
+                                    .open_sink = NoSink};
+  registry_.Add(kHungry);
+  pipeline_.memory_limit_bytes = 64 * kMiB;
+  EXPECT_EQ(MakeBatchJob(pipeline_, registry_, options_)->memory_warning, "");
+  pipeline_.sink->address.scheme = "hungry";
+  EXPECT_THAT(MakeBatchJob(pipeline_, registry_, options_)->memory_warning, HasSubstr("limits.memory to 128Mi"));
+  pipeline_.memory_limit_bytes = 128 * kMiB;
+  EXPECT_EQ(MakeBatchJob(pipeline_, registry_, options_)->memory_warning, "");
 }
 
 TEST_F(JobTest, NamesFollowTheStyleAsked) {

@@ -89,6 +89,7 @@ Result<PlanReport> PlanJob(const BatchJob& job, const RunOptions& options) {
                     .in_parallel = prepared.in_parallel && job.parallelism > 1 && prepared.plan.splits.size() > 1,
                     .estimated_rows = prepared.plan.table.estimated_rows,
                     .estimated_bytes = prepared.plan.table.estimated_bytes};
+  if (!job.memory_warning.empty()) report.warnings.push_back(job.memory_warning);
   if (!job.table_warning.empty()) report.warnings.push_back(job.table_warning);
   for (std::string& warning : prepared.warnings) report.warnings.push_back(std::move(warning));
   if (!prepared.repeated_interval.empty()) report.warnings.push_back(prepared.repeated_interval);

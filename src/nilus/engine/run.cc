@@ -65,6 +65,7 @@ RunReport RunJob(const BatchJob& job, const RunOptions& options) {
   report.source = job.source_display;
   report.destination = job.sink_display;
   report.strategy = WriteStrategyName(job.strategy);
+  if (!job.memory_warning.empty()) report.warnings.push_back(job.memory_warning);
   if (!job.table_warning.empty()) report.warnings.push_back(job.table_warning);
 
   Progress unwatched;

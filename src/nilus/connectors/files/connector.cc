@@ -52,6 +52,7 @@ constexpr auto kOptions = std::to_array<OptionSpec>({
 constexpr std::span<const OptionSpec> kAddressParams = kOptions;
 constexpr std::span<const OptionSpec> kSinkOptions = kAddressParams.first(3);
 constexpr std::span<const OptionSpec> kSourceOptions = kAddressParams.last(7);
+constexpr std::string_view kHonoured[] = {"loader_file_size", "loader_file_format"};
 constexpr std::array kStrategies = {WriteStrategy::kReplace, WriteStrategy::kAppend};
 
 }  // namespace
@@ -66,6 +67,7 @@ const Connector kFilesConnector = {
     .address_params = kAddressParams,
     .source_options = kSourceOptions,
     .sink_options = kSinkOptions,
+    .honoured_sink_options = kHonoured,
     .strategies = kStrategies,
     .identifier_limit = 0,
     .runs_duckdb = true,

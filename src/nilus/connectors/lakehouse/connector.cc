@@ -41,6 +41,8 @@ constexpr auto kSourceOptions = std::to_array<OptionSpec>({
     {.name = "as_of", .help = "Reads what readers saw at this time: 2026-11-26T10:00:00Z"},
 });
 
+constexpr std::string_view kHonoured[] = {"partition_by", "cluster_by", "loader_file_size",
+                                           "iceberg_metadata_compression"};
 constexpr std::array kStrategies = {WriteStrategy::kReplace, WriteStrategy::kAppend, WriteStrategy::kMerge,
                                     WriteStrategy::kDeleteInsert, WriteStrategy::kScd2};
 
@@ -55,6 +57,7 @@ const Connector kLakehouseConnector = {
     .address_params = kAddressParams,
     .source_options = kSourceOptions,
     .sink_options = kSinkOptions,
+    .honoured_sink_options = kHonoured,
     .strategies = kStrategies,
     .runs_duckdb = true,
     .open_source = lakehouse::OpenSource,
