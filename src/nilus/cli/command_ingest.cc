@@ -79,6 +79,7 @@ class Ingest final : public Command {
     arguments.Text("--resources", "DIR", &resources_,
                    "folder of depots and secrets (default $NILUS_RESOURCES, ./resources)");
     arguments.Choice("--progress", "interactive|log", &progress_, "redrawn lines on a terminal, or plain ones");
+    arguments.Text("--pipelines-dir", "DIR", &pipelines_dir_, "accepted and ignored: state lies with the data");
     arguments.Flag("--dry-run", &settings_.dry_run, "shows what would be done");
     arguments.Flag("-y,--yes", &yes_, "accepted: nothing is asked");
     arguments.Flag("--json", &settings_.json, "writes one JSON object at the end, for machines");
@@ -96,6 +97,9 @@ class Ingest final : public Command {
     if (schema_naming_ == "direct") {
       // The engine takes the naming from its environment (spec 03), where a manifest's own variables may set it too.
       ::setenv("SCHEMA_NAMING", "direct", 1);
+    }
+    if (pipelines_dir_ && !settings_.quiet) {
+      Note(context, "--pipelines-dir has no effect: state lies at the destination, with the rows. Fix: leave it out");
     }
     std::vector<FlagValue> values;
     if (Status status = CollectValues(values); !status) return ReportError(context, status.error());
@@ -166,6 +170,7 @@ class Ingest final : public Command {
   std::vector<std::string> cluster_by_;
   std::vector<std::string> columns_;
   std::vector<std::string> overrides_;
+  std::optional<std::string> pipelines_dir_;
   std::optional<std::string> resources_;
   std::string schema_naming_ = "default";
   std::string progress_ = "interactive";

@@ -258,6 +258,20 @@ TEST(Validate, ReportsEveryProblemWithItsPlace) {
   EXPECT_GE(json::parse(machine.out.text()).at("problems").size(), 2U);
 }
 
+TEST(Validate, SaysWhichOptionsTheSinkIgnores) {
+  TestFolder folder;
+  std::string file = folder.Write("a.yaml",
+                                  "name: a\nversion: v1alpha\ntype: nilus\nspec:\n  type: batch\n"
+                                  "  source: {address: \"fake:///1\", options: {source_table: main.a}}\n"
+                                  "  sink:\n    address: \"fake:///{NOT_SET_ANYWHERE_AT_ALL}\"\n    options:\n"
+                                  "      dest_table: main.a\n      cluster_by: id\n      loader_file_size: 10\n");
+  TestProgram program;
+  EXPECT_EQ(program.Run({"validate", "--no-resolve", file}), kDone);
+  EXPECT_THAT(program.err.text(),
+              AllOf(HasSubstr("a.yaml:11:7: spec.sink.options.cluster_by: ignored: Fake has no use"),
+                    Not(HasSubstr("loader_file_size"))));
+}
+
 TEST(Validate, VariablesNeedNotBeSetWhenAskedSo) {
   TestFolder folder;
   std::string text = FakeManifest("a", "{NOT_SET_ANYWHERE_AT_ALL}", "x");
@@ -282,6 +296,23 @@ TEST(Examples, AreValid) {
 }
 
 // ---- texts
+
+TEST(NextStep, NamesWhatCanBeRun) {
+  Pipeline pipeline;
+  pipeline.sink = Endpoint{};
+  pipeline.sink->address_text = "duckdb:///{DEMO_DIR}/shop.duckdb";
+  pipeline.sink->address = Address{.scheme = "duckdb", .user = {}, .password = {}, .host = {}};
+  pipeline.sink->address.path = "/data/shop.duckdb";
+  RunReport report;
+  report.destination = pipeline.sink->address.ToDisplay();
+  report.tables.push_back(TableReport{.name = "shop.orders", .rows_out = 1});
+  EXPECT_EQ(RenderNextStep(report, pipeline),
+            "next: nilus query duckdb:////data/shop.duckdb 'SELECT * FROM shop.shop.orders LIMIT 10'\n");
+  report.tables.front().name = "raw.orders";
+  EXPECT_THAT(RenderNextStep(report, pipeline), HasSubstr("FROM raw.orders LIMIT"));
+  pipeline.sink->address.password = "secret";
+  EXPECT_THAT(RenderNextStep(report, pipeline), HasSubstr("'duckdb:///{DEMO_DIR}/shop.duckdb'"));
+}
 
 TEST(ShellQuote, QuotesWhatAShellWouldRead) {
   EXPECT_EQ(ShellQuote("duckdb:///a.db"), "duckdb:///a.db");

@@ -1,6 +1,7 @@
 #include "nilus/cli/run_summary.h"
 
 #include <algorithm>
+#include <filesystem>
 
 #include "nilus/base/redact.h"
 #include "nilus/cli/display.h"
@@ -13,10 +14,15 @@ constexpr int kLongestSource = 60;  // columns of a query that are shown
 
 std::string Safe(std::string_view text) { return EscapeForTerminal(Redact(text)); }
 
-// The address as the manifest has it when that shows no secret (placeholders do not), else as it may be shown.
+// The address as the manifest has it when that shows no secret, else as it may be shown. Placeholders are filled where
+// the filled address shows all of it: the variable may be the manifest's own.
 std::string DestinationForQuery(const RunReport& report, const Pipeline& pipeline) {
   if (!pipeline.sink) return report.destination;
   const std::string& written = pipeline.sink->address_text;
+  const Address& address = pipeline.sink->address;
+  bool shows_all =
+      address.password.empty() && address.params.empty() && Redact(report.destination) == report.destination;
+  if (written.find('{') != std::string::npos && shows_all && !report.destination.empty()) return report.destination;
   return !written.empty() && Redact(written) == written ? written : report.destination;
 }
 
@@ -37,6 +43,14 @@ std::string QuoteTable(std::string_view table) {
   size_t dot = table.find('.');
   if (dot == std::string_view::npos) return QuoteIdentifier(table);
   return QuoteIdentifier(table.substr(0, dot)) + "." + QuoteIdentifier(table.substr(dot + 1));
+}
+
+// DuckDB calls a database like its file: where a schema has that name too, only a name of three parts is clear. Empty:
+// it is clear.
+std::string AmbiguousDatabase(const Pipeline& pipeline, std::string_view table) {
+  if (!pipeline.sink || pipeline.sink->address.scheme != "duckdb") return {};
+  std::string database = std::filesystem::path(pipeline.sink->address.path).stem().string();
+  return table.substr(0, table.find('.')) == database ? database : std::string();
 }
 
 // What became of the rows, when that is more than "all were inserted".
@@ -114,7 +128,10 @@ std::string RenderNextStep(const RunReport& report, const Pipeline& pipeline) {
   const bool is_new = std::any_of(report.schema_changes.begin(), report.schema_changes.end(),
                                   [](const SchemaChange& change) { return change.change == "table created"; });
   if (report.tables.front().rows_out == 0 && !is_new) return {};
-  std::string query = "SELECT * FROM " + QuoteTable(report.tables.front().name) + " LIMIT 10";
+  std::string table = QuoteTable(report.tables.front().name);
+  if (std::string database = AmbiguousDatabase(pipeline, report.tables.front().name); !database.empty())
+    table = QuoteIdentifier(database) + "." + table;
+  std::string query = "SELECT * FROM " + table + " LIMIT 10";
   return fmt::format("next: nilus query {} {}\n", ShellQuote(Safe(DestinationForQuery(report, pipeline))),
                      ShellQuote(Safe(query)));
 }
