@@ -108,7 +108,7 @@ def test_unknown_table_and_columns(nilus, tmp_path, database):
                          expect=None)
     clear(run("public.custmers"), 1, "custmers", "customers")
     clear(run("public.customers", sql_exclude_columns="nam"), 2, "nam", "name")
-    clear(run("public.customers", incremental_key="updated"), 1, "updated")
+    clear(run("public.customers", incremental_key="updated"), 2, "updated")
     clear(run("query:SELECT nothing FROM customers"), 1, "nothing")
     clear(run("query:SELEC 1"), 2, "syntax")
     assert not (tmp_path / "out" / "lake" / "t").exists()

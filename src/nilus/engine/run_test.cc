@@ -289,7 +289,7 @@ TEST_F(RunTest, ReportsAreJsonWithoutSecrets) {
   job_.incremental_key = "hunter2hunter2";
   json = nlohmann::json::parse(ToJson(RunJob(job_, QuickOptions())));
   EXPECT_EQ(json["is_success"], false);
-  EXPECT_EQ(json["error"]["kind"], "not_found");
+  EXPECT_EQ(json["error"]["kind"], "invalid_input");
   EXPECT_THAT(json["error"]["message"].get<std::string>(), HasSubstr("***"));
   EXPECT_THAT(ToJson(*PlanJob(world_.MakeJob(), QuickOptions())), HasSubstr("\"statements\""));
   EXPECT_THAT(ToJson(StateReport{.exists = true, .position = std::string(100000, '[')}), HasSubstr("[[["));

@@ -112,7 +112,8 @@ TEST_F(LakehouseSinkTest, ColumnsBecomeWiderInPlaceAndKeepTheirIds) {
   const SchemaPtr wide = MakeSchema({MakeField("d", MakeDecimal(12, 2)), MakeField("id", TypeId::kInt64)});
   ASSERT_NILUS_OK(Load(Request("main", "a", narrow), {{"1", "1.50"}}, 0));
   ASSERT_NILUS_OK(Load(Request("main", "b", wide), {{"123456789.25", "9000000000"}}, 1));
-  const lake::IcebergSchema& schema = Table("main")->metadata.schema();
+  const auto table = Table("main");
+  const lake::IcebergSchema& schema = table->metadata.schema();
   EXPECT_EQ(schema.FindByName("id")->id, 1);
   EXPECT_EQ(schema.FindByName("id")->type.ToString(), "long");
   EXPECT_EQ(schema.FindByName("d")->type.precision, 12);
