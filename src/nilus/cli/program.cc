@@ -10,8 +10,8 @@ namespace nilus::cli {
 namespace {
 
 constexpr const CommandEntry* kCommands[] = {
-    &kRunCommand,   &kIngestCommand, &kValidateCommand,    &kPlanCommand,       &kCheckCommand,
-    &kStateCommand, &kQueryCommand,  &kDeadLettersCommand, &kConnectorsCommand, &kInitCommand};
+    &kRunCommand,   &kIngestCommand,      &kValidateCommand, &kPlanCommand,       &kCheckCommand, &kStateCommand,
+    &kQueryCommand, &kDeadLettersCommand, &kLakeCommand,     &kConnectorsCommand, &kInitCommand};
 
 // What was written has arrived, or the run did not succeed for whoever reads it.
 int FinishOutput(Context& context, int code) {
