@@ -111,14 +111,6 @@ std::string OrderClause(const ParquetOptions& options, const Schema& schema) {
   return columns.empty() ? "" : fmt::format(" ORDER BY {}", fmt::join(columns, ", "));
 }
 
-// DuckDB takes the whole page of a dictionary at once, for every column of text: 1 MiB by default, a gigabyte for
-// 1,000.
-int64_t DictionaryPageBytes(int64_t memory_bytes, const Schema& schema) {
-  constexpr int64_t kLeast = 16 << 10;
-  constexpr int64_t kDefault = 1 << 20;
-  return std::clamp(memory_bytes / (4 * std::max<int64_t>(schema.size(), 1)), kLeast, kDefault);
-}
-
 }  // namespace
 
 struct ParquetWriter::State {
@@ -145,11 +137,10 @@ std::string ParquetWriter::State::CopyStatement(const std::string& relation, con
       options.compression == ParquetCompression::kZstd ? fmt::format(", COMPRESSION_LEVEL {}", options.zstd_level) : "";
   return fmt::format(
       "COPY (SELECT * FROM {}{}) TO {} (FORMAT parquet, COMPRESSION {}{}, ROW_GROUP_SIZE {}, ROW_GROUP_SIZE_BYTES {}, "
-      "STRING_DICTIONARY_PAGE_SIZE_LIMIT {}, USE_TMP_FILE false{}{}{})",
+      "USE_TMP_FILE false{}{}{})",
       relation, OrderClause(options, schema), QuoteLiteral(file.file.path), CompressionName(options.compression), level,
-      options.row_group_rows, options.row_group_bytes, DictionaryPageBytes(database->config().memory_bytes, schema),
-      file.keeps_negative_zero ? ", DICTIONARY_SIZE_LIMIT 1" : "", FieldIdsOption(options, schema),
-      KeyValueOption(options, schema));
+      options.row_group_rows, options.row_group_bytes, file.keeps_negative_zero ? ", DICTIONARY_SIZE_LIMIT 1" : "",
+      FieldIdsOption(options, schema), KeyValueOption(options, schema));
 }
 
 // One row always passes, however large: the limit of the database gives way to it.
@@ -220,9 +211,6 @@ Result<std::unique_ptr<ParquetWriter>> ParquetWriter::Open(std::shared_ptr<Datab
   state->options = std::move(options);
   state->memory_bytes = state->database->config().memory_bytes;
   ParquetOptions& ours = state->options;
-  // Where one column is most of a row group, its values are there up to four times: collected, as a page whose buffer
-  // grew by doubling, and as a compressed page.
-  ours.row_group_bytes = std::min(ours.row_group_bytes, std::max<int64_t>(state->memory_bytes / 8, 1 << 20));
   // A file holds a row group twice: as DuckDB collects it, and as pages.
   int64_t files_by_memory = state->memory_bytes / (4 * ours.row_group_bytes);
   ours.parallel_files =

@@ -159,30 +159,6 @@ TEST_F(ParquetWriterTest, NewColumnsStartANewFile) {
             "12/11/1");
 }
 
-TEST_F(ParquetWriterTest, WideTablesAndLargeValuesFitIntoLittleMemory) {
-  database_ = *Database::Open({.memory_bytes = 128 << 20});
-  connection_ = *Connection::Open(database_);
-  auto wide = std::make_shared<Schema>();
-  for (int i = 0; i < 1000; ++i) wide->fields.push_back(Field{"c" + std::to_string(i), MakeType(TypeId::kText)});
-  auto large = std::make_shared<Schema>(Schema{{Field{"t", MakeType(TypeId::kText)}}});
-  for (const auto& schema : {wide, large}) {
-    auto writer = Open({.prefix = schema == wide ? "wide" : "large"});
-    for (int i = 0; i < 50; ++i) {
-      BatchBuilder batch(schema);
-      for (int row = 0; row < (schema == wide ? 60 : 1); ++row) {
-        for (int c = 0; c < schema->size(); ++c) {
-          batch.column(c).AppendBytes(schema == wide ? fmt::format("text {} {}", c, i % 7) : std::string(1 << 20, 'x'));
-        }
-        batch.FinishRow();
-      }
-      Status written = writer->Write(batch.Finish());
-      ASSERT_TRUE(written) << written.error().ToString();
-    }
-    auto files = writer->Finish();
-    ASSERT_TRUE(files) << files.error().ToString();
-  }
-}
-
 TEST_F(ParquetWriterTest, NoRowsMakeNoFilesUnlessAskedFor) {
   auto none = Open()->Finish();
   ASSERT_TRUE(none);
