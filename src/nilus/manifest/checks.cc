@@ -39,7 +39,7 @@ void CheckSourceTable(EndReaders& readers, std::string_view scheme, const Pipeli
   }
   bool reads_one_table = pipeline.type == PipelineType::kBatch || pipeline.type == PipelineType::kStream;
   bool is_optional = scheme == "custom" || IsFileScheme(scheme) || scheme.empty();
-  if (reads_one_table && !is_optional) {
+  if (reads_one_table && !is_optional && !pipeline.source.names_dataset) {
     readers.source_options.Missing("source_table", pipeline.type == PipelineType::kStream
                                                        ? "write the topic or stream to read"
                                                        : "write schema.table, a view, or query:SELECT …");

@@ -273,6 +273,24 @@ std::string DepotScheme(const DepotResource& depot) {
   return depot.type == "gcs" ? "gs" : depot.type;
 }
 
+bool DepotHoldsTables(const DepotResource& depot) {
+  const std::string scheme = DepotScheme(depot);
+  return !IsStore(depot.type) || scheme == "lakehouse" || scheme == "delta";
+}
+
+std::optional<std::string> TakeDataset(const DepotResource& depot, Address* dataos_address) {
+  if (!DepotHoldsTables(depot)) return std::nullopt;
+  std::string path = JoinPath({dataos_address->path});
+  const size_t last = path.rfind('/');
+  if (last == std::string::npos) return std::nullopt;
+  const size_t before = path.rfind('/', last - 1);
+  const size_t collection = before == std::string::npos ? 0 : before + 1;
+  if (collection == last) return std::nullopt;  // "a//b"
+  std::string table = path.substr(collection, last - collection) + "." + path.substr(last + 1);
+  dataos_address->path = collection == 0 ? "" : path.substr(0, before);
+  return table;
+}
+
 Result<Address> DepotAddress(const DepotResource& depot, const Address& dataos_address, const TextMap& credentials) {
   return AddressBuilder(depot, dataos_address, credentials).Build();
 }

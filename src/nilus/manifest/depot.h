@@ -1,6 +1,7 @@
 // Depots as connector addresses. Internal to manifest/.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -13,6 +14,14 @@ namespace nilus {
 
 // The scheme of the connector that serves a depot: postgresql, mysql, lakehouse, s3, … Never empty.
 std::string DepotScheme(const DepotResource& depot);
+
+// The depot's tables are named schema.table, not by a path: dataos://depot:collection/dataset names one.
+bool DepotHoldsTables(const DepotResource& depot);
+
+// The table that the path of a dataos address names ("collection/dataset" → "collection.dataset"), taken out of the
+// address; what stands before it ("database/collection/dataset") stays. Nothing, and nothing is changed, where the path
+// names none.
+std::optional<std::string> TakeDataset(const DepotResource& depot, Address* dataos_address);
 
 // The canonical name of a depot's type ("postgres" → "postgresql", "PULSAR" → ""), empty when it is not known.
 std::string_view CanonicalDepotType(std::string_view type);

@@ -50,6 +50,7 @@ std::string ReadAddress(MapReader& section, const FormContext& context, Endpoint
       return {};
     }
     scheme = DepotScheme(*depot);
+    endpoint.names_dataset = TakeDataset(*depot, &*address).has_value();
   }
   return scheme;
 }

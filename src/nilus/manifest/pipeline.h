@@ -65,8 +65,9 @@ struct RepoSpec {
 struct Endpoint {
   std::string address_text;  // as written, with placeholders
   Address address;
-  SourcePlace place;  // of the address, for errors that come later
-  std::string path;   // "spec.source.address"
+  bool names_dataset = false;  // dataos://depot:collection/dataset: the source_table where none is written
+  SourcePlace place;           // of the address, for errors that come later
+  std::string path;            // "spec.source.address"
 };
 
 struct Pipeline {

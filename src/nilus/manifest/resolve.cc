@@ -62,8 +62,9 @@ Result<std::string> PurposeOf(const Address& address, bool is_sink) {
   return purpose;
 }
 
+// `source_table`: of a source that names none, to be filled from dataos://depot:collection/dataset; else null.
 Result<Address> ResolveText(std::string_view text, const VariableLookup& variables, const ResourceSet& resources,
-                            bool is_sink) {
+                            bool is_sink, std::string* source_table) {
   NILUS_ASSIGN(Address address, ParseAddress(text, variables));
   if (address.scheme != "dataos") return address;
   const DepotResource* depot = resources.FindDepot(address.host);
@@ -78,6 +79,9 @@ Result<Address> ResolveText(std::string_view text, const VariableLookup& variabl
   }
   NILUS_ASSIGN(std::string purpose, PurposeOf(address, is_sink));
   NILUS_ASSIGN(TextMap credentials, DepotCredentials(*depot, resources, purpose));
+  if (source_table != nullptr) {
+    if (std::optional<std::string> table = TakeDataset(*depot, &address)) *source_table = *std::move(table);
+  }
   return DepotAddress(*depot, address, credentials);
 }
 
@@ -179,10 +183,11 @@ class Projector {
   std::map<std::string, std::string, std::less<>> variables_;
 };
 
-void ResolveEnd(Endpoint& end, bool is_sink, const VariableLookup& variables, const std::string& folder,
-                const ResourceSet& resources, const ResolveOptions& options, Problems& problems) {
+void ResolveEnd(Endpoint& end, bool is_sink, std::string* source_table, const VariableLookup& variables,
+                const std::string& folder, const ResourceSet& resources, const ResolveOptions& options,
+                Problems& problems) {
   if (end.address_text.empty()) return;  // reported when the manifest was loaded
-  auto address = ResolveText(end.address_text, variables, resources, is_sink);
+  auto address = ResolveText(end.address_text, variables, resources, is_sink, source_table);
   if (!address) {
     problems.push_back({end.place, end.path, address.error().message, address.error().fix});
     return;
@@ -242,8 +247,11 @@ ResolvedPipeline ResolvePipeline(Pipeline& pipeline, const ResourceSet& resource
     if (auto found = projected.find(name); found != projected.end()) return found->second;
     return process(name);
   };
-  ResolveEnd(pipeline.source, false, resolved.variables, folder, resources, options, problems);
-  if (pipeline.sink) ResolveEnd(*pipeline.sink, true, resolved.variables, folder, resources, options, problems);
+  std::string& table = pipeline.source_options.source_table;
+  ResolveEnd(pipeline.source, false, table.empty() ? &table : nullptr, resolved.variables, folder, resources, options,
+             problems);
+  if (pipeline.sink)
+    ResolveEnd(*pipeline.sink, true, nullptr, resolved.variables, folder, resources, options, problems);
   ResolveMasks(pipeline, resolved.variables, problems);
   if (options.write_files) MakeVolumes(pipeline, problems);
   return resolved;
@@ -251,7 +259,7 @@ ResolvedPipeline ResolvePipeline(Pipeline& pipeline, const ResourceSet& resource
 
 Result<Address> ResolveAddress(std::string_view text, const ResourceSet& resources, const ResolveOptions& options) {
   return ResolveText(text, options.process_environment ? options.process_environment : ProcessEnvironment(), resources,
-                     false);
+                     false, nullptr);
 }
 
 }  // namespace nilus

@@ -249,6 +249,35 @@ INSTANTIATE_TEST_SUITE_P(
                    {"warehouse", "w"},
                    {"catalog_token", "canary-tok"}}}));
 
+TEST_F(ResolveTest, AnAddressMayNameTheTable) {
+  WriteResource(
+      "d.yaml",
+      "name: pg\nversion: v1\ntype: depot\ndepot: {type: postgres, postgres: {host: h, database: shop}}\n---\n"
+      "name: open\nversion: v1\ntype: depot\ndepot: {type: mysql, mysql: {host: h}}\n---\n"
+      "name: lake\nversion: v1\ntype: depot\ndepot: {type: lakehouse, lakehouse: {bucket: b}}\n---\n"
+      "name: raw\nversion: v1\ntype: depot\ndepot: {type: file, file: {path: /data}}\n");
+  environment_["TABLE"] = "orders";
+  struct Case {
+    std::string address, options, table, display;
+  };
+  for (const Case& c : {Case{"pg:sales/orders", "", "sales.orders", "postgresql://h/shop"},
+                        {"pg:sales/{TABLE}?purpose=r", "", "sales.orders", "postgresql://h/shop"},
+                        {"open:shop/sales/orders", "", "sales.orders", "mysql://h/shop"},
+                        {"open:sales/orders", "source_table: a.b", "a.b", "mysql://h/sales/orders"},
+                        {"lake:raw/orders", "", "raw.orders", "lakehouse://s3://b"},
+                        {"raw:sales/orders", "", "", "file:///data/sales/orders"}}) {
+    Pipeline p = ResolveClean(Document("batch", "'dataos://" + c.address + "'", c.options, "dest_table: a.b"));
+    EXPECT_EQ(p.source_options.source_table, c.table) << c.address;
+    EXPECT_EQ(p.source.address.ToDisplay(), c.display) << c.address;
+    EXPECT_FALSE(p.source.address.params.contains("collection"));
+  }
+  for (std::string half : {"pg", "pg:sales", "pg:/sales/", "lake:raw"}) {
+    EXPECT_THAT(ProblemsOf(Document("batch", "'dataos://" + half + "'", "", "dest_table: a.b")),
+                HasSubstr("spec.source.options.source_table: this key is required"))
+        << half;
+  }
+}
+
 TEST_F(ResolveTest, ReportsUnknownDepots) {
   WriteResource("d.yaml", "name: lakehouse\nversion: v2alpha\ntype: depot\ndepot: {type: file, file: {path: /x}}\n");
   EXPECT_THAT(ProblemsOf(Document("batch", "dataos://lakehose", "source_table: t", "dest_table: a.b")),
@@ -300,7 +329,7 @@ TEST_F(ResolveTest, ResourcesMayStandInTheFileOrBelowTheFolder) {
   EXPECT_THAT(ProblemsOf(Batch("source_table: t")), HasSubstr("the resource folder cannot be read"));
 }
 
-std::string Workflow(const std::string& address, const std::string& secrets) {
+std::string WorkflowWith(const std::string& address, const std::string& secrets) {
   return "name: w\nversion: v1\ntype: workflow\nworkflow:\n  dag:\n    - name: n\n      spec:\n        stack: "
          "nilus:1.0\n        dataosSecrets: " +
          secrets + "\n        stackSpec:\n          source: {address: '" + address +
@@ -311,12 +340,12 @@ TEST_F(ResolveTest, ProjectsOlderSecretsAsVariables) {
   WriteResource("s.yaml",
                 "name: pg\nversion: v1\ntype: secret\nsecret: {type: key-value, acl: r, data: {PG_USER: 'me@x', "
                 "PG_PASSWORD: 'p:/?#'}}\n");
-  Pipeline p = ResolveClean(
-      Workflow("postgresql://{PG_USER}:{PG_PASSWORD}@db/x", "[{name: pg, allKeys: true, consumptionType: envVars}]"));
+  Pipeline p = ResolveClean(WorkflowWith("postgresql://{PG_USER}:{PG_PASSWORD}@db/x",
+                                         "[{name: pg, allKeys: true, consumptionType: envVars}]"));
   EXPECT_EQ(p.source.address.user, "me@x");
   EXPECT_EQ(p.source.address.password, "p:/?#");
   EXPECT_EQ(resolved_.secret_folder, nullptr);
-  Resolve(Workflow("postgresql://{PG_USER}:{PG_PASSWORD}@db/x", "[{name: pg, keys: [PG_USER, NOPE]}]"));
+  Resolve(WorkflowWith("postgresql://{PG_USER}:{PG_PASSWORD}@db/x", "[{name: pg, keys: [PG_USER, NOPE]}]"));
   EXPECT_THAT(RenderProblems(problems_), HasSubstr("the secret 'pg' has no key 'NOPE'"));
   EXPECT_THAT(RenderProblems(problems_), HasSubstr("the variable PG_PASSWORD is not set"));
 }
@@ -328,9 +357,9 @@ TEST_F(ResolveTest, ProjectsOlderSecretsAsFilesThatGoAway) {
   WriteResource("key.json", "{\"canary\": 1}");
   std::string folder;
   {
-    Pipeline p = ResolveClean(
-        Workflow("gsheets://?credentials_path=/etc/dataos/secret/gcs_keyfile&other={NILUS_SECRET_DIR}/gcs.properties",
-                 "[{name: gcs, consumptionType: propFile}]"));
+    Pipeline p = ResolveClean(WorkflowWith(
+        "gsheets://?credentials_path=/etc/dataos/secret/gcs_keyfile&other={NILUS_SECRET_DIR}/gcs.properties",
+        "[{name: gcs, consumptionType: propFile}]"));
     ASSERT_NE(resolved_.secret_folder, nullptr);
     folder = resolved_.secret_folder->path();
     EXPECT_EQ(p.source.address.Param("credentials_path"), folder + "/gcs_keyfile");
@@ -352,15 +381,15 @@ TEST_F(ResolveTest, ProjectsOlderSecretsAsFilesThatGoAway) {
   EXPECT_FALSE(std::filesystem::exists(folder));
 
   resolve_.write_files = false;  // nilus validate
-  ResolveClean(Workflow("gsheets://?credentials_path={NILUS_SECRET_DIR}/gcs_keyfile",
-                        "[{name: gcs, consumptionType: propFile}]"));
+  ResolveClean(WorkflowWith("gsheets://?credentials_path={NILUS_SECRET_DIR}/gcs_keyfile",
+                            "[{name: gcs, consumptionType: propFile}]"));
   EXPECT_EQ(resolved_.secret_folder, nullptr);
 }
 
 TEST_F(ResolveTest, ASecretsKeyCannotLeaveTheFolder) {
   WriteResource("s.yaml",
                 "name: s\nversion: v1\ntype: secret\nsecret: {type: key-value, acl: r, data: {'../../x': v}}\n");
-  Resolve(Workflow("postgresql://db/x", "[{name: s, consumptionType: propFile}]"));
+  Resolve(WorkflowWith("postgresql://db/x", "[{name: s, consumptionType: propFile}]"));
   EXPECT_THAT(RenderProblems(problems_), HasSubstr("a key of a secret cannot name a file"));
   auto created = SecretFolder::Create(folder_);
   ASSERT_TRUE(created);
