@@ -13,10 +13,13 @@
 #include "nilus/base/log.h"
 #include "nilus/base/option_spec.h"
 #include "nilus/connectors/postgres/options.h"
+#include "nilus/connectors/postgres/silence.h"
 #include "nilus/connectors/postgres/sqlstate.h"
 
 namespace nilus::postgres {
 namespace {
+
+constexpr int kLongestPollMs = 3'600'000;
 
 Failure Cancelled() { return Fail(ErrorKind::kCancelled, "stopped"); }
 
@@ -46,6 +49,8 @@ Result<std::unique_ptr<Connection>> Connection::Open(const Address& address, con
   for (const ConnectParams& params : plan.servers) {
     std::unique_ptr<Connection> connection(new Connection(address.ToDisplay(), address.had_percent_sequences));
     Status connected = connection->Connect(params, plan.timeout_seconds, stop);
+    connection->connect_seconds_ = plan.timeout_seconds;
+    connection->silence_seconds_ = plan.silence_seconds;
     if (connected) connected = connection->SetUpSession(stop);
     if (connected) return connection;
     if (connected.error().kind == ErrorKind::kCancelled) return Failure(connected.error());
@@ -105,14 +110,16 @@ Status Connection::SetUpSession(const std::stop_token& stop) {
   // A database without encoding may hold any bytes: asked for UTF8, the server would refuse to send them.
   const char* encoding = PQparameterStatus(connection_, "server_encoding");
   if (encoding != nullptr && std::string_view(encoding) == "SQL_ASCII") sql += ";SET client_encoding='SQL_ASCII'";
-  sql += ";SELECT pg_catalog.pg_backend_pid()";
-  NILUS_ASSIGN(PgResult pid, Execute(sql, stop));
-  server_pid_ = FieldText(pid, 0, 0);
+  sql += ";SELECT pg_catalog.pg_backend_pid(), pg_catalog.pg_postmaster_start_time()";
+  NILUS_ASSIGN(PgResult server, Execute(sql, stop));
+  server_pid_ = FieldText(server, 0, 0);
+  server_start_ = FieldText(server, 0, 1);
   return {};
 }
 
 Status Connection::Wait(bool for_write, const Deadline& deadline, const std::stop_token& stop) {
   std::stop_callback wake(stop, [fd = wake_fd_] { static_cast<void>(eventfd_write(fd, 1)); });
+  SilenceWatch silence(silence_seconds_);
   while (true) {
     if (stop.stop_requested()) {
       eventfd_t ignored = 0;
@@ -124,10 +131,15 @@ Status Connection::Wait(bool for_write, const Deadline& deadline, const std::sto
     std::array<pollfd, 2> fds = {
         {{PQsocket(connection_), static_cast<short>(for_write ? POLLOUT | POLLIN : POLLIN), 0}, {wake_fd_, POLLIN, 0}}};
     int timeout_ms = -1;
-    if (const Deadline& nearest = deadline ? deadline : session_deadline_; nearest) {
+    const Deadline& end = deadline ? deadline : session_deadline_;
+    if (const Deadline& nearest = end ? end : silence.next_question(); nearest) {
       auto left = std::chrono::duration_cast<std::chrono::milliseconds>(*nearest - std::chrono::steady_clock::now());
-      if (left.count() <= 0) return Fail(ErrorKind::kTransient, "timed out");
-      timeout_ms = static_cast<int>(left.count()) + 1;
+      if (left.count() <= 0 && end) return Fail(ErrorKind::kTransient, "timed out");
+      if (left.count() <= 0) {
+        NILUS_TRY(CheckSilence(&silence, stop));
+        continue;
+      }
+      timeout_ms = static_cast<int>(std::min<int64_t>(left.count(), kLongestPollMs)) + 1;
     }
     int ready = poll(fds.data(), fds.size(), timeout_ms);
     if (ready < 0 && errno != EINTR) return Fail(ErrorKind::kInternal, "poll failed with error {}", errno);
@@ -135,18 +147,22 @@ Status Connection::Wait(bool for_write, const Deadline& deadline, const std::sto
   }
 }
 
-void Connection::Cancel() {
-  if (std::exchange(broken_, true) || connection_ == nullptr || PQstatus(connection_) != CONNECTION_OK) return;
-  if (PQtransactionStatus(connection_) != PQTRANS_ACTIVE || server_pid_.empty()) return;  // nothing runs
-  ConnectParams params = params_;
+Status Connection::ConnectBeside(const Connection& other, int seconds, const std::stop_token& stop) {
+  ConnectParams params = other.params_;
   // To the very same server; its name is known already, and would be looked up without a time limit.
   std::erase_if(params,
                 [](const auto& param) { return param.first == "hostaddr" || param.first == "target_session_attrs"; });
-  if (const char* hostaddr = PQhostaddr(connection_); hostaddr != nullptr && *hostaddr != '\0' && *hostaddr != '/')
-    params.emplace_back("hostaddr", hostaddr);
+  const char* hostaddr = PQhostaddr(other.connection_);
+  if (hostaddr != nullptr && *hostaddr != '\0' && *hostaddr != '/') params.emplace_back("hostaddr", hostaddr);
+  session_deadline_ = std::chrono::steady_clock::now() + std::chrono::seconds(seconds);
+  return Connect(params, seconds, stop);
+}
+
+void Connection::Cancel() {
+  if (std::exchange(broken_, true) || connection_ == nullptr || PQstatus(connection_) != CONNECTION_OK) return;
+  if (PQtransactionStatus(connection_) != PQTRANS_ACTIVE || server_pid_.empty()) return;  // nothing runs
   Connection messenger(display_, had_percent_sequences_);
-  messenger.session_deadline_ = std::chrono::steady_clock::now() + std::chrono::seconds(kCancelSeconds);
-  Status sent = messenger.Connect(params, kCancelSeconds, {});
+  Status sent = messenger.ConnectBeside(*this, kCancelSeconds, {});
   if (sent) {
     sent = messenger.Execute("SELECT pg_catalog.pg_cancel_backend(" + server_pid_ + ")").map([](const PgResult&) {});
   }

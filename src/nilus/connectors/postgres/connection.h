@@ -4,6 +4,8 @@
 // All waiting is done in poll(): a stop request wakes it, cancels the running statement at the server and returns
 // kCancelled within moments (resolving a host name is the one thing that cannot be interrupted). One thread at a time.
 //
+// A wait without an end (a statement may take hours) is watched: silence.h.
+//
 // A session is set up so that texts are always the same: client_encoding UTF8 (but SQL_ASCII, that is no conversion and
 // no check, where the database has no encoding: text may then be no UTF-8), TimeZone UTC, DateStyle ISO,
 // IntervalStyle postgres, extra_float_digits 3, bytea_output hex, jit off. search_path stays the role's own, because
@@ -51,6 +53,9 @@ class CopyData {
   char* bytes_ = nullptr;
   size_t size_ = 0;
 };
+
+class SilenceWatch;
+enum class ServerWord;
 
 class Connection {
  public:
@@ -111,6 +116,12 @@ class Connection {
   // Waits until the socket is readable (or writable, when asked). kCancelled on a stop, kTransient on the deadline or
   // the session's own.
   Status Wait(bool for_write, const Deadline& deadline, const std::stop_token& stop);
+  // Asks the server over a session of its own, when the watch's time has come, whether it still works on what runs
+  // here. kTransient, and the session is marked unusable: it does not, or nobody answers.
+  Status CheckSilence(SilenceWatch* silence, const std::stop_token& stop);
+  ServerWord AskServer(const std::stop_token& stop);
+  // A session with the very server that `other` is connected to, for `seconds` in all and without further set-up.
+  Status ConnectBeside(const Connection& other, int seconds, const std::stop_token& stop);
   Status Flush(const std::stop_token& stop);
   // The next result of the running statement, waiting for it; null at the end.
   Result<PGresult*> NextResult(const std::stop_token& stop);
@@ -124,9 +135,12 @@ class Connection {
   int wake_fd_ = -1;  // eventfd that a stop request writes to
   bool broken_ = false;
   bool hides_row_values_ = false;
-  Deadline session_deadline_;         // of all its waits; nothing: none
-  ConnectParams params_;              // as connected
-  std::string server_pid_;            // of the server's process, which a pooler's protocol may call by another number
+  Deadline session_deadline_;  // of all its waits; nothing: none
+  ConnectParams params_;       // as connected
+  std::string server_pid_;     // of the server's process, which a pooler's protocol may call by another number
+  std::string server_start_;   // when the server was started: tells it from others behind one address
+  int connect_seconds_ = 15;
+  int silence_seconds_ = 0;
   int64_t receive_buffer_bytes_ = 0;  // asked for by GrowReceiveBuffer
   std::string display_;               // the address without secrets
   bool had_percent_sequences_ = false;

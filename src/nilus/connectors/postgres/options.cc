@@ -48,6 +48,9 @@ constexpr OptionSpec kAddressParams[] = {
     {"dbname", OptionType::kText, "", "database, when the address has none"},
     {"passfile", OptionType::kText, "", "password file in place of ~/.pgpass"},
     {"connect_timeout", OptionType::kInteger, "15", "seconds to wait for each server while connecting"},
+    {"silence_timeout", OptionType::kInteger, "60",
+     "seconds without a word from the server before a second session asks it whether it still works on the statement; "
+     "0: never"},
     {"keepalives", OptionType::kInteger, "1", "1: TCP keepalives, 0: none"},
     {"keepalives_idle", OptionType::kInteger, "30", "seconds of silence before the first keepalive"},
     {"keepalives_interval", OptionType::kInteger, "10", "seconds between keepalives"},
@@ -129,6 +132,7 @@ Result<ConnectPlan> PlanConnection(const Address& address) {
   NILUS_ASSIGN(OptionValues values, ReadParams(address));
   ConnectPlan plan;
   plan.timeout_seconds = static_cast<int>(std::clamp<int64_t>(values.Integer("connect_timeout", 15), 1, 3600));
+  plan.silence_seconds = static_cast<int>(std::clamp<int64_t>(values.Integer("silence_timeout", 60), 0, 86'400));
 
   ConnectParams common;
   for (const NamedPart& part :
@@ -152,7 +156,8 @@ Result<ConnectPlan> PlanConnection(const Address& address) {
   for (const OptionSpec& spec : kAddressParams) {
     bool decided_here = spec.name == "user" || spec.name == "password" || spec.name == "dbname" ||
                         spec.name == "host" || spec.name == "hostaddr" || spec.name == "port" ||
-                        spec.name == "connect_timeout" || spec.name == "sslmode" || spec.name == "target_session_attrs";
+                        spec.name == "connect_timeout" || spec.name == "silence_timeout" || spec.name == "sslmode" ||
+                        spec.name == "target_session_attrs";
     if (decided_here) continue;
     // Choices without a default and empty texts are left to libpq.
     std::string value = values.Text(spec.name, spec.default_value);

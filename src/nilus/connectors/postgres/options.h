@@ -20,6 +20,7 @@ using ConnectParams = std::vector<std::pair<std::string, std::string>>;
 struct ConnectPlan {
   std::vector<ConnectParams> servers;  // to be tried in this order
   int timeout_seconds = 15;            // for each
+  int silence_seconds = 60;            // 0: silence is never asked about
 };
 
 // Applies the rules of spec 02: without sslmode, hosts other than loopback and sockets get verify-full, with the
