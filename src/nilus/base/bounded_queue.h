@@ -34,14 +34,20 @@ class BoundedQueue {
   // Waits for an item. Nothing when the queue is closed and empty, or a stop was requested.
   std::optional<T> Pop(const std::stop_token& stop) {
     std::unique_lock lock(mutex_);
-    if (!filled_.wait(lock, stop, [&] { return closed_ || !items_.empty(); })) return std::nullopt;
-    if (items_.empty()) return std::nullopt;
-    auto [item, bytes] = std::move(items_.front());
-    items_.pop_front();
-    bytes_ -= bytes;
-    lock.unlock();
-    room_.notify_all();
-    return std::optional<T>(std::move(item));
+    filled_.wait(lock, stop, [&] { return closed_ || !items_.empty(); });
+    return TakeFirst(std::move(lock));
+  }
+  // The same; `tell` is called each time that nothing came for so long. Not under the queue's lock.
+  template <typename Duration, typename Tell>
+  std::optional<T> Pop(const std::stop_token& stop, Duration patience, const Tell& tell) {
+    std::unique_lock lock(mutex_);
+    while (!filled_.wait_for(lock, stop, patience, [&] { return closed_ || !items_.empty(); })) {
+      if (stop.stop_requested()) return std::nullopt;
+      lock.unlock();
+      tell();
+      lock.lock();
+    }
+    return TakeFirst(std::move(lock));
   }
 
   // No more items will come; consumers drain what is there.
@@ -58,6 +64,16 @@ class BoundedQueue {
   }
 
  private:
+  std::optional<T> TakeFirst(std::unique_lock<std::mutex> lock) {
+    if (items_.empty()) return std::nullopt;
+    auto [item, bytes] = std::move(items_.front());
+    items_.pop_front();
+    bytes_ -= bytes;
+    lock.unlock();
+    room_.notify_all();
+    return std::optional<T>(std::move(item));
+  }
+
   const int64_t max_bytes_;
   mutable std::mutex mutex_;
   std::condition_variable_any room_;

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <chrono>
 #include <memory>
 #include <thread>
 #include <vector>
@@ -68,6 +69,18 @@ TEST(BoundedQueueTest, AStopWakesBothSides) {
   std::jthread producer([&] { EXPECT_FALSE(full.Push(1, 1, source.get_token())); });
   std::jthread consumer([&] { EXPECT_FALSE(empty.Pop(source.get_token()).has_value()); });
   source.request_stop();
+}
+
+TEST(BoundedQueueTest, TellsThatNothingCame) {
+  BoundedQueue<int> queue(1);
+  std::stop_source source;
+  int told = 0;
+  auto item = queue.Pop(source.get_token(), std::chrono::milliseconds(1), [&] {
+    if (++told == 2) queue.Push(7, 1, {});
+  });
+  EXPECT_EQ(item, 7);
+  EXPECT_EQ(told, 2);
+  EXPECT_FALSE(queue.Pop(source.get_token(), std::chrono::milliseconds(1), [&] { source.request_stop(); }));
 }
 
 TEST(BoundedQueueTest, CloseRefusesItemsButDrains) {

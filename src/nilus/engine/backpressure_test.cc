@@ -24,6 +24,9 @@ class FloodSource : public Source {
     return plan;
   }
   Result<std::unique_ptr<Reader>> Open(const Split&) override {
+    std::lock_guard lock(mutex);
+    ++opened;
+    changed.notify_all();
     return std::unique_ptr<Reader>(std::make_unique<Flood>(this));
   }
   Result<std::vector<CheckItem>> Check() override { return std::vector<CheckItem>(); }
@@ -33,6 +36,7 @@ class FloodSource : public Source {
   int64_t alive = 0;
   int64_t most_alive = 0;
   int made = 0;
+  int opened = 0;
 
  private:
   class Flood : public Reader {
@@ -40,7 +44,9 @@ class FloodSource : public Source {
     explicit Flood(FloodSource* source) : source_(source) {}
     Result<std::optional<Batch>> Next(std::stop_token) override {
       {
-        std::lock_guard lock(source_->mutex);
+        std::unique_lock lock(source_->mutex);
+        // Nothing comes before the other reader is let in, which happens because nothing comes.
+        source_->changed.wait(lock, [&] { return source_->opened == 2; });
         if (source_->made == kBatches) return std::optional<Batch>();
         ++source_->made;
         source_->alive += kBatchBytes;

@@ -174,8 +174,7 @@ void Mover::Load() {
     std::stop_token stop = request_.stop.get_token();
     while (!stop.stop_requested()) {
       const auto start = std::chrono::steady_clock::now();
-      gate_.WriterWaits();
-      std::optional<TableBatch> batch = queue_.Pop(stop);
+      std::optional<TableBatch> batch = queue_.Pop(stop, ReaderGate::kLongWait, [this] { gate_.WriterWaitsLong(); });
       if (!batch) break;
       const auto popped = std::chrono::steady_clock::now();
       const int64_t rows = batch->rows.num_rows();

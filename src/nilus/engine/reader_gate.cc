@@ -3,25 +3,19 @@
 namespace nilus {
 namespace {
 
-using std::chrono::milliseconds;
-using std::chrono::steady_clock;
-
 constexpr int kBatchesALook = 4;
 constexpr int kLeastShare = 4;  // starved: waiting for more than a quarter of the time that writing takes
-// Nothing for so long: rows that pass a filter, perhaps, and the source finds them slowly.
-constexpr milliseconds kLongWait{50};
-constexpr milliseconds kLookInterval{10};
 
 }  // namespace
 
-void ReaderGate::WriterWaits() {
+void ReaderGate::WriterWaitsLong() {
   std::lock_guard lock(mutex_);
-  waits_since_ = steady_clock::now();
+  is_starved_ = true;
+  changed_.notify_one();
 }
 
 void ReaderGate::WriterWrote(Duration waited, Duration worked) {
   std::lock_guard lock(mutex_);
-  waits_since_.reset();
   if (has_written_) waited_ += waited;  // the first batch is always waited for
   has_written_ = true;
   worked_ += worked;
@@ -34,14 +28,10 @@ void ReaderGate::WriterWrote(Duration waited, Duration worked) {
 
 bool ReaderGate::Enter(const std::stop_token& stop) {
   std::unique_lock lock(mutex_);
-  while (!closed_ && !stop.stop_requested()) {
-    if (IsWanted()) {
-      Forget();  // the next one is judged by what this one brings
-      return true;
-    }
-    changed_.wait_for(lock, stop, kLookInterval, [this] { return closed_ || is_starved_; });
-  }
-  return false;
+  changed_.wait(lock, stop, [this] { return closed_ || is_starved_; });
+  if (closed_ || stop.stop_requested()) return false;
+  Forget();  // the next one is judged by what this one brings
+  return true;
 }
 
 void ReaderGate::Close() {
@@ -50,15 +40,10 @@ void ReaderGate::Close() {
   changed_.notify_all();
 }
 
-bool ReaderGate::IsWanted() const {
-  return is_starved_ || (waits_since_ && steady_clock::now() - *waits_since_ >= kLongWait);
-}
-
 void ReaderGate::Forget() {
   is_starved_ = false;
   batches_ = 0;
   waited_ = worked_ = Duration{};
-  if (waits_since_) waits_since_ = steady_clock::now();
 }
 
 }  // namespace nilus

@@ -7,7 +7,6 @@
 #include <condition_variable>
 #include <cstdint>
 #include <mutex>
-#include <optional>
 #include <stop_token>
 
 namespace nilus {
@@ -17,8 +16,10 @@ class ReaderGate {
  public:
   using Duration = std::chrono::steady_clock::duration;
 
-  // The writer now waits for a batch.
-  void WriterWaits();
+  // The writer has waited for a batch for kLongWait (again): rows that pass a filter, perhaps, and the source finds
+  // them slowly.
+  static constexpr std::chrono::milliseconds kLongWait{50};
+  void WriterWaitsLong();
   // It has got one after `waited`, and needed `worked` to write it.
   void WriterWrote(Duration waited, Duration worked);
 
@@ -28,7 +29,6 @@ class ReaderGate {
   void Close();
 
  private:
-  bool IsWanted() const;
   void Forget();
 
   std::mutex mutex_;
@@ -36,7 +36,6 @@ class ReaderGate {
   bool closed_ = false;
   bool has_written_ = false;
   bool is_starved_ = false;
-  std::optional<std::chrono::steady_clock::time_point> waits_since_;
   int batches_ = 0;  // since the last look
   Duration waited_{};
   Duration worked_{};

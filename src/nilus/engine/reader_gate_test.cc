@@ -32,8 +32,14 @@ TEST(ReaderGateTest, NoneForAWriterThatIsBusy) {
 
 TEST(ReaderGateTest, OneMoreWhenNothingComesForLong) {
   ReaderGate gate;
-  gate.WriterWaits();
-  EXPECT_TRUE(gate.Enter({}));
+  bool entered = false;
+  std::jthread reader([&] { entered = gate.Enter({}); });
+  gate.WriterWaitsLong();
+  reader.join();
+  EXPECT_TRUE(entered);
+  std::stop_source stop;
+  stop.request_stop();
+  EXPECT_FALSE(gate.Enter(stop.get_token()));  // one wait lets one in
 }
 
 TEST(ReaderGateTest, AStopLetsThemGo) {
