@@ -58,8 +58,9 @@ int AnswerError(Context& context, const Error& error, bool json, bool has_run) {
   return ReportError(context, error, has_run);
 }
 
-void Note(Context& context, std::string_view text) {
-  context.err.Write(Styled(context, Style::kDim, "note:") + " " + EscapeForTerminal(Redact(text)) + "\n");
+void Note(Context& context, std::string_view text, std::string_view verbatim) {
+  context.err.Write(Styled(context, Style::kDim, "note:") + " " + EscapeForTerminal(Redact(text)) +
+                    EscapeForTerminal(verbatim) + "\n");
 }
 
 void Warn(Context& context, std::string_view text) {

@@ -60,8 +60,8 @@ int ReportError(Context& context, const Error& error, bool has_run = false);
 // every case.
 int AnswerError(Context& context, const Error& error, bool json, bool has_run = false);
 
-// "note: …" and "warning: …" on err.
-void Note(Context& context, std::string_view text);
+// "note: …" and "warning: …" on err, redacted but for `verbatim` at the end.
+void Note(Context& context, std::string_view text, std::string_view verbatim = "");
 void Warn(Context& context, std::string_view text);
 
 // Bold, red, … when colours are on; else the text alone.

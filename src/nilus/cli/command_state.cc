@@ -88,8 +88,9 @@ class State final : public Command {
         state = *after;
         if (!before->position.empty() && !json_) {
           // What was there can be put back; a here-string, as a command line may be too short for it.
-          Note(context, fmt::format("to put back the position that was there: nilus state set {} - <<< {}",
-                                    ShellQuote(file_), ShellQuote(before->position)));
+          Note(context,
+               fmt::format("to put back the position that was there: nilus state set {} - <<<", ShellQuote(file_)),
+               " " + ShellQuote(PositionText(before->position)));
         }
       }
       if (json_) {
@@ -115,7 +116,7 @@ class State final : public Command {
   bool json_ = false;
 };
 
-constexpr std::string_view kExamples[] = {
+constexpr std::string_view kStateExamples[] = {
     "DEMO_DIR=demo-out nilus state show examples/files-to-duckdb.yaml",
     "nilus state set pipeline.yaml 2024-03-15T00:00:00Z",
     "nilus state reset pipeline.yaml --node load-orders",
@@ -127,6 +128,6 @@ constinit const CommandEntry kStateCommand{
     "state", "shows or changes the committed position of a pipeline",
     "The position lives in the destination, beside the rows it came with. `reset` forgets it: the next run reads from\n"
     "the beginning; the rows stay.",
-    kExamples, [] { return std::unique_ptr<Command>(new State); }};
+    kStateExamples, [] { return std::unique_ptr<Command>(new State); }};
 
 }  // namespace nilus::cli

@@ -6,6 +6,7 @@
 #include "nilus/base/redact.h"
 #include "nilus/cli/display.h"
 #include "nilus/cli/manifests.h"
+#include "nilus/engine/report_json.h"
 
 namespace nilus::cli {
 namespace {
@@ -201,7 +202,8 @@ std::string RenderState(const StateReport& state) {
     if (state.boundary_rows > 0) text += fmt::format(" ({} at this value)", FormatRows(state.boundary_rows));
     text += "\n";
   }
-  text += fmt::format("  position     {}\n", state.position.empty() ? "none" : Safe(state.position));
+  text += fmt::format("  position     {}\n",
+                      state.position.empty() ? "none" : EscapeForTerminal(PositionText(state.position)));
   return text;
 }
 

@@ -26,7 +26,7 @@ bool Attempt::MakesTableAnew() const { return job_->strategy == WriteStrategy::k
 void Attempt::Warn(std::string text) {
   std::vector<std::string>& warnings = report_->warnings;
   if (std::find(warnings.begin(), warnings.end(), text) != warnings.end()) return;
-  LogWarning("{}", text);
+  LogInfo("{}", text);  // whoever shows the report shows it as a warning: not twice
   warnings.push_back(std::move(text));
 }
 

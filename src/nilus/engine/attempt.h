@@ -49,7 +49,7 @@ Result<Preparation> Prepare(const BatchJob& job, const std::vector<std::string>&
 
 class Attempt {
  public:
-  // `report` gets this attempt's tables, phases and changes in place of an earlier one's; warnings are added once.
+  // `report` gets this attempt's tables, phases and changes in place of an earlier one's; warnings are added.
   Attempt(const BatchJob& job, const RunOptions& options, std::string load_id, RunReport* report, Progress* progress)
       : job_(&job), options_(&options), load_id_(std::move(load_id)), report_(report), progress_(progress) {}
 

@@ -100,7 +100,8 @@ struct RunReport {
   double cpu_seconds = 0;  // of the process during the run
   int64_t peak_bytes = 0;  // of the process
   std::vector<SchemaChange> schema_changes;
-  std::vector<std::string> warnings;
+  std::vector<std::string> warnings;  // of the last attempt
+  std::vector<std::string> retries;   // why the attempts before it failed; logged when they did
 };
 
 // 0 done, 1 failed, 2 the input is wrong (found before anything was read), 130 interrupted.

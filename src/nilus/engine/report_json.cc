@@ -25,15 +25,14 @@ void AddText(Json* json, const char* key, const std::string& text) {
 }
 
 // A position as an object; one that is damaged (and might be nested without end) as a text.
-Json PositionJson(const std::string& position) {
-  std::string text = Text(position);
+Json PositionJson(const std::string& text) {
   bool is_sound = ParseCheckpoint(Position{text}).has_value();
   return is_sound ? Json::parse(text, nullptr, /*allow_exceptions=*/false) : Json(text);
 }
 
 // The hashes of boundary rows may be megabytes: a run's report says how many there are (`nilus state show` has them).
 Json PositionSummary(const std::string& position) {
-  Json json = PositionJson(position);
+  Json json = PositionJson(Text(position));
   if (!json.is_object()) return json;
   for (const char* part : {"boundary", "nulls"}) {
     if (!json.contains(part)) continue;
@@ -97,6 +96,10 @@ Json ErrorJson(const RunError& error) {
 
 }  // namespace
 
+std::string PositionText(const std::string& position) {
+  return ParseCheckpoint(Position{position}).has_value() ? position : Text(position);
+}
+
 std::string ToJson(const RunReport& report, int indent) {
   Json json = {{"run_id", report.run_id},
                {"load_id", report.load_id},
@@ -131,6 +134,7 @@ std::string ToJson(const RunReport& report, int indent) {
     json["schema_changes"].push_back(std::move(item));
   }
   json["warnings"] = Texts(report.warnings);
+  json["retries"] = Texts(report.retries);
   return Dump(json, indent);
 }
 
@@ -180,7 +184,7 @@ std::string ToJson(const StateReport& report, int indent) {
   AddText(&json, "cursor_column", report.cursor_column);
   AddText(&json, "cursor", report.cursor);
   json["boundary_rows"] = report.boundary_rows;
-  if (!report.position.empty()) json["position"] = PositionJson(report.position);
+  if (!report.position.empty()) json["position"] = PositionJson(PositionText(report.position));
   return Dump(json, indent);
 }
 

@@ -65,8 +65,6 @@ RunReport RunJob(const BatchJob& job, const RunOptions& options) {
   report.source = job.source_display;
   report.destination = job.sink_display;
   report.strategy = WriteStrategyName(job.strategy);
-  if (!job.memory_warning.empty()) report.warnings.push_back(job.memory_warning);
-  if (!job.table_warning.empty()) report.warnings.push_back(job.table_warning);
 
   Progress unwatched;
   Progress* progress = options.progress != nullptr ? options.progress : &unwatched;
@@ -75,6 +73,9 @@ RunReport RunJob(const BatchJob& job, const RunOptions& options) {
   bool got_through = false;
   for (;;) {
     report.attempts = retry.attempts();
+    report.warnings.clear();  // of an attempt before: what it found, this one finds again
+    if (!job.memory_warning.empty()) report.warnings.push_back(job.memory_warning);
+    if (!job.table_warning.empty()) report.warnings.push_back(job.table_warning);
     progress->StartAttempt(report.attempts);
     std::string load_id = NewId();
     Attempt attempt(job, options, load_id, &report, progress);
@@ -102,7 +103,7 @@ RunReport RunJob(const BatchJob& job, const RunOptions& options) {
     }
     LogWarning("{}: attempt {} failed ({}); trying again in {} ms", job.name, report.attempts, error.message,
                delay->count());
-    report.warnings.push_back(fmt::format("attempt {} failed: {}", report.attempts, error.message));
+    report.retries.push_back(fmt::format("attempt {} failed: {}", report.attempts, error.message));
     progress->SetPhase(RunPhase::kWaitingToRetry);
     SleepUnlessStopped(*delay, options.stop);
   }

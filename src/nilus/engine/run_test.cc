@@ -269,6 +269,20 @@ TEST_F(RunTest, StateIsShownSetAndReset) {
   EXPECT_EQ(ShowJobState(job_, QuickOptions())->cursor, "");
 }
 
+// A password of three characters that also stands in a hash of the boundary.
+TEST_F(RunTest, APositionThatIsShownCanBePutBack) {
+  job_.strategy = WriteStrategy::kAppend;
+  job_.incremental_key = "Id";
+  ASSERT_TRUE(RunJob(job_, QuickOptions()).is_success);
+  StateReport state = *ShowJobState(job_, QuickOptions());
+  nlohmann::json position = nlohmann::json::parse(state.position);
+  RegisterSecret(position["boundary"]["rows"].get<std::string>().substr(4, 3));
+  EXPECT_EQ(nlohmann::json::parse(ToJson(state))["position"], position);
+  EXPECT_EQ(PositionText(state.position), state.position);
+  EXPECT_THAT(PositionText("postgresql://u:hunter2@h"), testing::Not(HasSubstr("hunter2")));
+  ForgetSecretsForTesting();
+}
+
 TEST_F(RunTest, ReportsAreJsonWithoutSecrets) {
   RegisterSecret("hunter2hunter2");
   job_.source_display = "fake://hunter2hunter2@source";
