@@ -42,9 +42,9 @@ Status CheckNamesDiffer(const Schema& schema) {
     std::string folded = field.name;
     std::transform(folded.begin(), folded.end(), folded.begin(), [](unsigned char c) { return std::tolower(c); });
     if (!seen.insert(std::move(folded)).second) {
-      return FailWithFix(ErrorKind::kInvalidInput, fmt::format("give each an alias of its own: … AS {}_2", field.name),
-                         "the query has two columns named `{}` (case does not count), of which only one could be loaded",
-                         field.name);
+      return FailWithFix(
+          ErrorKind::kInvalidInput, fmt::format("give each an alias of its own: … AS {}_2", field.name),
+          "the query has two columns named `{}` (case does not count), of which only one could be loaded", field.name);
     }
   }
   return {};

@@ -19,8 +19,8 @@ struct QueryReaderOptions {
   bool keep_narrow = false;       // smallint, integer, float stay as they are instead of widening (full_with_precision)
 };
 
-// The columns that a query gives, by our types, without running it; kInvalidInput when two names are the same, or differ
-// only in case. DuckDB's other types become, without loss:
+// The columns that a query gives, by our types, without running it; kInvalidInput when two names are the same, or
+// differ only in case. DuckDB's other types become, without loss:
 //   (U)TINYINT, SMALLINT, USMALLINT, INTEGER, UINTEGER → bigint (smallint/integer where keep_narrow and they fit)
 //   UBIGINT → decimal(20,0); HUGEINT, UHUGEINT → decimal(38,0), values with more digits in the variant column; BIGNUM →
 //   text TIMESTAMP_S, _MS, _NS → timestamp_ntz (nanoseconds that would lose digits: variant column) DATE, TIMESTAMP(TZ)

@@ -131,7 +131,8 @@ TEST_F(DuckdbSourceTest, QueryWithTwoColumnsOfOneNameIsRefused) {
       EXPECT_NE(plan.error().fix.find("AS "), std::string::npos);
     }
   }
-  EXPECT_EQ(Read({.table = "query:SELECT b.note AS note_2, a.note FROM t AS a, t AS b"}), (std::vector<std::string>{"x"}));
+  EXPECT_EQ(Read({.table = "query:SELECT b.note AS note_2, a.note FROM t AS a, t AS b"}),
+            (std::vector<std::string>{"x"}));
 }
 
 TEST_F(DuckdbSourceTest, KeysOfDuckdbsOwnTypesCompareAsTheirValues) {

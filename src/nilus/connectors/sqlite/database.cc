@@ -116,7 +116,8 @@ Result<std::unique_ptr<Database>> Database::Open(const std::string& path, const 
   const int access = SQLITE_OPEN_READWRITE | (options.create ? SQLITE_OPEN_CREATE : 0);
   const int code = sqlite3_open_v2(path.c_str(), &db, access | SQLITE_OPEN_FULLMUTEX | SQLITE_OPEN_EXRESCODE, nullptr);
   if (code != SQLITE_OK) {
-    Error error = db == nullptr ? Error{ErrorKind::kExhausted, "SQLite ran out of memory", {}} : ErrorOf(db, code, path);
+    Error error =
+        db == nullptr ? Error{ErrorKind::kExhausted, "SQLite ran out of memory", {}} : ErrorOf(db, code, path);
     sqlite3_close_v2(db);
     return Failure(std::move(error));
   }
