@@ -1,5 +1,7 @@
 #include "nilus/connector/sql_state.h"
 
+#include "nilus/base/option_spec.h"
+
 namespace nilus {
 
 Result<StateSql> MakeStateSql(const SqlDialect& dialect, std::string_view state_schema) {
@@ -36,6 +38,13 @@ Result<StateSql> MakeStateSql(const SqlDialect& dialect, std::string_view state_
   sql.insert_load =
       fmt::format("INSERT INTO {} (load_id, pipeline, version, committed_at) VALUES ($1, $2, $3, $4)", loads);
   return sql;
+}
+
+Result<int64_t> ParseStateVersion(std::string_view text, const TableName& table, const PipelineId& pipeline) {
+  if (std::optional<int64_t> version = ParseInteger(text)) return *version;
+  return FailWithFix(ErrorKind::kData, "put back what was there, from a backup of the destination",
+                     "the row of pipeline {} in {} is damaged: its version `{}` is no integer", pipeline.value,
+                     table.ToString(), text);
 }
 
 Error StateConflict(const PipelineId& pipeline, int64_t expected_version, int64_t found_version) {

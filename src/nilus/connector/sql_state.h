@@ -34,6 +34,10 @@ struct StateSql {
 // `state_schema` as in PipelineId. kInvalidInput when it is no identifier.
 Result<StateSql> MakeStateSql(const SqlDialect& dialect, std::string_view state_schema);
 
+// The version in a row of `table`, one of the state tables. kData: it is no number, so that nothing can be said about
+// what is committed.
+Result<int64_t> ParseStateVersion(std::string_view text, const TableName& table, const PipelineId& pipeline);
+
 // "somebody else committed": the kConflict that every SQL sink gives.
 Error StateConflict(const PipelineId& pipeline, int64_t expected_version, int64_t found_version);
 

@@ -124,9 +124,8 @@ Result<std::optional<CommittedState>> DuckdbSink::ReadState(const PipelineId& pi
   NILUS_ASSIGN(std::vector<TextRow> rows, session_.QueryIfThere(sql.select_state, key));
   if (rows.empty()) return std::nullopt;
   const TextRow& row = rows[0];
-  return CommittedState{.version = ParseInteger(row[0].value_or("")).value_or(0),
-                        .load_id = row[1].value_or(""),
-                        .position = Position{row[2].value_or("")}};
+  NILUS_ASSIGN(int64_t version, ParseStateVersion(row[0].value_or("NULL"), sql.state_table, pipeline));
+  return CommittedState{.version = version, .load_id = row[1].value_or(""), .position = Position{row[2].value_or("")}};
 }
 
 Result<std::optional<int64_t>> DuckdbSink::VersionOf(const PipelineId& pipeline, const std::string& load_id) {
@@ -134,8 +133,9 @@ Result<std::optional<int64_t>> DuckdbSink::VersionOf(const PipelineId& pipeline,
   NILUS_ASSIGN(StateSql sql, MakeStateSql(session_.dialect(), pipeline.state_schema));
   const TextValue keys[] = {pipeline.value, load_id};
   NILUS_ASSIGN(std::vector<TextRow> rows, session_.QueryIfThere(sql.select_load, keys));
-  if (rows.empty() || !rows[0][0]) return std::nullopt;
-  return ParseInteger(*rows[0][0]);
+  if (rows.empty()) return std::nullopt;
+  NILUS_ASSIGN(int64_t version, ParseStateVersion(rows[0][0].value_or("NULL"), sql.loads_table, pipeline));
+  return version;
 }
 
 Result<std::optional<CommittedState>> DuckdbSink::Committed(const PipelineId& pipeline) {

@@ -133,6 +133,24 @@ TEST_F(DuckdbSinkTest, NothingIsMadeBeforeALoad) {
   EXPECT_TRUE(std::filesystem::exists(path_));
 }
 
+// The version column made a text by hand: neither version 0 nor "not committed".
+TEST_F(DuckdbSinkTest, AStateWhoseVersionIsNoNumberIsDamaged) {
+  auto request = Request(IdAndDate(), WriteStrategy::kAppend);
+  auto sink = Open();
+  ASSERT_TRUE((*sink->Open(request))->Finish());
+  ASSERT_TRUE(sink->Commit(CommitOf(request, 0)));
+  sink.reset();
+  for (std::string table : {"_nilus_state", "_nilus_loads"}) {
+    Execute("ALTER TABLE main." + table + " ALTER version TYPE VARCHAR; UPDATE main." + table + " SET version = 'one'");
+  }
+  sink = Open();
+  auto state = sink->Committed(request.pipeline);
+  ASSERT_FALSE(state);
+  EXPECT_EQ(state.error().kind, ErrorKind::kData);
+  EXPECT_NE(state.error().message.find("`one` is no integer"), std::string::npos) << state.error().message;
+  EXPECT_FALSE(sink->WasCommitted(request.pipeline, "load-1").has_value());
+}
+
 // A column that comes late, beside more rows of the same transaction than one row group holds: DuckDB 1.5.6 fails with
 // an internal error here when it inserts by one thread.
 TEST_F(DuckdbSinkTest, SchemaGrowsInTheMiddleOfEveryStrategy) {

@@ -160,7 +160,7 @@ class PostgresSink : public Sink {
     NILUS_ASSIGN(PgResult row, session_.Query(sql.select_state, parameters, stop));
     if (PQntuples(row.get()) == 0) return std::optional<CommittedState>();
     CommittedState state;
-    state.version = ParseInteger(FieldText(row, 0, 0)).value_or(0);
+    NILUS_ASSIGN(state.version, ParseStateVersion(FieldText(row, 0, 0), sql.state_table, pipeline));
     state.load_id = FieldText(row, 0, 1);
     state.position.json = FieldText(row, 0, 2);
     return std::optional<CommittedState>(std::move(state));
@@ -175,7 +175,8 @@ class PostgresSink : public Sink {
     const Connection::Parameter parameters[] = {pipeline.value, load_id};
     NILUS_ASSIGN(PgResult row, session_.Query(sql.select_load, parameters, stop));
     if (PQntuples(row.get()) == 0) return std::optional<int64_t>();
-    return ParseInteger(FieldText(row, 0, 0));
+    NILUS_ASSIGN(int64_t version, ParseStateVersion(FieldText(row, 0, 0), sql.loads_table, pipeline));
+    return version;
   }
 
   // The last thing before COMMIT: pipelines that share the state tables wait for each other only this long.
