@@ -105,6 +105,9 @@ class FilesSink final : public Sink {
     NILUS_ASSIGN(staged->staged, SinkLayout::StagedFolder(request.pipeline, request.load_id, request.table));
     staged->folder = layout_.Absolute(staged->staged);
     NILUS_TRY(CheckTarget(layout_.Absolute(staged->target), staged->replaces, format.format));
+    if (!staged->replaces) {
+      NILUS_ASSIGN(staged->found, DescribeExistingTable(layout_.Absolute(staged->target), context_));
+    }
     NILUS_TRY(MakeDirectories(staged->folder));
     std::shared_ptr<duck::Database> database;
     if (format.format == FileFormat::kParquet) {
@@ -237,6 +240,7 @@ class FilesSink final : public Sink {
         if (adds_nothing) continue;
         NILUS_ASSIGN(auto existing, DescribeExistingTable(layout_.Absolute(table.target), context_));
         if (existing) {
+          NILUS_TRY(CheckUnchanged(path, *existing));
           AddFields(schema.schema, &*existing);
           schema.schema = *std::move(existing);
         }
@@ -247,6 +251,26 @@ class FilesSink final : public Sink {
       pending.push_back(std::move(table));
     }
     return pending;
+  }
+
+  // What this load wrote fits the table that it found. Another pipeline may have appended since, and brought a column
+  // of the same name with another type: read anew, the table says what the rows must become.
+  Status CheckUnchanged(const std::string& path, const Schema& existing) const {
+    for (const auto& staged : staged_) {
+      if (staged->staged != path) continue;
+      for (const Field& field : staged->schema.fields) {
+        const std::optional<int> now = existing.Find(field.name);
+        if (!now) continue;
+        const Type& type = existing.fields[static_cast<size_t>(*now)].type;
+        const std::optional<int> before = staged->found ? staged->found->Find(field.name) : std::nullopt;
+        const bool is_as_found = before && staged->found->fields[static_cast<size_t>(*before)].type == type;
+        if (is_as_found || type == field.type) continue;
+        return FailWithFix(ErrorKind::kConflict, "run again: the rows then take the table's types",
+                           "another pipeline has made `{}` of {} {} meanwhile, and this load has written {}",
+                           field.name, staged->table.ToString(), type.ToString(), field.type.ToString());
+      }
+    }
+    return {};
   }
 
   // An append without rows or new columns to a table that is there: its empty file would stay for good, one a run.

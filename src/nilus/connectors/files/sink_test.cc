@@ -528,5 +528,29 @@ TEST(TableSchema, RoundTrips) {
   EXPECT_FALSE(ParseTableSchema("{\"format\":\"csv\",\"columns\":[{\"name\":\"a\",\"type\":\"what\"}]}").has_value());
 }
 
+// Two pipelines that both find no table yet, and bring a column of one name with two types.
+TEST_F(FilesSinkTest, AnAppendSeesWhatAnotherPipelineMadeOfTheTableMeanwhile) {
+  WriteRequest request = Request(WriteStrategy::kAppend, "load-a");
+  auto slow = *OpenSink(root());
+  ASSERT_OK(Stage(slow.get(), request, {{"1", "a"}}));
+  WriteRequest other = Request(WriteStrategy::kAppend, "load-b");
+  other.pipeline.value = "work/other";
+  other.schema = MakeSchema({Field{"id", MakeType(TypeId::kText)}, Field{"more", MakeType(TypeId::kBool)}});
+  CommitRequest commit = CommitOf("load-b", 0);
+  commit.pipeline = other.pipeline;
+  auto quick = *OpenSink(root());
+  ASSERT_OK(Stage(quick.get(), other, {{"x", "true"}}));
+  ASSERT_OK(quick->Commit(commit));
+  auto refused = slow->Commit(CommitOf("load-a", 0));
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().kind, ErrorKind::kConflict);
+  EXPECT_THAT(refused.error().message, HasSubstr("made `id` of shop.orders text meanwhile"));
+  slow.reset();  // as a new attempt does
+  EXPECT_THAT(Ids(), ElementsAre("x"));
+  request.schema = MakeSchema({Field{"id", MakeType(TypeId::kText)}, Field{"t", MakeType(TypeId::kText)}});
+  ASSERT_OK(Load(request, {{"1", "a"}}));
+  EXPECT_THAT(Ids(), ElementsAre("1", "x"));
+}
+
 }  // namespace
 }  // namespace nilus::files

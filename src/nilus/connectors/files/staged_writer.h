@@ -34,6 +34,7 @@ struct StagedTable {
   bool replaces = false;
   FileFormat format = FileFormat::kParquet;
   Schema schema;                   // of all rows so far
+  std::optional<Schema> found;     // the table as it was when the load began; of an append
   std::vector<std::string> files;  // names, once finished
   int64_t rows = 0;
   int64_t bytes = 0;
