@@ -1,6 +1,7 @@
 // A queue between threads that holds at most a number of bytes: back-pressure in one place.
 // Any number of producers and consumers. An item larger than the limit is let in when the queue is empty, so a single
-// huge row still passes.
+// huge row still passes; whoever pushed it makes no other one before the consumer has come back for more, so that huge
+// rows pass one by one.
 #pragma once
 
 #include <condition_variable>
@@ -18,7 +19,8 @@ class BoundedQueue {
  public:
   explicit BoundedQueue(int64_t max_bytes) : max_bytes_(max_bytes) {}
 
-  // Waits for room. False when the queue was closed or a stop was requested; the item is then dropped.
+  // Waits for room, and behind an item over the limit until it is dealt with. False when the queue was closed or a stop
+  // was requested; the item is then dropped.
   bool Push(T item, int64_t bytes, const std::stop_token& stop) {
     std::unique_lock lock(mutex_);
     if (!room_.wait(lock, stop, [&] { return closed_ || items_.empty() || bytes_ + bytes <= max_bytes_; }))
@@ -26,14 +28,19 @@ class BoundedQueue {
     if (closed_) return false;
     bytes_ += bytes;
     items_.emplace_back(std::move(item), bytes);
-    lock.unlock();
+    const int64_t number = ++pushed_;
     filled_.notify_one();
-    return true;
+    if (bytes <= max_bytes_) return true;
+    ++waiting_behind_;
+    const bool is_returned = room_.wait(lock, stop, [&] { return returned_ >= number; });
+    --waiting_behind_;
+    return is_returned;
   }
 
   // Waits for an item. Nothing when the queue is closed and empty, or a stop was requested.
   std::optional<T> Pop(const std::stop_token& stop) {
     std::unique_lock lock(mutex_);
+    ReturnTaken();
     filled_.wait(lock, stop, [&] { return closed_ || !items_.empty(); });
     return TakeFirst(std::move(lock));
   }
@@ -41,6 +48,7 @@ class BoundedQueue {
   template <typename Duration, typename Tell>
   std::optional<T> Pop(const std::stop_token& stop, Duration patience, const Tell& tell) {
     std::unique_lock lock(mutex_);
+    ReturnTaken();
     while (!filled_.wait_for(lock, stop, patience, [&] { return closed_ || !items_.empty(); })) {
       if (stop.stop_requested()) return std::nullopt;
       lock.unlock();
@@ -64,6 +72,10 @@ class BoundedQueue {
   }
 
  private:
+  void ReturnTaken() {
+    returned_ = pushed_ - static_cast<int64_t>(items_.size());
+    if (waiting_behind_ > 0) room_.notify_all();
+  }
   std::optional<T> TakeFirst(std::unique_lock<std::mutex> lock) {
     if (items_.empty()) return std::nullopt;
     auto [item, bytes] = std::move(items_.front());
@@ -80,6 +92,9 @@ class BoundedQueue {
   std::condition_variable_any filled_;
   std::deque<std::pair<T, int64_t>> items_;
   int64_t bytes_ = 0;
+  int64_t pushed_ = 0;
+  int64_t returned_ = 0;  // of the items taken, those that their consumer is done with
+  int waiting_behind_ = 0;  // producers, behind an item over the limit
   bool closed_ = false;
 };
 

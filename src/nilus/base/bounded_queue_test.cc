@@ -57,8 +57,27 @@ TEST(BoundedQueueTest, HoldsNoMoreThanItsBytes) {
 TEST(BoundedQueueTest, AnItemOverTheLimitPassesAlone) {
   BoundedQueue<int> queue(10);
   std::stop_source never;
-  EXPECT_TRUE(queue.Push(1, 1000, never.get_token()));
-  EXPECT_EQ(queue.Pop(never.get_token()), 1);
+  std::atomic<int> made = 0;
+  std::jthread producer([&] {
+    for (int i = 1; i <= 3; ++i) {
+      made = i;
+      EXPECT_TRUE(queue.Push(i, 1000, never.get_token()));
+    }
+    queue.Close();
+  });
+  for (int i = 1; i <= 3; ++i) {
+    EXPECT_EQ(queue.Pop(never.get_token()), i);
+    EXPECT_EQ(made, i) << "the next one is made when this one is dealt with";
+  }
+  EXPECT_FALSE(queue.Pop(never.get_token()).has_value());
+}
+
+TEST(BoundedQueueTest, AStopEndsTheWaitBehindALargeItem) {
+  BoundedQueue<int> queue(1);
+  std::stop_source stop;
+  std::jthread producer([&] { EXPECT_FALSE(queue.Push(1, 1000, stop.get_token())); });
+  EXPECT_EQ(queue.Pop({}), 1);
+  stop.request_stop();
 }
 
 TEST(BoundedQueueTest, AStopWakesBothSides) {

@@ -156,6 +156,7 @@ Status Attempt::Move(Load* load) {
                   .splits = &prepared.plan.splits,
                   .readers = ReaderCount(*job_, prepared),
                   .queue_bytes = job_->memory.queue_bytes,
+                  .largest_batch = job_->memory.largest_batch_bytes(),
                   .masking = prepared.masking,
                   .shape = prepared.shape.get(),
                   .incremental = prepared.incremental.get(),

@@ -38,6 +38,7 @@ struct MoveRequest {
   const std::vector<Split>* splits = nullptr;
   int readers = 1;  // at most, as the writer needs them; 1: splits are read in their order
   int64_t queue_bytes = 0;
+  int64_t largest_batch = 0;               // bytes; a larger one (a huge value) is refused. 0: none is
   std::shared_ptr<const Masking> masking;  // not null
   TableShape* shape = nullptr;             // of the masked rows
   Incremental* incremental = nullptr;      // null: every row is new
@@ -89,6 +90,7 @@ class Mover {
   };
   void Read(bool is_first);
   Status ReadSplit(const Split& split, Stage* stage);
+  Status CheckSize(const RecordBatch& batch) const;
   Status PassOn(RecordBatch batch, Stage* stage);
   void Push(int table, RecordBatch batch);
   Result<RecordBatch> TakeWanted(RecordBatch batch, Stage* stage);
