@@ -107,17 +107,17 @@ class FilesSink final : public Sink {
     NILUS_TRY(CheckTarget(layout_.Absolute(staged->target), staged->replaces, format.format));
     if (!staged->replaces) {
       NILUS_ASSIGN(staged->found, DescribeExistingTable(layout_.Absolute(staged->target), context_));
+      NILUS_ASSIGN(staged->found_data, HoldsDataFiles(layout_.Absolute(staged->target)));
     }
     NILUS_TRY(MakeDirectories(staged->folder));
-    std::shared_ptr<duck::Database> database;
-    if (format.format == FileFormat::kParquet) {
-      if (database_ == nullptr) {
-        NILUS_ASSIGN(database_, OpenMemoryDatabase(context_, false));
+    auto open_database = [database = database_, context = context_]() -> Result<std::shared_ptr<duck::Database>> {
+      if (*database == nullptr) {
+        NILUS_ASSIGN(*database, OpenMemoryDatabase(context, false));
       }
-      database = database_;
-    }
+      return *database;
+    };
     NILUS_ASSIGN(std::string prefix, SinkLayout::FilePrefix(request.load_id, static_cast<int>(staged_.size()) + 1));
-    NILUS_ASSIGN(auto writer, OpenStagedWriter(request, format, std::move(prefix), std::move(database), staged));
+    NILUS_ASSIGN(auto writer, OpenStagedWriter(request, format, std::move(prefix), std::move(open_database), staged));
     staged_.push_back(std::move(staged));
     return writer;
   }
@@ -236,8 +236,12 @@ class FilesSink final : public Sink {
       TableSchema schema = schemas[path];
       NILUS_TRY(CheckTarget(layout_.Absolute(table.target), table.replaces, schema.format));  // others may have loaded
       if (!table.replaces) {
-        NILUS_ASSIGN(bool adds_nothing, AddsNothing(path, layout_.Absolute(table.target), schema.schema));
+        NILUS_ASSIGN(bool adds_nothing, StillAddsNothing(path, layout_.Absolute(table.target), schema.schema));
         if (adds_nothing) continue;
+        if (table.files.empty()) {
+          return FailWithFix(ErrorKind::kConflict, "run again", "the files of {} were removed while this load ran",
+                             table.target);
+        }
         NILUS_ASSIGN(auto existing, DescribeExistingTable(layout_.Absolute(table.target), context_));
         if (existing) {
           NILUS_TRY(CheckUnchanged(path, *existing));
@@ -273,9 +277,9 @@ class FilesSink final : public Sink {
     return {};
   }
 
-  // An append without rows or new columns to a table that is there: its empty file would stay for good, one a run.
-  // Under the table's lock, as others may have made or replaced the table since the load began.
-  Result<bool> AddsNothing(const std::string& path, const std::string& target, const Schema& schema) const {
+  // AddsNothing (staged_writer.h), seen under the table's lock: others may have made or replaced the table since the
+  // load began.
+  Result<bool> StillAddsNothing(const std::string& path, const std::string& target, const Schema& schema) const {
     for (const auto& staged : staged_) {
       if (staged->staged == path && staged->rows > 0) return false;
     }
@@ -317,7 +321,9 @@ class FilesSink final : public Sink {
   std::string compression_;
   std::chrono::milliseconds lock_wait_;
   OpenContext context_;
-  std::shared_ptr<duck::Database> database_;
+  // Of all writers, opened by the first one that needs it: they may outlive the sink.
+  const std::shared_ptr<std::shared_ptr<duck::Database>> database_ =
+      std::make_shared<std::shared_ptr<duck::Database>>();
   std::optional<FileLock> lock_;  // held from the first Open to the end of Commit
   PipelineId pipeline_;
   std::vector<std::shared_ptr<StagedTable>> staged_;

@@ -218,6 +218,12 @@ TEST_F(FilesSinkTest, AppendWithoutRowsAddsNoFile) {
     };
     ASSERT_OK(load(table + "-first", {}));
     EXPECT_EQ(Names("shop/" + table).size(), 2U) << format;  // an empty table has a file for its columns
+    {
+      auto sink = *OpenSink(root(), {{"format", format}});
+      auto writer = sink->Open(Request(WriteStrategy::kAppend, table + "-staged", table));
+      ASSERT_OK(writer);
+      EXPECT_EQ((*writer)->Finish()->files, 0) << "nothing is staged either, and DuckDB not started for it";
+    }
     ASSERT_OK(load(table + "-none", {}));
     EXPECT_EQ(Names("shop/" + table).size(), 2U) << format;
     ASSERT_OK(load(table + "-rows", {{"1", "a"}}));

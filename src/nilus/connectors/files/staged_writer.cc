@@ -30,12 +30,31 @@ class FileWriter {
 
 class ParquetFiles final : public FileWriter {
  public:
-  explicit ParquetFiles(std::unique_ptr<duck::ParquetWriter> writer) : writer_(std::move(writer)) {}
-  Status Write(RecordBatch batch) override { return writer_->Write(std::move(batch)); }
-  Status WriteEmpty(const SchemaPtr& schema) override { return writer_->WriteEmpty(schema); }
-  Result<std::vector<duck::WrittenFile>> Finish() override { return writer_->Finish(); }
+  ParquetFiles(OpenDatabase open_database, duck::ParquetOptions options)
+      : open_database_(std::move(open_database)), options_(std::move(options)) {}
+  Status Write(RecordBatch batch) override {
+    NILUS_TRY(Open());
+    return writer_->Write(std::move(batch));
+  }
+  Status WriteEmpty(const SchemaPtr& schema) override {
+    NILUS_TRY(Open());
+    return writer_->WriteEmpty(schema);
+  }
+  Result<std::vector<duck::WrittenFile>> Finish() override {
+    if (writer_ == nullptr) return std::vector<duck::WrittenFile>();
+    return writer_->Finish();
+  }
 
  private:
+  Status Open() {
+    if (writer_ != nullptr) return {};
+    NILUS_ASSIGN(std::shared_ptr<duck::Database> database, open_database_());
+    NILUS_ASSIGN(writer_, duck::ParquetWriter::Open(std::move(database), options_));
+    return {};
+  }
+
+  const OpenDatabase open_database_;
+  const duck::ParquetOptions options_;
   std::unique_ptr<duck::ParquetWriter> writer_;
 };
 
@@ -72,7 +91,7 @@ class StagedWriter final : public Writer {
   Result<Receipt> Finish() override {
     NILUS_FAULT_POINT("files.sink.before_finish");
     // A table without rows is a table all the same: a file that has its columns.
-    if (rows_ == 0) NILUS_TRY(files_->WriteEmpty(std::make_shared<Schema>(staged_->schema)));
+    if (rows_ == 0 && !AddsNothing(*staged_)) NILUS_TRY(files_->WriteEmpty(std::make_shared<Schema>(staged_->schema)));
     NILUS_ASSIGN(std::vector<duck::WrittenFile> written, files_->Finish());
     for (const duck::WrittenFile& file : written) {
       staged_->files.emplace_back(NameOf(file.path));
@@ -98,6 +117,12 @@ class StagedWriter final : public Writer {
 };
 
 }  // namespace
+
+bool AddsNothing(const StagedTable& staged) {
+  return staged.rows == 0 && staged.found_data && staged.found &&
+         std::all_of(staged.schema.fields.begin(), staged.schema.fields.end(),
+                     [&](const Field& field) { return staged.found->Find(field.name).has_value(); });
+}
 
 Result<WriteFormat> ReadWriteFormat(const FormatOptions& options, const std::string& compression,
                                     const std::string& loader_format) {
@@ -134,7 +159,7 @@ Result<WriteFormat> ReadWriteFormat(const FormatOptions& options, const std::str
 }
 
 Result<std::unique_ptr<Writer>> OpenStagedWriter(const WriteRequest& request, const WriteFormat& format,
-                                                 std::string prefix, std::shared_ptr<duck::Database> database,
+                                                 std::string prefix, OpenDatabase open_database,
                                                  std::shared_ptr<StagedTable> staged) {
   NILUS_FAULT_POINT("files.sink.open_writer");
   NILUS_TRY(CheckColumnNames(*request.schema));
@@ -148,8 +173,7 @@ Result<std::unique_ptr<Writer>> OpenStagedWriter(const WriteRequest& request, co
     options.queue_bytes = std::min<int64_t>(request.memory_bytes / 4, options.queue_bytes);
     options.parallel_files = std::max(request.threads, 1);
     options.stop = request.stop;
-    NILUS_ASSIGN(auto writer, duck::ParquetWriter::Open(std::move(database), std::move(options)));
-    files = std::make_unique<ParquetFiles>(std::move(writer));
+    files = std::make_unique<ParquetFiles>(std::move(open_database), std::move(options));
   } else {
     files = std::make_unique<TextFiles>(TextWriterOptions{.directory = staged->folder,
                                                           .prefix = std::move(prefix),

@@ -1,6 +1,7 @@
 // One writer of a load: rows into files of the staging folder, in any of the three formats.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -35,15 +36,23 @@ struct StagedTable {
   FileFormat format = FileFormat::kParquet;
   Schema schema;                   // of all rows so far
   std::optional<Schema> found;     // the table as it was when the load began; of an append
+  bool found_data = false;         // and it held files of rows
   std::vector<std::string> files;  // names, once finished
   int64_t rows = 0;
   int64_t bytes = 0;
   bool finished = false;
 };
 
-// `database` is null for text formats.
+// An append without rows or new columns to a table that holds files: an empty file would stay there for good, one a
+// run.
+bool AddsNothing(const StagedTable& staged);
+
+// Called at the first row, or at the end of a load without any: starting DuckDB takes longer than a run that has
+// nothing to do. Not called for text formats.
+using OpenDatabase = std::function<Result<std::shared_ptr<duck::Database>>()>;
+
 Result<std::unique_ptr<Writer>> OpenStagedWriter(const WriteRequest& request, const WriteFormat& format,
-                                                 std::string prefix, std::shared_ptr<duck::Database> database,
+                                                 std::string prefix, OpenDatabase open_database,
                                                  std::shared_ptr<StagedTable> staged);
 
 }  // namespace nilus::files
