@@ -5,7 +5,10 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
+#include <mutex>
+#include <thread>
 
 #include "nilus/base/clock.h"
 #include "nilus/base/fault.h"
@@ -88,15 +91,13 @@ class RemoteStore final : public ObjectStore {
 
   Status Delete(std::span<const std::string> keys, std::stop_token stop) override {
     for (const std::string& key : keys) NILUS_TRY(CheckKey(key));
-    std::vector<std::string> objects;
-    for (size_t done = 0; done < keys.size(); done += objects.size()) {
-      objects.clear();
+    std::vector<std::vector<std::string>> batches;
+    for (size_t done = 0; done < keys.size(); done += batches.back().size()) {
+      batches.emplace_back();
       for (const std::string& key : keys.subspan(done, std::min(dialect().DeleteBatch(), keys.size() - done)))
-        objects.push_back(Object(key));
-      NILUS_FAULT_POINT("store.remote.delete");
-      NILUS_TRY(DeleteSome(objects, stop));
+        batches.back().push_back(Object(key));
     }
-    return {};
+    return DeleteBatches(batches, stop);
   }
 
   Status List(std::string_view prefix, const ListCallback& callback, std::stop_token stop) override {
@@ -263,6 +264,35 @@ class RemoteStore final : public ObjectStore {
       NILUS_TRY(WriteAll(file, bytes, local_path));
     }
     return {};
+  }
+
+  // Several at once: where a request removes one object, thousands of them would take minutes one by one. The first
+  // error ends it.
+  Status DeleteBatches(const std::vector<std::vector<std::string>>& batches, const std::stop_token& stop) const {
+    constexpr size_t kMostThreads = 8;
+    std::atomic<size_t> next = 0;
+    std::mutex mutex;
+    Status outcome;
+    const auto work = [&] {
+      for (size_t at = next++; at < batches.size(); at = next++) {
+        Status removed = DeleteOne(batches[at], stop);
+        if (removed) continue;
+        std::lock_guard lock(mutex);
+        if (outcome) outcome = std::move(removed);
+        next = batches.size();
+      }
+    };
+    {
+      std::vector<std::jthread> threads;
+      for (size_t i = 1; i < std::min(kMostThreads, batches.size()); ++i) threads.emplace_back(work);
+      work();
+    }
+    return outcome;
+  }
+
+  Status DeleteOne(std::span<const std::string> objects, const std::stop_token& stop) const {
+    NILUS_FAULT_POINT("store.remote.delete");
+    return DeleteSome(objects, stop);
   }
 
   // A batch whose answer names objects that could not be removed for now is sent again.
