@@ -1,10 +1,15 @@
 // The HTTP client against a server that answers, lies, breaks off and keeps silent.
 #include "nilus/http/http_client.h"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <condition_variable>
 
+#include "nilus/base/private_folder.h"
 #include "nilus/http/server_testing.h"
 
 namespace nilus::http {
@@ -171,6 +176,71 @@ TEST(HttpClientTest, AStopEndsIt) {
   wake.notify_all();
   ASSERT_FALSE(get);
   EXPECT_EQ(get.error().kind, ErrorKind::kCancelled);
+}
+
+// A TLS server with a certificate of its own, for `name` ("IP:127.0.0.1", "DNS:other.example").
+class TlsServer {
+ public:
+  explicit TlsServer(const std::string& name) {
+    const std::string key = folder_.path() + "/key.pem";
+    Run({"openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", certificate(), "-days",
+         "2", "-subj", "/CN=nilus test", "-addext", "subjectAltName=" + name},
+        true);
+    {
+      TestServer probe([](const ServedRequest&) { return Response{.status = 200}; });
+      port_ = probe.port();  // free once the probe is gone
+    }
+    server_ = Run({"openssl", "s_server", "-quiet", "-www", "-accept", fmt::format("127.0.0.1:{}", port_), "-cert",
+                   certificate(), "-key", key},
+                  false);
+    for (int attempt = 0; attempt < 500 && !Answers(); ++attempt) usleep(20'000);
+  }
+  ~TlsServer() {
+    kill(server_, SIGKILL);
+    waitpid(server_, nullptr, 0);
+  }
+  std::string certificate() const { return folder_.path() + "/certificate.pem"; }
+  std::string url() const { return fmt::format("https://127.0.0.1:{}/", port_); }
+
+ private:
+  static pid_t Run(const std::vector<std::string>& command, bool wait) {
+    std::vector<char*> arguments;
+    for (const std::string& word : command) arguments.push_back(const_cast<char*>(word.c_str()));
+    arguments.push_back(nullptr);
+    const pid_t child = fork();
+    if (child == 0) {
+      const int nothing = open("/dev/null", O_RDWR);
+      for (int fd : {0, 1, 2}) dup2(nothing, fd);
+      execvp(arguments[0], arguments.data());
+      _exit(127);
+    }
+    if (wait) waitpid(child, nullptr, 0);
+    return child;
+  }
+  // A connection is taken, whatever becomes of it.
+  bool Answers() const {
+    auto response = Client({.ca_file = certificate()}).Send({.url = url()}, {});
+    return response || response.error().kind == ErrorKind::kAuth;
+  }
+
+  PrivateFolder folder_ = PrivateFolder::Make(TemporaryParent(), "nilus-tls-test-").value();
+  int port_ = 0;
+  pid_t server_ = -1;
+};
+
+TEST(HttpClientTest, CertificatesAreVerified) {
+  const TlsServer server("IP:127.0.0.1");
+  auto unknown = Client().Send({.url = server.url()}, {});
+  ASSERT_FALSE(unknown);
+  EXPECT_EQ(unknown.error().kind, ErrorKind::kAuth) << unknown.error().message;
+  EXPECT_THAT(unknown.error().fix, HasSubstr("ca_file"));
+  auto known = Client({.ca_file = server.certificate()}).Send({.url = server.url()}, {});
+  ASSERT_TRUE(known) << known.error().message;
+  EXPECT_EQ(known->status, 200);
+  const TlsServer other("DNS:other.example");
+  auto wrong_name = Client({.ca_file = other.certificate()}).Send({.url = other.url()}, {});
+  ASSERT_FALSE(wrong_name);
+  EXPECT_EQ(wrong_name.error().kind, ErrorKind::kAuth) << wrong_name.error().message;
 }
 
 TEST(HttpClientTest, HeadersCannotSmuggle) {
