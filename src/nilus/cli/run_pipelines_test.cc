@@ -224,7 +224,8 @@ TEST(RunPipelines, SetChangesAValue) {
 TEST(RunPipelines, APlanRefusesWithTheCodeOfARun) {
   TestFolder folder;
   std::string file = folder.Write("a.yaml", FakeManifest("a", "2", "x"));
-  std::vector<std::string> unsupported = {file, "--set", "spec.source.options.max_table_nesting=3"};
+  std::vector<std::string> unsupported = {file, "--set", "spec.source.options.max_table_nesting=3", "--set",
+                                          "spec.sink.options.schema_contract=discard_row"};
   for (std::vector<std::string> arguments : {std::vector<std::string>{"run"}, {"plan"}, {"run", "--dry-run"}}) {
     arguments.insert(arguments.end(), unsupported.begin(), unsupported.end());
     TestProgram program;

@@ -10,9 +10,11 @@ int LinkStrategyTests();
 int LinkCommitTests();
 int LinkReadTests();
 int LinkNameTests();
+int LinkNestingTests();
 
 int LinkConformanceTests() {
-  return LinkTypeTests() + LinkStrategyTests() + LinkCommitTests() + LinkReadTests() + LinkNameTests();
+  return LinkTypeTests() + LinkStrategyTests() + LinkCommitTests() + LinkReadTests() + LinkNameTests() +
+         LinkNestingTests();
 }
 
 // The library is linked into the boundary's own tests too, which run no connector.

@@ -54,6 +54,10 @@ struct PartitionField {  // partition_by; for sinks that have partitions
   int64_t parameter = 0;  // bucket count or width
 };
 
+// Staged with rows of a child table, and not loaded: which of the main table's rows, in the order of their arrival, a row
+// belongs to. Of two rows of one key in a load only the later one's children stay.
+inline constexpr std::string_view kRootNumberColumn = "_nilus_root_seq";
+
 enum class Misfits {
   kVariant,  // kept as text in the column's variant
   kError,    // kData names the column: no column may be added to the table
@@ -72,6 +76,14 @@ struct WriteRequest {
   bool key_is_unique = false;
   // This load holds every row the source has now (no range, no limit): scd2 closes the versions of keys it lacks.
   bool is_complete = false;
+  // The table has child tables in this load: they are opened before it.
+  bool has_children = false;
+  // Of a child table (nesting): the request of the table whose rows its own belong to, by kRootIdColumn against that
+  // table's kRowIdColumn; opened after it, in the same load. strategy is the same. replace and append are plain. Under
+  // merge and delete+insert the rows of this table go that belong to rows which the load replaces or removes there, also
+  // when nothing comes instead. Where the root's keys may repeat (merge, key_is_unique false) rows have
+  // kRootNumberColumn.
+  std::shared_ptr<const WriteRequest> root;
   // merge with an incremental_key: a row of the load whose key is in the table with a higher one is left out.
   bool keeps_newer = false;
   bool full_refresh = false;  // the table is made anew, whatever the strategy

@@ -46,6 +46,7 @@ struct ReadRequest {
   Position from;          // this source's part of what the sink has committed; empty: nothing yet
   bool only_new = false;  // append/merge without a key: file sources read only files not in `from`
   ReflectionLevel reflection = ReflectionLevel::kFull;
+  int readings = 1;               // how often each split will be opened, once all were read: the snapshot lasts so long
   int parallelism = 1;            // readers that will be open at once, at most
   int64_t page_rows = 50'000;     // a batch ends at this many rows …
   int64_t batch_bytes = 4 << 20;  // … or about this many bytes, whichever comes first; one row always fits

@@ -96,7 +96,21 @@ Result<LoadSql> LoadSql::Make(const SqlDialect& dialect, const WriteRequest& req
   load.is_complete_ = request.is_complete;
   load.keeps_newer_ = request.keeps_newer && !request.incremental_key.empty();
   load.full_refresh_ = request.full_refresh;
-  const bool keyed = request.strategy == WriteStrategy::kMerge || request.strategy == WriteStrategy::kScd2;
+  const bool is_child = request.root != nullptr;
+  const bool keyed =
+      !is_child && (request.strategy == WriteStrategy::kMerge || request.strategy == WriteStrategy::kScd2);
+  load.must_stage_ = (is_child || request.has_children) && request.strategy != WriteStrategy::kAppend;
+  if (is_child) {
+    NILUS_ASSIGN(LoadSql root, Make(dialect, *request.root));
+    load.root_ = std::make_shared<const LoadSql>(std::move(root));
+    if (request.strategy == WriteStrategy::kScd2) {
+      return Fail(ErrorKind::kUnsupported, "child table {} cannot be loaded with strategy scd2",
+                  request.table.ToString());
+    }
+    if (!load.columns_.Find(kRootIdColumn)) {
+      return Fail(ErrorKind::kInvalidInput, "child table {} has no column {}", request.table.ToString(), kRootIdColumn);
+    }
+  }
   if (!keyed) load.primary_key_.clear();
   load.needs_sequence_ = keyed && !request.key_is_unique;
 
@@ -117,7 +131,7 @@ Result<LoadSql> LoadSql::Make(const SqlDialect& dialect, const WriteRequest& req
                        "strategy {} of table {} needs a primary key", WriteStrategyName(request.strategy),
                        request.table.ToString());
   }
-  if (request.strategy == WriteStrategy::kDeleteInsert && load.incremental_key_.empty()) {
+  if (!is_child && request.strategy == WriteStrategy::kDeleteInsert && load.incremental_key_.empty()) {
     return FailWithFix(ErrorKind::kInvalidInput, "name its `incremental_key`",
                        "strategy delete+insert of table {} needs an incremental key", request.table.ToString());
   }
@@ -227,10 +241,20 @@ const Type& LoadSql::TypeOf(std::string_view column) const {
   return columns_.fields[static_cast<size_t>(*columns_.Find(column))].type;
 }
 
+std::optional<TableName> LoadSql::root() const {
+  return root_ == nullptr ? std::nullopt : std::optional(root_->target_);
+}
+
+std::vector<Field> LoadSql::LoadedColumns() const {
+  std::vector<Field> fields = columns_.fields;
+  if (root_ != nullptr) std::erase_if(fields, [](const Field& field) { return field.name == kRootNumberColumn; });
+  return fields;
+}
+
 std::string LoadSql::ColumnList(std::string_view qualifier) const {
   std::vector<std::string> names;
   names.reserve(columns_.fields.size());
-  for (const Field& field : columns_.fields) names.push_back(Qualified(qualifier, field.name));
+  for (const Field& field : LoadedColumns()) names.push_back(Qualified(qualifier, field.name));
   return Join(names, ", ");
 }
 
@@ -240,7 +264,7 @@ bool LoadSql::Swaps(const TargetState& state) const {
 
 void LoadSql::CreateTarget(std::vector<SqlStep>* steps) const {
   std::vector<std::string> columns;
-  for (const Field& field : columns_.fields) columns.push_back(Definition(field));
+  for (const Field& field : LoadedColumns()) columns.push_back(Definition(field));
   for (const Field& field : OwnColumns()) columns.push_back(Definition(field));
   steps->push_back({fmt::format("CREATE TABLE {} ({})", target_sql_, Join(columns, ", "))});
   if (!dialect_->index_keys || primary_key_.empty()) return;
@@ -271,7 +295,7 @@ Result<std::vector<SqlStep>> LoadSql::PrepareTarget(const TargetState& state) co
 
 Result<std::vector<SqlStep>> LoadSql::AddToTarget(const Schema& existing) const {
   std::vector<SqlStep> steps;
-  std::vector<Field> wanted = columns_.fields;
+  std::vector<Field> wanted = LoadedColumns();
   for (Field& field : OwnColumns()) wanted.push_back(std::move(field));
   size_t count = existing.fields.size();
   for (const Field& field : wanted) {
@@ -290,6 +314,12 @@ Result<std::vector<SqlStep>> LoadSql::AddToTarget(const Schema& existing) const 
 Result<std::vector<SqlStep>> LoadSql::Apply(const TargetState& state, const std::optional<KeyRange>& interval) const {
   std::vector<SqlStep> steps;
   const std::string drop_staging = fmt::format("DROP TABLE {}", staging_sql_);
+  if (root_ != nullptr && (strategy_ == WriteStrategy::kMerge || strategy_ == WriteStrategy::kDeleteInsert)) {
+    NILUS_ASSIGN(steps, DropOldChildren(state, interval));
+    steps.push_back(InsertStaged());
+    steps.push_back({drop_staging});
+    return steps;
+  }
   switch (strategy_) {
     case WriteStrategy::kReplace:
       if (Swaps(state)) {
@@ -383,7 +413,32 @@ SqlStep LoadSql::DropOlderThanTarget() const {
           SqlEffect::kStaged};
 }
 
-Result<SqlStep> LoadSql::DeleteInterval(const KeyRange& interval) const {
+// The root's rows are as they were, and its load's rows wait in its staging.
+Result<std::vector<SqlStep>> LoadSql::DropOldChildren(const TargetState& state,
+                                                      const std::optional<KeyRange>& interval) const {
+  std::vector<SqlStep> steps;
+  std::string removed;
+  if (strategy_ == WriteStrategy::kMerge) {
+    if (root_->needs_sequence_) {
+      steps.push_back(root_->DropSuperseded());
+      steps.push_back(
+          {fmt::format("DELETE FROM {} WHERE {} NOT IN (SELECT {} FROM {})", staging_sql_,
+                       QuoteIdentifier(kRootNumberColumn), QuoteIdentifier(kSequenceColumn), root_->staging_sql_),
+           SqlEffect::kStaged});
+    }
+    removed = root_->KeyIn(false, "t", root_->staging_sql_, "");
+  } else if (interval) {
+    NILUS_ASSIGN(removed, root_->IntervalCondition(*interval));
+  }
+  if (!state.has_root || removed.empty()) return steps;
+  steps.push_back(
+      {fmt::format("DELETE FROM {} WHERE {} IN (SELECT {} FROM {} AS t WHERE {})", target_sql_,
+                   QuoteIdentifier(kRootIdColumn), Qualified("t", kRowIdColumn), root_->target_sql_, removed),
+       SqlEffect::kDeleted});
+  return steps;
+}
+
+Result<std::string> LoadSql::IntervalCondition(const KeyRange& interval) const {
   const Type& type = TypeOf(incremental_key_);
   const std::string column = QuoteIdentifier(incremental_key_);
   std::vector<std::string> conditions;
@@ -398,7 +453,12 @@ Result<SqlStep> LoadSql::DeleteInterval(const KeyRange& interval) const {
   if (interval.lower) NILUS_TRY(bound(*interval.lower, ">="));
   if (interval.upper) NILUS_TRY(bound(*interval.upper, interval.upper_inclusive ? "<=" : "<"));
   if (conditions.empty()) conditions.push_back(column + " IS NOT NULL");
-  return SqlStep{fmt::format("DELETE FROM {} WHERE {}", target_sql_, Join(conditions, " AND ")), SqlEffect::kDeleted};
+  return Join(conditions, " AND ");
+}
+
+Result<SqlStep> LoadSql::DeleteInterval(const KeyRange& interval) const {
+  NILUS_ASSIGN(std::string condition, IntervalCondition(interval));
+  return SqlStep{fmt::format("DELETE FROM {} WHERE {}", target_sql_, condition), SqlEffect::kDeleted};
 }
 
 void LoadSql::ApplyScd2(std::vector<SqlStep>* steps) const {

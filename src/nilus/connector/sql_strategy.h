@@ -46,6 +46,8 @@ struct TargetState {
   // Nothing else in the database hangs on the table (views, foreign keys, indexes, triggers, grants): it may be dropped
   // and another one take its name.
   bool can_drop = true;
+  // Of a child table: its root table is there, and has a kRowIdColumn.
+  bool has_root = false;
 };
 
 class LoadSql {
@@ -59,6 +61,10 @@ class LoadSql {
   const std::string& staging_sql() const { return staging_sql_; }  // the same of the staging table
   const Schema& columns() const { return columns_; }               // the load's, without ours
   bool needs_sequence() const { return needs_sequence_; }
+  // The root table of a child table; nothing: this is none.
+  std::optional<TableName> root() const;
+  // Rows have to wait in staging: what becomes of them depends on the root's.
+  bool must_stage() const { return must_stage_; }
   // Staging takes the target's name at the end instead of being copied from (replace, unless the target must stay).
   bool staging_becomes_target() const { return strategy_ == WriteStrategy::kReplace; }
 
@@ -104,6 +110,10 @@ class LoadSql {
   SqlStep DropOlderThanTarget() const;
   SqlStep InsertStaged() const;
   Result<SqlStep> DeleteInterval(const KeyRange& interval) const;
+  Result<std::string> IntervalCondition(const KeyRange& interval) const;
+  // Of a child table, before the root's own steps.
+  Result<std::vector<SqlStep>> DropOldChildren(const TargetState& state, const std::optional<KeyRange>& interval) const;
+  std::vector<Field> LoadedColumns() const;  // those of columns() that the target has
   void ApplyScd2(std::vector<SqlStep>* steps) const;
 
   const SqlDialect* dialect_ = nullptr;
@@ -119,6 +129,8 @@ class LoadSql {
   bool key_is_unique_ = false;
   bool is_complete_ = false;
   bool keeps_newer_ = false;
+  bool must_stage_ = false;
+  std::shared_ptr<const LoadSql> root_;  // of a child table
   bool full_refresh_ = false;
   std::string load_time_sql_;
   std::string load_id_;

@@ -4,6 +4,7 @@
 
 #include "nilus/base/fault.h"
 #include "nilus/base/log.h"
+#include "nilus/engine/nesting.h"
 #include "nilus/rows/row_ids.h"
 
 namespace nilus {
@@ -58,6 +59,7 @@ Status Attempt::Execute(const std::vector<std::string>& earlier_loads) {
                                       &committed_load));
   got_through_ = true;
   if (HasNothingToDo(&load.prepared, committed_load)) return {};
+  if (job_->max_nesting > 0) NILUS_TRY(Survey(&load));
   NILUS_TRY(OpenTables(&load));
   NILUS_TRY(Move(&load));
   NILUS_TRY(OpenWithoutRows(&load));
@@ -71,7 +73,7 @@ Status Attempt::Execute(const std::vector<std::string>& earlier_loads) {
   NILUS_TRY(Commit(*load.prepared.sink, commit));
   report_->position = commit.position.json;
   report_->cursor_after = next.cursor ? next.cursor->value.text : std::string();
-  ReportSchema(load.prepared);
+  ReportSchema(load);
   load.tables->progress(0).done = true;
   if (load.prepared.source == nullptr) return {};
   if (Status heard = load.prepared.source->Acknowledge(next.source); !heard) {
@@ -100,12 +102,30 @@ bool Attempt::HasNothingToDo(Preparation* prepared, const std::string& committed
   return true;
 }
 
+// The first of two readings of nested rows.
+Status Attempt::Survey(Load* load) {
+  phase_ = "extract";
+  PhaseMeter::Section section(extract_);
+  NILUS_ASSIGN(load->nested, NestedLoad::Survey(*job_, &load->prepared, load_id_, ReaderCount(*job_, load->prepared),
+                                                load->stop.get_token()));
+  if (load->prepared.shape->schema().fields.empty()) load->nested.reset();  // no rows, and nobody knows the columns
+  NILUS_FAULT_POINT("engine.after_survey");
+  return {};
+}
+
 // Before anything is read: what is wrong with the destination shows at once.
 Status Attempt::OpenTables(Load* load) {
   phase_ = "load";
   Preparation& prepared = load->prepared;
   prepared.write.load_id = load_id_;
   load->tables.emplace(prepared.sink.get(), progress_);
+  if (load->nested != nullptr) {
+    for (const NestedTable& table : load->nested->tables()) load->tables->Add(table.request);
+    PhaseMeter::Section section(load_);
+    for (int table = load->tables->size(); table-- > 0;) NILUS_TRY(load->tables->Open(table, {}));  // children first
+    NILUS_FAULT_POINT("engine.after_open");
+    return {};
+  }
   load->tables->Add(prepared.write);
   if (!prepared.write.schema->fields.empty()) {
     PhaseMeter::Section section(load_);
@@ -165,6 +185,8 @@ Status Attempt::Move(Load* load) {
                   .names = std::make_shared<RowNames>(load_id_, job_->table.ToString(), prepared.naming_key,
                                                       job_->strategy == WriteStrategy::kScd2),
                   .dead_letters = std::move(office),
+                  .nested = load->nested.get(),
+                  .load_id = load_id_,
                   .tables = &*load->tables,
                   .extract = &extract_,
                   .normalize = &normalize_,
@@ -233,6 +255,7 @@ Result<Checkpoint> Attempt::NextCheckpoint(Load* load, CommitRequest* commit) {
     }
   }
   next.table = TableInCheckpoint(*job_);
+  next.children = load->nested != nullptr ? load->nested->children() : prepared.children;
   NILUS_ASSIGN(next.masks, MaskRecordsOf(*prepared.masking));
   next.has_table = load->HasTable() || (prepared.committed.has_table && !MakesTableAnew());
   if (prepared.incremental == nullptr && job_->strategy != WriteStrategy::kReplace) {

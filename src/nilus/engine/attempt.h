@@ -30,6 +30,7 @@ struct Preparation {
   std::shared_ptr<const Masking> masking;
   std::map<std::string, MaskRecord> mask_records;  // as the run begins: without the numbers that it gives
   std::unique_ptr<TableShape> shape;               // of the masked rows
+  std::vector<std::string> children;    // child tables that earlier loads made
   std::vector<std::string> naming_key;             // what rows are named by (rows/row_ids.h)
   WriteRequest write;                              // schema empty when only the values will tell
   bool in_parallel = false;
@@ -46,6 +47,8 @@ std::optional<LoadedRange> QueryInterval(const BatchJob& job);
 Result<Preparation> Prepare(const BatchJob& job, const std::vector<std::string>& earlier_loads,
                             const std::stop_token& stop, bool always_describe, std::string* phase,
                             std::string* committed_load);
+
+class NestedLoad;
 
 class Attempt {
  public:
@@ -68,12 +71,14 @@ class Attempt {
     Preparation prepared;
     std::optional<LoadTables> tables;
     std::optional<Mover> mover;
+    std::unique_ptr<NestedLoad> nested;  // null: no nesting
     int dead_letters = -1;  // index of their table; -1: the contract makes none
 
     bool HasTable() const { return tables->is_open(0); }
   };
   Status Execute(const std::vector<std::string>& earlier_loads);
   bool HasNothingToDo(Preparation* prepared, const std::string& committed_load);
+  Status Survey(Load* load);
   Status OpenTables(Load* load);
   Status Move(Load* load);
   Status OpenWithoutRows(Load* load);
@@ -92,7 +97,8 @@ class Attempt {
   void ReportDiscarded(TableReport* table, const std::string& column, int64_t values);
   // Values kept in a variant column: those that the source brought, those of changed types, those that the sink found.
   void ReportVariant(TableReport* table, const std::string& column, std::string_view variant, int64_t values);
-  void ReportSchema(const Preparation& prepared);
+  void ReportSchema(const Load& load);
+  void ReportTableSchema(const TableName& name, const std::optional<Schema>& before, const Schema& after);
   void Warn(std::string text);
 
   const BatchJob* job_;

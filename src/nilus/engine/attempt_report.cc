@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "nilus/engine/attempt.h"
+#include "nilus/engine/nesting.h"
 #include "nilus/rows/row_ids.h"
 
 namespace nilus {
@@ -28,10 +29,22 @@ void Attempt::ReportMove(const Load& load) {
     }
   }
   for (const auto& [column, values] : mover.discarded_values()) ReportDiscarded(&table, column, values);
-  for (const auto& [columns, values] : mover.variant_values()) {
-    ReportVariant(&table, columns.first, columns.second, values);
-  }
   report_->tables.push_back(std::move(table));
+  if (load.nested != nullptr) {
+    for (size_t i = 1; i < load.nested->tables().size(); ++i) {
+      const NestedTable& child = load.nested->tables()[i];
+      const int64_t rows = load.tables->rows(static_cast<int>(i));
+      report_->tables.push_back(TableReport{.name = child.name.ToString(),
+                                            .source = child.path,
+                                            .rows_in = rows,
+                                            .rows_out = rows,
+                                            .bytes = load.tables->bytes(static_cast<int>(i))});
+    }
+  }
+  for (const auto& [place, values] : mover.variant_values()) {
+    const auto& [index, columns] = place;
+    ReportVariant(&report_->tables[static_cast<size_t>(index)], columns.first, columns.second, values);
+  }
 }
 
 void Attempt::ReportCounts(const CommitResult& committed) {
@@ -75,18 +88,29 @@ void Attempt::ReportVariant(TableReport* table, const std::string& column, std::
                    values == 1 ? "" : "s", column, values == 1 ? "does" : "do", values == 1 ? "is" : "are", name));
 }
 
-// What the load changed about the table, as far as the engine can see.
-void Attempt::ReportSchema(const Preparation& prepared) {
+// What the load changed about its tables, as far as the engine can see.
+void Attempt::ReportSchema(const Load& load) {
   if (MakesTableAnew()) return;
-  if (prepared.shape->schema().fields.empty()) return;  // nothing came, and nothing was made
-  std::string table = job_->table.ToString();
+  if (load.nested != nullptr) {
+    for (const NestedTable& table : load.nested->tables()) {
+      if (table.shape != nullptr) ReportTableSchema(table.name, table.there, WithRowIds(table.shape->schema()));
+    }
+    return;
+  }
+  const Schema schema = load.prepared.shape->schema();
+  if (schema.fields.empty()) return;  // nothing came, and nothing was made
+  ReportTableSchema(job_->table, load.prepared.destination, WithRowIds(schema));
+}
+
+void Attempt::ReportTableSchema(const TableName& name, const std::optional<Schema>& before, const Schema& after) {
+  const std::string table = name.ToString();
   std::vector<SchemaChange>& changes = report_->schema_changes;
-  if (!prepared.destination) {
+  if (!before) {
     changes.push_back(SchemaChange{.table = table, .column = "", .change = "table created", .before = "", .after = ""});
     return;
   }
-  for (const Field& field : WithRowIds(prepared.shape->schema()).fields) {
-    if (prepared.destination->Find(field.name)) continue;
+  for (const Field& field : after.fields) {
+    if (before->Find(field.name)) continue;
     changes.push_back(SchemaChange{
         .table = table, .column = field.name, .change = "column added", .before = "", .after = field.type.ToString()});
   }

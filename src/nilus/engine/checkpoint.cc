@@ -244,6 +244,7 @@ Result<Position> ToPosition(const Checkpoint& checkpoint) {
   Json json = {{"v", kVersion}};
   if (!checkpoint.table.empty()) json["table"] = checkpoint.table;
   if (checkpoint.has_table) json["has_table"] = true;
+  if (!checkpoint.children.empty()) json["children"] = checkpoint.children;
   for (const LoadedRange& range : checkpoint.loaded) {
     json["loaded"].push_back({{"key", range.key}, {"start", range.start}, {"end", range.end}});
   }
@@ -282,9 +283,16 @@ Result<Checkpoint> ParseCheckpoint(const Position& position) {
   }
   NILUS_TRY(
       CheckKeys(json, "position",
-                {"v", "table", "has_table", "cursor", "boundary", "nulls", "masks", "loaded", "interval", "source"}));
+                {"v", "table", "has_table", "children", "cursor", "boundary", "nulls", "masks", "loaded", "interval", "source"}));
   if (json.contains("table")) {
     NILUS_ASSIGN(checkpoint.table, TextMember(json, "position", "table"));
+  }
+  if (json.contains("children")) {
+    if (!json["children"].is_array()) return Refuse("`children` is no list");
+    for (const Json& child : json["children"]) {
+      if (!child.is_string()) return Refuse("`children` holds something that is no text");
+      checkpoint.children.push_back(child.get<std::string>());
+    }
   }
   if (json.contains("has_table")) {
     if (!json["has_table"].is_boolean()) return Refuse("`has_table` is neither true nor false");

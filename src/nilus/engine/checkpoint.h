@@ -7,6 +7,7 @@
 //                "repeated":{"<32 hex digits>":3}},
 //    "nulls":{"by":[],"rows":"…"},
 //    "masks":{"email":{"how":"hash"},"name":{"how":"sequential","numbers":"…"}},
+//    "children":["orders__items"],
 //    "loaded":[{"key":"updated_at","start":"2024-03-15T00:00:00Z","end":"2024-03-16T00:00:00Z"}],
 //    "source":{…}}
 //
@@ -23,6 +24,7 @@
 // masks     the masks of the rows loaded, by the destination's names of their columns: `how` as in the manifest (of an
 //           hmac's key only 16 hex digits of a digest), and the `numbers` that `sequential` gave
 //           (rows/mask_sequence.h). Absent when nothing is masked.
+// children  the child tables of nested rows, by their names. Absent: there are none.
 // loaded    the ranges of the key that were read (loaded_ranges.h). Older versions wrote the last one, as `interval`.
 // source    what the source itself wants to find again (files already read, …), opaque to the engine.
 //
@@ -74,6 +76,7 @@ struct Checkpoint {
   std::optional<Cursor> cursor;
   std::optional<RowSet> boundary;
   std::optional<RowSet> nulls;
+  std::vector<std::string> children;
   std::vector<LoadedRange> loaded;
   std::map<std::string, MaskRecord> masks;
   Position source;

@@ -97,9 +97,15 @@ Status RefuseWhatIsMissing(const Pipeline& pipeline) {
     return FailWithFix(ErrorKind::kUnsupported, "use type: batch", "pipelines of type {} cannot be run yet",
                        PipelineTypeName(pipeline.type));
   }
-  if (source.max_table_nesting != 0) {
-    return FailWithFix(ErrorKind::kUnsupported, "leave it at \"0\": nested values are loaded as json",
-                       "max_table_nesting above 0 is not supported yet");
+  const SinkOptions& sink = pipeline.sink_options;
+  if (source.max_table_nesting != 0 && sink.incremental_strategy == IncrementalStrategy::kScd2) {
+    return FailWithFix(ErrorKind::kUnsupported, "use another incremental_strategy, or leave max_table_nesting at \"0\"",
+                       "max_table_nesting above 0 is not supported with incremental_strategy scd2: a version's child "
+                       "rows could not be told from another's");
+  }
+  if (source.max_table_nesting != 0 && sink.schema_contract == SchemaContract::kDiscardRow) {
+    return FailWithFix(ErrorKind::kUnsupported, "use another schema_contract, or leave max_table_nesting at \"0\"",
+                       "max_table_nesting above 0 is not supported with schema_contract discard_row yet");
   }
   return {};
 }
@@ -241,6 +247,7 @@ Result<BatchJob> MakeBatchJob(const Pipeline& pipeline, const ConnectorRegistry&
   job.null_keys = from.incremental_key_nulls;
   job.reflection = ToReflection(from.sql_reflection_level);
   job.exclude_columns = from.sql_exclude_columns;
+  job.max_nesting = from.max_table_nesting;
   job.masks = ToMaskRules(from.masks);
   for (const TypeHint& hint : from.type_hints) {
     NILUS_ASSIGN(Type type, ParseType(hint.type));

@@ -36,6 +36,7 @@ struct BatchJob {
   std::vector<std::string> exclude_columns;
   std::vector<MaskRule> masks;
   std::vector<PinnedType> hints;
+  int max_nesting = 0;  // max_table_nesting
   Contract contract = Contract::kEvolve;
   std::optional<int64_t> row_limit;   // sql_limit
   std::optional<int64_t> page_limit;  // yield_limit
@@ -72,6 +73,9 @@ ShapeOptions ShapeOptionsOf(const BatchJob& job, std::optional<Schema> destinati
 WriteRequest MakeWriteRequest(const BatchJob& job, const std::stop_token& stop);
 
 std::string_view ContractName(Contract contract);  // as in the manifest
+
+// The table's rows and columns stay, but for what the load does to them.
+bool KeepsTable(const BatchJob& job);
 
 // What a checkpoint knows the job's source_table by: as written; of a query only the word `query`.
 std::string TableInCheckpoint(const BatchJob& job);

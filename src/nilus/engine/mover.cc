@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "nilus/base/memory_plan.h"
+#include "nilus/engine/nesting.h"
 
 namespace nilus {
 namespace {
@@ -14,6 +15,15 @@ namespace {
 thread_local std::string_view current_phase;
 
 }  // namespace
+
+struct Mover::Stage {
+  Masker masker;
+  Normalizer normalizer;
+  RowNamer namer;
+  std::optional<RowNamer> letter_namer;
+  std::unique_ptr<NestedStage> nested;
+  std::string split;  // that is being read
+};
 
 void Mover::Run() {
   const int readers = std::max(request_.readers, 1);
@@ -69,7 +79,9 @@ void Mover::Read(bool is_first) {
                 .normalizer = Normalizer(*request_.shape),
                 .namer = RowNamer(request_.names),
                 .letter_namer = std::nullopt,
+                .nested = nullptr,
                 .split = {}};
+    if (request_.nested != nullptr) stage.nested = std::make_unique<NestedStage>(*request_.nested, request_.load_id);
     if (request_.dead_letters) stage.letter_namer.emplace(request_.dead_letters->names);
     Status status;
     while (status && !IsDone() && !request_.stop.stop_requested()) {
@@ -78,8 +90,16 @@ void Mover::Read(bool is_first) {
       status = ReadSplit((*request_.splits)[index], &stage);
     }
     std::lock_guard lock(mutex_);
-    for (const auto& [column, count] : stage.normalizer.variant_values()) variant_values_[column] += count;
-    for (const auto& [column, count] : stage.normalizer.discarded_values()) discarded_values_[column] += count;
+    auto add = [this](int table, const Normalizer& normalizer) {
+      for (const auto& [columns, count] : normalizer.variant_values()) variant_values_[{table, columns}] += count;
+      for (const auto& [column, count] : normalizer.discarded_values()) discarded_values_[column] += count;
+    };
+    if (stage.nested == nullptr) {
+      add(0, stage.normalizer);
+    } else {  // they see what the first one kept aside once more
+      for (size_t i = 0; i < stage.nested->normalizers().size(); ++i)
+        add(static_cast<int>(i), stage.nested->normalizers()[i]);
+    }
     columns_seen_.insert(stage.masker.columns_seen().begin(), stage.masker.columns_seen().end());
     return status;
   });
@@ -174,6 +194,13 @@ Status Mover::PassOn(RecordBatch batch, Stage* stage) {
       Push(office.table, stage->letter_namer->Name(letters));
     }
     if (normalized.rows.num_rows() == 0) return {};
+    if (stage->nested != nullptr) {
+      return stage->nested->Process(stage->namer.NameOnly(normalized.rows), [this](int table, RecordBatch rows) {
+        request_.normalize->Count(rows.num_rows(), rows.ByteSize());
+        Push(table, std::move(rows));
+        return Status();
+      });
+    }
     batch = stage->namer.Name(normalized.rows);
     request_.normalize->Count(batch.num_rows(), batch.ByteSize());
   }

@@ -26,6 +26,9 @@
 
 namespace nilus {
 
+class NestedLoad;
+class NestedStage;
+
 // Where rows go that cannot be loaded.
 struct DeadLetterOffice {
   int table = 0;  // of the load's tables
@@ -46,6 +49,8 @@ struct MoveRequest {
   std::optional<int64_t> page_limit;
   std::shared_ptr<RowNames> names;  // of the main table's rows
   std::optional<DeadLetterOffice> dead_letters;
+  NestedLoad* nested = nullptr;  // null: no nesting
+  std::string load_id;
   LoadTables* tables = nullptr;
   PhaseMeter* extract = nullptr;
   PhaseMeter* normalize = nullptr;
@@ -72,7 +77,9 @@ class Mover {
   int64_t rows_filtered() const {
     return rows_filtered_;
   }  // read, and not wanted: outside the range, or loaded already
-  const std::map<Normalizer::ColumnPair, int64_t>& variant_values() const { return variant_values_; }
+  // By the load's table, and the two columns.
+  using VariantPlace = std::pair<int, Normalizer::ColumnPair>;
+  const std::map<VariantPlace, int64_t>& variant_values() const { return variant_values_; }
   const std::map<std::string, int64_t>& discarded_values() const { return discarded_values_; }
   const std::set<std::string>& columns_seen() const { return columns_seen_; }  // the source's names
 
@@ -81,13 +88,7 @@ class Mover {
     int table = 0;  // index into the load's tables
     RecordBatch rows;
   };
-  struct Stage {  // one reader's own
-    Masker masker;
-    Normalizer normalizer;
-    RowNamer namer;
-    std::optional<RowNamer> letter_namer;
-    std::string split;  // that is being read
-  };
+  struct Stage;  // one reader's own
   void Read(bool is_first);
   Status ReadSplit(const Split& split, Stage* stage);
   Status CheckSize(const RecordBatch& batch) const;
@@ -113,7 +114,7 @@ class Mover {
   int64_t pages_taken_ = 0;
   std::mutex mutex_;
   std::optional<MoveFailure> failure_;  // guarded by mutex_, as is what follows, while threads run
-  std::map<Normalizer::ColumnPair, int64_t> variant_values_;
+  std::map<VariantPlace, int64_t> variant_values_;
   std::map<std::string, int64_t> discarded_values_;
   std::set<std::string> columns_seen_;
 };

@@ -101,6 +101,10 @@ Result<PlanReport> PlanJob(const BatchJob& job, const RunOptions& options) {
     }
   }
   if (prepared.request.range) report.range = DescribeRange(*prepared.request.range, prepared.plan.upper);
+  if (job.max_nesting > 0) {
+    report.warnings.push_back(
+        "max_table_nesting: which columns and child tables the json columns become is known once they are read");
+  }
   if (report.columns.empty()) {
     report.warnings.push_back("the columns of the source are known only once it is read");
     return report;

@@ -9,8 +9,6 @@
 namespace nilus {
 namespace {
 
-bool KeepsTable(const BatchJob& job) { return job.strategy != WriteStrategy::kReplace && !job.full_refresh; }
-
 // :interval_start and :interval_end of a query: the manifest's, else the cursor's.
 void BindInterval(const BatchJob& job, const Checkpoint& committed, ReadRequest* request) {
   if (!job.interval_start.empty()) {
@@ -19,6 +17,14 @@ void BindInterval(const BatchJob& job, const Checkpoint& committed, ReadRequest*
     request->interval_start = committed.cursor->value.text;
   }
   if (!job.interval_end.empty()) request->interval_end = job.interval_end;
+}
+
+// Nested rows meet the tables that are there once they are taken apart (nesting.h).
+ShapeOptions FirstShape(const BatchJob& job, std::optional<Schema> destination) {
+  if (job.max_nesting == 0) return ShapeOptionsOf(job, std::move(destination));
+  ShapeOptions options = ShapeOptionsOf(job, std::nullopt);
+  options.contract = Contract::kEvolve;
+  return options;
 }
 
 // A cursor says nothing about another table's rows: those below it would be left out. Files are remembered by their
@@ -74,6 +80,7 @@ ReadRequest MakeReadRequest(const BatchJob& job, const Checkpoint& committed) {
   request.only_new = is_append_or_merge && job.incremental_key.empty();
   if (request.only_new) request.from = committed.source;
   request.limit = job.row_limit;
+  if (job.max_nesting > 0) request.readings = 2;  // the survey, then the rows
   BindInterval(job, committed, &request);
   return request;
 }
@@ -171,6 +178,8 @@ bool KeyIsUnique(const BatchJob& job, const TableDescription& table, const Maski
 
 }  // namespace
 
+bool KeepsTable(const BatchJob& job) { return job.strategy != WriteStrategy::kReplace && !job.full_refresh; }
+
 ShapeOptions ShapeOptionsOf(const BatchJob& job, std::optional<Schema> destination) {
   return ShapeOptions{.naming = job.naming,
                       .identifier_limit = job.identifier_limit,
@@ -226,6 +235,9 @@ Result<Preparation> Prepare(const BatchJob& job, const std::vector<std::string>&
       *committed_load = load_id;
       return prepared;
     }
+    if (job.max_nesting > 0) {  // also where everything is loaded anew: their rows go
+      if (Result<Checkpoint> before = ParseCheckpoint(prepared.state->position)) prepared.children = before->children;
+    }
     if (!job.full_refresh) {
       NILUS_ASSIGN(prepared.committed, ParseCheckpoint(prepared.state->position));
       NILUS_TRY(CheckTable(job, prepared.committed));
@@ -273,7 +285,7 @@ Result<Preparation> Prepare(const BatchJob& job, const std::vector<std::string>&
     *phase = "normalize";
   }
   NILUS_ASSIGN(prepared.shape,
-               TableShape::Create(masked, ShapeOptionsOf(job, keeps_schema ? prepared.destination : std::nullopt)));
+               TableShape::Create(masked, FirstShape(job, keeps_schema ? prepared.destination : std::nullopt)));
   *phase = "plan";
   if (keeps_schema) WarnOfOverruledHints(job, prepared.destination, *prepared.shape, &prepared.warnings);
   WriteRequest& write = prepared.write;

@@ -114,21 +114,21 @@ struct RowNamer::Hasher {
   EVP_MD* algorithm;
 };
 
-RowNamer::RowNamer(std::shared_ptr<RowNames> names) : names_(std::move(names)), hasher_(std::make_unique<Hasher>()) {}
+RowNamer::RowNamer(std::shared_ptr<RowNames> names)
+    : names_(std::move(names)), hasher_(std::make_unique<Hasher>()), load_ids_(names_->load_id()) {}
 RowNamer::~RowNamer() = default;
 RowNamer::RowNamer(RowNamer&&) noexcept = default;
 
-Column RowNamer::LoadIds(int64_t rows) {
-  const std::string& id = names_->load_id();
-  if (load_ids_.length < rows) {
+Column RepeatedText::Rows(int64_t rows) {
+  if (longest_.length < rows) {
     ColumnBuilder builder(MakeType(TypeId::kText));
-    for (int64_t row = 0; row < rows; ++row) builder.AppendBytes(id);
-    load_ids_ = builder.Finish();
+    for (int64_t row = 0; row < rows; ++row) builder.AppendBytes(text_);
+    longest_ = builder.Finish();
   }
-  Column column = load_ids_;
+  Column column = longest_;
   column.length = rows;
-  column.values = Beginning(load_ids_.values, static_cast<size_t>(rows) * id.size());
-  column.offsets = Beginning(load_ids_.offsets, static_cast<size_t>(rows + 1) * sizeof(int32_t));
+  column.values = Beginning(longest_.values, static_cast<size_t>(rows) * text_.size());
+  column.offsets = Beginning(longest_.offsets, static_cast<size_t>(rows + 1) * sizeof(int32_t));
   return column;
 }
 
@@ -177,9 +177,17 @@ RecordBatch RowNamer::Name(const RecordBatch& batch) {
     named_ = std::make_shared<Schema>(WithRowIds(*unnamed_));
   }
   std::vector<Column> columns = batch.columns();
-  columns.push_back(LoadIds(batch.num_rows()));
+  columns.push_back(load_ids_.Rows(batch.num_rows()));
   columns.push_back(Ids(batch));
   return RecordBatch(named_, std::move(columns), batch.num_rows());
+}
+
+RecordBatch RowNamer::NameOnly(const RecordBatch& batch) {
+  auto schema = std::make_shared<Schema>(*batch.schema());
+  schema->fields.push_back(RowIdFields().back());
+  std::vector<Column> columns = batch.columns();
+  columns.push_back(Ids(batch));
+  return RecordBatch(std::move(schema), std::move(columns), batch.num_rows());
 }
 
 }  // namespace nilus

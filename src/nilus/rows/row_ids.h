@@ -49,6 +49,17 @@ class RowNames {
   std::atomic<int64_t> next_{0};
 };
 
+// Columns of one text, which share one buffer. Not thread-safe.
+class RepeatedText {
+ public:
+  explicit RepeatedText(std::string text) : text_(std::move(text)) {}
+  Column Rows(int64_t rows);
+
+ private:
+  const std::string text_;
+  Column longest_;
+};
+
 // One thread's namer of rows. Not thread-safe.
 class RowNamer {
  public:
@@ -59,17 +70,18 @@ class RowNamer {
 
   // The batch with both columns behind its own. The key's columns that it lacks count as NULL.
   RecordBatch Name(const RecordBatch& batch);
+  // The same with _nilus_id alone.
+  RecordBatch NameOnly(const RecordBatch& batch);
 
  private:
   struct Hasher;
-  Column LoadIds(int64_t rows);
   Column Ids(const RecordBatch& batch);
 
   std::shared_ptr<RowNames> names_;
   std::unique_ptr<Hasher> hasher_;
   SchemaPtr unnamed_;  // of the last batch, and the same with both columns
   SchemaPtr named_;
-  Column load_ids_;  // of as many rows as a batch had at most
+  RepeatedText load_ids_;
 };
 
 // 22 characters of the URL-safe base64 alphabet, for 16 bytes.

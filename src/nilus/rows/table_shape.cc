@@ -91,7 +91,7 @@ Result<std::optional<ColumnPlan>> TableShape::ResolveLocked(const Field& source)
     const bool is_same = field.type.id == there->type.id && field.type.precision == there->type.precision &&
                          field.type.scale == there->type.scale;
     if (!is_same) field.type = there->type;
-  } else if (options_.destination && options_.contract != Contract::kEvolve) {
+  } else if (options_.destination && options_.contract != Contract::kEvolve && !field.name.starts_with("_nilus_")) {
     if (options_.contract == Contract::kFreeze) return NewColumnRefused(options_.table, field, source.name);
     plan.is_refused = true;
   }

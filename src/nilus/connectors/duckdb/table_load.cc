@@ -91,6 +91,7 @@ Result<std::unique_ptr<TableLoad>> TableLoad::Open(SinkSession* session, const W
 }
 
 bool TableLoad::CanGoDirect() const {
+  if (sql_.must_stage()) return false;
   bool is_first = !existing_ || (request_.full_refresh && existing_->can_drop);
   switch (request_.strategy) {
     // A later column would have to be added beside rows of this transaction, which DuckDB refuses for indexed tables.
@@ -231,6 +232,10 @@ Status TableLoad::Apply(const std::optional<KeyRange>& interval, CommitResult* c
   // Looked at again: tables of the same commit may have changed it.
   NILUS_ASSIGN(std::optional<TargetTable> target, session_->FindTable(request_.table));
   TargetState state = State(target);
+  if (sql_.root()) {
+    NILUS_ASSIGN(std::optional<TargetTable> root, session_->FindTable(*sql_.root()));
+    state.has_root = root && root->schema.Find(kRowIdColumn);
+  }
   NILUS_ASSIGN(std::vector<SqlStep> steps, sql_.PrepareTarget(state));
   for (const SqlStep& step : steps) {
     NILUS_TRY(session_->ExecuteStep(step, counts, request_.stop));

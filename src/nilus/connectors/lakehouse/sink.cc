@@ -104,6 +104,12 @@ Result<std::vector<std::string>> LakehouseSink::Explain(const WriteRequest& requ
 }
 
 Result<std::unique_ptr<Writer>> LakehouseSink::Open(const WriteRequest& request) {
+  if (request.root != nullptr && request.strategy != WriteStrategy::kReplace &&
+      request.strategy != WriteStrategy::kAppend) {
+    return FailWithFix(ErrorKind::kUnsupported, "use replace or append, or leave max_table_nesting at 0",
+                       "child tables cannot be loaded into a lakehouse with strategy {} yet",
+                       WriteStrategyName(request.strategy));
+  }
   if (load_id_ != request.load_id) Abandon();  // the engine gave that one up
   for (const std::shared_ptr<TableLoad>& load : loads_) {
     if (load->request().table == request.table)

@@ -54,7 +54,7 @@ void Snapshot::GiveBack(std::unique_ptr<Connection> connection, const std::strin
   {
     std::lock_guard lock(mutex_);
     if (connection->is_usable() && connection->is_in_transaction()) idle_.push_back(std::move(connection));
-    unread_.erase(split);
+    if (auto left = unread_.find(split); left != unread_.end() && --left->second == 0) unread_.erase(left);
     if (!unread_.empty()) return;
     ended = std::exchange(idle_, {});
     if (keeper_ != nullptr) ended.push_back(std::move(keeper_));

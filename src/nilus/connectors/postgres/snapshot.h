@@ -5,7 +5,7 @@
 #include <mutex>
 #include <stop_token>
 #include <string>
-#include <unordered_set>
+#include <unordered_map>
 #include <vector>
 
 #include "nilus/base/address.h"
@@ -20,8 +20,9 @@ namespace nilus::postgres {
 // Thread-safe after Export.
 class Snapshot {
  public:
-  // `keeper` is in its transaction already. `splits` are the payloads of the plan's splits.
-  Snapshot(Address address, std::unique_ptr<Connection> keeper, std::unordered_set<std::string> splits)
+  // `keeper` is in its transaction already. `splits` are the payloads of the plan's splits, each with how often it will
+  // be read.
+  Snapshot(Address address, std::unique_ptr<Connection> keeper, std::unordered_map<std::string, int> splits)
       : address_(std::move(address)), keeper_(std::move(keeper)), unread_(std::move(splits)) {}
 
   Connection& keeper() { return *keeper_; }
@@ -42,7 +43,7 @@ class Snapshot {
   std::unique_ptr<Connection> keeper_;
   std::string exported_id_;  // empty: not exported
   std::vector<std::unique_ptr<Connection>> idle_;
-  std::unordered_set<std::string> unread_;  // empty: the snapshot has ended
+  std::unordered_map<std::string, int> unread_;  // readings to come; empty: the snapshot has ended
 };
 
 }  // namespace nilus::postgres

@@ -167,8 +167,8 @@ Result<ReadPlan> PostgresSource::Plan(const ReadRequest& request) {
   // After an error its transaction is still open, so this session is not used again either.
   std::unique_ptr<Connection> keeper = std::move(connection_);
   if (!plan) return Failure(AsReadError(plan.error()));
-  std::unordered_set<std::string> payloads;
-  for (const Split& split : plan->splits) payloads.insert(split.payload);
+  std::unordered_map<std::string, int> payloads;
+  for (const Split& split : plan->splits) payloads[split.payload] = std::max(request.readings, 1);
   snapshot_ = std::make_shared<Snapshot>(address_, std::move(keeper), std::move(payloads));
   if (plan->splits.size() > 1) NILUS_TRY(snapshot_->Export(context_.stop));
   return plan;

@@ -70,8 +70,10 @@ Status TableLoad::Apply(const std::optional<KeyRange>& interval, CommitResult* c
   NILUS_ASSIGN(existing_, FindTable(connection, request_.table, request_.stop));
   TargetState state;
   if (existing_) {
-    bool lacks_columns = std::any_of(sql_.columns().fields.begin(), sql_.columns().fields.end(),
-                                     [&](const Field& field) { return existing_->Find(field.name) == nullptr; });
+    bool lacks_columns =
+        std::any_of(sql_.columns().fields.begin(), sql_.columns().fields.end(), [&](const Field& field) {
+          return existing_->Find(field.name) == nullptr && field.name != kRootNumberColumn;
+        });
     lacks_columns |= request_.strategy == WriteStrategy::kScd2 && existing_->Find(kValidToColumn) == nullptr;
     if (MayDrop()) {
       // Looked at twice: to choose the lock, and again under it.
@@ -94,6 +96,10 @@ Status TableLoad::Apply(const std::optional<KeyRange>& interval, CommitResult* c
       state.can_drop = attachments.empty();
     }
     state.existing = existing_->ToSchema();
+  }
+  if (sql_.root()) {
+    NILUS_ASSIGN(std::optional<TargetTable> root, FindTable(connection, *sql_.root(), request_.stop));
+    state.has_root = root && root->Find(kRowIdColumn) != nullptr;
   }
   NILUS_FAULT_POINT("postgres.sink.target_locked");
   NILUS_ASSIGN(std::vector<SqlStep> prepare, sql_.PrepareTarget(state));

@@ -41,7 +41,7 @@ Column MergeTexts(const Column& a, const Column& b) {
 }  // namespace
 
 bool LoadsDirectly(const WriteRequest& request, const LoadSql& sql, const std::optional<TargetTable>& existing) {
-  if (request.strategy == WriteStrategy::kReplace) return false;
+  if (request.strategy == WriteStrategy::kReplace || sql.must_stage()) return false;
   if (!existing) return request.strategy != WriteStrategy::kScd2 && !sql.needs_sequence();
   if (request.strategy != WriteStrategy::kAppend || request.full_refresh) return false;
   return std::all_of(sql.columns().fields.begin(), sql.columns().fields.end(), [&](const Field& field) {

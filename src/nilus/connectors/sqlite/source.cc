@@ -20,10 +20,13 @@ struct Snapshot {
   SchemaPtr schema;
   int64_t page_rows = 0;
   int64_t batch_bytes = 0;
+  std::atomic<int> readings_left = 1;
   std::atomic<bool> ended = false;
 
-  // Lets writers of the file go on. The transaction only read: ending it cannot lose anything.
+  // One reading is over. The last one lets writers of the file go on: the transaction only read, and ending it cannot
+  // lose anything.
   void End() {
+    if (--readings_left > 0) return;
     ended = true;
     db->Rollback();
   }
@@ -123,6 +126,7 @@ class SqliteSource final : public Source {
       if (found && AppendExactly(ValueAt(highest.handle(), 0), &key)) plan.upper = ScalarAt(key.Finish(), 0);
     }
     snapshot->schema = std::make_shared<Schema>(plan.table.schema);
+    snapshot->readings_left = std::max(request.readings, 1);
     snapshot->page_rows = std::max<int64_t>(request.page_rows, 1);
     snapshot->batch_bytes = std::clamp<int64_t>(request.batch_bytes, 1, kLargestBatch);
     snapshot_ = std::move(snapshot);

@@ -149,7 +149,12 @@ Status TableLoad::Apply(const std::optional<KeyRange>& interval, CommitResult* r
   NILUS_FAULT_POINT("sqlite.sink.before_apply");
   NILUS_TRY(CheckKeys());
   NILUS_ASSIGN(const std::string name, PlainName(request_.table));
-  NILUS_ASSIGN(const TargetState target, FindTarget(db_, name, KeyIndexName(request_.table)));
+  NILUS_ASSIGN(TargetState target, FindTarget(db_, name, KeyIndexName(request_.table)));
+  if (sql_.root()) {
+    NILUS_ASSIGN(const std::string root, PlainName(*sql_.root()));
+    NILUS_ASSIGN(const TargetState state, FindTarget(db_, root, ""));
+    target.has_root = state.existing && state.existing->Find(kRowIdColumn);
+  }
   NILUS_ASSIGN(const std::vector<SqlStep> prepare, sql_.PrepareTarget(target));
   NILUS_TRY(RunSteps(prepare, &counts_));
   NILUS_ASSIGN(const std::vector<SqlStep> steps, sql_.Apply(target, interval));
