@@ -34,31 +34,31 @@ Row Child(int id, const char* value, std::optional<int> number = std::nullopt) {
 }  // namespace
 
 // One load of parents "p" and their children "c".
-#define LOAD_FAMILY(strategy, load, unique, parents, children, interval)                                            \
+#define LOAD_FAMILY(strategy, load, unique, parents, children, range)                                               \
   do {                                                                                                              \
     WriteRequest parent = Request("p", ParentSchema(), strategy, load);                                             \
     parent.key_is_unique = unique;                                                                                  \
     parent.has_children = true;                                                                                     \
     if ((strategy) == WriteStrategy::kAppend || (strategy) == WriteStrategy::kReplace) parent.incremental_key = ""; \
     const bool numbered = (strategy) == WriteStrategy::kMerge && !(unique);                                         \
-    WriteRequest child = parent;                                                                                    \
-    child.table.name = "c";                                                                                         \
-    child.schema = ChildSchema(numbered);                                                                           \
-    child.primary_key.clear();                                                                                      \
-    child.incremental_key.clear();                                                                                  \
-    child.has_children = false;                                                                                     \
-    child.root = std::make_shared<WriteRequest>(parent);                                                            \
+    WriteRequest member = parent;                                                                                   \
+    member.table.name = "c";                                                                                        \
+    member.schema = ChildSchema(numbered);                                                                          \
+    member.primary_key.clear();                                                                                     \
+    member.incremental_key.clear();                                                                                 \
+    member.has_children = false;                                                                                    \
+    member.root = std::make_shared<WriteRequest>(parent);                                                           \
     std::unique_ptr<Sink> sink = OpenSink();                                                                        \
     ASSERT_NE(sink, nullptr);                                                                                       \
     auto state = sink->Committed(parent.pipeline);                                                                  \
     ASSERT_NILUS_OK(state);                                                                                         \
-    auto child_writer = sink->Open(child);                                                                          \
+    auto child_writer = sink->Open(member);                                                                         \
     ASSERT_NILUS_OK(child_writer);                                                                                  \
     auto parent_writer = sink->Open(parent);                                                                        \
     ASSERT_NILUS_OK(parent_writer);                                                                                 \
     ASSERT_NILUS_OK((*parent_writer)->Write(MakeBatch(parent.schema, parents)));                                    \
     const std::vector<Row> child_rows = children;                                                                   \
-    if (!child_rows.empty()) ASSERT_NILUS_OK((*child_writer)->Write(MakeBatch(child.schema, child_rows)));          \
+    if (!child_rows.empty()) ASSERT_NILUS_OK((*child_writer)->Write(MakeBatch(member.schema, child_rows)));         \
     ASSERT_NILUS_OK((*child_writer)->Finish());                                                                     \
     ASSERT_NILUS_OK((*parent_writer)->Finish());                                                                    \
     CommitRequest commit;                                                                                           \
@@ -66,7 +66,7 @@ Row Child(int id, const char* value, std::optional<int> number = std::nullopt) {
     commit.load_id = parent.load_id;                                                                                \
     commit.expected_version = *state ? (*state)->version : 0;                                                       \
     commit.position = {R"({"cursor":"1"})"};                                                                        \
-    commit.interval = interval;                                                                                     \
+    commit.interval = range;                                                                                        \
     ASSERT_NILUS_OK(sink->Commit(commit));                                                                          \
   } while (false)
 
