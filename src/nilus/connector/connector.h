@@ -10,6 +10,7 @@
 #include "nilus/base/address.h"
 #include "nilus/base/option_spec.h"
 #include "nilus/base/result.h"
+#include "nilus/connector/change_source.h"
 #include "nilus/connector/sink.h"
 #include "nilus/connector/source.h"
 
@@ -44,6 +45,7 @@ struct Connector {
   bool ordered_splits = false;                // the order of a source's splits means something: read one by one
   Result<std::unique_ptr<Source>> (*open_source)(const Address&, const OpenContext&) = nullptr;
   Result<std::unique_ptr<Sink>> (*open_sink)(const Address&, const OpenContext&) = nullptr;
+  Result<std::unique_ptr<ChangeSource>> (*open_changes)(const Address&, const OpenContext&) = nullptr;  // null: no cdc
 };
 
 class ConnectorRegistry {
