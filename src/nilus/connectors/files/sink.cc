@@ -21,6 +21,18 @@
 namespace nilus::files {
 namespace {
 
+// The columns of a load beside those of the table that it does not bring (NULL there), in the table's order: readers
+// that take a file's columns for those of all files find them in each.
+SchemaPtr WithColumnsOf(const Schema& table, const Schema& load) {
+  auto all = std::make_shared<Schema>();
+  for (const Field& field : table.fields) {
+    std::optional<int> index = load.Find(field.name);
+    all->fields.push_back(index ? load.fields[static_cast<size_t>(*index)] : field);
+  }
+  AddFields(load, all.get());
+  return all;
+}
+
 class FilesSink final : public Sink {
  public:
   FilesSink(SinkLayout layout, FormatOptions format, std::string compression, std::chrono::milliseconds lock_wait,
@@ -100,7 +112,7 @@ class FilesSink final : public Sink {
     staged->table = request.table;
     staged->replaces = Replaces(request);
     staged->format = format.format;
-    staged->schema = *request.schema;
+    WriteRequest writing = request;
     NILUS_ASSIGN(staged->target, SinkLayout::TableFolder(request.table));
     NILUS_ASSIGN(staged->staged, SinkLayout::StagedFolder(request.pipeline, request.load_id, request.table));
     staged->folder = layout_.Absolute(staged->staged);
@@ -108,7 +120,9 @@ class FilesSink final : public Sink {
     if (!staged->replaces) {
       NILUS_ASSIGN(staged->found, DescribeExistingTable(layout_.Absolute(staged->target), context_));
       NILUS_ASSIGN(staged->found_data, HoldsDataFiles(layout_.Absolute(staged->target)));
+      if (staged->found) writing.schema = WithColumnsOf(*staged->found, *request.schema);
     }
+    staged->schema = *writing.schema;
     NILUS_TRY(MakeDirectories(staged->folder));
     auto open_database = [database = database_, context = context_]() -> Result<std::shared_ptr<duck::Database>> {
       if (*database == nullptr) {
@@ -117,7 +131,7 @@ class FilesSink final : public Sink {
       return *database;
     };
     NILUS_ASSIGN(std::string prefix, SinkLayout::FilePrefix(request.load_id, static_cast<int>(staged_.size()) + 1));
-    NILUS_ASSIGN(auto writer, OpenStagedWriter(request, format, std::move(prefix), std::move(open_database), staged));
+    NILUS_ASSIGN(auto writer, OpenStagedWriter(writing, format, std::move(prefix), std::move(open_database), staged));
     staged_.push_back(std::move(staged));
     return writer;
   }

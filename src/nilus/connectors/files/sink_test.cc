@@ -154,6 +154,22 @@ TEST_F(FilesSinkTest, NewColumnsStartANewFileAndAreDescribed) {
   EXPECT_FALSE((*(*sink)->Describe({"shop", "absent"})).has_value());
 }
 
+// Readers that take the first file's columns for those of all would fail, or lose a column.
+TEST_F(FilesSinkTest, FilesHaveColumnsThatTheLoadNoLongerBrings) {
+  for (const char* format : {"csv", "parquet"}) {
+    const std::string ending = std::string(".") + format;
+    ASSERT_OK(Load(Request(WriteStrategy::kAppend, "1"), {{"1", "a"}}, {{"format", format}}));
+    WriteRequest request = Request(WriteStrategy::kAppend, "2");
+    request.schema = MakeSchema({Field{"new", MakeType(TypeId::kText)}, Field{"id", MakeType(TypeId::kInt64)}});
+    ASSERT_OK(Load(request, {{"x", "2"}}, {{"format", format}}));
+    auto read = ReadAll(Path("shop/orders"), "2-1-00001" + ending);
+    ASSERT_OK(read);
+    EXPECT_EQ(read->Columns(), "id:bigint t:text new:text");
+    EXPECT_EQ(read->rows, (std::vector<Row>{{"2", std::nullopt, "x"}}));
+    std::filesystem::remove_all(Path("shop"));
+  }
+}
+
 TEST_F(FilesSinkTest, TextThatLooksLikeNumbersStaysText) {
   for (const char* format : {"csv", "jsonl"}) {
     ASSERT_OK(Load(Request(WriteStrategy::kReplace, std::string("l") + format),
