@@ -141,7 +141,8 @@ TEST_F(DuckdbSinkTest, AStateWhoseVersionIsNoNumberIsDamaged) {
   ASSERT_TRUE(sink->Commit(CommitOf(request, 0)));
   sink.reset();
   for (std::string table : {"_nilus_state", "_nilus_loads"}) {
-    Execute("ALTER TABLE main." + table + " ALTER version TYPE VARCHAR; UPDATE main." + table + " SET version = 'one'");
+    Execute("ALTER TABLE main." + table + " ALTER version TYPE VARCHAR");
+    Execute("UPDATE main." + table + " SET version = 'one'");
   }
   sink = Open();
   auto state = sink->Committed(request.pipeline);
