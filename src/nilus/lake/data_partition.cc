@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "nilus/data/builder.h"
+#include "nilus/data/null_column.h"
 
 namespace nilus::lake {
 namespace {
@@ -60,12 +61,6 @@ void AppendKeyPart(const Column& column, int64_t row, std::string* key) {
     const auto width = static_cast<size_t>(FixedWidth(column.type.id));
     key->append(reinterpret_cast<const char*>(column.values.data()) + static_cast<size_t>(row) * width, width);
   }
-}
-
-Column NullColumn(const Type& type, int64_t rows) {
-  ColumnBuilder nulls(type);
-  for (int64_t row = 0; row < rows; ++row) nulls.AppendNull();
-  return nulls.Finish();
 }
 
 }  // namespace

@@ -372,12 +372,6 @@ Column Overlay(const Column& a, const Column& b) {
   return to.Finish();
 }
 
-Column NullColumn(const Type& type, int64_t rows) {
-  ColumnBuilder builder(type);
-  for (int64_t row = 0; row < rows; ++row) builder.AppendNull();
-  return builder.Finish();
-}
-
 std::string_view TypeFamily(const Type& type) {
   switch (type.id) {
     case TypeId::kInt16:

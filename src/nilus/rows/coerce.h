@@ -37,9 +37,6 @@ Column KeepRows(const Column& column, const std::vector<uint8_t>& flags, bool ke
 // Each row's value from `a`, or from `b` where `a` is NULL. Both have one type and length.
 Column Overlay(const Column& a, const Column& b);
 
-// A column of nothing but NULLs.
-Column NullColumn(const Type& type, int64_t rows);
-
 // "bigint", "double", "decimal", …: what a variant column is named by. Narrow types count as the wide one.
 std::string_view TypeFamily(const Type& type);
 // The type that a new variant column of this type's family has.

@@ -23,7 +23,7 @@ namespace {
 
 // The columns of a load beside those of the table that it does not bring (NULL there), in the table's order: readers
 // that take a file's columns for those of all files find them in each.
-SchemaPtr WithColumnsOf(const Schema& table, const Schema& load) {
+SchemaPtr AddTableColumns(const Schema& table, const Schema& load) {
   auto all = std::make_shared<Schema>();
   for (const Field& field : table.fields) {
     std::optional<int> index = load.Find(field.name);
@@ -120,7 +120,7 @@ class FilesSink final : public Sink {
     if (!staged->replaces) {
       NILUS_ASSIGN(staged->found, DescribeExistingTable(layout_.Absolute(staged->target), context_));
       NILUS_ASSIGN(staged->found_data, HoldsDataFiles(layout_.Absolute(staged->target)));
-      if (staged->found) writing.schema = WithColumnsOf(*staged->found, *request.schema);
+      if (staged->found) writing.schema = AddTableColumns(*staged->found, *request.schema);
     }
     staged->schema = *writing.schema;
     NILUS_TRY(MakeDirectories(staged->folder));

@@ -6,6 +6,7 @@
 #include "nilus/base/fault.h"
 #include "nilus/connectors/files/posix.h"
 #include "nilus/connectors/files/table_schema.h"
+#include "nilus/data/null_column.h"
 
 namespace nilus::files {
 namespace {
@@ -82,10 +83,11 @@ class StagedWriter final : public Writer {
       NILUS_TRY(CheckColumnNames(*batch.schema()));
       last_schema_ = batch.schema();
       AddFields(*last_schema_, &staged_->schema);
+      columns_ = std::make_shared<Schema>(staged_->schema);
     }
     if (batch.num_rows() == 0) return {};
     rows_ += batch.num_rows();
-    return files_->Write(std::move(batch));
+    return files_->Write(WithColumnsOf(columns_, batch));
   }
 
   Result<Receipt> Finish() override {
@@ -113,6 +115,7 @@ class StagedWriter final : public Writer {
   std::shared_ptr<StagedTable> staged_;
   std::stop_token stop_;
   SchemaPtr last_schema_;
+  SchemaPtr columns_;  // of all batches so far and, of an append, of the table
   int64_t rows_ = 0;
 };
 
