@@ -58,6 +58,20 @@ struct PartitionField {  // partition_by; for sinks that have partitions
 // belongs to. Of two rows of one key in a load only the later one's children stay.
 inline constexpr std::string_view kRootNumberColumn = "_nilus_root_seq";
 
+// Columns that a load of changes (WriteRequest::is_changes) has beside the table's own, and that are not loaded. A batch
+// without one of them: nothing is removed, every value is known, no key has moved.
+//
+// bool. True: the row with this key goes; the other columns do not matter. With NULL in every key column: all rows go
+// that the table has had so far, a truncate.
+inline constexpr std::string_view kRemovedColumn = "_nilus_removed";
+// text. Names of columns, joined by '\n', whose values the change does not know, since they stay as they were before it
+// (TOAST): as an earlier change of the same load has left the row, else as the destination's row has them. NULL or
+// empty: all are known. Variant columns of such a column stay too.
+inline constexpr std::string_view kUnchangedColumn = "_nilus_unchanged";
+// bool. True: the row has got another key. The change right before it, in the same load, removed the row with its old
+// key, and unknown values are that row's.
+inline constexpr std::string_view kMovedColumn = "_nilus_moved";
+
 enum class Misfits {
   kVariant,  // kept as text in the column's variant
   kError,    // kData names the column: no column may be added to the table
@@ -84,6 +98,11 @@ struct WriteRequest {
   // when nothing comes instead. Where the root's keys may repeat (merge, key_is_unique false) rows have
   // kRootNumberColumn.
   std::shared_ptr<const WriteRequest> root;
+  // merge: batches are changes in the order of a log, with the columns above (which `schema` does not name). Of all
+  // changes of a key the last one counts. kData: a NULL in a key; a value that is not known, and no row that has it.
+  // Sinks that merge take them (kUnsupported otherwise), load after load on one Sink. incremental_key, keeps_newer, root
+  // and has_children have no meaning then.
+  bool is_changes = false;
   // merge with an incremental_key: a row of the load whose key is in the table with a higher one is left out.
   bool keeps_newer = false;
   bool full_refresh = false;  // the table is made anew, whatever the strategy
