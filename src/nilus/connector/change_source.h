@@ -98,12 +98,14 @@ class ChangeReader {
 };
 
 // A part of a table's snapshot. Chunks of one table do not overlap, and together they are the table: keys in
-// (`above`, `up_to`] by the key's own order at the source, where absent bounds are open. A table without a key is one
-// chunk. Bounds are what the source says of itself, as text to be kept in a position and given back.
+// (`above`, `up_to`], where absent bounds are open. Keys are compared column by column as CompareScalars does it (texts by
+// their bytes), which the engine does too, to tell on which side of a bound a change lies: a source cuts a table only by
+// keys that it orders alike (whole numbers, dates, instants, uuids, texts under COLLATE "C"). Any other table, and one
+// without a key, is one chunk. Bounds are kept in a position and given back.
 struct SnapshotChunk {
   std::string schema;
   std::string table;
-  std::string above;  // JSON array of the key columns' texts; empty: open
+  std::string above;  // JSON array of the canonical texts (data/scalar.h) of the key's columns; empty: open
   std::string up_to;
 };
 
@@ -121,7 +123,9 @@ class SnapshotView {
 
 // What the engine hands a source at its start.
 struct CaptureRequest {
-  std::map<std::string, std::string> properties;  // Debezium's names, checked by the manifest
+  // Debezium's names, checked by the manifest. The table of signal.data.collection, where it is named, is captured too,
+  // and its rows are streamed; CaptureStart::tables does not list it.
+  std::map<std::string, std::string> properties;
   std::string pipeline;                           // default names of slots and the like derive from it
   bool needs_keys = false;                        // merge: a table without a key or identity is refused, with the fix
   bool needs_deletes = true;

@@ -43,6 +43,9 @@ struct Connector {
   int64_t least_memory_bytes = 0;             // a run keeps to memory limits from here on; below, a warning says so
   bool runs_duckdb = false;                   // in this process: two such ends share its part of the memory
   bool ordered_splits = false;                // the order of a source's splits means something: read one by one
+  // A service commits to the sink at most so often, unless poll.interval.ms says otherwise: where each commit leaves
+  // files behind. 0: as soon as there is something, and nothing more has come.
+  int commit_interval_ms = 0;
   Result<std::unique_ptr<Source>> (*open_source)(const Address&, const OpenContext&) = nullptr;
   Result<std::unique_ptr<Sink>> (*open_sink)(const Address&, const OpenContext&) = nullptr;
   Result<std::unique_ptr<ChangeSource>> (*open_changes)(const Address&, const OpenContext&) = nullptr;  // null: no cdc

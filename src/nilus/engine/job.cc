@@ -1,94 +1,16 @@
 #include "nilus/engine/job.h"
 
 #include <algorithm>
-#include <cmath>
 
 #include "nilus/base/clock.h"
 #include "nilus/base/encoding.h"
 #include "nilus/base/nearest.h"
+#include "nilus/engine/manifest_terms.h"
 #include "nilus/engine/masking.h"
 #include "nilus/engine/seeded_bug.h"
 
 namespace nilus {
 namespace {
-
-WriteStrategy ToWriteStrategy(IncrementalStrategy strategy) {
-  switch (strategy) {
-    case IncrementalStrategy::kReplace:
-      return WriteStrategy::kReplace;
-    case IncrementalStrategy::kAppend:
-      return WriteStrategy::kAppend;
-    case IncrementalStrategy::kMerge:
-      return WriteStrategy::kMerge;
-    case IncrementalStrategy::kDeleteInsert:
-      return WriteStrategy::kDeleteInsert;
-    case IncrementalStrategy::kScd2:
-      return WriteStrategy::kScd2;
-  }
-  return WriteStrategy::kReplace;
-}
-
-ReflectionLevel ToReflection(SqlReflectionLevel level) {
-  switch (level) {
-    case SqlReflectionLevel::kFullWithPrecision:
-      return ReflectionLevel::kFullWithPrecision;
-    case SqlReflectionLevel::kFull:
-      return ReflectionLevel::kFull;
-    case SqlReflectionLevel::kMinimal:
-    case SqlReflectionLevel::kNone:
-    case SqlReflectionLevel::kFast:
-      return ReflectionLevel::kMinimal;
-  }
-  return ReflectionLevel::kFull;
-}
-
-Contract ToContract(SchemaContract contract) {
-  switch (contract) {
-    case SchemaContract::kEvolve:
-      return Contract::kEvolve;
-    case SchemaContract::kFreeze:
-      return Contract::kFreeze;
-    case SchemaContract::kDiscardRow:
-      return Contract::kDiscardRow;
-    case SchemaContract::kDiscardValue:
-      return Contract::kDiscardValue;
-  }
-  return Contract::kEvolve;
-}
-
-std::string_view TransformName(PartitionTransform transform) {
-  switch (transform) {
-    case PartitionTransform::kIdentity:
-      return "identity";
-    case PartitionTransform::kBucket:
-      return "bucket";
-    case PartitionTransform::kTruncate:
-      return "truncate";
-    case PartitionTransform::kYear:
-      return "year";
-    case PartitionTransform::kMonth:
-      return "month";
-    case PartitionTransform::kDay:
-      return "day";
-    case PartitionTransform::kHour:
-      return "hour";
-  }
-  return "identity";
-}
-
-std::string_view FileFormatName(LoaderFileFormat format) {
-  switch (format) {
-    case LoaderFileFormat::kParquet:
-      return "parquet";
-    case LoaderFileFormat::kCsv:
-      return "csv";
-    case LoaderFileFormat::kJsonLines:
-      return "jsonl";
-    case LoaderFileFormat::kInsertValues:
-      return "insert_values";
-  }
-  return "";
-}
 
 // What a manifest may ask by spec 03 and this version does not do yet.
 Status RefuseWhatIsMissing(const Pipeline& pipeline) {
@@ -134,32 +56,6 @@ Status CheckStrategy(const BatchJob& job, const Connector& sink) {
                        "interval_start and interval_end need an incremental_key");
   }
   return {};
-}
-
-VariableLookup Variables(const Pipeline& pipeline, const RunOptions& options) {
-  return [&](std::string_view name) -> std::optional<std::string> {
-    for (const auto& [key, value] : pipeline.envs) {
-      if (key == name) return value;
-    }
-    return options.variables ? options.variables(name) : ProcessEnvironment()(name);
-  };
-}
-
-// What a sink is opened with: its own options, and those of the closed list that say nothing of one table.
-OptionValues SinkValues(const SinkOptions& options) {
-  OptionValues values = options.connector;
-  if (!options.iceberg_metadata_compression.empty())
-    values.Set("iceberg_metadata_compression", options.iceberg_metadata_compression);
-  return values;
-}
-
-std::string MemoryWarning(int64_t limit, const Connector& source, const Connector& sink) {
-  const Connector& end = source.least_memory_bytes > sink.least_memory_bytes ? source : sink;
-  if (limit >= end.least_memory_bytes) return "";
-  return fmt::format(
-      "the memory limit of {} MiB is too small for {}, which takes more than that: from {} MiB on the limit is kept. "
-      "Raise spec.resources.limits.memory to {}Mi",
-      limit / kMiB, end.title, end.least_memory_bytes / kMiB, end.least_memory_bytes / kMiB);
 }
 
 }  // namespace
@@ -222,7 +118,7 @@ Result<BatchJob> MakeBatchJob(const Pipeline& pipeline, const ConnectorRegistry&
   if (sink->open_sink == nullptr) return Fail(ErrorKind::kUnsupported, "{} cannot be written to", sink->title);
 
   BatchJob job;
-  NILUS_ASSIGN(job.naming, NamingStyleFrom(Variables(pipeline, options)));
+  NILUS_ASSIGN(job.naming, NamingStyleFrom(VariablesOf(pipeline, options.variables)));
   job.identifier_limit = sink->identifier_limit;
   NILUS_ASSIGN(NormalizedTable table,
                NormalizeTableName(pipeline.sink_options.dest_table, job.naming, job.identifier_limit));
@@ -249,10 +145,7 @@ Result<BatchJob> MakeBatchJob(const Pipeline& pipeline, const ConnectorRegistry&
   job.exclude_columns = from.sql_exclude_columns;
   job.max_nesting = from.max_table_nesting;
   job.masks = ToMaskRules(from.masks);
-  for (const TypeHint& hint : from.type_hints) {
-    NILUS_ASSIGN(Type type, ParseType(hint.type));
-    job.hints.push_back(PinnedType{.column = hint.column, .type = type});
-  }
+  NILUS_ASSIGN(job.hints, PinnedTypesOf(from));
   job.row_limit = from.sql_limit;
   job.page_limit = from.yield_limit;
   job.page_rows = std::max<int64_t>(from.page_size, 1);
@@ -261,16 +154,7 @@ Result<BatchJob> MakeBatchJob(const Pipeline& pipeline, const ConnectorRegistry&
   job.strategy = ToWriteStrategy(to.incremental_strategy);
   job.full_refresh = to.full_refresh;
   job.contract = ToContract(to.schema_contract);
-  std::vector<PartitionSpec> partitions = to.partition_by;
-  std::stable_sort(partitions.begin(), partitions.end(),
-                   [](const auto& a, const auto& b) { return a.index < b.index; });
-  for (const PartitionSpec& partition : partitions) {
-    job.partition_by.push_back(
-        PartitionField{.column = NormalizeName(partition.column, job.naming, job.identifier_limit),
-                       .transform = std::string(TransformName(partition.transform)),
-                       .name = partition.name,
-                       .parameter = partition.bucket_count});
-  }
+  job.partition_by = PartitionFieldsOf(to, job.naming, job.identifier_limit);
   for (const std::string& column : to.cluster_by) {
     job.cluster_by.push_back(NormalizeName(column, job.naming, job.identifier_limit));
   }
@@ -283,10 +167,7 @@ Result<BatchJob> MakeBatchJob(const Pipeline& pipeline, const ConnectorRegistry&
                                                  : pipeline.memory_limit_bytes.value_or(kDefaultMemoryLimit);
   job.memory = PlanMemory(limit);
   job.memory_warning = MemoryWarning(limit, *source, *sink);
-  int threads = options.threads > 0  ? options.threads
-                : pipeline.cpu_limit ? static_cast<int>(std::ceil(*pipeline.cpu_limit))
-                                     : CpuCount();
-  job.threads = std::clamp(threads, 1, 64);
+  job.threads = ThreadsOf(pipeline, options.threads);
   job.parallelism = std::clamp(from.extract_parallelism, 1, job.threads);
   job.keep_order = source->ordered_splits;
   job.deletes_ranges = std::find(sink->strategies.begin(), sink->strategies.end(), WriteStrategy::kDeleteInsert) !=
@@ -304,7 +185,7 @@ Result<BatchJob> MakeBatchJob(const Pipeline& pipeline, const ConnectorRegistry&
     return source->open_source(address, context);
   };
   job.open_sink = WithSeededBug(
-      [sink, address = pipeline.sink->address, context, values = SinkValues(to)](std::stop_token stop) mutable {
+      [sink, address = pipeline.sink->address, context, values = SinkValuesOf(to)](std::stop_token stop) mutable {
         context.options = values;
         context.stop = std::move(stop);
         return sink->open_sink(address, context);
