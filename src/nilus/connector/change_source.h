@@ -98,10 +98,10 @@ class ChangeReader {
 };
 
 // A part of a table's snapshot. Chunks of one table do not overlap, and together they are the table: keys in
-// (`above`, `up_to`], where absent bounds are open. Keys are compared column by column as CompareScalars does it (texts by
-// their bytes), which the engine does too, to tell on which side of a bound a change lies: a source cuts a table only by
-// keys that it orders alike (whole numbers, dates, instants, uuids, texts under COLLATE "C"). Any other table, and one
-// without a key, is one chunk. Bounds are kept in a position and given back.
+// (`above`, `up_to`], where absent bounds are open. Keys are compared column by column as CompareScalars does it (texts
+// by their bytes), which the engine does too, to tell on which side of a bound a change lies: a source cuts a table
+// only by keys that it orders alike (whole numbers, dates, instants, uuids, texts under COLLATE "C"). Any other table,
+// and one without a key, is one chunk. Bounds are kept in a position and given back.
 struct SnapshotChunk {
   std::string schema;
   std::string table;
@@ -126,20 +126,21 @@ struct CaptureRequest {
   // Debezium's names, checked by the manifest. The table of signal.data.collection, where it is named, is captured too,
   // and its rows are streamed; CaptureStart::tables does not list it.
   std::map<std::string, std::string> properties;
-  std::string pipeline;                           // default names of slots and the like derive from it
-  bool needs_keys = false;                        // merge: a table without a key or identity is refused, with the fix
+  std::string pipeline;     // default names of slots and the like derive from it
+  bool needs_keys = false;  // merge: a table without a key or identity is refused, with the fix
   bool needs_deletes = true;
 };
 
 // Where the sink stands, as the source needs to know it to say what is lost.
 struct CommittedLog {
   LogPosition at;
-  std::string identity;  // CaptureStart::identity of the start that it came from
+  std::string identity;
 };
 
 struct CaptureStart {
   std::vector<CapturedTable> tables;
-  // Which server and log this is (system identifier, timeline, slot): a position is of no use with another one.
+  // Which server and log this is (system identifier, timeline, slot), to be kept beside the position and given back:
+  // only the source compares it (a failover changes the timeline, and the position may still be good).
   std::string identity;
   // Where streaming begins: what is committed, or the place of a slot that was just made.
   LogPosition from;
@@ -170,10 +171,12 @@ class ChangeSource {
   virtual Result<std::unique_ptr<ChangeReader>> Stream(const LogPosition& from) = 0;
   // Everything up to here is durable in the sink: the source may forget it. Thread-safe beside Next.
   virtual Status Acknowledge(const LogPosition& durable) = 0;
-  virtual Result<CaptureStatus> AskStatus() = 0;
+  // Needs no Start: `nilus cdc status` and `nilus cdc drop` ask from a process of their own. Not beside a call of
+  // another thread but Acknowledge and ChangeReader::Next.
+  virtual Result<CaptureStatus> AskStatus(const CaptureRequest& request) = 0;
   virtual Result<std::vector<CheckItem>> Check(const CaptureRequest& request) = 0;
   // slot.drop.on.stop, or `nilus cdc drop`: what the source keeps for this pipeline goes.
-  virtual Status Drop() = 0;
+  virtual Status Drop(const CaptureRequest& request) = 0;
   // How a position is shown: "0/16B3748".
   virtual std::string Format(const LogPosition& position) const = 0;
 };
