@@ -20,7 +20,8 @@ MAY_INCLUDE = {
     "lake": {"base", "data", "duck", "http", "storage"},
     "delta": {"base", "data", "duck", "lake", "storage"},
     "engine": {"base", "data", "json", "manifest", "rows", "connector", "duck"},
-    "cli": {"base", "http", "storage", "data", "json", "manifest", "rows", "connector", "connectors", "duck", "engine", "lake", "delta"},
+    "cdc": {"base", "data", "manifest", "rows", "connector", "engine"},
+    "cli": {"cdc", "base", "http", "storage", "data", "json", "manifest", "rows", "connector", "connectors", "duck", "engine", "lake", "delta"},
 }
 CONNECTOR_MAY_INCLUDE = {"base", "data", "delta", "json", "connector", "duck", "http", "lake", "storage"}
 INCLUDE = re.compile(r'^\s*#include "nilus/([^"]+)"', re.MULTILINE)

@@ -60,6 +60,7 @@ const Connector kLakehouseConnector = {
     .honoured_sink_options = kHonoured,
     .strategies = kStrategies,
     .runs_duckdb = true,
+    .commit_interval_ms = 1000,
     .open_source = lakehouse::OpenSource,
     .open_sink = lakehouse::OpenSink,
 };

@@ -1,0 +1,105 @@
+// One attempt at a capture: from what the sink has committed until a stop is asked for, or something fails.
+//
+//   Committed → Start → [View, the stream up to it, its chunks]… → the stream → flush, flush, …
+//
+// A flush is one commit of the sink: the rows of whole transactions (or of whole chunks) of all tables, and the
+// position behind them. Only then is the source told (Acknowledge). What is staged when the attempt ends is nobody's:
+// the next one reads it again.
+//
+// Tables that are read as a whole are read at a view of the source, after the stream has been loaded up to the view's
+// place in the log. So every row of a chunk is newer than all changes loaded before it and older than all that come
+// after it, and nothing has to be compared. Changes of rows that no chunk has brought yet are left out until then.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "nilus/cdc/feed.h"
+#include "nilus/cdc/job.h"
+#include "nilus/cdc/load.h"
+#include "nilus/cdc/monitor.h"
+#include "nilus/cdc/position.h"
+#include "nilus/cdc/targets.h"
+
+namespace nilus {
+
+class Capture {
+ public:
+  // All outlive it. `sink_stop` interrupts the sink: it comes some time after options.stop, so that a flush can end.
+  Capture(const CdcJob& job, const RunOptions& options, std::stop_token sink_stop, CaptureMonitor* monitor)
+      : job_(&job), options_(&options), sink_stop_(std::move(sink_stop)), monitor_(monitor) {}
+
+  // Success: a stop was asked for, or all is done (initial_only). kTransient, kConflict, kUnknownOutcome: a new attempt
+  // may succeed.
+  Status Run();
+  // Something was committed.
+  bool made_progress() const { return commits_ > 0; }
+  // Both ends were reached.
+  bool got_through() const { return got_through_; }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  bool IsStopped() const { return options_->stop.stop_requested(); }
+  Status Open();
+  Result<CaptureStart> StartSource(const std::optional<CdcPosition>& committed, bool* is_fresh, SnapshotHow* how);
+  Status Begin(const CaptureStart& start, bool is_fresh, SnapshotHow how);
+  Status BeginFresh(const CaptureStart& start, SnapshotHow how);
+  void BeginAgain(const CaptureStart& start);
+  bool IsSnapshotted(const CapturedTable& table) const;
+
+  Status StreamStep();
+  // Loads the log up to `until`, the end of a transaction, and commits.
+  Status StreamUntil(const LogPosition& until);
+  Result<std::optional<ChangeChunk>> NextChunk(Clock::time_point deadline);
+  Status Apply(const ChangeChunk& chunk);
+  Status ApplyBatch(const ChangeBatch& batch);
+  Result<std::optional<ChangeBatch>> LeaveOutUnread(const ChangeBatch& batch, PendingTable* pending);
+  bool IsFlushDue() const;
+  bool HasStaged() const { return load_ && !load_->empty(); }
+  ChangeLoad& CurrentLoad();
+  // Everything staged, and position_ with it.
+  Status Commit();
+  Status FlushAtStop();
+
+  // Reads what is pending, as far as one view and the kind of the first table go.
+  Status ReadPending();
+  Status ReadInitial(SnapshotView& view);
+  Status ReadAnew(SnapshotView& view);
+  Status ReadIncrement(SnapshotView& view);
+  Status ReadRound(SnapshotView& view, const std::vector<SnapshotChunk>& chunks);
+  Status StartTable(const PendingTable& pending, const LogPosition& at);
+  void DropVanished();
+  void Finish(const SnapshotChunk& last, bool is_end);
+
+  // Snapshots asked for while the service runs.
+  Status TakeRequests();
+  Status TakeSignals(const ChangeBatch& batch);
+  void AskFor(const std::vector<std::string>& tables, bool anew, std::string_view by);
+
+  const CdcJob* job_;
+  const RunOptions* options_;
+  const std::stop_token sink_stop_;
+  CaptureMonitor* monitor_;
+
+  std::unique_ptr<Sink> sink_;
+  std::unique_ptr<ChangeSource> source_;
+  std::unique_ptr<CaptureTargets> targets_;
+  int64_t version_ = 0;     // of the last commit
+  CdcPosition position_;    // as of the last commit, but for what is staged (pending tables)
+  LogPosition complete_;    // everything at or before it is committed or staged
+  bool is_inside_ = false;  // what is staged ends inside a transaction
+  std::optional<ChangeLoad> load_;
+  std::unique_ptr<ChangeFeed> feed_;
+  std::optional<ChangeChunk> leftover_;  // of the feed, behind a view
+  Clock::time_point last_commit_ = Clock::now();
+  Clock::time_point last_requests_{};
+  int64_t commits_ = 0;
+  bool got_through_ = false;
+};
+
+}  // namespace nilus

@@ -1,0 +1,149 @@
+// Tables that are read as a whole: at the beginning, when the log is lost, and when somebody asks.
+#include <algorithm>
+
+#include "nilus/base/fault.h"
+#include "nilus/base/log.h"
+#include "nilus/cdc/capture.h"
+#include "nilus/cdc/chunk_readers.h"
+
+namespace nilus {
+namespace {
+
+constexpr size_t kChunksOfARound = 8;  // at least; what a commit brings
+
+}  // namespace
+
+Status Capture::ReadPending() {
+  monitor_->SetPhase("extract");
+  NILUS_ASSIGN(const std::unique_ptr<SnapshotView> view, source_->View());
+  NILUS_FAULT_POINT("cdc.after_view");
+  NILUS_TRY(StreamUntil(view->at()));
+  if (IsStopped() || complete_ < view->at()) return {};
+  DropVanished();
+  if (position_.pending.empty()) return {};
+  if (position_.pending.front().how == SnapshotHow::kIncremental) return ReadIncrement(*view);
+  // The stream ends while tables are read, which may take hours, and begins again at the view's place.
+  feed_.reset();
+  leftover_.reset();
+  while (!IsStopped() && !position_.pending.empty()) {
+    const SnapshotHow how = position_.pending.front().how;
+    if (how == SnapshotHow::kIncremental) return {};
+    if (how == SnapshotHow::kInitial) {
+      NILUS_TRY(ReadInitial(*view));
+    } else {
+      NILUS_TRY(ReadAnew(*view));
+    }
+  }
+  return {};
+}
+
+// Before the first chunk of a table: what is there goes, in the same commit.
+Status Capture::StartTable(const PendingTable& pending, const LogPosition& at) {
+  NILUS_ASSIGN(TableTarget * target, targets_->TargetOf(*targets_->Find(pending.schema, pending.table)));
+  ChangeLoad& load = CurrentLoad();
+  NILUS_TRY(load.Open(*target));
+  const bool is_initial = pending.how == SnapshotHow::kInitial;
+  if (targets_->IsShared(target->name())) return {};
+  // An append log keeps what it has; `t` says that nothing before it counts where changes are missing in between.
+  if (is_initial && (!job_->merges || !targets_->WasThere(target->name()))) return {};
+  NILUS_ASSIGN(RecordBatch row, target->Truncation(at, load.load_id()));
+  return load.Write(*target, std::move(row));
+}
+
+Status Capture::ReadRound(SnapshotView& view, const std::vector<SnapshotChunk>& chunks) {
+  monitor_->SetPhase("extract");
+  const int threads = job_->properties.snapshot_threads;
+  return ReadChunks(view, chunks, threads, job_->memory.queue_bytes, options_->stop,
+                    [&](size_t index, RecordBatch rows) -> Status {
+                      const SnapshotChunk& chunk = chunks[index];
+                      const CapturedTable* table = targets_->Find(chunk.schema, chunk.table);
+                      NILUS_ASSIGN(TableTarget * target, targets_->TargetOf(*table));
+                      monitor_->Read(target->name(), rows.num_rows(), rows.ByteSize());
+                      ChangeLoad& load = CurrentLoad();
+                      NILUS_ASSIGN(RecordBatch batch, target->FromSnapshot(rows, view.at(), load.load_id()));
+                      NILUS_FAULT_POINT("cdc.after_chunk_batch");
+                      return load.Write(*target, std::move(batch));
+                    });
+}
+
+void Capture::Finish(const SnapshotChunk& last, bool is_end) {
+  PendingTable* pending = position_.FindPending(last.schema, last.table);
+  if (pending == nullptr) return;
+  if (!is_end && !last.up_to.empty()) {
+    pending->up_to = last.up_to;
+    return;
+  }
+  const std::string name = pending->name();
+  std::erase_if(position_.pending, [&](const PendingTable& p) { return p.name() == name; });
+}
+
+// Rounds of chunks, each of one commit, over all tables that wait for their first snapshot.
+Status Capture::ReadInitial(SnapshotView& view) {
+  struct Planned {
+    PendingTable table;
+    std::vector<SnapshotChunk> chunks;
+    size_t next = 0;
+  };
+  const size_t round_chunks = std::max(kChunksOfARound, static_cast<size_t>(2 * job_->properties.snapshot_threads));
+  std::optional<Planned> planned;
+  while (!IsStopped()) {
+    std::vector<SnapshotChunk> round;
+    std::vector<std::pair<SnapshotChunk, bool>> ends;  // the last chunk of each table in the round; it ends the table
+    size_t table_index = 0;
+    while (round.size() < round_chunks && table_index < position_.pending.size()) {
+      const PendingTable& pending = position_.pending[table_index];
+      if (pending.how != SnapshotHow::kInitial) break;
+      if (!planned || planned->table.name() != pending.name()) {
+        const CapturedTable& table = *targets_->Find(pending.schema, pending.table);
+        NILUS_ASSIGN(std::vector<SnapshotChunk> chunks, view.Plan(table, pending.up_to, job_->chunk_rows));
+        planned = Planned{.table = pending, .chunks = std::move(chunks)};
+        if (pending.up_to.empty()) NILUS_TRY(StartTable(pending, view.at()));
+      }
+      const size_t from = planned->next;
+      const size_t to = std::min(planned->chunks.size(), from + round_chunks - round.size());
+      round.insert(round.end(), planned->chunks.begin() + static_cast<std::ptrdiff_t>(from),
+                   planned->chunks.begin() + static_cast<std::ptrdiff_t>(to));
+      planned->next = to;
+      const bool is_end = to == planned->chunks.size();
+      SnapshotChunk last{.schema = pending.schema, .table = pending.table, .above = {}, .up_to = {}};
+      if (to > 0 && !is_end) last = planned->chunks[to - 1];
+      ends.emplace_back(std::move(last), is_end);
+      if (!is_end) break;
+      ++table_index;
+    }
+    if (ends.empty()) return {};
+    NILUS_TRY(ReadRound(view, round));
+    for (const auto& [last, is_end] : ends) Finish(last, is_end);
+    NILUS_TRY(Commit());
+    NILUS_FAULT_POINT("cdc.after_round");
+  }
+  return {};
+}
+
+// One table in one commit, so that nobody sees it half empty.
+Status Capture::ReadAnew(SnapshotView& view) {
+  const PendingTable pending = position_.pending.front();
+  const CapturedTable& table = *targets_->Find(pending.schema, pending.table);
+  NILUS_ASSIGN(const std::vector<SnapshotChunk> chunks, view.Plan(table, "", job_->chunk_rows));
+  NILUS_TRY(StartTable(pending, view.at()));
+  NILUS_TRY(ReadRound(view, chunks));
+  Finish(SnapshotChunk{.schema = pending.schema, .table = pending.table, .above = {}, .up_to = {}}, true);
+  return Commit();
+}
+
+// A few chunks between two stretches of the stream, which is not held up for longer.
+Status Capture::ReadIncrement(SnapshotView& view) {
+  const PendingTable pending = position_.pending.front();
+  const CapturedTable& table = *targets_->Find(pending.schema, pending.table);
+  NILUS_ASSIGN(std::vector<SnapshotChunk> chunks, view.Plan(table, pending.up_to, job_->increment_rows));
+  const size_t most = static_cast<size_t>(job_->properties.snapshot_threads);
+  const bool is_end = chunks.size() <= most;
+  if (!is_end) chunks.resize(most);
+  NILUS_TRY(ReadRound(view, chunks));
+  SnapshotChunk last{.schema = pending.schema, .table = pending.table, .above = {}, .up_to = {}};
+  if (!is_end) last = chunks.back();
+  Finish(last, is_end);
+  return Commit();
+}
+
+}  // namespace nilus

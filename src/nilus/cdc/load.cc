@@ -1,0 +1,46 @@
+#include "nilus/cdc/load.h"
+
+#include "nilus/base/fault.h"
+
+namespace nilus {
+
+Status ChangeLoad::Open(const TableTarget& target) {
+  Table& table = tables_[target.name().ToString()];
+  if (table.writer != nullptr) return {};
+  WriteRequest request = target.Request();
+  request.load_id = load_id_;
+  NILUS_ASSIGN(table.writer, sink_->Open(request));
+  if (rows_ == 0) started_ = std::chrono::steady_clock::now();
+  NILUS_FAULT_POINT("cdc.after_open");
+  return {};
+}
+
+Status ChangeLoad::Write(const TableTarget& target, RecordBatch batch) {
+  if (batch.num_rows() == 0) return {};
+  NILUS_TRY(Open(target));
+  Table& table = tables_[target.name().ToString()];
+  table.rows += batch.num_rows();
+  rows_ += batch.num_rows();
+  bytes_ += batch.ByteSize();
+  NILUS_TRY(table.writer->Write(std::move(batch)));
+  NILUS_FAULT_POINT("cdc.after_write");
+  return {};
+}
+
+Result<std::vector<Receipt>> ChangeLoad::Finish() {
+  std::vector<Receipt> receipts;
+  for (auto& [name, table] : tables_) {
+    NILUS_ASSIGN(Receipt receipt, table.writer->Finish());
+    receipts.push_back(std::move(receipt));
+  }
+  NILUS_FAULT_POINT("cdc.after_finish");
+  return receipts;
+}
+
+std::map<std::string, int64_t> ChangeLoad::rows_by_table() const {
+  std::map<std::string, int64_t> rows;
+  for (const auto& [name, table] : tables_) rows[name] = table.rows;
+  return rows;
+}
+
+}  // namespace nilus

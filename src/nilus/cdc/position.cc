@@ -1,0 +1,151 @@
+#include "nilus/cdc/position.h"
+
+#include <algorithm>
+#include <charconv>
+#include <nlohmann/json.hpp>
+
+namespace nilus {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr size_t kMaxPositionBytes = size_t{64} << 20;
+constexpr SnapshotHow kHows[] = {SnapshotHow::kInitial, SnapshotHow::kIncremental, SnapshotHow::kAnew,
+                                 SnapshotHow::kLost};
+
+Failure Damaged(std::string_view what) {
+  return FailWithFix(ErrorKind::kInvalidInput,
+                     "give the pipeline another name, or forget what is committed with `nilus state reset`",
+                     "the committed position is none of change data capture: {}", what);
+}
+
+bool ReadNumber(const Json& json, uint64_t* number) {
+  if (!json.is_string()) return false;
+  const auto& text = json.get_ref<const std::string&>();
+  auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), *number);
+  return !text.empty() && error == std::errc() && end == text.data() + text.size();
+}
+
+// A table's name and schema may have dots: two texts, or one when it is plain.
+Json NameJson(const std::string& schema, const std::string& table) {
+  const bool is_plain = schema.find('.') == std::string::npos && table.find('.') == std::string::npos;
+  return is_plain ? Json(schema + "." + table) : Json::array({schema, table});
+}
+
+bool ReadName(const Json& json, PendingTable* out) {
+  if (json.is_array() && json.size() == 2 && json[0].is_string() && json[1].is_string()) {
+    out->schema = json[0].get<std::string>();
+    out->table = json[1].get<std::string>();
+    return true;
+  }
+  if (!json.is_string()) return false;
+  const auto& text = json.get_ref<const std::string&>();
+  const size_t dot = text.find('.');
+  if (dot == std::string::npos) return false;
+  out->schema = text.substr(0, dot);
+  out->table = text.substr(dot + 1);
+  return true;
+}
+
+Result<PendingTable> ReadPending(const Json& json) {
+  PendingTable pending;
+  if (!json.is_object() || !json.contains("table") || !ReadName(json["table"], &pending))
+    return Damaged("an entry of `snapshot` names no table");
+  const std::string how = json.contains("how") && json["how"].is_string() ? json["how"].get<std::string>() : "";
+  auto known =
+      std::find_if(std::begin(kHows), std::end(kHows), [&](SnapshotHow h) { return SnapshotHowName(h) == how; });
+  if (known == std::end(kHows)) return Damaged("an entry of `snapshot` has no known `how`");
+  pending.how = *known;
+  if (json.contains("up_to")) {
+    if (!json["up_to"].is_string()) return Damaged("`up_to` is no text");
+    pending.up_to = json["up_to"].get<std::string>();
+  }
+  for (const auto& [key, value] : json.items()) {
+    if (key != "table" && key != "how" && key != "up_to") return Damaged("`snapshot` has keys of a newer version");
+  }
+  return pending;
+}
+
+Result<CdcPosition> Read(const Json& json) {
+  CdcPosition position;
+  if (!json.is_object() || !json.contains("kind") || json["kind"] != "cdc")
+    return Damaged("it is one of another type of pipeline");
+  if (!json.contains("v") || json["v"] != 1) return Damaged("it is of a newer version");
+  for (const auto& [key, value] : json.items()) {
+    static const std::set<std::string> known = {"v", "kind", "at", "shown", "identity", "tables", "snapshot"};
+    if (!known.contains(key)) return Damaged("it has keys of a newer version");
+  }
+  const Json& at = json.contains("at") ? json["at"] : json;
+  if (!at.is_array() || at.size() != 2 || !ReadNumber(at[0], &position.at.major) ||
+      !ReadNumber(at[1], &position.at.minor)) {
+    return Damaged("`at` is no pair of numbers");
+  }
+  for (auto [key, text] : {std::pair{"shown", &position.shown}, std::pair{"identity", &position.identity}}) {
+    if (!json.contains(key) || !json[key].is_string()) return Damaged(fmt::format("`{}` is missing", key));
+    *text = json[key].get<std::string>();
+  }
+  if (json.contains("tables")) {
+    if (!json["tables"].is_array()) return Damaged("`tables` is no list");
+    for (const Json& table : json["tables"]) {
+      if (!table.is_string()) return Damaged("`tables` is no list of names");
+      position.tables.insert(table.get<std::string>());
+    }
+  }
+  if (json.contains("snapshot")) {
+    if (!json["snapshot"].is_array()) return Damaged("`snapshot` is no list");
+    for (const Json& entry : json["snapshot"]) {
+      NILUS_ASSIGN(PendingTable pending, ReadPending(entry));
+      position.pending.push_back(std::move(pending));
+    }
+  }
+  return position;
+}
+
+}  // namespace
+
+std::string_view SnapshotHowName(SnapshotHow how) {
+  switch (how) {
+    case SnapshotHow::kInitial:
+      return "initial";
+    case SnapshotHow::kIncremental:
+      return "incremental";
+    case SnapshotHow::kAnew:
+      return "anew";
+    case SnapshotHow::kLost:
+      return "lost";
+  }
+  return "initial";
+}
+
+PendingTable* CdcPosition::FindPending(const std::string& schema, const std::string& table) {
+  auto found = std::find_if(pending.begin(), pending.end(),
+                            [&](const PendingTable& p) { return p.table == table && p.schema == schema; });
+  return found == pending.end() ? nullptr : &*found;
+}
+
+Position ToPosition(const CdcPosition& position) {
+  Json json = {{"v", 1},
+               {"kind", "cdc"},
+               {"at", {std::to_string(position.at.major), std::to_string(position.at.minor)}},
+               {"shown", position.shown},
+               {"identity", position.identity},
+               {"tables", position.tables}};
+  if (!position.pending.empty()) {
+    Json& list = json["snapshot"] = Json::array();
+    for (const PendingTable& pending : position.pending) {
+      Json entry = {{"table", NameJson(pending.schema, pending.table)}, {"how", SnapshotHowName(pending.how)}};
+      if (!pending.up_to.empty()) entry["up_to"] = pending.up_to;
+      list.push_back(std::move(entry));
+    }
+  }
+  return Position{json.dump(-1, ' ', false, Json::error_handler_t::replace)};
+}
+
+Result<CdcPosition> ParseCdcPosition(const Position& position) {
+  if (position.json.size() > kMaxPositionBytes) return Damaged("it is too large");
+  Json json = Json::parse(position.json, nullptr, /*allow_exceptions=*/false);
+  if (json.is_discarded()) return Damaged("it is no JSON");
+  return Read(json);
+}
+
+}  // namespace nilus

@@ -1,0 +1,61 @@
+// Where a capture stands: what a sink stores beside the rows (docs/formats.md, "Positions of change data capture"),
+// version 1:
+//
+//   {"v":1,"kind":"cdc","at":["22927240","0"],"shown":"0/15DD788","identity":"…",
+//    "tables":["public.orders","public.items"],
+//    "snapshot":[{"table":"public.items","how":"initial","up_to":"[\"4711\"]"}]}
+//
+// at        everything committed at or before it is at the destination, but for tables under `snapshot`. Two numbers
+//           (LogPosition) as decimal texts.
+// shown     the same, as the source shows it: for people.
+// identity  the log that `at` is of (CaptureStart::identity).
+// tables    the tables that are captured, schema.table: one that comes anew is read as a whole first.
+// snapshot  tables that are still to be read, in that order; absent: none. `up_to`: their rows with keys up to here are
+//           at the destination (SnapshotChunk::up_to); absent: none.
+#pragma once
+
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "nilus/base/result.h"
+#include "nilus/connector/change_source.h"
+#include "nilus/data/position.h"
+
+namespace nilus {
+
+enum class SnapshotHow {
+  kInitial,      // chunk by chunk; changes of rows that are not read yet are left out
+  kIncremental,  // asked for while streaming: chunk by chunk, while all changes go on being loaded
+  kAnew,         // in one step, in place of what is there
+  kLost,         // the same; changes of the table are left out until then: what is there cannot be continued
+};
+std::string_view SnapshotHowName(SnapshotHow how);
+
+struct PendingTable {
+  std::string schema;
+  std::string table;
+  SnapshotHow how = SnapshotHow::kInitial;
+  std::string up_to;
+  std::string name() const { return schema + "." + table; }
+  friend bool operator==(const PendingTable&, const PendingTable&) = default;
+};
+
+struct CdcPosition {
+  LogPosition at;
+  std::string shown;
+  std::string identity;
+  std::set<std::string> tables;
+  std::vector<PendingTable> pending;
+
+  PendingTable* FindPending(const std::string& schema, const std::string& table);
+  friend bool operator==(const CdcPosition&, const CdcPosition&) = default;
+};
+
+Position ToPosition(const CdcPosition& position);
+// Reads what ToPosition wrote. kInvalidInput for anything else, also a position of another mode. Safe for hostile
+// input.
+Result<CdcPosition> ParseCdcPosition(const Position& position);
+
+}  // namespace nilus

@@ -1,0 +1,294 @@
+#include "nilus/cdc/target.h"
+
+#include <algorithm>
+#include <array>
+
+#include "nilus/cdc/change_columns.h"
+#include "nilus/cdc/lines.h"
+#include "nilus/data/scalar.h"
+#include "nilus/data/take.h"
+
+namespace nilus {
+namespace {
+
+Misfits MisfitsOf(Contract contract) {
+  switch (contract) {
+    case Contract::kEvolve:
+      return Misfits::kVariant;
+    case Contract::kDiscardValue:
+      return Misfits::kNull;
+    case Contract::kFreeze:
+    case Contract::kDiscardRow:
+      return Misfits::kError;
+  }
+  return Misfits::kVariant;
+}
+
+// Under merge keys must stay apart once masked, and come out alike every time.
+Status CheckKeyMasks(const CapturedTable& table, const Masking& masking) {
+  for (const std::string& column : table.key) {
+    const MaskRule* rule = masking.RuleFor(column);
+    if (rule == nullptr) continue;
+    const MaskedKey kept = MaskedKeyOf(rule->algorithm);
+    if (kept == MaskedKey::kDistinct || kept == MaskedKey::kUnique) continue;
+    return FailWithFix(ErrorKind::kUnsupported, "mask a key with hash, sha256, md5, hmac or uuid",
+                       "key column `{}` of {}.{} cannot be masked with {} under incremental_strategy merge: rows with "
+                       "different keys would become one, or one row many",
+                       column, table.schema, table.name, rule->algorithm);
+  }
+  return {};
+}
+
+Status CheckNames(const CdcJob& job, const CapturedTable& table) {
+  for (const Field& field : table.columns.fields) {
+    const bool is_key = std::find(table.key.begin(), table.key.end(), field.name) != table.key.end();
+    if (job.changelog && !is_key) continue;
+    const std::string name = NormalizeName(field.name, job.naming, job.identifier_limit);
+    if (!IsChangeColumn(name, job.changelog)) continue;
+    return FailWithFix(ErrorKind::kInvalidInput,
+                       fmt::format("leave the column out with column.exclude.list: {}\\.{}\\.{}, or rename it",
+                                   table.schema, table.name, field.name),
+                       "column `{}` of {}.{} has the name of a column that change data capture adds", field.name,
+                       table.schema, table.name);
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<TableTarget>> TableTarget::Create(const CdcJob& job, CapturedTable table, TableName name,
+                                                         std::optional<Schema> destination) {
+  std::unique_ptr<TableTarget> target(new TableTarget(job, std::move(table), std::move(name)));
+  NILUS_TRY(target->Prepare(std::move(destination)));
+  return target;
+}
+
+Status TableTarget::Prepare(std::optional<Schema> destination) {
+  if (job_->merges && table_.key.empty()) {
+    return FailWithFix(ErrorKind::kInvalidInput,
+                       fmt::format("give it a primary key, set REPLICA IDENTITY USING INDEX, leave it out with "
+                                   "table.exclude.list: {}\\.{}, or use incremental_strategy append",
+                                   table_.schema, table_.name),
+                       "table {}.{} has no key: incremental_strategy merge cannot tell its rows apart", table_.schema,
+                       table_.name);
+  }
+  NILUS_TRY(CheckNames(*job_, table_));
+  NILUS_ASSIGN(masking_, Masking::Create(MaskingOptions{.rules = MasksOf(*job_, table_),
+                                                        .naming = job_->naming,
+                                                        .identifier_limit = job_->identifier_limit,
+                                                        .table = table_.schema + "." + table_.name,
+                                                        .sequences = {}}));
+  if (job_->merges) NILUS_TRY(CheckKeyMasks(table_, *masking_));
+  masker_ = std::make_unique<Masker>(masking_);
+  NILUS_ASSIGN(Schema masked, masking_->MaskedSchema(WithoutRowIds(table_.columns)));
+  if (job_->changelog) {  // of the table's own columns only those of its key
+    std::erase_if(masked.fields, [&](const Field& field) {
+      return std::find(table_.key.begin(), table_.key.end(), field.name) == table_.key.end();
+    });
+  }
+  if (destination) {
+    for (const Field& field : WithoutRowIds(*destination).fields) reported_columns_.insert(field.name);
+  }
+  ShapeOptions options{.naming = job_->naming,
+                       .identifier_limit = job_->identifier_limit,
+                       .exclude = {},
+                       .destination = std::move(destination),
+                       .table = name_.ToString(),
+                       .hints = HintsOf(*job_, table_),
+                       .contract = job_->contract,
+                       .must_fit = {}};
+  for (const std::string& column : table_.key) {
+    options.must_fit.push_back(NormalizeName(column, job_->naming, job_->identifier_limit));
+  }
+  NILUS_ASSIGN(shape_, TableShape::Create(masked, std::move(options)));
+  normalizer_ = std::make_unique<Normalizer>(*shape_);
+  return {};
+}
+
+std::vector<std::string> TableTarget::KeyNames() const {
+  std::vector<std::string> names;
+  for (const std::string& column : table_.key) names.push_back(shape_->NameOf(column));
+  return names;
+}
+
+WriteRequest TableTarget::Request() const {
+  Schema schema = shape_->schema();
+  for (Field& field : schema.fields) field.nullable = true;  // truncates and deletes know less than rows
+  AddChangeFields(job_->changelog, &schema);
+  WriteRequest request{.pipeline = job_->pipeline,
+                       .load_id = {},
+                       .table = name_,
+                       .schema = std::make_shared<Schema>(WithRowIds(std::move(schema))),
+                       .strategy = job_->merges ? WriteStrategy::kMerge : WriteStrategy::kAppend,
+                       .is_changes = job_->merges,
+                       .misfits = MisfitsOf(job_->contract),
+                       .load_time = Now(),
+                       .file_rows = job_->file_rows,
+                       .file_format = job_->file_format,
+                       .memory_bytes = job_->memory.connector_bytes,
+                       .threads = job_->threads};
+  if (job_->merges) request.primary_key = KeyNames();
+  for (const PartitionField& field : job_->partition_by) {
+    if (request.schema->Find(field.column)) request.partition_by.push_back(field);
+  }
+  for (const std::string& column : job_->cluster_by) {
+    if (request.schema->Find(column)) request.cluster_by.push_back(column);
+  }
+  return request;
+}
+
+Result<RecordBatch> TableTarget::Normalized(const RecordBatch& rows) {
+  NILUS_ASSIGN(NormalizedBatch normalized, normalizer_->Normalize(rows));
+  return std::move(normalized.rows);
+}
+
+RecordBatch TableTarget::Named(const RecordBatch& rows, const std::string& load_id) {
+  if (!namer_ || namer_load_ != load_id) {
+    namer_.emplace(std::make_shared<RowNames>(load_id, name_.ToString(),
+                                              job_->merges ? KeyNames() : std::vector<std::string>(), false));
+    namer_load_ = load_id;
+  }
+  return namer_->Name(rows);
+}
+
+Result<RecordBatch> TableTarget::FromChanges(const ChangeBatch& batch, const std::string& load_id) {
+  std::vector<KeepAs> keep(batch.ops.size(), KeepAs::kWhole);
+  bool skips = false;
+  for (size_t i = 0; i < keep.size() && !job_->properties.skipped.empty(); ++i) {
+    const std::vector<ChangeOp>& skipped = job_->properties.skipped;
+    if (std::find(skipped.begin(), skipped.end(), batch.ops[i]) == skipped.end()) continue;
+    keep[i] = KeepAs::kNothing;
+    skips = true;
+  }
+  if (skips) {
+    const ChangeBatch kept = KeepChanges(batch, keep);
+    NILUS_ASSIGN(const ChangeLines lines, ChangeLines::Of(kept, table_.key));
+    return job_->changelog ? Changelog(kept, lines, load_id) : Flatten(kept, lines, load_id);
+  }
+  NILUS_ASSIGN(const ChangeLines lines, ChangeLines::Of(batch, table_.key));
+  return job_->changelog ? Changelog(batch, lines, load_id) : Flatten(batch, lines, load_id);
+}
+
+Result<RecordBatch> TableTarget::FromSnapshot(const RecordBatch& rows, const LogPosition& at,
+                                              const std::string& load_id) {
+  const auto count = static_cast<size_t>(rows.num_rows());
+  ChangeBatch batch{.schema = table_.schema,
+                    .table = table_.name,
+                    .key = table_.key,
+                    .rows = WithoutRowIds(rows),
+                    .ops = std::vector<ChangeOp>(count, ChangeOp::kRead),
+                    .positions = std::vector<LogPosition>(count, at),
+                    .change_lsns = std::vector<uint64_t>(count, at.major),
+                    .transactions = std::vector<int64_t>(count, 0),
+                    .committed_at = std::vector<int64_t>(count, Now().time_since_epoch().count()),
+                    .sequence = std::vector<int64_t>(count, 0)};
+  return FromChanges(batch, load_id);
+}
+
+Result<RecordBatch> TableTarget::Truncation(const LogPosition& at, const std::string& load_id) {
+  auto schema = std::make_shared<Schema>(table_.columns);
+  BatchBuilder row(schema);
+  for (int i = 0; i < schema->size(); ++i) row.column(i).AppendNull();
+  row.FinishRow();
+  ChangeBatch batch{.schema = table_.schema,
+                    .table = table_.name,
+                    .key = table_.key,
+                    .rows = row.Finish(),
+                    .ops = {ChangeOp::kTruncate},
+                    .positions = {at},
+                    .change_lsns = {at.major},
+                    .transactions = {0},
+                    .committed_at = {Now().time_since_epoch().count()},
+                    .sequence = {0}};
+  return FromChanges(batch, load_id);
+}
+
+std::vector<Field> TableTarget::TakeNewColumns() {
+  std::vector<Field> fields;
+  for (const Field& field : shape_->schema().fields) {
+    if (reported_columns_.insert(field.name).second) fields.push_back(field);
+  }
+  return fields;
+}
+
+// ---- flatten ----
+
+Result<RecordBatch> TableTarget::Flatten(const ChangeBatch& batch, const ChangeLines& lines,
+                                         const std::string& load_id) {
+  NILUS_ASSIGN(RecordBatch masked, masker_->Apply(lines.TakeFrom(batch)));
+  NILUS_ASSIGN(RecordBatch rows, Normalized(masked));
+  Schema schema = *rows.schema();
+  for (Field& field : schema.fields) field.nullable = true;
+  std::vector<Column> columns = rows.columns();
+  AddChangeColumns(batch, lines, &schema, &columns);
+  if (job_->merges) {
+    AddMergeColumns(batch, lines, &schema, &columns);
+  } else if (!batch.unchanged.empty()) {
+    Column names = lines.UnchangedNames(batch, *shape_, {}, ',');
+    if (names.null_count < names.length) {
+      schema.fields.push_back(Field{.name = std::string(kUnchangedMark), .type = names.type});
+      columns.push_back(std::move(names));
+    }
+  }
+  return Named(RecordBatch(std::make_shared<Schema>(std::move(schema)), std::move(columns), rows.num_rows()), load_id);
+}
+
+// ---- changelog ----
+
+Result<RecordBatch> TableTarget::Changelog(const ChangeBatch& batch, const ChangeLines& lines,
+                                           const std::string& load_id) {
+  NILUS_ASSIGN(RecordBatch masked, masker_->Apply(lines.TakeFrom(batch)));
+  std::optional<RecordBatch> old;
+  if (batch.old_rows) {
+    // One that lacks columns has no masks for them: each batch of old rows is masked for itself.
+    NILUS_ASSIGN(old, Masker(masking_).Apply(*batch.old_rows));
+  }
+  std::vector<int> key_columns;
+  auto key_schema = std::make_shared<Schema>();
+  for (const std::string& column : table_.key) {
+    std::optional<int> at = masked.schema()->Find(column);
+    if (!at) continue;
+    key_columns.push_back(*at);
+    key_schema->fields.push_back(masked.schema()->fields[static_cast<size_t>(*at)]);
+  }
+  NILUS_ASSIGN(RecordBatch keys, Normalized(masked.Select(key_schema, key_columns)));
+  Schema schema = *keys.schema();
+  for (Field& field : schema.fields) field.nullable = true;
+  std::vector<Column> columns = keys.columns();
+  AddChangelogColumns(ChangelogSource{.prefix = job_->properties.prefix, .table = &table_}, batch, lines, masked, old,
+                      &schema, &columns);
+  if (job_->merges) AddMergeColumns(batch, lines, &schema, &columns);
+  return Named(RecordBatch(std::make_shared<Schema>(std::move(schema)), std::move(columns), masked.num_rows()),
+               load_id);
+}
+
+// ---- merge ----
+
+void TableTarget::AddMergeColumns(const ChangeBatch& batch, const ChangeLines& lines, Schema* schema,
+                                  std::vector<Column>* columns) const {
+  const bool is_soft = job_->properties.soft_deletes;
+  if (lines.HasRemovals(batch, is_soft)) {
+    schema->fields.push_back(Field{.name = std::string(kRemovedColumn), .type = MakeType(TypeId::kBool)});
+    columns->push_back(lines.Removed(batch, is_soft));
+  }
+  // Of a row that is deleted softly only its key and mark change, unless the log has all of it.
+  std::vector<std::string> unknown_of_deletes;
+  if (is_soft && !table_.has_full_old_rows && !job_->changelog) {
+    for (const Field& field : batch.rows.schema()->fields) {
+      const bool is_key = std::find(table_.key.begin(), table_.key.end(), field.name) != table_.key.end();
+      if (!is_key && field.variant_of.empty()) unknown_of_deletes.push_back(field.name);
+    }
+  }
+  if (!job_->changelog && (!batch.unchanged.empty() || !unknown_of_deletes.empty())) {
+    Column names = lines.UnchangedNames(batch, *shape_, unknown_of_deletes, '\n');
+    if (names.null_count < names.length) {
+      schema->fields.push_back(Field{.name = std::string(kUnchangedColumn), .type = names.type});
+      columns->push_back(std::move(names));
+    }
+  }
+  if (!lines.has_moves()) return;
+  schema->fields.push_back(Field{.name = std::string(kMovedColumn), .type = MakeType(TypeId::kBool)});
+  columns->push_back(lines.Moved());
+}
+
+}  // namespace nilus

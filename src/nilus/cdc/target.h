@@ -1,0 +1,81 @@
+// One captured table on its way to its destination: from changes in the source's terms to a batch as the sink loads it.
+//
+//   masks → names and types (rows/normalizer.h) → the change's own columns → row ids
+//
+// flatten    the table's columns and _op, _deleted, _source_ts, _ts, _lsn, _tx_id, _seq; under append also _unchanged,
+//            from the first value on that the log leaves out (texts of column names joined by ',')
+// changelog  the key's columns and operation, before, after, source (json), ts_ms
+//
+// An update that changes the key is the removal of the old row and the arrival of the new one: under merge by the
+// sink's contract (sink.h, kMovedColumn), under append as a `d` and a `c` of one _seq.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "nilus/cdc/job.h"
+#include "nilus/cdc/lines.h"
+#include "nilus/connector/sink.h"
+#include "nilus/rows/masker.h"
+#include "nilus/rows/normalizer.h"
+#include "nilus/rows/row_ids.h"
+
+namespace nilus {
+
+// One thread at a time.
+class TableTarget {
+ public:
+  // `destination`: the table as it is; nothing: it is made. kInvalidInput for columns that would meet one of Nilus's,
+  // and under merge for a table without a key.
+  static Result<std::unique_ptr<TableTarget>> Create(const CdcJob& job, CapturedTable table, TableName name,
+                                                     std::optional<Schema> destination);
+
+  const CapturedTable& table() const { return table_; }
+  // The log shows the table in a new shape.
+  void SetTable(CapturedTable table) { table_ = std::move(table); }
+  const TableName& name() const { return name_; }
+
+  // A load's request for the table as it is known so far, but for its load_id and stop.
+  WriteRequest Request() const;
+  // An empty batch: nothing of it is to be loaded.
+  Result<RecordBatch> FromChanges(const ChangeBatch& batch, const std::string& load_id);
+  // Rows as the source has them at `at`.
+  Result<RecordBatch> FromSnapshot(const RecordBatch& rows, const LogPosition& at, const std::string& load_id);
+  // merge: one row that says that everything goes. append: the same as a change, `t`.
+  Result<RecordBatch> Truncation(const LogPosition& at, const std::string& load_id);
+
+  // Values kept in variant columns or dropped by the contract so far, as the normalizer counts them.
+  const Normalizer& normalizer() const { return *normalizer_; }
+  std::vector<std::string> unused_hints() const { return shape_->unused_hints(); }
+  // What was added to or made of the table since the last call: for the report.
+  std::vector<Field> TakeNewColumns();
+
+ private:
+  TableTarget(const CdcJob& job, CapturedTable table, TableName name)
+      : job_(&job), table_(std::move(table)), name_(std::move(name)) {}
+  Status Prepare(std::optional<Schema> destination);
+  Result<RecordBatch> Flatten(const ChangeBatch& batch, const ChangeLines& lines, const std::string& load_id);
+  Result<RecordBatch> Changelog(const ChangeBatch& batch, const ChangeLines& lines, const std::string& load_id);
+  Result<RecordBatch> Normalized(const RecordBatch& rows);
+  RecordBatch Named(const RecordBatch& rows, const std::string& load_id);
+  std::vector<std::string> KeyNames() const;  // at the destination
+  void AddMergeColumns(const ChangeBatch& batch, const ChangeLines& lines, Schema* schema,
+                       std::vector<Column>* columns) const;
+
+  const CdcJob* job_;
+  CapturedTable table_;
+  TableName name_;
+  std::shared_ptr<const Masking> masking_;
+  std::unique_ptr<Masker> masker_;
+  std::unique_ptr<TableShape> shape_;
+  std::unique_ptr<Normalizer> normalizer_;
+  std::optional<RowNamer> namer_;
+  std::string namer_load_;
+  std::set<std::string> reported_columns_;
+};
+
+}  // namespace nilus

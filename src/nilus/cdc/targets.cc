@@ -1,0 +1,122 @@
+#include "nilus/cdc/targets.h"
+
+#include <algorithm>
+
+#include "nilus/base/nearest.h"
+
+namespace nilus {
+
+Status CaptureTargets::Begin(const std::vector<CapturedTable>& tables) {
+  for (const CapturedTable& table : tables) {
+    tables_[{table.schema, table.name}] = table;
+    NILUS_TRY(CheckRoutes(table));
+  }
+  return CheckMasks(tables);
+}
+
+Status CaptureTargets::Learn(const CapturedTable& table) {
+  const Key key{table.schema, table.name};
+  const bool is_new = !tables_.contains(key);
+  tables_[key] = table;
+  if (is_new) NILUS_TRY(CheckRoutes(table));
+  auto target = targets_.find(key);
+  if (target == targets_.end()) return {};
+  if (target->second->table().key != table.key) {  // other rows are told apart: made anew with what is there
+    targets_.erase(target);
+    return {};
+  }
+  target->second->SetTable(table);
+  return {};
+}
+
+Status CaptureTargets::CheckRoutes(const CapturedTable& added) {
+  NILUS_ASSIGN(const TableName name, RouteTable(*job_, added.schema, added.name));
+  std::vector<Key>& sources = by_destination_[name.ToString()];
+  const Key key{added.schema, added.name};
+  if (std::find(sources.begin(), sources.end(), key) == sources.end()) sources.push_back(key);
+  if (sources.size() < 2) return {};
+  const auto& [schema, table] = sources.front();
+  if (job_->properties.routes.empty()) {
+    return FailWithFix(ErrorKind::kInvalidInput,
+                       "leave one of them out with table.exclude.list, or send them apart with a ByLogicalTableRouter",
+                       "the tables {}.{} and {}.{} would both land in {}", schema, table, added.schema, added.name,
+                       name.ToString());
+  }
+  const bool unites = std::any_of(job_->properties.routes.begin(), job_->properties.routes.end(),
+                                  [](const RouteRule& rule) { return rule.unites_keys; });
+  if (!job_->merges || unites) return {};
+  return FailWithFix(ErrorKind::kInvalidInput,
+                     "if no two of their rows have the same key, say so with the router's key.enforce.uniqueness: "
+                     "false; else use incremental_strategy append",
+                     "the tables {}.{} and {}.{} land in {}: incremental_strategy merge would take rows of one key for "
+                     "the same row",
+                     schema, table, added.schema, added.name, name.ToString());
+}
+
+Status CaptureTargets::CheckMasks(const std::vector<CapturedTable>& tables) const {
+  for (const MaskRule& rule : job_->masks) {
+    CdcJob alone;
+    alone.masks = {rule};
+    alone.naming = job_->naming;
+    alone.identifier_limit = job_->identifier_limit;
+    const bool is_used =
+        std::any_of(tables.begin(), tables.end(), [&](const CapturedTable& t) { return !MasksOf(alone, t).empty(); });
+    if (is_used || tables.empty()) continue;
+    std::vector<std::string_view> known;
+    for (const CapturedTable& table : tables) {
+      for (const Field& field : table.columns.fields) known.push_back(field.name);
+    }
+    const std::string nearest = Nearest(rule.column, known);
+    return FailWithFix(
+        ErrorKind::kInvalidInput,
+        nearest.empty() ? "name a column of a captured table" : fmt::format("did you mean `{}`?", nearest),
+        "mask: `{}` is no column of any captured table", rule.column);
+  }
+  return {};
+}
+
+const CapturedTable* CaptureTargets::Find(const std::string& schema, const std::string& table) const {
+  auto found = tables_.find({schema, table});
+  return found == tables_.end() ? nullptr : &found->second;
+}
+
+Result<TableTarget*> CaptureTargets::TargetOf(const CapturedTable& table) {
+  const Key key{table.schema, table.name};
+  if (auto known = targets_.find(key); known != targets_.end()) return known->second.get();
+  NILUS_ASSIGN(TableName name, RouteTable(*job_, table.schema, table.name));
+  std::optional<Schema> there;
+  for (const auto& [other, target] : targets_) {  // of two that land in one the first has made it
+    if (target->name() == name) there = *target->Request().schema;
+  }
+  if (!there) {
+    NILUS_ASSIGN(there, sink_->Describe(name));
+    was_there_.emplace(name.ToString(), there.has_value());
+  }
+  NILUS_ASSIGN(targets_[key], TableTarget::Create(*job_, table, std::move(name), std::move(there)));
+  return targets_[key].get();
+}
+
+Result<TableTarget*> CaptureTargets::TargetOf(const ChangeBatch& batch) {
+  if (const CapturedTable* known = Find(batch.schema, batch.table)) return TargetOf(*known);
+  CapturedTable table{.schema = batch.schema, .name = batch.table, .columns = *batch.rows.schema(), .key = batch.key};
+  NILUS_TRY(Learn(table));
+  return TargetOf(table);
+}
+
+bool CaptureTargets::WasThere(const TableName& name) const {
+  auto found = was_there_.find(name.ToString());
+  return found != was_there_.end() && found->second;
+}
+
+bool CaptureTargets::IsShared(const TableName& name) const {
+  auto found = by_destination_.find(name.ToString());
+  return found != by_destination_.end() && found->second.size() > 1;
+}
+
+std::vector<CapturedTable> CaptureTargets::tables() const {
+  std::vector<CapturedTable> tables;
+  for (const auto& [key, table] : tables_) tables.push_back(table);
+  return tables;
+}
+
+}  // namespace nilus

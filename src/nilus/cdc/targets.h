@@ -1,0 +1,54 @@
+// All tables of a capture: what the source says of them, and where their rows go.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "nilus/cdc/target.h"
+
+namespace nilus {
+
+class CaptureTargets {
+ public:
+  CaptureTargets(const CdcJob& job, Sink* sink) : job_(&job), sink_(sink) {}
+
+  // The tables of a start. kInvalidInput: two tables would land in one without a router that says so, or a mask is of
+  // no table's column.
+  Status Begin(const std::vector<CapturedTable>& tables);
+  // The log shows a table in a new shape, or a new one.
+  Status Learn(const CapturedTable& table);
+
+  // Null: no such table is captured.
+  const CapturedTable* Find(const std::string& schema, const std::string& table) const;
+  // Asks the sink for its table at the first time.
+  Result<TableTarget*> TargetOf(const CapturedTable& table);
+  // Of a batch of the log, whose table may be one that nobody told of.
+  Result<TableTarget*> TargetOf(const ChangeBatch& batch);
+  // The destination had the table when it was first asked for. After TargetOf.
+  bool WasThere(const TableName& name) const;
+  // Rows of several of the source's tables land in it.
+  bool IsShared(const TableName& name) const;
+  std::vector<CapturedTable> tables() const;
+  // Calls `visit` with each target made so far.
+  template <typename Visit>
+  void ForEachTarget(const Visit& visit) const {
+    for (const auto& [key, target] : targets_) visit(*target);
+  }
+
+ private:
+  using Key = std::pair<std::string, std::string>;  // schema, table
+  Status CheckRoutes(const CapturedTable& added);
+  Status CheckMasks(const std::vector<CapturedTable>& tables) const;
+
+  const CdcJob* job_;
+  Sink* sink_;
+  std::map<Key, CapturedTable> tables_;
+  std::map<Key, std::unique_ptr<TableTarget>> targets_;
+  std::map<std::string, std::vector<Key>> by_destination_;  // schema.table there
+  std::map<std::string, bool> was_there_;
+};
+
+}  // namespace nilus
