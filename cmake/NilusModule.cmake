@@ -1,17 +1,22 @@
-# nilus_module(<name> [CONCURRENT] DEPS <targets…>): one library per folder, named nilus_<name>.
+# nilus_module(<name> [CONCURRENT] DEPS <targets…> [FOLDERS <subfolders…>]): one library per folder, named nilus_<name>;
+# the sources of FOLDERS belong to it.
 # By the file's ending: *_test.cc join the module's unit-test program, each *_fuzz.cc is a libFuzzer program,
 # each *_bench.cc a micro-benchmark, *_testing.cc helpers for tests of other modules (library nilus_<name>_testing).
 # CONCURRENT: threads of ours run through it, so its unit tests run under ThreadSanitizer too (label concurrent, target
 # concurrent_tests).
 # `data/` beside a fuzzer: folder corpus/<fuzzer name>/ seeds it.
 function(nilus_module name)
-  cmake_parse_arguments(ARG "CONCURRENT" "" "DEPS;TEST_DEPS" ${ARGN})
+  cmake_parse_arguments(ARG "CONCURRENT" "" "DEPS;TEST_DEPS;FOLDERS" ${ARGN})
   set(target nilus_${name})
   set(program_deps)  # of fuzzers and benchmarks: *_testing libraries exist only where tests are built
   foreach(dep ${ARG_TEST_DEPS})
     list(APPEND program_deps $<TARGET_NAME_IF_EXISTS:${dep}>)
   endforeach()
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cc)
+  foreach(folder ${ARG_FOLDERS})
+    file(GLOB more CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${folder}/*.cc)
+    list(APPEND sources ${more})
+  endforeach()
   set(tests ${sources})
   list(FILTER tests INCLUDE REGEX "_test\\.cc$")
   set(fuzzers ${sources})

@@ -134,7 +134,7 @@ struct CaptureRequest {
 // Where the sink stands, as the source needs to know it to say what is lost.
 struct CommittedLog {
   LogPosition at;
-  std::string identity;
+  std::string identity;  // CaptureStart::identity of the start that it came from
 };
 
 struct CaptureStart {

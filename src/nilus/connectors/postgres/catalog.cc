@@ -26,12 +26,13 @@ std::string TypesQuery(std::string_view first_step, std::string_view key_positio
       "ELSE s.typmod END "
       "FROM step s JOIN pg_catalog.pg_type d ON d.oid = s.type AND d.typtype = 'd') "
       "SELECT s.name, s.not_null, t.oid, s.typmod, t.typtype, t.typcategory, tn.nspname, t.typname, "
-      "coalesce(e.extname, ''), {} "
+      "coalesce(e.extname, ''), {}, s.n, coalesce(el.oid, 0::pg_catalog.oid), coalesce(el.typtype, ' ') "
       "FROM step s JOIN pg_catalog.pg_type t ON t.oid = s.type AND t.typtype <> 'd' "
       "JOIN pg_catalog.pg_namespace tn ON tn.oid = t.typnamespace "
       "LEFT JOIN pg_catalog.pg_depend x ON x.classid = 'pg_catalog.pg_type'::pg_catalog.regclass AND x.objid = t.oid "
       "AND x.deptype = 'e' AND x.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass "
-      "LEFT JOIN pg_catalog.pg_extension e ON e.oid = x.refobjid {} ORDER BY s.n",
+      "LEFT JOIN pg_catalog.pg_extension e ON e.oid = x.refobjid "
+      "LEFT JOIN pg_catalog.pg_type el ON el.oid = t.typelem AND el.typarray = t.oid {} ORDER BY s.n",
       first_step, key_position, joins);
 }
 
@@ -72,6 +73,9 @@ std::vector<CatalogColumn> ReadColumnRows(const PgResult& result) {
     column.type.name = FieldText(result, row, 7);
     column.type.extension = FieldText(result, row, 8);
     column.primary_key_position = static_cast<int>(FieldInteger(result, row, 9));
+    column.number = static_cast<int>(FieldInteger(result, row, 10));
+    column.type.element = static_cast<uint32_t>(FieldInteger(result, row, 11));
+    column.type.element_kind = FieldChar(result, row, 12);
     columns.push_back(std::move(column));
   }
   return columns;
@@ -134,6 +138,29 @@ Result<std::vector<CatalogColumn>> ReadColumns(Connection& connection, uint32_t 
   return ReadColumnRows(result);
 }
 
+Result<std::vector<CatalogColumn>> ReadTypes(Connection& connection,
+                                             const std::vector<std::pair<uint32_t, int32_t>>& types_and_typmods,
+                                             const std::stop_token& stop) {
+  std::string types = "{";
+  std::string typmods = "{";
+  for (const auto& [type, typmod] : types_and_typmods) {
+    if (types.size() > 1) {
+      types += ',';
+      typmods += ',';
+    }
+    types += std::to_string(type);
+    typmods += std::to_string(typmod);
+  }
+  std::string sql = TypesQuery(
+      "SELECT c.n::pg_catalog.int4 AS n, ''::pg_catalog.name AS name, false AS not_null, c.type, c.typmod "
+      "FROM ROWS FROM (pg_catalog.unnest($1::pg_catalog.oid[]), pg_catalog.unnest($2::pg_catalog.int4[])) WITH "
+      "ORDINALITY c(type, typmod, n)",
+      "0", "");
+  std::array<Connection::Parameter, 2> parameters = {types + "}", typmods + "}"};
+  NILUS_ASSIGN(PgResult result, connection.Query(sql, parameters, stop));
+  return ReadColumnRows(result);
+}
+
 Result<std::vector<CatalogColumn>> DescribeQuery(Connection& connection, const std::string& query,
                                                  const std::stop_token& stop) {
   auto described = connection.DescribeStatement(query, stop);
@@ -152,20 +179,10 @@ Result<std::vector<CatalogColumn>> DescribeQuery(Connection& connection, const s
     }
     return Failure(InContext("checking the query", std::move(error)));
   }
-  std::string types = "{";
-  std::string typmods = "{";
-  for (int i = 0; i < count; ++i) {
-    types += (i > 0 ? "," : "") + std::to_string(PQftype(described->get(), i));
-    typmods += (i > 0 ? "," : "") + std::to_string(PQfmod(described->get(), i));
-  }
-  std::string sql = TypesQuery(
-      "SELECT c.n::pg_catalog.int4 AS n, ''::pg_catalog.name AS name, false AS not_null, c.type, c.typmod "
-      "FROM ROWS FROM (pg_catalog.unnest($1::pg_catalog.oid[]), pg_catalog.unnest($2::pg_catalog.int4[])) WITH "
-      "ORDINALITY c(type, typmod, n)",
-      "0", "");
-  std::array<Connection::Parameter, 2> parameters = {types + "}", typmods + "}"};
-  NILUS_ASSIGN(PgResult result, connection.Query(sql, parameters, stop));
-  std::vector<CatalogColumn> columns = ReadColumnRows(result);
+  std::vector<std::pair<uint32_t, int32_t>> types;
+  types.reserve(static_cast<size_t>(count));
+  for (int i = 0; i < count; ++i) types.emplace_back(PQftype(described->get(), i), PQfmod(described->get(), i));
+  NILUS_ASSIGN(std::vector<CatalogColumn> columns, ReadTypes(connection, types, stop));
   if (columns.size() != static_cast<size_t>(count)) {
     return Fail(ErrorKind::kTransient, "a type of the query's result vanished while it was looked up");
   }

@@ -5,6 +5,7 @@
 #include <optional>
 #include <stop_token>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "nilus/base/result.h"
@@ -19,6 +20,7 @@ struct CatalogColumn {
   PgType type;
   bool not_null = false;
   int primary_key_position = 0;  // 1, 2, …; 0: not in the primary key
+  int number = 0;                // pg_attribute.attnum, or the place in what was asked, from 1
 };
 
 struct Relation {
@@ -37,6 +39,11 @@ Result<Relation> FindRelation(Connection& connection, const TableRef& ref, const
 // Columns in order, without dropped ones; empty when the relation has gone. Key and NOT NULL are told only where they
 // hold for all that SELECT reads: not for the parent of inheriting tables.
 Result<std::vector<CatalogColumn>> ReadColumns(Connection& connection, uint32_t relation, const std::stop_token& stop);
+// What types these are (by OID and typmod), in order and without names; those that the catalog does not know are left
+// out: `number` tells the others apart.
+Result<std::vector<CatalogColumn>> ReadTypes(Connection& connection,
+                                             const std::vector<std::pair<uint32_t, int32_t>>& types_and_typmods,
+                                             const std::stop_token& stop);
 // The columns of a query's result, without running it.
 Result<std::vector<CatalogColumn>> DescribeQuery(Connection& connection, const std::string& query,
                                                  const std::stop_token& stop);

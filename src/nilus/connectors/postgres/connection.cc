@@ -20,6 +20,7 @@ namespace nilus::postgres {
 namespace {
 
 constexpr int kLongestPollMs = 3'600'000;
+constexpr std::string_view kReplication = "replication";  // libpq's parameter
 
 Failure Cancelled() { return Fail(ErrorKind::kCancelled, "stopped"); }
 
@@ -44,13 +45,24 @@ Connection::~Connection() {
 }
 
 Result<std::unique_ptr<Connection>> Connection::Open(const Address& address, const std::stop_token& stop) {
+  return Open(address, false, stop);
+}
+
+Result<std::unique_ptr<Connection>> Connection::OpenReplication(const Address& address, const std::stop_token& stop) {
+  return Open(address, true, stop);
+}
+
+Result<std::unique_ptr<Connection>> Connection::Open(const Address& address, bool for_replication,
+                                                     const std::stop_token& stop) {
   NILUS_ASSIGN(ConnectPlan plan, PlanConnection(address));
   std::optional<Error> first_error;
-  for (const ConnectParams& params : plan.servers) {
+  for (ConnectParams& params : plan.servers) {
+    if (for_replication) params.emplace_back(kReplication, "database");
     std::unique_ptr<Connection> connection(new Connection(address.ToDisplay(), address.had_percent_sequences));
     Status connected = connection->Connect(params, plan.timeout_seconds, stop);
     connection->connect_seconds_ = plan.timeout_seconds;
-    connection->silence_seconds_ = plan.silence_seconds;
+    // What a session of the replication protocol does is not shown the same by all versions.
+    connection->silence_seconds_ = for_replication ? 0 : plan.silence_seconds;
     if (connected) connected = connection->SetUpSession(stop);
     if (connected) return connection;
     if (connected.error().kind == ErrorKind::kCancelled) return Failure(connected.error());
@@ -150,8 +162,9 @@ Status Connection::Wait(bool for_write, const Deadline& deadline, const std::sto
 Status Connection::ConnectBeside(const Connection& other, int seconds, const std::stop_token& stop) {
   ConnectParams params = other.params_;
   // To the very same server; its name is known already, and would be looked up without a time limit.
-  std::erase_if(params,
-                [](const auto& param) { return param.first == "hostaddr" || param.first == "target_session_attrs"; });
+  std::erase_if(params, [](const auto& param) {
+    return param.first == "hostaddr" || param.first == "target_session_attrs" || param.first == kReplication;
+  });
   const char* hostaddr = PQhostaddr(other.connection_);
   if (hostaddr != nullptr && *hostaddr != '\0' && *hostaddr != '/') params.emplace_back("hostaddr", hostaddr);
   session_deadline_ = std::chrono::steady_clock::now() + std::chrono::seconds(seconds);
@@ -272,6 +285,15 @@ Result<bool> Connection::NextCopyData(CopyData* data, const std::stop_token& sto
     NILUS_TRY(Collect(stop));
     return false;
   }
+}
+
+Status Connection::StartCopyBoth(const std::string& sql, const std::stop_token& stop) {
+  return ExpectCopy(sql, PGRES_COPY_BOTH, stop);
+}
+
+Status Connection::EndCopy(const std::stop_token& stop) {
+  NILUS_TRY(Collect(stop));
+  return {};
 }
 
 Status Connection::StartCopyIn(const std::string& sql, const std::stop_token& stop) {

@@ -64,6 +64,9 @@ class Connection {
   // Connects and sets the session up. Several hosts are tried in order. kAuth, kNotFound (host, database), kTransient
   // (unreachable, starting, too many clients), kInvalidInput (parameters, TLS not to be had).
   static Result<std::unique_ptr<Connection>> Open(const Address& address, const std::stop_token& stop);
+  // A session of the replication protocol (replication=database), which takes its commands beside SQL. Needs the role's
+  // REPLICATION right, and one of max_wal_senders. Silence is not asked about.
+  static Result<std::unique_ptr<Connection>> OpenReplication(const Address& address, const std::stop_token& stop);
   ~Connection();
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
@@ -81,6 +84,10 @@ class Connection {
   Status StartCopyOut(const std::string& sql, const std::stop_token& stop = {});
   Result<bool> NextCopyData(CopyData* data, const std::stop_token& stop = {});
 
+  // START_REPLICATION. What follows is raw()'s, asynchronously (cdc/log_receiver.h); EndCopy tells how it ended.
+  Status StartCopyBoth(const std::string& sql, const std::stop_token& stop = {});
+  Status EndCopy(const std::stop_token& stop = {});
+
   // COPY … FROM STDIN. PutCopyData returns when the kernel has the bytes (back-pressure); pieces may be cut anywhere.
   // EndCopyIn returns the rows the server counted. AbortCopyIn makes the COPY fail with this reason at the server.
   Status StartCopyIn(const std::string& sql, const std::stop_token& stop = {});
@@ -89,7 +96,7 @@ class Connection {
   Status AbortCopyIn(const std::string& reason);
 
   int server_version() const { return PQserverVersion(connection_); }  // 150020 for 15.20, 90624 for 9.6.24
-  PGconn* raw() const { return connection_; }                          // for libpq calls that do no I/O
+  PGconn* raw() const { return connection_; }  // for libpq calls that do no I/O, and after StartCopyBoth
   // False after the connection was lost or a statement was cancelled: close it, and open another.
   bool is_usable() const { return !broken_ && PQstatus(connection_) == CONNECTION_OK; }
   bool is_in_transaction() const;
@@ -109,6 +116,8 @@ class Connection {
 
  private:
   explicit Connection(std::string display, bool had_percent_sequences);
+  static Result<std::unique_ptr<Connection>> Open(const Address& address, bool for_replication,
+                                                  const std::stop_token& stop);
 
   using Deadline = std::optional<std::chrono::steady_clock::time_point>;
   Status Connect(const ConnectParams& params, int timeout_seconds, const std::stop_token& stop);

@@ -1,5 +1,6 @@
 #include "nilus/connectors/postgres/connector.h"
 
+#include "nilus/connectors/postgres/cdc/change_source.h"
 #include "nilus/connectors/postgres/options.h"
 #include "nilus/connectors/postgres/sink.h"
 #include "nilus/connectors/postgres/source.h"
@@ -27,6 +28,7 @@ const Connector kPostgresConnector = {
     .identifier_limit = 63,
     .open_source = postgres::OpenPostgresSource,
     .open_sink = postgres::OpenPostgresSink,
+    .open_changes = postgres::OpenPostgresChanges,
 };
 
 }  // namespace nilus

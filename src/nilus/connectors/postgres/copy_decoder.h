@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "nilus/base/result.h"
+#include "nilus/connectors/postgres/column_values.h"
 #include "nilus/connectors/postgres/types.h"
 #include "nilus/data/builder.h"
 
@@ -25,10 +26,6 @@ class CopyDecoder {
   };
   explicit CopyDecoder(std::vector<Column> columns);
 
-  // The longest text that is kept in hex when it is no UTF-8: columns have 32-bit offsets, and a batch ends at half a
-  // GiB of what came over the wire (reader.cc).
-  static constexpr uint32_t kMaxHexedBytes = 512 << 20;
-
   // The next piece of the stream; must stay in place until HasRow() is false. Pieces are cut between rows (the protocol
   // sends one CopyData message per row). kData when the stream's header is wrong.
   Status Feed(std::string_view bytes);
@@ -41,18 +38,11 @@ class CopyDecoder {
   bool saw_trailer() const { return saw_trailer_; }
 
  private:
-  struct Field {  // what the hot loop needs of a column
-    Wire wire;
-    uint8_t precision;
-    uint8_t scale;
-    bool with_zone;
-  };
-  static bool DecodeField(Field field, int index, const uint8_t* bytes, uint32_t length, BatchBuilder* builder);
   Failure BadValue(size_t column, uint32_t length) const;
   Failure CutShort(size_t column) const;
 
   std::vector<Column> columns_;
-  std::vector<Field> fields_;
+  std::vector<WireField> fields_;
   const uint8_t* at_ = nullptr;
   const uint8_t* end_ = nullptr;
   bool saw_header_ = false;

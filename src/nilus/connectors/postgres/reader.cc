@@ -14,7 +14,7 @@ constexpr int64_t kMostBatchBytes = 512 << 20;
 
 class CopyReader : public Reader {
  public:
-  CopyReader(std::shared_ptr<Snapshot> snapshot, std::shared_ptr<const ReaderSettings> settings, std::string copy_sql)
+  CopyReader(std::shared_ptr<Sessions> snapshot, std::shared_ptr<const ReaderSettings> settings, std::string copy_sql)
       : snapshot_(std::move(snapshot)),
         settings_(std::move(settings)),
         copy_sql_(std::move(copy_sql)),
@@ -86,7 +86,7 @@ class CopyReader : public Reader {
     return {};
   }
 
-  const std::shared_ptr<Snapshot> snapshot_;
+  const std::shared_ptr<Sessions> snapshot_;
   const std::shared_ptr<const ReaderSettings> settings_;
   const std::string copy_sql_;
   CopyDecoder decoder_;
@@ -101,7 +101,7 @@ class CopyReader : public Reader {
 
 }  // namespace
 
-std::unique_ptr<Reader> MakeReader(std::shared_ptr<Snapshot> snapshot, std::shared_ptr<const ReaderSettings> settings,
+std::unique_ptr<Reader> MakeReader(std::shared_ptr<Sessions> snapshot, std::shared_ptr<const ReaderSettings> settings,
                                    std::string copy_sql) {
   return std::make_unique<CopyReader>(std::move(snapshot), std::move(settings), std::move(copy_sql));
 }

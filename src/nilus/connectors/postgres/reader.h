@@ -20,7 +20,7 @@ struct ReaderSettings {
   bool is_large = false;  // worth a larger receive buffer
 };
 
-std::unique_ptr<Reader> MakeReader(std::shared_ptr<Snapshot> snapshot, std::shared_ptr<const ReaderSettings> settings,
+std::unique_ptr<Reader> MakeReader(std::shared_ptr<Sessions> snapshot, std::shared_ptr<const ReaderSettings> settings,
                                    std::string copy_sql);
 
 }  // namespace nilus::postgres

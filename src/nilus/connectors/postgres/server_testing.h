@@ -14,8 +14,8 @@ namespace nilus::postgres {
 class TestServer {
  public:
   // The server of this test program, started on first use; stopped when the program ends. `which` is "15", or "18"
-  // (NILUS_TEST_POSTGRES18, or .deps/postgres18, or npm's @embedded-postgres under /tmp). Fails the program when 15
-  // cannot start; null when 18 is not there (the test then skips).
+  // (NILUS_TEST_POSTGRES18, or .deps/postgres18/native, or npm's @embedded-postgres under /tmp). Fails the program when
+  // 15 cannot start; null when 18 is not there (the test then skips).
   static TestServer* Shared(const std::string& which = "15");
   // One of its own, to be stopped and started by the test.
   static Result<std::unique_ptr<TestServer>> Start(const std::string& which = "15");

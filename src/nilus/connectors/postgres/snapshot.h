@@ -14,11 +14,22 @@
 
 namespace nilus::postgres {
 
+// Sessions that see one state of the database. Thread-safe.
+class Sessions {
+ public:
+  virtual ~Sessions() = default;
+  // One in a transaction that sees that state. kTransient when it is no longer to be had.
+  virtual Result<std::unique_ptr<Connection>> Take(const std::stop_token& stop) = 0;
+  // Of a split that was read to its end.
+  virtual void GiveBack(std::unique_ptr<Connection> connection, const std::string& split,
+                        const std::stop_token& stop) = 0;
+};
+
 // The keeper is the session whose transaction holds the snapshot (and the lock on the table). A plan of one split reads
 // through the keeper itself; further sessions import the snapshot. When every split has been read to its end the
 // snapshot ends too, and with it the locks: a sink may be about to exchange the very table that was read.
 // Thread-safe after Export.
-class Snapshot {
+class Snapshot : public Sessions {
  public:
   // `keeper` is in its transaction already. `splits` are the payloads of the plan's splits, each with how often it will
   // be read.
@@ -32,10 +43,10 @@ class Snapshot {
   // A session in a transaction that sees this snapshot: one that was given back, the keeper when nothing was exported,
   // or a new one. kTransient when the keeper is gone or everything was read: the snapshot has gone with it, and a new
   // Plan is needed.
-  Result<std::unique_ptr<Connection>> Take(const std::stop_token& stop);
+  Result<std::unique_ptr<Connection>> Take(const std::stop_token& stop) override;
   // Of a split that was read to its end. The session is for the next Take. After the last split the transactions of all
   // sessions have ended when this returns.
-  void GiveBack(std::unique_ptr<Connection> connection, const std::string& split, const std::stop_token& stop);
+  void GiveBack(std::unique_ptr<Connection> connection, const std::string& split, const std::stop_token& stop) override;
 
  private:
   const Address address_;

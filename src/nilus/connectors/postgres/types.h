@@ -29,6 +29,8 @@ struct PgType {
   std::string schema;     // pg_namespace.nspname of the type
   std::string name;       // pg_type.typname: "int4", "_text", "geometry"
   std::string extension;  // the extension that owns the type, or empty
+  uint32_t element = 0;   // of a true array; 0: none
+  char element_kind = ' ';
 };
 
 // How a value travels in binary COPY.

@@ -1,0 +1,122 @@
+#include "nilus/connectors/postgres/cdc/capture_check.h"
+
+#include "nilus/connectors/postgres/cdc/capture_tables.h"
+#include "nilus/connectors/postgres/cdc/publication.h"
+#include "nilus/connectors/postgres/cdc/slot.h"
+
+namespace nilus::postgres {
+namespace {
+
+CheckItem Item(std::string what, const Status& status, std::string detail) {
+  return {std::move(what), status.has_value(), status ? std::move(detail) : status.error().ToString()};
+}
+
+CheckItem CheckTables(const CaptureSettings& settings, const std::vector<FoundTable>& tables) {
+  std::string troubles;
+  int64_t count = 0;
+  for (const FoundTable& table : tables) {
+    ++count;
+    Status status;
+    if (!table.is_readable) {
+      status = FailWithFix(ErrorKind::kAuth, "GRANT SELECT ON " + table.Quoted() + " TO …;", "table {} cannot be read",
+                           table.ref.ToString());
+    } else if (settings.needs_keys && !settings.IsSignalTable(table.ref.schema, table.ref.name)) {
+      status = CheckIdentity(table);
+    }
+    if (!status) troubles += (troubles.empty() ? "" : "; ") + status.error().ToString();
+  }
+  if (count == 0) return {"tables", false, "no table matches schema.include.list, table.include.list and their like"};
+  return {"tables", troubles.empty(), troubles.empty() ? fmt::format("{} captured", count) : troubles};
+}
+
+CheckItem CheckPublication(const CaptureSettings& settings, const Publication& publication,
+                           const std::vector<FoundTable>& tables) {
+  const bool makes = settings.autocreate != CaptureSettings::Autocreate::kDisabled;
+  if (!publication.exists) {
+    return {"publication", makes,
+            makes ? settings.publication + " will be made"
+                  : settings.publication + " does not exist, and publication.autocreate.mode is disabled"};
+  }
+  for (const FoundTable& table : tables) {
+    if (publication.tables.contains(table.Quoted())) continue;
+    const bool adds = settings.autocreate == CaptureSettings::Autocreate::kFiltered;
+    return {"publication", adds,
+            fmt::format("{} lacks table {}{}", settings.publication, table.ref.ToString(),
+                        adds ? ", which will be added"
+                             : ": ALTER PUBLICATION " + QuoteIdentifier(settings.publication) + " ADD TABLE " +
+                                   table.Quoted() + ";")};
+  }
+  return {"publication", true, settings.publication};
+}
+
+Result<CheckItem> CheckSlot(Connection& connection, const CaptureSettings& settings, const std::stop_token& stop) {
+  NILUS_ASSIGN(std::optional<SlotState> slot, ReadSlot(connection, settings.slot, stop));
+  if (slot) {
+    const bool is_lost = slot->wal_status == "lost" || !slot->invalidation.empty();
+    return CheckItem{"slot", !is_lost,
+                     is_lost ? settings.slot + " was invalidated: the server has not kept its log"
+                             : settings.slot + (slot->is_active ? " (in use by server process " + slot->active_pid + ")"
+                                                                : " (made already)")};
+  }
+  NILUS_ASSIGN(
+      PgResult result,
+      connection.Execute("SELECT pg_catalog.count(*), pg_catalog.current_setting('max_replication_slots') FROM "
+                         "pg_catalog.pg_replication_slots",
+                         stop));
+  const int64_t used = ParseInteger(FieldText(result, 0, 0)).value_or(0);
+  const int64_t most = ParseInteger(FieldText(result, 0, 1)).value_or(0);
+  const bool has_room = used < most;
+  return CheckItem{"slot", has_room,
+                   has_room ? fmt::format("{} will be made ({} of {} in use)", settings.slot, used, most)
+                            : fmt::format("all {} replication slots are in use: raise max_replication_slots", most)};
+}
+
+}  // namespace
+
+Status CheckWalLevel(Connection& connection, const std::stop_token& stop) {
+  NILUS_ASSIGN(PgResult result, connection.Execute("SELECT pg_catalog.current_setting('wal_level')", stop));
+  const std::string_view level = FieldText(result, 0, 0);
+  if (level == "logical") return {};
+  return FailWithFix(ErrorKind::kUnsupported,
+                     "ALTER SYSTEM SET wal_level = logical; then restart the server (on Amazon RDS: parameter "
+                     "rds.logical_replication = 1)",
+                     "the server's wal_level is {}: its log does not tell the rows' values", level);
+}
+
+Result<std::unique_ptr<Connection>> OpenForReplication(const Address& address, Connection& connection,
+                                                       const std::stop_token& stop) {
+  auto session = Connection::OpenReplication(address, stop);
+  if (session) return session;
+  Error error = std::move(session).error();
+  const std::string user = QuoteIdentifier(PQuser(connection.raw()));
+  if (error.message.find("walsender") != std::string::npos || error.message.find("WAL sender") != std::string::npos ||
+      error.message.find("replication") != std::string::npos) {
+    error.kind = error.kind == ErrorKind::kTransient ? error.kind : ErrorKind::kAuth;
+    error.fix = "ALTER ROLE " + user + " REPLICATION; (on Amazon RDS: GRANT rds_replication TO " + user + ";)";
+  }
+  if (error.message.find("max_wal_senders") != std::string::npos) {
+    error.fix = "raise max_wal_senders in postgresql.conf and restart the server";
+  }
+  return Failure(InContext("connecting for replication", std::move(error)));
+}
+
+Result<std::vector<CheckItem>> CheckCapture(const Address& address, Connection& connection,
+                                            const CaptureSettings& settings, const std::stop_token& stop) {
+  std::vector<CheckItem> items;
+  items.push_back({"connect", true, fmt::format("PostgreSQL {}", connection.server_version() / 10000)});
+  items.push_back(Item("wal_level", CheckWalLevel(connection, stop), "logical"));
+  auto replication = OpenForReplication(address, connection, stop);
+  items.push_back(
+      {"replication right", replication.has_value(), replication ? "granted" : replication.error().ToString()});
+  NILUS_ASSIGN(Publication publication, ReadPublication(connection, settings.publication, stop));
+  const bool via_root = publication.exists ? publication.via_partition_root : connection.server_version() >= 130000;
+  NILUS_ASSIGN(std::vector<FoundTable> tables, FindCapturedTables(connection, settings, via_root, stop));
+  std::erase_if(tables, [](const FoundTable& table) { return !table.is_logged; });
+  items.push_back(CheckTables(settings, tables));
+  items.push_back(CheckPublication(settings, publication, tables));
+  NILUS_ASSIGN(CheckItem slot, CheckSlot(connection, settings, stop));
+  items.push_back(std::move(slot));
+  return items;
+}
+
+}  // namespace nilus::postgres

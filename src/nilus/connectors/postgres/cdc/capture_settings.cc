@@ -1,0 +1,158 @@
+#include "nilus/connectors/postgres/cdc/capture_settings.h"
+
+#include <algorithm>
+
+#include "nilus/base/encoding.h"
+#include "nilus/base/option_spec.h"
+#include "nilus/base/text.h"
+
+namespace nilus::postgres {
+namespace {
+
+constexpr size_t kLongestName = 63;  // NAMEDATALEN - 1
+constexpr int64_t kRegexMemory = 16 << 20;
+
+std::vector<std::string> SplitPatterns(std::string_view list) {
+  std::vector<std::string> patterns;
+  std::string pattern;
+  int depth = 0;
+  auto end = [&] {
+    const std::string_view trimmed = TrimSpaces(pattern);
+    if (!trimmed.empty()) patterns.emplace_back(trimmed);
+    pattern.clear();
+  };
+  for (size_t i = 0; i < list.size(); ++i) {
+    const char c = list[i];
+    if (c == '\\' && i + 1 < list.size()) {
+      if (list[i + 1] != ',') pattern += c;
+      pattern += list[++i];
+      continue;
+    }
+    if (c == '{' || c == '[' || c == '(') ++depth;
+    if (c == '}' || c == ']' || c == ')') --depth;
+    if (c == ',' && depth <= 0) {
+      end();
+    } else {
+      pattern += c;
+    }
+  }
+  end();
+  return patterns;
+}
+
+std::string Property(const CaptureRequest& request, const std::string& name, std::string fallback = {}) {
+  auto found = request.properties.find(name);
+  return found == request.properties.end() ? std::move(fallback) : found->second;
+}
+
+bool IsTrue(const CaptureRequest& request, const std::string& name) {
+  const std::string text = Property(request, name);
+  return text == "true" || text == "True" || text == "yes" || text == "on" || text == "1";
+}
+
+// Slots have names of lower-case letters, digits and '_'. What has to be changed for that gets a mark of the original,
+// so that two pipelines never meet.
+std::string DefaultName(const std::string& pipeline) {
+  std::string name = "nilus_";
+  for (char c : pipeline) {
+    const bool is_fit = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
+    name += is_fit ? c : '_';
+  }
+  if (name.size() <= kLongestName && name.substr(6) == pipeline) return name;
+  constexpr size_t kMarkChars = 8;
+  name.resize(std::min(name.size(), kLongestName - kMarkChars - 1));
+  return name + "_" + Sha256Hex(pipeline).substr(0, kMarkChars);
+}
+
+Status CheckSlotName(const std::string& slot) {
+  const bool is_fit = !slot.empty() && slot.size() <= kLongestName &&
+                      slot.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_") == std::string::npos;
+  if (is_fit) return {};
+  return FailWithFix(ErrorKind::kInvalidInput, "use lower-case letters, digits and '_', at most 63",
+                     "slot.name: PostgreSQL takes no replication slot named {}", slot);
+}
+
+}  // namespace
+
+Result<NamePatterns> NamePatterns::Parse(std::string_view property, std::string_view list) {
+  NamePatterns patterns;
+  RE2::Options options;
+  options.set_log_errors(false);
+  options.set_max_mem(kRegexMemory);
+  for (const std::string& text : SplitPatterns(list)) {
+    auto pattern = std::make_shared<const RE2>(text, options);
+    if (!pattern->ok()) {
+      return FailWithFix(ErrorKind::kInvalidInput, "write RE2's syntax: github.com/google/re2/wiki/Syntax",
+                         "{}: `{}` is no regular expression: {}", property, text, pattern->error());
+    }
+    patterns.patterns_.push_back(std::move(pattern));
+  }
+  return patterns;
+}
+
+bool NamePatterns::Match(std::string_view name) const {
+  const re2::StringPiece piece(name.data(), name.size());
+  return std::any_of(patterns_.begin(), patterns_.end(),
+                     [&](const auto& pattern) { return RE2::FullMatch(piece, *pattern); });
+}
+
+Result<CaptureSettings> CaptureSettings::Read(const CaptureRequest& request) {
+  CaptureSettings settings;
+  struct List {
+    const char* property;
+    NamePatterns* patterns;
+  };
+  for (const List& list : {List{"schema.include.list", &settings.include_schemas},
+                           {"schema.exclude.list", &settings.exclude_schemas},
+                           {"table.include.list", &settings.include_tables},
+                           {"table.exclude.list", &settings.exclude_tables},
+                           {"column.include.list", &settings.include_columns},
+                           {"column.exclude.list", &settings.exclude_columns}}) {
+    NILUS_ASSIGN(*list.patterns, NamePatterns::Parse(list.property, Property(request, list.property)));
+  }
+  settings.signal_table = Property(request, "signal.data.collection");
+  settings.plugin = Property(request, "plugin.name", "pgoutput");
+  const std::string name = DefaultName(request.pipeline);
+  settings.slot = Property(request, "slot.name", name);
+  NILUS_TRY(CheckSlotName(settings.slot));
+  settings.publication = Property(request, "publication.name", name);
+  settings.owns_publication = settings.publication == name;
+  const std::string autocreate = Property(request, "publication.autocreate.mode", "filtered");
+  settings.autocreate = autocreate == "all_tables" ? Autocreate::kAllTables
+                        : autocreate == "disabled" ? Autocreate::kDisabled
+                                                   : Autocreate::kFiltered;
+  settings.is_failover = IsTrue(request, "slot.failover");
+  const std::string mode = Property(request, "snapshot.mode");
+  settings.replaces_lost = mode == "when_needed" || mode == "always";
+  settings.needs_keys = request.needs_keys;
+  settings.needs_deletes = request.needs_deletes;
+  settings.heartbeat = std::chrono::milliseconds(
+      std::max<int64_t>(ParseInteger(Property(request, "heartbeat.interval.ms")).value_or(0), 0));
+  settings.heartbeat_query = Property(request, "heartbeat.action.query");
+  return settings;
+}
+
+bool CaptureSettings::IsSignalTable(std::string_view schema, std::string_view table) const {
+  return !signal_table.empty() && signal_table == std::string(schema) + "." + std::string(table);
+}
+
+bool CaptureSettings::Captures(std::string_view schema, std::string_view table) const {
+  if (IsSignalTable(schema, table)) return true;
+  if (schema == "pg_catalog" || schema == "information_schema" || schema.starts_with("pg_toast") ||
+      schema.starts_with("pg_temp")) {
+    return false;
+  }
+  const std::string name = std::string(schema) + "." + std::string(table);
+  if (!include_schemas.empty() && !include_schemas.Match(schema)) return false;
+  if (exclude_schemas.Match(schema)) return false;
+  if (!include_tables.empty()) return include_tables.Match(name);
+  return !exclude_tables.Match(name);
+}
+
+bool CaptureSettings::CapturesColumn(std::string_view schema, std::string_view table, std::string_view column) const {
+  const std::string name = std::string(schema) + "." + std::string(table) + "." + std::string(column);
+  if (!include_columns.empty()) return include_columns.Match(name);
+  return !exclude_columns.Match(name);
+}
+
+}  // namespace nilus::postgres

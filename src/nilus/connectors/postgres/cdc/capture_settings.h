@@ -1,0 +1,57 @@
+// What the properties of a capture mean for PostgreSQL (spec 05, Debezium's names), and which tables and columns are
+// captured. No I/O.
+#pragma once
+
+#include <re2/re2.h>
+
+#include <chrono>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "nilus/base/result.h"
+#include "nilus/connector/change_source.h"
+
+namespace nilus::postgres {
+
+// A comma-separated list of regular expressions, each of which has to match a name as a whole. Commas inside braces,
+// brackets and behind a backslash do not separate.
+class NamePatterns {
+ public:
+  // kInvalidInput names the property and the expression.
+  static Result<NamePatterns> Parse(std::string_view property, std::string_view list);
+  bool empty() const { return patterns_.empty(); }
+  bool Match(std::string_view name) const;
+
+ private:
+  std::vector<std::shared_ptr<const RE2>> patterns_;
+};
+
+struct CaptureSettings {
+  enum class Autocreate { kAllTables, kDisabled, kFiltered };
+
+  static Result<CaptureSettings> Read(const CaptureRequest& request);
+
+  bool Captures(std::string_view schema, std::string_view table) const;
+  bool CapturesColumn(std::string_view schema, std::string_view table, std::string_view column) const;
+  bool IsSignalTable(std::string_view schema, std::string_view table) const;
+
+  NamePatterns include_schemas, exclude_schemas, include_tables, exclude_tables, include_columns, exclude_columns;
+  std::string signal_table;  // schema.table; empty: none
+  std::string plugin = "pgoutput";
+  std::string slot;
+  std::string publication;
+  // Debezium's default is all_tables, which only a superuser may and which adds a burden to tables that nobody wants
+  // (their updates fail when they have no replica identity). Tables one by one capture the same.
+  Autocreate autocreate = Autocreate::kFiltered;
+  bool owns_publication = false;  // it has the name that derives from the pipeline
+  bool is_failover = false;       // slot.failover
+  bool replaces_lost = false;     // snapshot.mode when_needed, always: what is lost is read anew
+  bool needs_keys = false;
+  bool needs_deletes = true;
+  std::chrono::milliseconds heartbeat{0};
+  std::string heartbeat_query;
+};
+
+}  // namespace nilus::postgres

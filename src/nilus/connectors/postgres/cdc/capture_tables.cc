@@ -1,0 +1,149 @@
+#include "nilus/connectors/postgres/cdc/capture_tables.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <set>
+
+#include "nilus/base/option_spec.h"
+
+namespace nilus::postgres {
+namespace {
+
+bool IsTrueField(const PgResult& result, int row, int column) { return FieldText(result, row, column) == "t"; }
+
+char CharField(const PgResult& result, int row, int column) {
+  const std::string_view text = FieldText(result, row, column);
+  return text.empty() ? ' ' : text[0];
+}
+
+// Generated columns are not in the log (but for those of PostgreSQL 18 that the publication names).
+Result<std::set<std::string>> ReadGenerated(Connection& connection, uint32_t relation, const std::stop_token& stop) {
+  std::set<std::string> generated;
+  if (connection.server_version() < 120000) return generated;
+  std::array<Connection::Parameter, 1> parameters = {std::to_string(relation)};
+  NILUS_ASSIGN(PgResult result,
+               connection.Query("SELECT attname FROM pg_catalog.pg_attribute WHERE attrelid = $1::pg_catalog.oid AND "
+                                "attnum > 0 AND NOT attisdropped AND attgenerated <> ''",
+                                parameters, stop));
+  for (int row = 0; row < PQntuples(result.get()); ++row) generated.emplace(FieldText(result, row, 0));
+  return generated;
+}
+
+}  // namespace
+
+Result<std::vector<std::string>> ReadLogKey(Connection& connection, uint32_t relation, char identity,
+                                            const std::stop_token& stop) {
+  std::vector<std::string> key;
+  if (identity == 'n') return key;
+  const std::string limit = connection.server_version() >= 110000 ? "i.indnkeyatts" : "i.indnatts";
+  const std::string which = identity == 'i' ? "i.indisreplident" : "i.indisprimary";
+  std::array<Connection::Parameter, 1> parameters = {std::to_string(relation)};
+  NILUS_ASSIGN(
+      PgResult result,
+      connection.Query("SELECT a.attname FROM pg_catalog.pg_index i, "
+                       "pg_catalog.unnest(i.indkey::pg_catalog.int2[]) WITH ORDINALITY k(attnum, p), "
+                       "pg_catalog.pg_attribute a WHERE i.indrelid = $1::pg_catalog.oid AND i.indisvalid AND " +
+                           which + " AND a.attrelid = i.indrelid AND a.attnum = k.attnum AND k.p <= " + limit +
+                           " ORDER BY k.p",
+                       parameters, stop));
+  for (int row = 0; row < PQntuples(result.get()); ++row) key.emplace_back(FieldText(result, row, 0));
+  return key;
+}
+
+Result<std::vector<FoundTable>> FindCapturedTables(Connection& connection, const CaptureSettings& settings,
+                                                   bool via_partition_root, const std::stop_token& stop) {
+  // PostgreSQL 10 knows no partitions below partitions' columns relispartition too: it is there since 10.
+  NILUS_ASSIGN(
+      PgResult result,
+      connection.Execute(
+          "SELECT c.oid, n.nspname, c.relname, c.relkind, c.relreplident, c.relispartition, c.relpersistence, "
+          "pg_catalog.has_schema_privilege(n.oid, 'USAGE') AND pg_catalog.has_any_column_privilege(c.oid, 'SELECT'), "
+          "c.reltuples FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
+          "WHERE c.relkind IN ('r', 'p') AND c.relpersistence <> 't' AND n.nspname NOT IN ('pg_catalog', "
+          "'information_schema') ORDER BY n.nspname, c.relname",
+          stop));
+  std::vector<FoundTable> tables;
+  bool has_root = false;
+  for (int row = 0; row < PQntuples(result.get()); ++row) {
+    FoundTable table;
+    table.ref = {std::string(FieldText(result, row, 1)), std::string(FieldText(result, row, 2))};
+    if (!settings.Captures(table.ref.schema, table.ref.name)) continue;
+    table.oid = static_cast<uint32_t>(ParseInteger(FieldText(result, row, 0)).value_or(0));
+    table.kind = CharField(result, row, 3);
+    table.identity = CharField(result, row, 4);
+    table.is_partition = IsTrueField(result, row, 5);
+    table.is_logged = CharField(result, row, 6) == 'p';
+    table.is_readable = IsTrueField(result, row, 7);
+    const std::string_view rows = FieldText(result, row, 8);
+    std::from_chars(rows.data(), rows.data() + rows.size(), table.estimated_rows);
+    if (table.kind == 'p' && !via_partition_root) continue;  // its partitions' changes come under their own names
+    has_root |= table.kind == 'p';
+    tables.push_back(std::move(table));
+  }
+  if (has_root) {
+    // Of partitions whose root is captured too, the changes come under the root's name.
+    std::set<uint32_t> below;
+    for (const FoundTable& table : tables) {
+      if (table.kind != 'p') continue;
+      NILUS_ASSIGN(std::vector<Partition> leaves, ReadPartitions(connection, table.oid, stop));
+      for (const Partition& leaf : leaves) below.insert(leaf.relation.oid);
+    }
+    std::erase_if(tables, [&](const FoundTable& table) {
+      return table.is_partition && (table.kind == 'p' || below.contains(table.oid));
+    });
+  }
+  for (FoundTable& table : tables) {
+    NILUS_ASSIGN(table.key, ReadLogKey(connection, table.oid, table.identity, stop));
+  }
+  return tables;
+}
+
+bool IsCaptured(const CaptureSettings& settings, const TableRef& table, const std::vector<std::string>& key,
+                const std::string& column) {
+  return std::find(key.begin(), key.end(), column) != key.end() ||
+         settings.CapturesColumn(table.schema, table.name, column);
+}
+
+Result<TableLayout> DescribeCaptured(Connection& connection, const FoundTable& table, const CaptureSettings& settings,
+                                     const std::optional<std::vector<std::string>>& published,
+                                     const std::stop_token& stop) {
+  NILUS_ASSIGN(std::vector<CatalogColumn> columns, ReadColumns(connection, table.oid, stop));
+  std::set<std::string> generated;
+  if (!published) {
+    NILUS_ASSIGN(generated, ReadGenerated(connection, table.oid, stop));
+  }
+  std::vector<bool> captured;
+  for (const CatalogColumn& column : columns) {
+    const bool is_in_log = published ? std::find(published->begin(), published->end(), column.name) != published->end()
+                                     : !generated.contains(column.name);
+    captured.push_back(is_in_log && IsCaptured(settings, table.ref, table.key, column.name));
+  }
+  CapturedTable described;
+  described.schema = table.ref.schema;
+  described.name = table.ref.name;
+  described.key = table.key;
+  described.has_full_old_rows = table.identity == 'f';
+  if (table.estimated_rows > 0) described.estimated_rows = static_cast<int64_t>(table.estimated_rows);
+  return MakeLayout(std::move(described), columns, captured);
+}
+
+Status CheckIdentity(const FoundTable& table) {
+  if (!table.key.empty()) return {};
+  const std::string quoted = table.Quoted();
+  if (table.identity == 'n') {
+    return FailWithFix(ErrorKind::kUnsupported,
+                       "ALTER TABLE " + quoted + " REPLICA IDENTITY DEFAULT; (it needs a primary key)",
+                       "table {} has REPLICA IDENTITY NOTHING: the log does not say which rows its updates and deletes "
+                       "are about, and they cannot be merged",
+                       table.ref.ToString());
+  }
+  return FailWithFix(ErrorKind::kUnsupported,
+                     fmt::format("ALTER TABLE {0} ADD PRIMARY KEY (…); or, with a unique index over columns that are "
+                                 "NOT NULL: ALTER TABLE {0} REPLICA IDENTITY USING INDEX …; or load it with "
+                                 "incremental_strategy: append",
+                                 quoted),
+                     "table {} has no primary key: its changes cannot be merged", table.ref.ToString());
+}
+
+}  // namespace nilus::postgres

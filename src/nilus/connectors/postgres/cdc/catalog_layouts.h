@@ -1,0 +1,52 @@
+// Layouts of the log's relations by asking the catalog. The log's descriptions name types by OID; what those are is
+// looked up once each, over a session of this object's own. One thread.
+#pragma once
+
+#include <atomic>
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "nilus/base/address.h"
+#include "nilus/connectors/postgres/cdc/capture_settings.h"
+#include "nilus/connectors/postgres/cdc/pgoutput_decoder.h"
+#include "nilus/connectors/postgres/connection.h"
+
+namespace nilus::postgres {
+
+// The shapes of tables as the source last told them: by Start, or by the log since. By "schema"."table".
+using KnownTables = std::map<std::string, CapturedTable>;
+
+class CatalogLayouts : public LayoutSource {
+ public:
+  // `session` is taken over. `wants_text`, when there is one, is set when a table cannot be read in binary: the stream
+  // then ends with kTransient, and the next one is to be in text.
+  CatalogLayouts(Address address, std::shared_ptr<const CaptureSettings> settings, KnownTables known,
+                 std::unique_ptr<Connection> session, std::shared_ptr<std::atomic<bool>> wants_text,
+                 std::stop_token stop)
+      : address_(std::move(address)),
+        settings_(std::move(settings)),
+        known_(std::move(known)),
+        connection_(std::move(session)),
+        wants_text_(std::move(wants_text)),
+        stop_(std::move(stop)) {}
+
+  Result<Answer> LayoutOf(const PgoutputMessage& relation) override;
+  // A session for questions; opened anew when it was lost.
+  Result<Connection*> Session();
+
+ private:
+  Result<std::vector<CatalogColumn>> TypesOf(const PgoutputMessage& relation);
+  Result<std::vector<std::string>> KeyOf(const PgoutputMessage& relation, const CapturedTable* known);
+
+  const Address address_;
+  const std::shared_ptr<const CaptureSettings> settings_;
+  KnownTables known_;
+  std::unique_ptr<Connection> connection_;
+  const std::shared_ptr<std::atomic<bool>> wants_text_;
+  const std::stop_token stop_;
+  std::map<std::pair<uint32_t, int32_t>, PgType> types_;
+};
+
+}  // namespace nilus::postgres

@@ -1,0 +1,315 @@
+#include "nilus/connectors/postgres/cdc/change_source.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+
+#include "nilus/base/clock.h"
+#include "nilus/base/encoding.h"
+#include "nilus/base/fault.h"
+#include "nilus/base/log.h"
+#include "nilus/connectors/postgres/cdc/capture_check.h"
+#include "nilus/connectors/postgres/cdc/capture_settings.h"
+#include "nilus/connectors/postgres/cdc/capture_tables.h"
+#include "nilus/connectors/postgres/cdc/log_messages.h"
+#include "nilus/connectors/postgres/cdc/log_reader.h"
+#include "nilus/connectors/postgres/cdc/publication.h"
+#include "nilus/connectors/postgres/cdc/slot.h"
+#include "nilus/connectors/postgres/cdc/snapshot_view.h"
+#include "nilus/connectors/postgres/options.h"
+
+namespace nilus::postgres {
+namespace {
+
+class PostgresChangeSource : public ChangeSource {
+ public:
+  PostgresChangeSource(Address address, OpenContext context)
+      : address_(std::move(address)), context_(std::move(context)) {}
+
+  Result<CaptureStart> Start(const CaptureRequest& request, const std::optional<CommittedLog>& committed) override;
+  Result<std::unique_ptr<SnapshotView>> View() override;
+  Result<std::unique_ptr<ChangeReader>> Stream(const LogPosition& from) override;
+  Status Acknowledge(const LogPosition& durable) override;
+  Result<CaptureStatus> AskStatus(const CaptureRequest& request) override;
+  Result<std::vector<CheckItem>> Check(const CaptureRequest& request) override;
+  Status Drop(const CaptureRequest& request) override;
+  std::string Format(const LogPosition& position) const override { return FormatLsn(position.major); }
+
+ private:
+  Status Connect();
+  Result<std::vector<FoundTable>> FindTables(bool via_partition_root, std::vector<std::string>* notices);
+  Status Prepare(CaptureStart* start);
+  Status Describe(const std::vector<FoundTable>& tables, CaptureStart* start);
+  Status TakeSlot(std::unique_ptr<Connection> replication, const LogIdentity& identity, uint64_t head,
+                  const std::optional<CommittedLog>& committed, CaptureStart* start);
+  Status CheckSlotFits(const SlotState& slot) const;
+  Failure Lost(const std::string& lost) const;
+
+  const Address address_;
+  const OpenContext context_;
+  std::unique_ptr<Connection> connection_;
+  std::shared_ptr<const CaptureSettings> settings_;
+  Publication publication_;
+  bool made_publication_ = false;
+  KnownTables known_;
+  bool is_binary_ = true;
+  const std::shared_ptr<std::atomic<bool>> wants_text_ = std::make_shared<std::atomic<bool>>(false);
+  std::optional<NewSlot> new_slot_;  // until its snapshot is taken, or streaming begins
+  std::shared_ptr<Confirmation> confirmation_;
+};
+
+Status PostgresChangeSource::Connect() {
+  if (connection_ != nullptr && connection_->is_usable()) return {};
+  NILUS_FAULT_POINT("postgres.changes.connect");
+  NILUS_ASSIGN(connection_, Connection::Open(address_, context_.stop));
+  connection_->HideRowValues();
+  return {};
+}
+
+Result<CaptureStart> PostgresChangeSource::Start(const CaptureRequest& request,
+                                                 const std::optional<CommittedLog>& committed) {
+  NILUS_ASSIGN(CaptureSettings settings, CaptureSettings::Read(request));
+  if (settings.plugin != "pgoutput") {
+    return FailWithFix(ErrorKind::kUnsupported, "leave plugin.name out: pgoutput is built into PostgreSQL 10 and later",
+                       "plugin.name: {} is not read", settings.plugin);
+  }
+  settings_ = std::make_shared<const CaptureSettings>(std::move(settings));
+  new_slot_.reset();
+  known_.clear();
+  NILUS_TRY(Connect());
+  NILUS_TRY(CheckWalLevel(*connection_, context_.stop));
+  NILUS_ASSIGN(std::unique_ptr<Connection> replication, OpenForReplication(address_, *connection_, context_.stop));
+  uint64_t head = 0;
+  NILUS_ASSIGN(LogIdentity identity, IdentifyLog(*replication, settings_->slot, &head, context_.stop));
+  CaptureStart start;
+  start.identity = identity.ToString();
+  NILUS_TRY(Prepare(&start));
+  NILUS_TRY(TakeSlot(std::move(replication), identity, head, committed, &start));
+  return start;
+}
+
+// Tables and publication.
+Status PostgresChangeSource::Prepare(CaptureStart* start) {
+  NILUS_ASSIGN(publication_, ReadPublication(*connection_, settings_->publication, context_.stop));
+  made_publication_ = !publication_.exists;
+  const bool via_root = publication_.exists ? publication_.via_partition_root : connection_->server_version() >= 130000;
+  NILUS_ASSIGN(std::vector<FoundTable> tables, FindTables(via_root, &start->notices));
+  NILUS_ASSIGN(publication_, PreparePublication(*connection_, *settings_, tables, std::move(publication_),
+                                                &start->notices, context_.stop));
+  return Describe(tables, start);
+}
+
+Result<std::vector<FoundTable>> PostgresChangeSource::FindTables(bool via_partition_root,
+                                                                 std::vector<std::string>* notices) {
+  NILUS_ASSIGN(std::vector<FoundTable> tables,
+               FindCapturedTables(*connection_, *settings_, via_partition_root, context_.stop));
+  if (!via_partition_root) {
+    NILUS_ASSIGN(std::vector<FoundTable> with_roots, FindCapturedTables(*connection_, *settings_, true, context_.stop));
+    for (const FoundTable& table : with_roots) {
+      if (table.kind != 'p') continue;
+      NILUS_ASSIGN(std::vector<Partition> leaves, ReadPartitions(*connection_, table.oid, context_.stop));
+      for (const Partition& leaf : leaves) {
+        if (settings_->Captures(leaf.relation.ref.schema, leaf.relation.ref.name)) continue;
+        return FailWithFix(ErrorKind::kUnsupported,
+                           connection_->server_version() >= 130000
+                               ? "ALTER PUBLICATION " + QuoteIdentifier(settings_->publication) +
+                                     " SET (publish_via_partition_root = true);"
+                               : "name the partitions in table.include.list (before PostgreSQL 13 changes come under "
+                                 "their names)",
+                           "table {} is partitioned, and publication {} sends changes under the partitions' names",
+                           table.ref.ToString(), settings_->publication);
+      }
+    }
+  }
+  std::vector<FoundTable> captured;
+  for (FoundTable& table : tables) {
+    if (!table.is_logged) {
+      notices->push_back("table " + table.ref.ToString() +
+                         " is UNLOGGED: the log knows nothing of it, and it is not captured");
+      continue;
+    }
+    if (!table.is_readable) {
+      return FailWithFix(ErrorKind::kAuth,
+                         fmt::format("GRANT USAGE ON SCHEMA {} TO {}; GRANT SELECT ON {} TO {};",
+                                     QuoteIdentifier(table.ref.schema), QuoteIdentifier(PQuser(connection_->raw())),
+                                     table.Quoted(), QuoteIdentifier(PQuser(connection_->raw()))),
+                         "table {} may not be read by {}", table.ref.ToString(), PQuser(connection_->raw()));
+    }
+    if (settings_->needs_keys && !settings_->IsSignalTable(table.ref.schema, table.ref.name)) {
+      NILUS_TRY(CheckIdentity(table));
+    }
+    captured.push_back(std::move(table));
+  }
+  if (captured.empty()) {
+    return FailWithFix(ErrorKind::kNotFound,
+                       "write table.include.list as regular expressions over schema.table, as the database spells them",
+                       "no table of database {} is captured by these properties", PQdb(connection_->raw()));
+  }
+  return captured;
+}
+
+Status PostgresChangeSource::Describe(const std::vector<FoundTable>& tables, CaptureStart* start) {
+  is_binary_ = true;
+  for (const FoundTable& table : tables) {
+    auto listed = publication_.tables.find(table.Quoted());
+    NILUS_ASSIGN(TableLayout layout,
+                 DescribeCaptured(*connection_, table, *settings_,
+                                  listed == publication_.tables.end() ? std::nullopt : listed->second, context_.stop));
+    if (layout.catalog.empty()) {
+      return FailWithFix(ErrorKind::kInvalidInput, "leave a column in column.include.list / column.exclude.list",
+                         "table {} has no column that is captured", table.ref.ToString());
+    }
+    is_binary_ = is_binary_ && layout.is_binary_safe;
+    known_[table.Quoted()] = layout.table;
+    if (!settings_->IsSignalTable(table.ref.schema, table.ref.name)) start->tables.push_back(std::move(layout.table));
+  }
+  return {};
+}
+
+Status PostgresChangeSource::CheckSlotFits(const SlotState& slot) const {
+  const std::string fix =
+      "give the pipeline a slot.name of its own, or, if nobody needs that slot: SELECT "
+      "pg_drop_replication_slot(" +
+      QuoteLiteral(settings_->slot) + ");";
+  if (!slot.is_logical) {
+    return FailWithFix(ErrorKind::kInvalidInput, fix, "replication slot {} is a physical one", settings_->slot);
+  }
+  if (slot.plugin != settings_->plugin) {
+    return FailWithFix(ErrorKind::kInvalidInput, fix, "replication slot {} was made for plugin {}, not for {}",
+                       settings_->slot, slot.plugin, settings_->plugin);
+  }
+  if (slot.database != PQdb(connection_->raw())) {
+    return FailWithFix(ErrorKind::kInvalidInput, fix, "replication slot {} is of database {}", settings_->slot,
+                       slot.database);
+  }
+  return {};
+}
+
+Failure PostgresChangeSource::Lost(const std::string& lost) const {
+  return FailWithFix(ErrorKind::kData,
+                     "set snapshot.mode: when_needed to read the tables anew, which brings the destination to their "
+                     "present state",
+                     "the stream cannot be continued: {}", lost);
+}
+
+Status PostgresChangeSource::TakeSlot(std::unique_ptr<Connection> replication, const LogIdentity& identity,
+                                      uint64_t head, const std::optional<CommittedLog>& committed,
+                                      CaptureStart* start) {
+  const std::stop_token& stop = context_.stop;
+  NILUS_ASSIGN(std::optional<SlotState> slot, ReadSlot(*connection_, settings_->slot, stop));
+  if (slot) {
+    NILUS_TRY(CheckSlotFits(*slot));
+    NILUS_TRY(WaitUntilFree(*connection_, settings_->slot, &slot, stop));
+  }
+  bool replaces = false;
+  if (committed) {
+    NILUS_ASSIGN(start->lost, WhatIsLost(*replication, identity, head, slot, *committed, stop));
+    if (!start->lost.empty() && !settings_->replaces_lost) return Lost(start->lost);
+    replaces = !start->lost.empty();
+  } else if (slot) {
+    // Nothing was loaded through it yet. One that was invalidated is of no use; and one that stands before the place
+    // where the publication was made cannot be read past it.
+    replaces = slot->wal_status == "lost" || !slot->invalidation.empty() || made_publication_;
+  }
+  if (slot && replaces) {
+    NILUS_TRY(DropSlot(*connection_, settings_->slot, stop));
+    start->notices.push_back("replication slot " + settings_->slot + " is made anew");
+    slot.reset();
+  }
+  if (slot) {
+    start->from = committed ? committed->at : LogPosition{slot->confirmed, 0};
+    confirmation_ = std::make_shared<Confirmation>(slot->confirmed);
+    return {};
+  }
+  NILUS_FAULT_POINT("postgres.changes.make_slot");
+  NILUS_ASSIGN(new_slot_, MakeSlot(std::move(replication), *settings_, settings_->slot, false, stop));
+  start->from = {new_slot_->at, 0};
+  confirmation_ = std::make_shared<Confirmation>(new_slot_->at);
+  return {};
+}
+
+Result<std::unique_ptr<SnapshotView>> PostgresChangeSource::View() {
+  if (settings_ == nullptr) return Fail(ErrorKind::kInternal, "a view was asked for before Start");
+  NILUS_TRY(Connect());
+  std::optional<NewSlot> slot = std::exchange(new_slot_, std::nullopt);
+  if (!slot || !slot->session->is_usable()) {
+    NILUS_ASSIGN(std::unique_ptr<Connection> replication, OpenForReplication(address_, *connection_, context_.stop));
+    const std::string name = fmt::format("nilus_view_{}_{}", getpid(), Sha256Hex(NewId()).substr(0, 12));
+    NILUS_ASSIGN(slot, MakeSlot(std::move(replication), *settings_, name, true, context_.stop));
+  }
+  return MakeView(address_, *std::move(slot), settings_, publication_, {}, context_.stop);
+}
+
+Result<std::unique_ptr<ChangeReader>> PostgresChangeSource::Stream(const LogPosition& from) {
+  if (settings_ == nullptr) return Fail(ErrorKind::kInternal, "a stream was asked for before Start");
+  new_slot_.reset();  // its session keeps a transaction open
+  StreamRequest request;
+  request.address = address_;
+  request.settings = settings_;
+  request.known = known_;
+  request.from = from;
+  request.is_binary = is_binary_ && !wants_text_->load();
+  request.confirmation = confirmation_;
+  request.wants_text = wants_text_;
+  request.stop = context_.stop;
+  return StartStream(std::move(request));
+}
+
+Status PostgresChangeSource::Acknowledge(const LogPosition& durable) {
+  if (confirmation_ == nullptr) return Fail(ErrorKind::kInternal, "a position was confirmed before Start");
+  confirmation_->Confirm(durable.major);
+  return {};
+}
+
+Result<CaptureStatus> PostgresChangeSource::AskStatus(const CaptureRequest& request) {
+  NILUS_ASSIGN(CaptureSettings settings, CaptureSettings::Read(request));
+  NILUS_TRY(Connect());
+  NILUS_ASSIGN(std::optional<SlotState> slot, ReadSlot(*connection_, settings.slot, context_.stop));
+  CaptureStatus status;
+  if (!slot) {
+    status.state = "no slot";
+    return status;
+  }
+  status.head = {slot->head, 0};
+  status.confirmed = {slot->confirmed, 0};
+  if (slot->restart != 0 && slot->head > slot->restart) {
+    status.retained_bytes = static_cast<int64_t>(slot->head - slot->restart);
+  }
+  status.bytes_until_lost = slot->safe_bytes;
+  const bool is_lost = slot->wal_status == "lost" || !slot->invalidation.empty();
+  status.state = is_lost ? "lost" : slot->is_active ? "streaming" : "not connected";
+  if (slot->wal_status == "unreserved") status.state += ", about to be lost";
+  return status;
+}
+
+Result<std::vector<CheckItem>> PostgresChangeSource::Check(const CaptureRequest& request) {
+  NILUS_ASSIGN(CaptureSettings settings, CaptureSettings::Read(request));
+  if (Status connected = Connect(); !connected) {
+    if (connected.error().kind == ErrorKind::kCancelled) return Failure(connected.error());
+    return std::vector<CheckItem>{{"connect", false, connected.error().ToString()}};
+  }
+  return CheckCapture(address_, *connection_, settings, context_.stop);
+}
+
+Status PostgresChangeSource::Drop(const CaptureRequest& request) {
+  NILUS_ASSIGN(CaptureSettings settings, CaptureSettings::Read(request));
+  new_slot_.reset();
+  NILUS_TRY(Connect());
+  NILUS_ASSIGN(std::optional<SlotState> slot, ReadSlot(*connection_, settings.slot, context_.stop));
+  NILUS_TRY(WaitUntilFree(*connection_, settings.slot, &slot, context_.stop));
+  NILUS_TRY(DropSlot(*connection_, settings.slot, context_.stop));
+  // A publication of another name is somebody's own.
+  if (!settings.owns_publication || settings.autocreate == CaptureSettings::Autocreate::kDisabled) return {};
+  NILUS_TRY(connection_->Execute("DROP PUBLICATION IF EXISTS " + QuoteIdentifier(settings.publication), context_.stop));
+  return {};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<ChangeSource>> OpenPostgresChanges(const Address& address, const OpenContext& context) {
+  NILUS_TRY(PlanConnection(address));  // a wrong parameter is told before anything is connected
+  return std::make_unique<PostgresChangeSource>(address, context);
+}
+
+}  // namespace nilus::postgres

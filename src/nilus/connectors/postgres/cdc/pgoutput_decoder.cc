@@ -1,0 +1,72 @@
+#include "nilus/connectors/postgres/cdc/pgoutput_decoder.h"
+
+namespace nilus::postgres {
+
+Status PgoutputDecoder::Decode(std::string_view bytes, uint64_t lsn) {
+  NILUS_TRY(ParsePgoutput(bytes, false, &message_));
+  switch (message_.type) {
+    case PgoutputMessage::kBegin:
+      return builder_->Begin(message_.lsn, message_.time, message_.xid);
+    case PgoutputMessage::kCommit:
+      return builder_->Commit(message_.lsn, message_.end_lsn);
+    case PgoutputMessage::kRelation:
+      return Relation(bytes);
+    case PgoutputMessage::kInsert:
+      return Row(ChangeOp::kCreate, lsn);
+    case PgoutputMessage::kUpdate:
+      return Row(ChangeOp::kUpdate, lsn);
+    case PgoutputMessage::kDelete:
+      return Row(ChangeOp::kDelete, lsn);
+    case PgoutputMessage::kTruncate:
+      return Truncate(lsn);
+    case PgoutputMessage::kOrigin:
+    case PgoutputMessage::kTypeName:  // the catalog is asked instead
+    case PgoutputMessage::kMessage:
+      return {};
+    default:
+      return Fail(ErrorKind::kData, "the log brings a message {} of pgoutput that was not asked for",
+                  static_cast<char>(message_.type));
+  }
+}
+
+Status PgoutputDecoder::Relation(std::string_view bytes) {
+  Known& known = relations_[message_.relation];
+  if (known.bytes == bytes) return {};
+  NILUS_ASSIGN(LayoutSource::Answer answer, layouts_->LayoutOf(message_));
+  if (answer.layout != nullptr && answer.layout->columns.size() != message_.columns.size()) {
+    return Fail(ErrorKind::kInternal, "table {}.{} has {} columns in the log, and its layout {}", message_.schema,
+                message_.name, message_.columns.size(), answer.layout->columns.size());
+  }
+  if (answer.layout != nullptr && answer.is_news) builder_->Schema(answer.layout->table);
+  known = {std::string(bytes), std::move(answer.layout)};
+  return {};
+}
+
+Result<LayoutPtr> PgoutputDecoder::LayoutOf(uint32_t relation) const {
+  auto found = relations_.find(relation);
+  if (found != relations_.end()) return found->second.layout;
+  return Fail(ErrorKind::kData, "the log brings a row of relation {} before it describes it", relation);
+}
+
+Status PgoutputDecoder::Row(ChangeOp op, uint64_t lsn) {
+  NILUS_ASSIGN(LayoutPtr layout, LayoutOf(message_.relation));
+  if (layout == nullptr) {
+    builder_->Skip();
+    return {};
+  }
+  return builder_->Row(layout, op, message_.old_kind, message_.old_row, message_.new_row, lsn);
+}
+
+Status PgoutputDecoder::Truncate(uint64_t lsn) {
+  for (uint32_t relation : message_.relations) {
+    NILUS_ASSIGN(LayoutPtr layout, LayoutOf(relation));
+    if (layout == nullptr) {
+      builder_->Skip();
+      continue;
+    }
+    NILUS_TRY(builder_->Truncate(layout, lsn));
+  }
+  return {};
+}
+
+}  // namespace nilus::postgres

@@ -1,0 +1,51 @@
+// The state of a pgoutput stream: which relations it has described, and where in a transaction it is. Bytes in, changes
+// into a ChangeBuilder; what a relation's columns become is asked of a LayoutSource. One thread.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+#include "nilus/connectors/postgres/cdc/change_builder.h"
+#include "nilus/connectors/postgres/cdc/pgoutput.h"
+
+namespace nilus::postgres {
+
+// Says how rows of a relation become rows of a captured table.
+class LayoutSource {
+ public:
+  struct Answer {
+    LayoutPtr layout;      // null: the relation is not captured
+    bool is_news = false;  // its shape is not the one that was known: for the schema history
+  };
+  virtual ~LayoutSource() = default;
+  // Of a message Relation that was not seen like this before.
+  virtual Result<Answer> LayoutOf(const PgoutputMessage& relation) = 0;
+};
+
+class PgoutputDecoder {
+ public:
+  PgoutputDecoder(LayoutSource* layouts, ChangeBuilder* builder) : layouts_(layouts), builder_(builder) {}
+
+  // The next message of the plugin, which the server wrote for the log's place `lsn`. kData: it is none, or none that
+  // may come here; the stream is then of no more use.
+  Status Decode(std::string_view bytes, uint64_t lsn);
+
+ private:
+  struct Known {
+    std::string bytes;  // of the message Relation
+    LayoutPtr layout;
+  };
+  Status Relation(std::string_view bytes);
+  Result<LayoutPtr> LayoutOf(uint32_t relation) const;
+  Status Row(ChangeOp op, uint64_t lsn);
+  Status Truncate(uint64_t lsn);
+
+  LayoutSource* const layouts_;
+  ChangeBuilder* const builder_;
+  std::unordered_map<uint32_t, Known> relations_;
+  PgoutputMessage message_;
+};
+
+}  // namespace nilus::postgres
