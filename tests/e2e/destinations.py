@@ -7,6 +7,7 @@ import contextlib
 import itertools
 
 import duckdb_file
+from lakehouse_destinations import LAKEHOUSE_VARIANTS, LakehouseDestination
 
 
 class PostgresDestination:
@@ -180,4 +181,6 @@ class FilesDestination:
         return [str(p) for p in self.path.rglob("*.csv*") if p not in seen]
 
 
-DESTINATIONS = [PostgresDestination, DuckdbDestination, SqliteDestination, FilesDestination]
+DESTINATIONS = [PostgresDestination, DuckdbDestination, SqliteDestination, FilesDestination, LakehouseDestination]
+# Where every step of a commit is cut.
+COMMITTING_DESTINATIONS = [*DESTINATIONS, *LAKEHOUSE_VARIANTS]

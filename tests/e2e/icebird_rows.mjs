@@ -1,5 +1,5 @@
 // node icebird_rows.mjs: reads Iceberg tables on the local disk with icebird and hyparquet, none of which is ours. Each line of the input is
-// a JSON array [table folder, metadata file or null]; each line of the output the rows as arrays of texts, with the columns' names first, or
+// a JSON array [table folder, metadata file or null, [URL prefix, folder] or null: where files of a bucket lie]; each line of the output the rows as arrays of texts, with the columns' names first, or
 // {"error": …}. Deletion vectors, which icebird 0.3 does not know, are decoded by the few lines below.
 import { readFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
@@ -11,9 +11,15 @@ const { icebergManifests, splitManifestEntries } = await import(`${modules}/iceb
 const { icebergRead } = await import(`${modules}/icebird/src/read.js`)
 
 // They speak HTTP; the files are local. A range is answered by the whole file, which is in order. Names are not percent-encoded.
+let moved = null
+function read(url) {
+  let path = String(url).replace(/^https:\/\/([^./]+)\.s3\.amazonaws\.com\//, 's3://$1/')  // where icebird believes that buckets are
+  if (moved && path.startsWith(moved[0])) path = moved[1] + path.slice(moved[0].length)
+  return readFileSync(path.replace(/^file:\/\//, ''))
+}
 globalThis.fetch = async url => {
   try {
-    return new Response(readFileSync(String(url).replace(/^file:\/\//, '')))
+    return new Response(read(url))
   } catch (problem) {
     return new Response(String(problem), { status: 404, statusText: 'Not Found' })
   }
@@ -59,7 +65,7 @@ async function readWithVectors(tableUrl, metadata, entries) {
   const vectors = new Map()
   for (const { data_file: file } of deleteEntries) {
     if (file.file_format.toLowerCase() !== 'puffin') throw new Error(`a ${file.file_format} delete file in a v3 table`)
-    const bytes = readFileSync(file.file_path.replace(/^file:\/\//, ''))
+    const bytes = read(file.file_path)
     const offset = Number(file.content_offset)
     const rows = deletedRows(bytes.subarray(offset, offset + Number(file.content_size_in_bytes)))
     if (rows.size !== Number(file.record_count)) throw new Error('another cardinality')
@@ -78,7 +84,8 @@ async function readWithVectors(tableUrl, metadata, entries) {
   return result
 }
 
-async function rows([folder, metadataFileName]) {
+async function rows([folder, metadataFileName, elsewhere]) {
+  moved = elsewhere
   const tableUrl = `file://${folder}`
   const metadata = await icebergMetadata({ tableUrl, metadataFileName: metadataFileName ?? undefined })
   const schema = metadata.schemas.find(one => one['schema-id'] === metadata['current-schema-id'])

@@ -20,3 +20,10 @@ def test_demo(tmp_path):
     movies = subprocess.run([BINARY, "query", f"duckdb:///{out}/demo.duckdb", "SELECT count(*) AS n FROM raw.movies", "--format", "csv"],
                             capture_output=True, text=True, check=True).stdout
     assert movies.splitlines()[1] == "3201"
+    snapshots = subprocess.run([BINARY, "lake", "snapshots", f"lakehouse://{out}/warehouse", "raw.weather", "--format", "csv"],
+                               capture_output=True, text=True, check=True).stdout
+    assert len(snapshots.splitlines()) == 1 + 2, "a snapshot a run"
+    lake = subprocess.run([BINARY, "query", f"lakehouse://{out}/warehouse", "SELECT count(*) AS n, count(DISTINCT date) AS d FROM raw.weather", "--format", "csv"],
+                          capture_output=True, text=True, check=True).stdout
+    assert lake.splitlines()[1] == f"{days},{days}"
+    assert len(list((out / "warehouse" / "raw" / "weather" / "data").glob("date_year=*"))) == 4

@@ -10,7 +10,7 @@ import sqlite3
 
 import pytest
 
-from destinations import DESTINATIONS
+from destinations import COMMITTING_DESTINATIONS
 from harness import was_killed
 
 STRATEGIES = ["replace", "append", "merge", "delete+insert", "scd2"]
@@ -54,7 +54,7 @@ class Scenario:
         return sorted(rows, key=repr)
 
 
-@pytest.fixture(params=DESTINATIONS, ids=lambda kind: kind.kind)
+@pytest.fixture(params=COMMITTING_DESTINATIONS, ids=lambda kind: kind.kind)
 def destination(request, tmp_path, postgres):
     return request.param(tmp_path, postgres)
 
@@ -128,7 +128,7 @@ def test_killed_again_while_recovering(scenario, tmp_path):
     trace = tmp_path / "trace"
     nilus.run(manifest, env={"NILUS_FAULT_TRACE": trace})
     after = scenario.rows()
-    seen = set()
+    seen = []
     firsts = [name for name, _, _ in passages(trace) if name.startswith(destination.fault_prefix)]
     for first in firsts:
         destination.restore(fresh)
@@ -138,7 +138,7 @@ def test_killed_again_while_recovering(scenario, tmp_path):
         if left is not None and left in seen:
             destination.discard(cut_once)
             continue
-        seen.add(left)
+        seen.append(left)
         second_trace = tmp_path / f"trace-{first}"
         nilus.run(manifest, env={"NILUS_FAULT_TRACE": second_trace})
         assert scenario.rows() == after

@@ -57,6 +57,8 @@ class Catalog : public std::enable_shared_from_this<Catalog> {
   virtual Result<TablePtr> Commit(const TableCommit& commit, std::stop_token stop) = 0;
   // Several tables in one atomic step, where the catalog offers that.
   virtual bool has_multi_table_commit() const { return false; }
+  virtual bool creates_in_multi_table_commit() const { return false; }  // tables that are not there yet, too
+  // kUnsupported: it cannot after all, and nothing was done.
   virtual Status CommitAll(std::span<const TableCommit> commits, std::stop_token stop);
   virtual Result<std::vector<TableIdentifier>> List(const std::string& schema, std::stop_token stop) = 0;
   virtual Result<std::vector<std::string>> ListSchemas(std::stop_token stop) = 0;

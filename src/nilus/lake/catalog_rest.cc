@@ -164,7 +164,15 @@ Status RestCatalog::CommitAll(std::span<const TableCommit> commits, std::stop_to
   const std::string body = fmt::format(R"({{"table-changes":{}}})", JsonList(commits, CommitBody));
   NILUS_ASSIGN(const http::Response response,
                client_.Change("POST", client_.Prefixed("/transactions/commit"), body, stop));
-  if (response.status / 100 != 2) return CommitProblem(response, "committing to several tables");
+  const std::string doing = "committing to several tables";
+  if (response.status / 100 != 2) {
+    // Servers that name no endpoints are taken to have this one, and not all do: a 404 of theirs is of no table.
+    Error problem = client_.Problem(response, doing);
+    const bool is_of_table = response.body.find("NoSuch") != std::string::npos;
+    if (response.status == 404 && !is_of_table) problem.kind = ErrorKind::kUnsupported;
+    if (problem.kind == ErrorKind::kUnsupported) return Failure(std::move(problem));
+    return CommitProblem(response, doing);
+  }
   NILUS_FAULT_ACK("lake.rest.commit-all");
   return {};
 }

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <thread>
+#include <utility>
 
 #include "nilus/base/redact.h"
 #include "nilus/lake/lake_fixture_testing.h"
@@ -141,6 +142,19 @@ TEST_F(RestCatalogs, AServerWithoutTransactionsSaysSo) {
   EXPECT_FAILS(CommitTogether(one, {}), ErrorKind::kUnsupported);
 }
 
+// One that names no endpoints has them all by the protocol; where this one is not, nothing is done, and that is told.
+TEST_F(RestCatalogs, AServerThatOnlySeemsToHaveTransactionsSaysSo) {
+  double_.with_transactions = false;
+  double_.lists_endpoints = false;
+  const CatalogPtr catalog = Open();
+  EXPECT_TRUE(catalog->has_multi_table_commit());
+  Transaction a(Create(catalog));
+  a.AddDataFile(MadeUpFile("file:///nowhere/a"));
+  std::vector<Transaction*> one{&a};
+  EXPECT_FAILS(CommitTogether(one, {}), ErrorKind::kUnsupported);
+  EXPECT_THAT(LivePaths(*Load(catalog)), testing::IsEmpty());
+}
+
 TEST_F(RestCatalogs, TokensAreFetchedAndRenewed) {
   double_.wanted_credential = "client:s3cr3t-value";
   options_.credential = "client:s3cr3t-value";
@@ -203,6 +217,34 @@ TEST_F(RestCatalogs, EveryLostAnswerIsLookedUp) {
     EXPECT_THAT(LivePaths(*Load(catalog)), ElementsAre("a")) << static_cast<int>(fault);
     EXPECT_EQ(double_.commits_done, before + 1) << static_cast<int>(fault);
     ASSERT_OK(catalog->Drop(kEvents, false, {}));
+  }
+}
+
+TEST_F(RestCatalogs, EveryLostAnswerOfSeveralTablesIsLookedUp) {
+  for (const http::Fault fault : {http::Fault::kServerError, http::Fault::kAnswerLost, http::Fault::kAnswerCut,
+                                  http::Fault::kReset, http::Fault::kUnavailable}) {
+    bool spoils_commit = false;
+    bool spoils_look = false;
+    const CatalogPtr catalog = Open([&](const http::ServedRequest& request) {
+      const bool is_commit = request.method == "POST" && request.target.ends_with("/transactions/commit");
+      if (is_commit && std::exchange(spoils_commit, false)) return fault;
+      // The first look at what became of it fails too.
+      return !is_commit && !spoils_commit && std::exchange(spoils_look, false) ? http::Fault::kUnavailable
+                                                                               : http::Fault::kNone;
+    });
+    Transaction a(Create(catalog));
+    a.AddDataFile(MadeUpFile("file:///nowhere/a"));
+    Transaction b(Create(catalog, {"shop", "other"}));
+    b.AddDataFile(MadeUpFile("file:///nowhere/b"));
+    std::vector<Transaction*> both{&a, &b};
+    const int before = double_.commits_done;
+    spoils_commit = spoils_look = true;
+    EXPECT_OK(CommitTogether(both, {})) << static_cast<int>(fault);
+    EXPECT_THAT(LivePaths(*Load(catalog)), ElementsAre("a")) << static_cast<int>(fault);
+    EXPECT_THAT(LivePaths(*Load(catalog, {"shop", "other"})), ElementsAre("b")) << static_cast<int>(fault);
+    EXPECT_EQ(double_.commits_done, before + 2) << static_cast<int>(fault);
+    ASSERT_OK(catalog->Drop(kEvents, false, {}));
+    ASSERT_OK(catalog->Drop({"shop", "other"}, false, {}));
   }
 }
 

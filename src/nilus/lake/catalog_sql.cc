@@ -32,6 +32,7 @@ class SqlCatalog final : public Catalog {
   Result<std::optional<TablePtr>> Load(const TableIdentifier& table, std::stop_token stop) override;
   Result<TablePtr> Commit(const TableCommit& commit, std::stop_token stop) override;
   bool has_multi_table_commit() const override { return true; }
+  bool creates_in_multi_table_commit() const override { return true; }
   Status CommitAll(std::span<const TableCommit> commits, std::stop_token stop) override;
   Result<std::vector<TableIdentifier>> List(const std::string& schema, std::stop_token stop) override;
   Result<std::vector<std::string>> ListSchemas(std::stop_token stop) override;

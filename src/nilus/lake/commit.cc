@@ -199,6 +199,23 @@ static Result<TablePtr> CommitOnce(Catalog& catalog, const TableCommit& commit, 
   return table;
 }
 
+// The table as it is before another attempt: nothing is decided before it could be read again. `problem`: why there is
+// another one; what this one fails for.
+static Result<TablePtr> LoadAgain(Catalog& catalog, const TableIdentifier& identifier, bool outcome_unknown,
+                                  Error problem, Retry* retry, const std::stop_token& stop) {
+  for (;;) {
+    const auto delay = retry->NextDelay();
+    if (!delay) return Spent(std::move(problem), outcome_unknown, identifier);
+    if (!SleepUnlessStopped(*delay, stop)) {
+      return Spent(Error{ErrorKind::kCancelled, "the commit was stopped", {}}, outcome_unknown, identifier);
+    }
+    Result<std::optional<TablePtr>> latest = catalog.Load(identifier, stop);
+    if (latest) return latest->value_or(nullptr);
+    problem = std::move(latest).error();
+    if (problem.kind != ErrorKind::kTransient) return Spent(std::move(problem), outcome_unknown, identifier);
+  }
+}
+
 Result<CommitOutcome> Transaction::Commit(std::stop_token stop, RetryPolicy policy) {
   State& state = *state_;
   Retry retry(policy);
@@ -218,26 +235,16 @@ Result<CommitOutcome> Transaction::Commit(std::stop_token stop, RetryPolicy poli
     if (AfterFailure(problem, &state.outcome_unknown) == Next::kGiveUp) {
       return Spent(std::move(problem), state.outcome_unknown, state.identifier);
     }
-    // Nothing is decided before the table could be read again.
-    for (bool loaded = false; !loaded;) {
-      const auto delay = retry.NextDelay();
-      if (!delay) return Spent(std::move(problem), state.outcome_unknown, state.identifier);
-      if (!SleepUnlessStopped(*delay, stop)) {
-        return Spent(Error{ErrorKind::kCancelled, "the commit was stopped", {}}, state.outcome_unknown,
-                     state.identifier);
-      }
-      Result<std::optional<TablePtr>> latest = state.catalog->Load(state.identifier, stop);
-      if (!latest && latest.error().kind != ErrorKind::kTransient) {
-        return Spent(std::move(latest).error(), state.outcome_unknown, state.identifier);
-      }
-      if (!latest) {
-        problem = std::move(latest).error();
-        continue;
-      }
-      table = latest->value_or(nullptr);
-      loaded = true;
-    }
+    NILUS_ASSIGN(table,
+                 LoadAgain(*state.catalog, state.identifier, state.outcome_unknown, std::move(problem), &retry, stop));
   }
+}
+
+static Status CommitAllOnce(Catalog& catalog, std::span<const TableCommit> commits, const std::stop_token& stop) {
+  NILUS_FAULT_POINT("lake.commit-all");
+  NILUS_TRY(catalog.CommitAll(commits, stop));
+  NILUS_FAULT_ACK("lake.commit-all");
+  return {};
 }
 
 Result<std::vector<CommitOutcome>> CommitTogether(std::span<Transaction* const> transactions, std::stop_token stop,
@@ -251,40 +258,36 @@ Result<std::vector<CommitOutcome>> CommitTogether(std::span<Transaction* const> 
   Retry retry(policy);
   std::vector<TablePtr> tables;
   for (const Transaction* transaction : transactions) tables.push_back(transaction->state_->base);
+  bool outcome_unknown = false;
   for (;;) {
     std::vector<TableCommit> commits;
     for (size_t i = 0; i < transactions.size(); ++i) {
       Transaction::State& state = *transactions[i]->state_;
       Result<std::optional<TableCommit>> commit = state.Prepare(tables[i], &outcomes[i], stop);
-      if (!commit) return Spent(std::move(commit).error(), state.outcome_unknown, state.identifier);
+      if (!commit) return Spent(std::move(commit).error(), outcome_unknown, state.identifier);
       if (*commit) commits.push_back(**std::move(commit));
     }
     if (commits.empty()) return outcomes;
-    Status committed = [&]() -> Status {
-      NILUS_FAULT_POINT("lake.commit-all");
-      NILUS_TRY(catalog->CommitAll(commits, stop));
-      NILUS_FAULT_ACK("lake.commit-all");
-      return {};
-    }();
-    // After a success the tables are loaded for their new state, and found to hold the change.
-    Error problem = committed ? Error{} : std::move(committed).error();
-    bool outcome_unknown = committed.has_value();
-    if (!committed && AfterFailure(problem, &outcome_unknown) == Next::kGiveUp) {
-      return Spent(std::move(problem), transactions.front()->state_->outcome_unknown,
-                   transactions.front()->state_->identifier);
+    const Status committed = CommitAllOnce(*catalog, commits, stop);
+    if (committed) break;
+    if (AfterFailure(committed.error(), &outcome_unknown) == Next::kGiveUp) {
+      return Spent(committed.error(), outcome_unknown, transactions.front()->state_->identifier);
     }
     for (size_t i = 0; i < transactions.size(); ++i) {
       Transaction::State& state = *transactions[i]->state_;
-      state.outcome_unknown = state.outcome_unknown || outcome_unknown;
+      state.outcome_unknown = outcome_unknown;
       ++outcomes[i].attempts;
-      const auto delay = committed && i == 0 ? std::optional(std::chrono::milliseconds(0)) : retry.NextDelay();
-      if (!delay || !SleepUnlessStopped(*delay, stop)) {
-        return Spent(std::move(problem), state.outcome_unknown, state.identifier);
-      }
-      NILUS_ASSIGN(const std::optional<TablePtr> latest, catalog->Load(state.identifier, stop));
-      tables[i] = latest.value_or(nullptr);
+      NILUS_ASSIGN(tables[i], LoadAgain(*catalog, state.identifier, outcome_unknown, committed.error(), &retry, stop));
     }
   }
+  for (size_t i = 0; i < transactions.size(); ++i) {
+    // It is done: whether the tables can be read back changes nothing.
+    const Transaction::State& state = *transactions[i]->state_;
+    const auto latest = catalog->Load(state.identifier, stop);
+    outcomes[i].table = latest ? latest->value_or(nullptr) : nullptr;
+    if (state.makes_snapshot()) outcomes[i].snapshot_id = state.snapshot_id;
+  }
+  return outcomes;
 }
 
 }  // namespace nilus::lake

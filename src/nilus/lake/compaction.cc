@@ -99,7 +99,11 @@ class Rewriting {
 
   Result<CommitOutcome> Run(CompactionReport* report, const std::stop_token& stop) {
     NILUS_ASSIGN(std::vector<DataFile> written, Write(report, stop));
-    NILUS_FAULT_POINT("lake.compact.written");
+    const Status passed = AfterWriting();
+    if (!passed) {
+      RemoveFiles(*table_->store, written);
+      return Failure(passed.error());
+    }
     for (const size_t index : group_.files) change_.RemoveFile(plan_.files[index].entry);
     const std::vector<const ManifestEntry*> deletes = DoneDeletes();
     for (const ManifestEntry* entry : deletes) change_.RemoveFile(*entry);
@@ -125,6 +129,11 @@ class Rewriting {
   }
 
  private:
+  static Status AfterWriting() {
+    NILUS_FAULT_POINT("lake.compact.written");
+    return {};
+  }
+
   bool keeps_lineage() const { return table_->metadata.format_version >= 3; }
 
   // The columns that are written: in v3 those of row lineage too.
@@ -267,7 +276,10 @@ Result<CompactionReport> Compact(TablePtr table, const CompactionOptions& option
                PlanScan(table, table->metadata.current_snapshot(), table->metadata.schema(), std::nullopt, stop));
   const std::vector<CompactionGroup> groups = PlanCompaction(plan, table->metadata, options);
   report.table = table;
+  int64_t bytes = 0;
   for (const CompactionGroup& group : groups) {
+    if (bytes >= options.most_bytes) break;
+    bytes += group.bytes;
     ++report.groups;
     if (options.dry_run) {
       report.files_before += static_cast<int64_t>(group.files.size());

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <stop_token>
@@ -23,6 +24,7 @@ struct CompactionOptions {
   int64_t deleted_percent = 10;            // a file with this share of deleted rows is written anew by itself
   bool all = false;                        // every file that has deletes, or that is not of the current spec and schema
   int64_t group_bytes = int64_t{2} << 30;  // one commit rewrites about so much
+  int64_t most_bytes = std::numeric_limits<int64_t>::max();  // no further group behind so much
   bool dry_run = false;
 };
 

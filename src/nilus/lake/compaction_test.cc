@@ -220,7 +220,7 @@ TEST_F(CompactionTest, UpkeepFollowsEveryNthCommit) {
   ASSERT_OK(settings.Commit({}));
   for (int64_t i = 0; i < 8; ++i) {
     Append(i * 10, 10);
-    ASSERT_OK_AND_ASSIGN(const UpkeepReport report, Upkeep(Load(), options_, {}));
+    ASSERT_OK_AND_ASSIGN(const UpkeepReport report, Upkeep(Load(), {}, options_, {}));
     EXPECT_EQ(report.expired.has_value(), i == 3 || i == 7);
     EXPECT_EQ(report.compacted.has_value(), i == 7) << i;
   }
@@ -230,7 +230,23 @@ TEST_F(CompactionTest, UpkeepFollowsEveryNthCommit) {
   Transaction off(Load());
   ASSERT_OK(off.SetProperties({{"nilus.upkeep.enabled", "false"}}));
   ASSERT_OK(off.Commit({}));
-  EXPECT_FALSE(UpkeepDueOf(Load()->metadata, options_.target_bytes).expiry);
+  EXPECT_FALSE(UpkeepDueOf(Load()->metadata, {}, options_.target_bytes).expiry);
+  // What the caller says wins over the table's properties.
+  const UpkeepPolicy policy{.enabled = true, .every_commits = 1, .small_files = 2};
+  EXPECT_TRUE(UpkeepDueOf(Load()->metadata, policy, options_.target_bytes).expiry);
+  EXPECT_FALSE(UpkeepDueOf(Load()->metadata, policy, options_.target_bytes).compaction) << "one file";
+  Append(1000, 1);
+  EXPECT_TRUE(UpkeepDueOf(Load()->metadata, policy, options_.target_bytes).compaction);
+}
+
+TEST_F(CompactionTest, NoMoreIsRewrittenAtOnceThanAsked) {
+  Create();
+  for (int64_t i = 0; i < 12; ++i) Append(i * 10, 10);
+  options_.group_bytes = 1;
+  options_.most_bytes = 1;
+  ASSERT_OK_AND_ASSIGN(const CompactionReport report, Compact(Load(), options_, {}));
+  EXPECT_EQ(report.groups, 1);
+  EXPECT_EQ(Rows().size(), 120U);
 }
 
 }  // namespace

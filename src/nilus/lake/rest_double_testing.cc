@@ -118,9 +118,9 @@ http::Response RestDouble::Route(const http::ServedRequest& request, const std::
     if (query == "warehouse=none") return Refused(404, "NoSuchWarehouseException", "no warehouse none");
     Json endpoints = Json::array({"GET /v1/{prefix}/namespaces", "POST /v1/{prefix}/namespaces/{namespace}/tables"});
     if (with_transactions) endpoints.push_back("POST /v1/{prefix}/transactions/commit");
-    return Answer(200, DumpJson({{"defaults", {{"clients", "4"}}},
-                                 {"overrides", {{"prefix", prefix}}},
-                                 {"endpoints", std::move(endpoints)}}));
+    Json answer{{"defaults", {{"clients", "4"}}}, {"overrides", {{"prefix", prefix}}}};
+    if (lists_endpoints) answer["endpoints"] = std::move(endpoints);
+    return Answer(200, DumpJson(answer));
   }
   const std::string root = "/base/v1/" + PercentEncode(prefix);
   if (!path.starts_with(root + "/")) return Refused(404, "NotFoundException", "no such path " + path);

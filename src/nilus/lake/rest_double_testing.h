@@ -21,6 +21,7 @@ class RestDouble {
   std::string wanted_credential;  // "id:secret": tokens are given for it, and asked for
   int64_t token_lifetime_s = 3600;
   bool with_transactions = true;
+  bool lists_endpoints = true;
   std::string prefix = "p 1";
   std::map<std::string, std::string> table_config;
 

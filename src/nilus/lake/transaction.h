@@ -112,7 +112,8 @@ class Transaction {
   std::unique_ptr<State> state_;
 };
 
-// All of them in one atomic step. kUnsupported: the catalog cannot (Catalog::has_multi_table_commit).
+// All of them in one atomic step. An outcome's table is null when it could not be read back behind the commit.
+// kUnsupported: the catalog cannot (Catalog::has_multi_table_commit).
 Result<std::vector<CommitOutcome>> CommitTogether(std::span<Transaction* const> transactions, std::stop_token stop,
                                                   RetryPolicy policy = Transaction::CommitRetryPolicy());
 

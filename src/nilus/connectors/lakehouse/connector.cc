@@ -33,6 +33,22 @@ constexpr auto kSinkOptions = std::to_array<OptionSpec>({
      .type = OptionType::kInteger,
      .default_value = "536870912",
      .help = "A data file ends at about so many bytes of rows in memory, or at loader_file_size rows"},
+    {.name = "upkeep",
+     .type = OptionType::kBoolean,
+     .default_value = "true",
+     .help = "Now and then, behind a commit, small files are put together and old snapshots expire (docs/lake.md)"},
+    {.name = "upkeep_every_commits",
+     .type = OptionType::kInteger,
+     .default_value = "32",
+     .help = "Upkeep follows one of so many commits to a table"},
+    {.name = "upkeep_keep_snapshots",
+     .type = OptionType::kInteger,
+     .default_value = "500",
+     .help = "So many snapshots stay at most; those older than five days go before"},
+    {.name = "upkeep_small_files",
+     .type = OptionType::kInteger,
+     .default_value = "64",
+     .help = "So many small data files, or half as many delete files, make a compaction due"},
 });
 
 constexpr auto kSourceOptions = std::to_array<OptionSpec>({
@@ -42,7 +58,7 @@ constexpr auto kSourceOptions = std::to_array<OptionSpec>({
 });
 
 constexpr std::string_view kHonoured[] = {"partition_by", "cluster_by", "loader_file_size",
-                                           "iceberg_metadata_compression"};
+                                          "iceberg_metadata_compression"};
 constexpr std::array kStrategies = {WriteStrategy::kReplace, WriteStrategy::kAppend, WriteStrategy::kMerge,
                                     WriteStrategy::kDeleteInsert, WriteStrategy::kScd2};
 

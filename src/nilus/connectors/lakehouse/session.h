@@ -8,6 +8,7 @@
 #include "nilus/connector/connector.h"
 #include "nilus/duck/connection.h"
 #include "nilus/lake/catalog.h"
+#include "nilus/lake/upkeep.h"
 
 namespace nilus::lakehouse {
 
@@ -18,6 +19,7 @@ struct Session {
   int format_version = 2;  // of new tables
   bool compress_metadata = false;
   std::string collection;  // schema of tables that are named without one; empty: none
+  lake::UpkeepPolicy upkeep;
   int64_t file_bytes = 0;  // a data file ends at about so many bytes of rows in memory
 
   // A connection whose statements run on all threads: writers of files set DuckDB to one.

@@ -4,22 +4,15 @@
 #include <utility>
 
 #include "nilus/base/fault.h"
-#include "nilus/base/retry.h"
 #include "nilus/connector/sql_state.h"
+#include "nilus/connectors/lakehouse/commit_tables.h"
 #include "nilus/connectors/lakehouse/place.h"
 #include "nilus/connectors/lakehouse/state.h"
 #include "nilus/connectors/lakehouse/table_load.h"
+#include "nilus/connectors/lakehouse/table_upkeep.h"
 
 namespace nilus::lakehouse {
 namespace {
-
-// Another writer's commit in between makes merge, delete+insert and scd2 look the keys up again.
-RetryPolicy LookAgain() {
-  return {.max_attempts = 40,
-          .first_delay = std::chrono::milliseconds{20},
-          .max_delay = std::chrono::milliseconds{2'000},
-          .total_budget = std::chrono::minutes{10}};
-}
 
 class LakehouseWriter final : public Writer {
  public:
@@ -67,8 +60,6 @@ class LakehouseSink final : public Sink {
   }
   Result<CommitResult> TryCommit(const CommitRequest& request);
   Result<CommitResult> CommitPosition(const CommitRequest& request, const std::optional<FoundState>& found);
-  Status CommitTable(TableLoad* load, const CommitRequest& request, bool is_main, CommitResult* counts);
-  Result<bool> TryCommitTable(TableLoad* load, const CommitRequest& request, bool is_main, CommitResult* counts);
   TableLoad* MainOf(const PipelineId& pipeline);
 
   const std::shared_ptr<const Session> session_;
@@ -130,62 +121,6 @@ TableLoad* LakehouseSink::MainOf(const PipelineId& pipeline) {
   return loads_.front().get();
 }
 
-// One attempt; false: another writer was faster, and it may be tried again.
-Result<bool> LakehouseSink::TryCommitTable(TableLoad* load, const CommitRequest& request, bool is_main,
-                                           CommitResult* counts) {
-  const lake::TableIdentifier identifier = IdentifierOf(load->request().table);
-  NILUS_ASSIGN(std::optional<lake::TablePtr> found, session_->catalog->Load(identifier, load->request().stop));
-  const lake::TablePtr base = found ? *found : nullptr;
-  StateChange change{.pipeline = request.pipeline.value,
-                     .state = {.version = request.expected_version + 1,
-                               .load_id = request.load_id,
-                               .position_json = is_main ? request.position.json : std::string()}};
-  std::string undo;
-  if (base != nullptr) {
-    NILUS_ASSIGN(bool is_there, lake::HasLoad(base->metadata, request.pipeline.value, request.load_id));
-    if (is_there) {  // a child of a load whose main table's commit is being made again
-      return true;
-    }
-    NILUS_ASSIGN(std::optional<lake::PipelineState> here,
-                 lake::FindPipelineState(base->metadata, request.pipeline.value));
-    if (here) change.expected_version = here->version;
-    if (here && here->version > request.expected_version) {
-      if (is_main) return Failure(StateConflict(request.pipeline, request.expected_version, here->version));
-      undo = here->load_id;
-    }
-  }
-  CommitResult attempt;
-  NILUS_ASSIGN(lake::Transaction transaction, load->Prepare(base, request.interval, change, undo, &attempt));
-  NILUS_FAULT_POINT("lakehouse.sink.before_commit");
-  Result<lake::CommitOutcome> outcome = transaction.Commit(load->request().stop);
-  if (!outcome) {
-    if (outcome.error().kind == ErrorKind::kUnknownOutcome) load->MarkCommitted();  // its files may be a table's now
-    if (outcome.error().kind == ErrorKind::kConflict) return false;
-    return Failure(InContext("committing to " + identifier.ToString(), std::move(outcome).error()));
-  }
-  load->MarkCommitted();
-  NILUS_FAULT_ACK("lakehouse.sink.committed_table");
-  counts->rows_inserted += attempt.rows_inserted;
-  counts->rows_updated += attempt.rows_updated;
-  counts->rows_deleted += attempt.rows_deleted;
-  return true;
-}
-
-Status LakehouseSink::CommitTable(TableLoad* load, const CommitRequest& request, bool is_main, CommitResult* counts) {
-  Retry retry(LookAgain());
-  for (;;) {
-    NILUS_ASSIGN(bool is_done, TryCommitTable(load, request, is_main, counts));
-    if (is_done) return {};
-    const std::optional<std::chrono::milliseconds> delay = retry.NextDelay();
-    if (!delay) {
-      return FailWithFix(ErrorKind::kConflict, "run again, or let fewer writers commit to the table at once",
-                         "table {} was changed by others at each of {} attempts to commit",
-                         load->request().table.ToString(), retry.attempts());
-    }
-    if (!SleepUnlessStopped(*delay, load->request().stop)) return Fail(ErrorKind::kCancelled, "stopped");
-  }
-}
-
 // `nilus state set`, or a load without tables.
 Result<CommitResult> LakehouseSink::CommitPosition(const CommitRequest& request,
                                                    const std::optional<FoundState>& found) {
@@ -229,16 +164,10 @@ Result<CommitResult> LakehouseSink::TryCommit(const CommitRequest& request) {
   TableLoad* main = MainOf(request.pipeline);
   const lake::TableIdentifier home = IdentifierOf(main->request().table);
   if (home != StateFinder::NamedTable(request.pipeline)) NILUS_TRY(states_.NoteHome(request.pipeline, home, stop_));
-  // The main table last: its snapshot has the position, so the load took place when it is there.
-  for (const std::shared_ptr<TableLoad>& load : loads_) {
-    if (load.get() == main) continue;
-    CommitResult counts;
-    NILUS_TRY(CommitTable(load.get(), request, false, &counts));
-    result.Add(load->request().table, counts);
-  }
-  CommitResult counts;
-  NILUS_TRY(CommitTable(main, request, true, &counts));
-  result.Add(main->request().table, counts);
+  std::vector<TableLoad*> loads;
+  for (const std::shared_ptr<TableLoad>& load : loads_) loads.push_back(load.get());
+  NILUS_ASSIGN(const std::vector<lake::TablePtr> tables, CommitTables(*session_, loads, main, request, &result));
+  for (const lake::TablePtr& table : tables) KeepUp(*session_, table, main->request().stop);
   return result;
 }
 

@@ -37,6 +37,7 @@ class TableLoad {
   Result<Receipt> Finish();
   bool is_finished() const { return is_finished_; }
   const WriteRequest& request() const { return request_; }
+  bool is_of_new_table() const { return base_ == nullptr; }  // there was none at Open
 
   // One step of the commit: the transaction over `base` (null: there is no table), ready to be committed. Rows of a
   // crashed load of the pipeline that this table has and the pipeline's state does not (`undo_load`: its id) go with
