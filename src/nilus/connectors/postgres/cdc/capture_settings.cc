@@ -122,6 +122,12 @@ Result<CaptureSettings> CaptureSettings::Read(const CaptureRequest& request) {
                         : autocreate == "disabled" ? Autocreate::kDisabled
                                                    : Autocreate::kFiltered;
   settings.is_failover = IsTrue(request, "slot.failover");
+  const std::string parameters = Property(request, "slot.stream.params");
+  settings.streams_in_progress = parameters == "streaming=on" || parameters == "streaming=parallel";
+  if (!settings.streams_in_progress && !parameters.empty() && parameters != "streaming=off") {
+    return FailWithFix(ErrorKind::kUnsupported, "leave it out, or write streaming=on",
+                       "slot.stream.params: the only parameter that can be set is streaming");
+  }
   const std::string mode = Property(request, "snapshot.mode");
   settings.replaces_lost = mode == "when_needed" || mode == "always";
   settings.needs_keys = request.needs_keys;

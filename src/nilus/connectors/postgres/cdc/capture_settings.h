@@ -45,9 +45,10 @@ struct CaptureSettings {
   // Debezium's default is all_tables, which only a superuser may and which adds a burden to tables that nobody wants
   // (their updates fail when they have no replica identity). Tables one by one capture the same.
   Autocreate autocreate = Autocreate::kFiltered;
-  bool owns_publication = false;  // it has the name that derives from the pipeline
-  bool is_failover = false;       // slot.failover
-  bool replaces_lost = false;     // snapshot.mode when_needed, always: what is lost is read anew
+  bool owns_publication = false;     // it has the name that derives from the pipeline
+  bool is_failover = false;          // slot.failover
+  bool streams_in_progress = false;  // slot.stream.params: streaming=on
+  bool replaces_lost = false;        // snapshot.mode when_needed, always: what is lost is read anew
   bool needs_keys = false;
   bool needs_deletes = true;
   std::chrono::milliseconds heartbeat{0};

@@ -17,10 +17,11 @@ char CharField(const PgResult& result, int row, int column) {
   return text.empty() ? ' ' : text[0];
 }
 
-// Generated columns are not in the log (but for those of PostgreSQL 18 that the publication names).
+// Generated columns are not in the log; PostgreSQL 18 has a say in it, and its list of published columns then tells.
+// (That of PostgreSQL 15 to 17 names them, and they are not sent all the same.)
 Result<std::set<std::string>> ReadGenerated(Connection& connection, uint32_t relation, const std::stop_token& stop) {
   std::set<std::string> generated;
-  if (connection.server_version() < 120000) return generated;
+  if (connection.server_version() < 120000 || connection.server_version() >= 180000) return generated;
   std::array<Connection::Parameter, 1> parameters = {std::to_string(relation)};
   NILUS_ASSIGN(PgResult result,
                connection.Query("SELECT attname FROM pg_catalog.pg_attribute WHERE attrelid = $1::pg_catalog.oid AND "
@@ -109,14 +110,12 @@ Result<TableLayout> DescribeCaptured(Connection& connection, const FoundTable& t
                                      const std::optional<std::vector<std::string>>& published,
                                      const std::stop_token& stop) {
   NILUS_ASSIGN(std::vector<CatalogColumn> columns, ReadColumns(connection, table.oid, stop));
-  std::set<std::string> generated;
-  if (!published) {
-    NILUS_ASSIGN(generated, ReadGenerated(connection, table.oid, stop));
-  }
+  NILUS_ASSIGN(std::set<std::string> generated, ReadGenerated(connection, table.oid, stop));
   std::vector<bool> captured;
   for (const CatalogColumn& column : columns) {
-    const bool is_in_log = published ? std::find(published->begin(), published->end(), column.name) != published->end()
-                                     : !generated.contains(column.name);
+    const bool is_published =
+        !published || std::find(published->begin(), published->end(), column.name) != published->end();
+    const bool is_in_log = is_published && !generated.contains(column.name);
     captured.push_back(is_in_log && IsCaptured(settings, table.ref, table.key, column.name));
   }
   CapturedTable described;

@@ -27,13 +27,7 @@ class ChangeSourceTest : public testing::TestWithParam<std::string> {
   // A slot keeps the server's log, and there are only so many.
   void TearDown() override {
     if (server_ == nullptr) return;
-    MustExecute(server_->DatabaseAddress("postgres"),
-                "SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE active");
-    for (int i = 0; i < 100; ++i) {
-      MustExecute(server_->DatabaseAddress("postgres"),
-                  "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE NOT active");
-      if (MustSelect(server_->DatabaseAddress("postgres"), "SELECT count(*) FROM pg_replication_slots") == "0") break;
-    }
+    EndCaptures(*server_);
   }
 
   Capture Stream(std::map<std::string, std::string> properties = {}, bool needs_keys = false) {

@@ -6,6 +6,7 @@
 
 #include "nilus/base/encoding.h"
 #include "nilus/base/fault.h"
+#include "nilus/base/private_folder.h"
 #include "nilus/connectors/postgres/cdc/ask_server.h"
 #include "nilus/connectors/postgres/cdc/heartbeat.h"
 #include "nilus/connectors/postgres/cdc/log_messages.h"
@@ -58,7 +59,8 @@ class LogReader : public ChangeReader {
       : request_(std::move(request)),
         layouts_(request_.address, request_.settings, std::move(request_.known), std::move(session),
                  request_.is_binary ? request_.wants_text : nullptr, request_.stop),
-        decoder_(&layouts_, &builder_),
+        spool_(TemporaryParent()),
+        decoder_(&layouts_, &builder_, request_.settings->streams_in_progress ? &spool_ : nullptr),
         receiver_(std::move(connection), request_.confirmation->lsn(), {}),
         link_(request_.confirmation, &receiver_),
         heartbeat_(request_.address,
@@ -80,7 +82,18 @@ class LogReader : public ChangeReader {
  private:
   Status Read(int64_t max_rows, int64_t max_bytes, steady_clock::time_point deadline, const std::stop_token& stop) {
     while (true) {
-      while (std::optional<std::string_view> message = block_.Next()) {
+      while (true) {
+        if (decoder_.is_replaying()) {
+          if (Status replayed = decoder_.Replay(); !replayed) {
+            failed_ = replayed.error();
+            return replayed;
+          }
+          if (IsFull(max_rows, max_bytes)) return {};
+          if (stop.stop_requested()) return Fail(ErrorKind::kCancelled, "stopped");
+          continue;
+        }
+        const std::optional<std::string_view> message = block_.Next();
+        if (!message) break;
         if (Status taken = Take(*message); !taken) {
           failed_ = taken.error();  // whatever it is: the message is gone
           return taken;
@@ -140,6 +153,7 @@ class LogReader : public ChangeReader {
   StreamRequest request_;
   ChangeBuilder builder_;
   CatalogLayouts layouts_;
+  TransactionSpool spool_;
   PgoutputDecoder decoder_;
   MessageBlock block_;
   std::optional<Error> failed_;
@@ -153,9 +167,11 @@ std::string PlainLiteral(std::string_view text) { return QuoteDoubled(text, '\''
 
 std::string StartStatement(const StreamRequest& request) {
   const CaptureSettings& settings = *request.settings;
-  // Protocol 2 and later bring what is not asked for: transactions in progress (the server holds those on its own disk,
-  // which costs one copy less than we would) and prepared ones (which come when they are committed).
-  std::string options = "proto_version '1', publication_names " + PlainLiteral(QuoteIdentifier(settings.publication));
+  // Prepared transactions (protocol 3) are not asked for: they come when they are committed. Those in progress
+  // (protocol 2) only where it was asked for: else the server holds them on its own disk, which makes one copy less.
+  const bool streams = settings.streams_in_progress;
+  std::string options = streams ? "proto_version '2', streaming 'on', " : "proto_version '1', ";
+  options += "publication_names " + PlainLiteral(QuoteIdentifier(settings.publication));
   if (request.is_binary) options += ", binary 'true'";
   return "START_REPLICATION SLOT " + QuoteIdentifier(settings.slot) + " LOGICAL " + FormatLsn(request.from.major) +
          " (" + options + ")";
@@ -189,6 +205,10 @@ Result<std::unique_ptr<ChangeReader>> StartStream(StreamRequest request) {
   connection->HideRowValues();
   NILUS_TRY(connection->GrowReceiveBuffer(kReceiveBufferBytes, request.stop));
   request.is_binary = request.is_binary && connection->server_version() >= 140000;
+  if (request.settings->streams_in_progress && connection->server_version() < 140000) {
+    return FailWithFix(ErrorKind::kUnsupported, "leave slot.stream.params out",
+                       "slot.stream.params: transactions in progress are sent since PostgreSQL 14");
+  }
   Status started = connection->StartCopyBoth(StartStatement(request), request.stop);
   if (!started) return Failure(StreamError(*request.settings, started.error()));
   return std::make_unique<LogReader>(std::move(request), std::move(connection), std::move(session));

@@ -129,6 +129,17 @@ Result<Capture> StreamCapture(const Address& address, const CaptureRequest& requ
   return capture;
 }
 
+void EndCaptures(const TestServer& server) {
+  const Address address = server.DatabaseAddress("postgres");
+  constexpr int kAttempts = 100;  // a session that was told to end takes a moment
+  for (int i = 0; i < kAttempts; ++i) {
+    MustExecute(address, "SELECT pg_terminate_backend(active_pid, 10000) FROM pg_replication_slots WHERE active");
+    MustExecute(address, "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE NOT active");
+    if (MustSelect(address, "SELECT count(*) FROM pg_replication_slots") == "0") return;
+  }
+  Die("slots stay in use");
+}
+
 Result<SeenLog> ReadUpToNow(const Address& address, ChangeReader& reader, int64_t max_rows) {
   uint64_t now = 0;
   // Without synchronous_commit the log may be written later than it is told.

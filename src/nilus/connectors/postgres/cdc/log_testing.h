@@ -51,6 +51,11 @@ Result<Capture> StartCapture(const Address& address, const CaptureRequest& reque
 Result<Capture> StreamCapture(const Address& address, const CaptureRequest& request,
                               const std::optional<CommittedLog>& committed = std::nullopt);
 
+// Ends all sessions that use replication slots, and drops the slots: a server keeps its log for them, and has only so
+// many.
+class TestServer;
+void EndCaptures(const TestServer& server);
+
 // Reads until the stream has passed what the database's log holds now.
 Result<SeenLog> ReadUpToNow(const Address& address, ChangeReader& reader, int64_t max_rows = 2048);
 

@@ -3,7 +3,73 @@
 namespace nilus::postgres {
 
 Status PgoutputDecoder::Decode(std::string_view bytes, uint64_t lsn) {
-  NILUS_TRY(ParsePgoutput(bytes, false, &message_));
+  if (is_replaying_) return Fail(ErrorKind::kInternal, "the log goes on before a transaction was replayed");
+  NILUS_TRY(ParsePgoutput(bytes, in_stream_, &message_));
+  if (spool_ == nullptr) return Apply(bytes, lsn);
+  switch (message_.type) {
+    case PgoutputMessage::kStreamStart:
+      if (in_stream_ || builder_->is_inside()) {
+        return Fail(ErrorKind::kData, "the log opens a transaction's block inside another");
+      }
+      in_stream_ = true;
+      streamed_ = message_.xid;
+      return {};
+    case PgoutputMessage::kStreamStop:
+      if (!in_stream_) return Fail(ErrorKind::kData, "the log ends a transaction's block that it did not open");
+      in_stream_ = false;
+      return {};
+    case PgoutputMessage::kStreamAbort:
+      if (in_stream_) break;
+      spool_->Abort(message_.xid, message_.sub_xid);
+      return {};
+    case PgoutputMessage::kStreamCommit:
+      if (in_stream_) break;
+      return CommitStreamed();
+    default:
+      return in_stream_ ? Stream(bytes, lsn) : Apply(bytes, lsn);
+  }
+  return Fail(ErrorKind::kData, "the log ends a transaction inside one of its blocks");
+}
+
+Status PgoutputDecoder::CommitStreamed() {
+  NILUS_TRY(builder_->Begin(message_.lsn, message_.time, message_.xid));
+  replayed_lsn_ = message_.lsn;
+  replayed_end_ = message_.end_lsn;
+  is_replaying_ = true;
+  return spool_->StartReplay(message_.xid);
+}
+
+Status PgoutputDecoder::Stream(std::string_view bytes, uint64_t lsn) {
+  switch (message_.type) {
+    case PgoutputMessage::kRelation:
+    case PgoutputMessage::kInsert:
+    case PgoutputMessage::kUpdate:
+    case PgoutputMessage::kDelete:
+    case PgoutputMessage::kTruncate:
+      stripped_ = bytes[0];
+      stripped_ += bytes.substr(1 + sizeof(uint32_t));
+      return spool_->Append(streamed_, message_.xid, lsn, stripped_);
+    case PgoutputMessage::kOrigin:
+    case PgoutputMessage::kTypeName:
+    case PgoutputMessage::kMessage:
+      return {};
+    default:
+      return Fail(ErrorKind::kData, "the log brings a message {} of pgoutput inside a transaction's block",
+                  static_cast<char>(message_.type));
+  }
+}
+
+Status PgoutputDecoder::Replay() {
+  NILUS_ASSIGN(std::optional<SpooledMessage> next, spool_->Next());
+  if (!next) {
+    is_replaying_ = false;
+    return builder_->Commit(replayed_lsn_, replayed_end_);
+  }
+  NILUS_TRY(ParsePgoutput(next->bytes, false, &message_));
+  return Apply(next->bytes, next->lsn);
+}
+
+Status PgoutputDecoder::Apply(std::string_view bytes, uint64_t lsn) {
   switch (message_.type) {
     case PgoutputMessage::kBegin:
       return builder_->Begin(message_.lsn, message_.time, message_.xid);

@@ -9,6 +9,7 @@
 
 #include "nilus/connectors/postgres/cdc/change_builder.h"
 #include "nilus/connectors/postgres/cdc/pgoutput.h"
+#include "nilus/connectors/postgres/cdc/transaction_spool.h"
 
 namespace nilus::postgres {
 
@@ -26,17 +27,27 @@ class LayoutSource {
 
 class PgoutputDecoder {
  public:
-  PgoutputDecoder(LayoutSource* layouts, ChangeBuilder* builder) : layouts_(layouts), builder_(builder) {}
+  // `spool`: where transactions wait that come while they are in progress (protocol 2 and later, streaming); null:
+  // there must be none.
+  PgoutputDecoder(LayoutSource* layouts, ChangeBuilder* builder, TransactionSpool* spool = nullptr)
+      : layouts_(layouts), builder_(builder), spool_(spool) {}
 
   // The next message of the plugin, which the server wrote for the log's place `lsn`. kData: it is none, or none that
   // may come here; the stream is then of no more use.
   Status Decode(std::string_view bytes, uint64_t lsn);
+
+  // A transaction that waited has been committed: Replay until it is no longer so, then Decode goes on.
+  bool is_replaying() const { return is_replaying_; }
+  Status Replay();
 
  private:
   struct Known {
     std::string bytes;  // of the message Relation
     LayoutPtr layout;
   };
+  Status Apply(std::string_view bytes, uint64_t lsn);
+  Status Stream(std::string_view bytes, uint64_t lsn);
+  Status CommitStreamed();
   Status Relation(std::string_view bytes);
   Result<LayoutPtr> LayoutOf(uint32_t relation) const;
   Status Row(ChangeOp op, uint64_t lsn);
@@ -44,8 +55,15 @@ class PgoutputDecoder {
 
   LayoutSource* const layouts_;
   ChangeBuilder* const builder_;
+  TransactionSpool* const spool_;
   std::unordered_map<uint32_t, Known> relations_;
   PgoutputMessage message_;
+  bool in_stream_ = false;  // between StreamStart and StreamStop
+  uint32_t streamed_ = 0;   // the transaction of that block
+  std::string stripped_;    // a message of it without its transaction's id
+  bool is_replaying_ = false;
+  uint64_t replayed_lsn_ = 0;  // of the commit record of what is replayed
+  uint64_t replayed_end_ = 0;
 };
 
 }  // namespace nilus::postgres
