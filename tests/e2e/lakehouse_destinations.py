@@ -1,5 +1,6 @@
 """Iceberg tables as destinations of the fault and kill tests: in a folder (format 2 and 3), behind a catalog in a database, in a bucket; icebird
 reads them."""
+import atexit
 import contextlib
 import itertools
 import shutil
@@ -137,6 +138,7 @@ class TidyLakehouseDestination(LakehouseDestination):
 
 
 _running = contextlib.ExitStack()
+atexit.register(_running.close)
 
 
 def bucket():

@@ -256,11 +256,12 @@ def small_disk(tmp_path):
     subprocess.run(["umount", "-l", folder], check=True)
 
 
-@pytest.mark.parametrize("kind", ["duckdb", "sqlite", "file"])
+@pytest.mark.parametrize("kind", ["duckdb", "sqlite", "file", "lakehouse"])
 def test_disk_full(kind, nilus, small_disk, tmp_path, database):
     database.execute("CREATE TABLE t (id bigint, body text)")
     database.execute("INSERT INTO t SELECT i, md5(i::text) FROM generate_series(1, 100) i")
-    sink = {"duckdb": f"duckdb:///{small_disk}/x.duckdb", "sqlite": f"sqlite:///{small_disk}/x.db", "file": f"file://{small_disk}/out?format=csv"}[kind]
+    sink = {"duckdb": f"duckdb:///{small_disk}/x.duckdb", "sqlite": f"sqlite:///{small_disk}/x.db", "file": f"file://{small_disk}/out?format=csv",
+            "lakehouse": f"lakehouse://{small_disk}"}[kind]
     manifest = nilus.write(BATCH.format(source=database.uri, table="public.t", sink=sink, strategy="append").replace("lake.t", "main.t"))
     nilus.run(manifest)
     database.execute("INSERT INTO t SELECT i, string_agg(md5((i * j)::text), '') FROM generate_series(101, 6000) i, generate_series(1, 100) j GROUP BY i")

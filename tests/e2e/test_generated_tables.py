@@ -24,7 +24,7 @@ TYPES = {
 }
 NAMES = ["id", "Name", "order", "camelCaseName", "with space", "ümlaut", 'quo"te', "semi;--", "1st", "a.b", "UPPER", "select", "x" * 50]
 ROW_IDS = ("_nilus_load_id", "_nilus_id")  # that every loaded row has
-SINKS = ["postgres", "duckdb", "sqlite", "parquet"]
+SINKS = ["postgres", "duckdb", "sqlite", "parquet", "lakehouse"]
 
 
 def quoted(name):
@@ -49,7 +49,9 @@ def rows_as_text(database, table, columns, typed):
     for name, sql_type in columns:
         column = quoted(name)
         variant = quoted(typed[1].get(name, "")) if typed[1].get(name) else None
-        base = f"to_jsonb({column})::text" if sql_type == "integer[]" else f"{column}::text"
+        base = f"{column}::text"
+        if sql_type in ("integer[]", "jsonb"):  # a sink without a type for JSON has it as text
+            base = f"to_jsonb({column})::text" if typed[0] else f"{column}::text::jsonb::text"
         if sql_type.startswith("numeric"):
             base = f"trim_scale({column}::numeric)::text"
         if sql_type == "bytea":
@@ -78,7 +80,9 @@ def test_generated_tables(sink, nilus, tmp_path, postgres):
             load(source.uri, f"public.{table}", destination.uri, f"lake.{table}")
         else:
             middle, name = {"duckdb": (f"duckdb:///{tmp_path}/x.duckdb", f"lake.{table}"), "sqlite": (f"sqlite:///{tmp_path}/x.db", f"main.{table}"),
-                            "parquet": (f"file://{tmp_path}/files?format=parquet", f"lake.{table}")}[sink]
+                            "parquet": (f"file://{tmp_path}/files?format=parquet", f"lake.{table}"),
+                            "lakehouse": (f"lakehouse://{tmp_path}/warehouse", f"lake.{table}")}[sink]
+            (tmp_path / "warehouse").mkdir(exist_ok=True)
             load(source.uri, f"public.{table}", middle, name)
             load(middle, name, destination.uri, f"lake.{table}", env={"SCHEMA_NAMING": "direct"})
         arrived = destination_columns(destination, f"lake.{table}")

@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include <algorithm>
+#include <cstdlib>
 
 namespace nilus {
 namespace {
@@ -17,9 +18,22 @@ double SecondsOf(clockid_t clock) {
   return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) * 1e-9;
 }
 
+// Test builds: NILUS_CLOCK_SKEW_SECONDS moves this process's wall clock.
+std::chrono::seconds Skew() {
+#if NILUS_FAULT_POINTS
+  static const char* const text = std::getenv("NILUS_CLOCK_SKEW_SECONDS");
+  static const std::chrono::seconds skew(text == nullptr ? 0 : std::atoll(text));
+  return skew;
+#else
+  return {};
+#endif
+}
+
 }  // namespace
 
-WallTime Now() { return std::chrono::time_point_cast<std::chrono::microseconds>(std::chrono::system_clock::now()); }
+WallTime Now() {
+  return std::chrono::time_point_cast<std::chrono::microseconds>(std::chrono::system_clock::now()) + Skew();
+}
 
 std::string FormatWallTime(WallTime time) {
   auto day = std::chrono::floor<std::chrono::days>(time);

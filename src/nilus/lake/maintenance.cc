@@ -5,6 +5,7 @@
 
 #include "nilus/base/fault.h"
 #include "nilus/lake/json.h"
+#include "nilus/lake/snapshot_builder.h"
 #include "nilus/lake/transaction.h"
 #include "nilus/storage/object_store.h"
 
@@ -181,12 +182,28 @@ bool IsOwnMetadata(const std::string& url, const Table& table) {
   return name == "version-hint.text" || url == table.metadata_location;
 }
 
+// Now, by the clock that files' times come from: this machine's may be days ahead, and young files would look old. An
+// object is written to tell.
+Result<WallTime> StoreTime(const Table& table, const std::stop_token& stop) {
+  const std::string url = MetadataFileUrl(table.metadata, "nilus-clock-" + NewId());
+  NILUS_ASSIGN(const std::string key, table.store->KeyOf(url));
+  NILUS_TRY(table.store->Put(key, "", {}, stop));
+  NILUS_ASSIGN(const std::optional<storage::ObjectInfo> written, table.store->Head(key, stop));
+  NILUS_TRY(table.store->Delete(key, stop));
+  if (!written) return Fail(ErrorKind::kTransient, "{} was written, and is gone", url);
+  return written->modified;
+}
+
 }  // namespace
 
 Result<std::vector<OrphanFile>> FindOrphans(const TablePtr& table, const OrphanOptions& options, std::stop_token stop) {
   // The files are listed before the table is looked at: what is committed in between is then found to be named.
   NILUS_ASSIGN(const std::string folder, table->store->KeyOf(table->metadata.location));
-  const WallTime newest = Now() - options.min_age;
+  WallTime time = Now();
+  if (options.remove) {
+    NILUS_ASSIGN(time, StoreTime(*table, stop));
+  }
+  const WallTime newest = time - options.min_age;
   std::vector<OrphanFile> found;
   const auto each = [&](const storage::ObjectInfo& object) -> Status {
     if (object.modified <= newest) found.push_back({table->store->Url(object.key), object.size, object.modified});

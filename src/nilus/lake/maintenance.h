@@ -43,7 +43,8 @@ struct OrphanFile {
   WallTime modified;
 };
 struct OrphanOptions {
-  // Younger files may belong to a commit under way, or to one of unknown outcome. By the store's clock.
+  // Younger files may belong to a commit under way, or to one of unknown outcome. What is removed is as old by the
+  // store's own clock, whatever this machine's says.
   std::chrono::hours min_age{72};
   bool remove = false;
 };
