@@ -39,8 +39,7 @@ struct Backlog {
                 "FOR i IN 0 .. total / each - 1 LOOP INSERT INTO t SELECT i * each + g, g % 1000, "
                 "'customer number ' || g, now(), g % 10000 + 0.5 FROM generate_series(1, each) g; COMMIT; END "
                 "LOOP; END $$");
-    MustExecute(address, "SET synchronous_commit = off; CALL fill(" + std::to_string(RowCount()) + ", " +
-                             std::to_string(rows_a_transaction) + ")");
+    MustExecute(address, "CALL fill(" + std::to_string(RowCount()) + ", " + std::to_string(rows_a_transaction) + ")");
     MustExecute(address, "SELECT pg_logical_emit_message(true, 'end', '')");
     end = MustSelect(address, "SELECT pg_current_wal_insert_lsn()");
     MustExecute(address, "SELECT pg_logical_emit_message(true, 'behind', ''); CHECKPOINT");
@@ -59,7 +58,7 @@ void BM_Drain(benchmark::State& state) {
   uint64_t end = 0;
   static_cast<void>(ParseLsn(backlog.end, &end));
   const std::string beside =
-      "/usr/lib/postgresql/15/bin/pg_recvlogical --start --slot beside_" + backlog.address.path + " -d " +
+      "/usr/lib/postgresql/15/bin/pg_recvlogical --start --no-loop --slot beside_" + backlog.address.path + " -d " +
       backlog.address.path + " -h 127.0.0.1 -p " + std::to_string(TestServer::Shared()->port()) +
       " -U postgres -o proto_version=1 -o publication_names=nilus_test --endpos " + backlog.end + " -f /dev/null";
   double best_other = 0;
@@ -69,7 +68,7 @@ void BM_Drain(benchmark::State& state) {
       auto from = std::chrono::steady_clock::now();
       // Without a confirmation the slot begins anew each time: pg_recvlogical confirms at its end, so it gets a copy.
       MustSelect(backlog.address,
-                 "SELECT pg_copy_logical_replication_slot('beside_" + backlog.address.path + "', 'round', true)");
+                 "SELECT pg_copy_logical_replication_slot('beside_" + backlog.address.path + "', 'round', false)");
       std::string command = beside;
       command.replace(command.find("beside_" + backlog.address.path), 7 + backlog.address.path.size(), "round");
       from = std::chrono::steady_clock::now();

@@ -6,6 +6,7 @@
 
 #include "nilus/base/encoding.h"
 #include "nilus/base/fault.h"
+#include "nilus/base/option_spec.h"
 #include "nilus/base/private_folder.h"
 #include "nilus/connectors/postgres/cdc/ask_server.h"
 #include "nilus/connectors/postgres/cdc/heartbeat.h"
@@ -55,13 +56,14 @@ constexpr std::chrono::milliseconds kAskForHeadEach{5'000};
 class LogReader : public ChangeReader {
  public:
   // `session`: for questions to the catalog.
-  LogReader(StreamRequest request, std::unique_ptr<Connection> connection, std::unique_ptr<Connection> session)
+  LogReader(StreamRequest request, std::unique_ptr<Connection> connection, std::unique_ptr<Connection> session,
+            LogReceiver::Limits limits)
       : request_(std::move(request)),
         layouts_(request_.address, request_.settings, std::move(request_.known), std::move(session),
                  request_.is_binary ? request_.wants_text : nullptr, request_.stop),
         spool_(TemporaryParent()),
         decoder_(&layouts_, &builder_, request_.settings->streams_in_progress ? &spool_ : nullptr),
-        receiver_(std::move(connection), request_.confirmation->lsn(), {}),
+        receiver_(std::move(connection), request_.confirmation->lsn(), limits),
         link_(request_.confirmation, &receiver_),
         heartbeat_(request_.address,
                    request_.settings->heartbeat.count() > 0 ? request_.settings->heartbeat : kAskForHeadEach,
@@ -177,6 +179,20 @@ std::string StartStatement(const StreamRequest& request) {
          " (" + options + ")";
 }
 
+// The server ends a stream when it has heard nothing for wal_sender_timeout; it is told something well before that.
+Result<LogReceiver::Limits> ReceiverLimits(Connection& session, const std::stop_token& stop) {
+  LogReceiver::Limits limits;
+  NILUS_ASSIGN(PgResult result,
+               session.Execute("SELECT setting FROM pg_catalog.pg_settings WHERE name = 'wal_sender_timeout'", stop));
+  const int64_t timeout_ms =
+      PQntuples(result.get()) == 1 ? ParseInteger(FieldText(result, 0, 0)).value_or(0) : 0;  // 0: it waits without end
+  if (timeout_ms > 0) {
+    limits.status_interval =
+        std::min(limits.status_interval, std::chrono::milliseconds(std::max<int64_t>(timeout_ms / 3, 1)));
+  }
+  return limits;
+}
+
 Error StreamError(const CaptureSettings& settings, Error error) {
   if (error.message.find("55006") != std::string::npos) {
     error.fix = "stop the other pipeline that reads this slot, or give this one a slot.name of its own";
@@ -201,6 +217,7 @@ Result<std::unique_ptr<ChangeReader>> StartStream(StreamRequest request) {
                        "between are lost",
                        slot_name, FormatLsn(slot->confirmed), FormatLsn(request.from.major));
   }
+  NILUS_ASSIGN(LogReceiver::Limits limits, ReceiverLimits(*session, request.stop));
   NILUS_ASSIGN(std::unique_ptr<Connection> connection, Connection::OpenReplication(request.address, request.stop));
   connection->HideRowValues();
   NILUS_TRY(connection->GrowReceiveBuffer(kReceiveBufferBytes, request.stop));
@@ -211,7 +228,7 @@ Result<std::unique_ptr<ChangeReader>> StartStream(StreamRequest request) {
   }
   Status started = connection->StartCopyBoth(StartStatement(request), request.stop);
   if (!started) return Failure(StreamError(*request.settings, started.error()));
-  return std::make_unique<LogReader>(std::move(request), std::move(connection), std::move(session));
+  return std::make_unique<LogReader>(std::move(request), std::move(connection), std::move(session), limits);
 }
 
 }  // namespace nilus::postgres
