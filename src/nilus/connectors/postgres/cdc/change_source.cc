@@ -248,6 +248,7 @@ Result<std::unique_ptr<ChangeReader>> PostgresChangeSource::Stream(const LogPosi
   request.address = address_;
   request.settings = settings_;
   request.known = known_;
+  for (const auto& [name, table] : known_) request.watched.push_back({table.schema, table.name});
   request.from = from;
   request.is_binary = is_binary_ && !wants_text_->load();
   request.confirmation = confirmation_;

@@ -20,9 +20,14 @@ constexpr const char* kAsk =
 
 }  // namespace
 
-Heartbeat::Heartbeat(Address address, std::chrono::milliseconds interval, std::string query)
-    : address_(std::move(address)), interval_(interval), query_(std::move(query)) {
+Heartbeat::Heartbeat(Address address, std::chrono::milliseconds interval, std::string query, std::string watch)
+    : address_(std::move(address)), interval_(interval), query_(std::move(query)), watch_(std::move(watch)) {
   thread_ = std::jthread([this](const std::stop_token& stop) { Run(stop); });
+}
+
+std::string Heartbeat::lost_table() const {
+  std::lock_guard lock(mutex_);
+  return lost_table_;
 }
 
 void Heartbeat::Run(const std::stop_token& stop) {
@@ -41,6 +46,11 @@ void Heartbeat::Run(const std::stop_token& stop) {
       if (PQntuples(result.get()) == 1 && ParseLsn(FieldText(result, 0, 0), &head)) {
         head_ = head;
         head_at_ = ParseInteger(FieldText(result, 0, 1)).value_or(0);
+      }
+      NILUS_ASSIGN(PgResult lost, connection->Execute(watch_, stop));
+      if (PQntuples(lost.get()) > 0) {
+        std::lock_guard lock(mutex_);
+        lost_table_ = FieldText(lost, 0, 0);
       }
       return {};
     }();

@@ -1,11 +1,13 @@
 // What a stream does beside listening: runs heartbeat.action.query from time to time (a write to a captured table keeps
-// an idle slot moving where nothing else does), and asks how far the server's log has got. A thread and a session of
-// its own; a server that cannot be asked is no error here, the stream itself will tell.
+// an idle slot moving where nothing else does), asks how far the server's log has got, and whether the publication
+// still sends all of the captured tables: what it leaves out is missing from the stream without a word. A thread and a
+// session of its own; a server that cannot be asked is no error here, the stream itself will tell.
 #pragma once
 
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <mutex>
 #include <string>
 #include <thread>
 
@@ -15,13 +17,15 @@ namespace nilus::postgres {
 
 class Heartbeat {
  public:
-  // `query` may be empty.
-  Heartbeat(Address address, std::chrono::milliseconds interval, std::string query);
+  // `query` may be empty. `watch` selects the names of tables that the publication has lost (publication.h).
+  Heartbeat(Address address, std::chrono::milliseconds interval, std::string query, std::string watch);
 
   // The end of the server's log when it was asked last, and when that was, by the server's clock (microseconds); 0: not
   // yet. Thread-safe.
   uint64_t head() const { return head_.load(); }
   int64_t head_at() const { return head_at_.load(); }
+  // A table that the publication has lost; empty: none was seen. Thread-safe.
+  std::string lost_table() const;
 
  private:
   void Run(const std::stop_token& stop);
@@ -29,8 +33,11 @@ class Heartbeat {
   const Address address_;
   const std::chrono::milliseconds interval_;
   const std::string query_;
+  const std::string watch_;
   std::atomic<uint64_t> head_{0};
   std::atomic<int64_t> head_at_{0};
+  mutable std::mutex mutex_;
+  std::string lost_table_;  // guarded by mutex_
   std::jthread thread_;
 };
 

@@ -12,6 +12,7 @@
 #include "nilus/connectors/postgres/cdc/heartbeat.h"
 #include "nilus/connectors/postgres/cdc/log_messages.h"
 #include "nilus/connectors/postgres/cdc/pgoutput_decoder.h"
+#include "nilus/connectors/postgres/cdc/publication.h"
 #include "nilus/connectors/postgres/cdc/slot.h"
 
 namespace nilus::postgres {
@@ -67,7 +68,8 @@ class LogReader : public ChangeReader {
         link_(request_.confirmation, &receiver_),
         heartbeat_(request_.address,
                    request_.settings->heartbeat.count() > 0 ? request_.settings->heartbeat : kAskForHeadEach,
-                   request_.settings->heartbeat.count() > 0 ? request_.settings->heartbeat_query : std::string()) {
+                   request_.settings->heartbeat.count() > 0 ? request_.settings->heartbeat_query : std::string(),
+                   LostTableQuery(*request_.settings, request_.watched)) {
     builder_.StartAt(request_.from);
   }
 
@@ -132,6 +134,15 @@ class LogReader : public ChangeReader {
   }
 
   Result<ChangeChunk> Finish(const std::stop_token& stop) {
+    if (std::string lost = heartbeat_.lost_table(); !lost.empty()) {
+      failed_ = Error{ErrorKind::kData,
+                      fmt::format("publication {} does not send all changes of table {} any more (ALTER or DROP "
+                                  "PUBLICATION): those made since are missing",
+                                  request_.settings->publication, lost),
+                      "add the table (and insert, update, delete) to the publication again, then have the table read "
+                      "anew: nilus cdc snapshot"};
+      return Failure(*failed_);
+    }
     BuiltChunk built = builder_.Take();
     for (const LayoutPtr& layout : built.layouts) {
       if (!layout->has_server_columns) continue;

@@ -35,6 +35,7 @@ struct StreamRequest {
   Address address;
   std::shared_ptr<const CaptureSettings> settings;
   KnownTables known;
+  std::vector<TableRef> watched;  // which the publication has to send
   LogPosition from;
   bool is_binary = false;  // every captured column's binary form is one that we read
   std::shared_ptr<Confirmation> confirmation;
