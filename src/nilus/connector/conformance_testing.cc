@@ -11,10 +11,11 @@ int LinkCommitTests();
 int LinkReadTests();
 int LinkNameTests();
 int LinkNestingTests();
+int LinkChangeTests();
 
 int LinkConformanceTests() {
   return LinkTypeTests() + LinkStrategyTests() + LinkCommitTests() + LinkReadTests() + LinkNameTests() +
-         LinkNestingTests();
+         LinkNestingTests() + LinkChangeTests();
 }
 
 // The library is linked into the boundary's own tests too, which run no connector.

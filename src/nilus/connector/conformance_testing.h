@@ -73,6 +73,7 @@ struct Quirks {
   bool readers_see_old_rows_during_load = true;  // a source can be opened while a load is under way
   bool adds_columns = true;                      // append and merge into a table that lacks columns
   bool merges_children = true;                   // child tables under merge and delete+insert
+  bool merges_changes = true;                    // where merge is: loads of changes (WriteRequest::is_changes)
   bool keeps_empty_tables = true;                // a load of no rows leaves a table to describe
   int max_columns = 1600;                        // that a test table may have
   int max_name_bytes = 63;                       // of a column or table

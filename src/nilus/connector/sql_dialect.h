@@ -33,12 +33,19 @@ struct SqlDialect {
   bool temporary_staging = true;
   std::string_view staging_suffix = "";  // behind the column list of a temporary table: " ON COMMIT DROP"
 
+  // The same of loads of changes, whose staging then outlives the load (the sink sees to that). Empty: staging_suffix,
+  // and the table is made for each load.
+  std::string_view changes_staging_suffix = "";
+
   // replace by DROP TABLE target + ALTER TABLE staging RENAME TO target works inside the transaction.
   bool can_swap = true;
 
   // Matching rows by several key columns: (a, b) IN (SELECT a, b FROM …) where the system answers that with one hash or
   // index; a correlated EXISTS where its planner makes a join of it.
   bool keys_by_row_in = false;
+
+  // Loads of changes: rows that are there are updated, and the others inserted. Else they are deleted and inserted anew.
+  bool updates_in_place = false;
 
   // Behind a key column where keys are compared: " COLLATE BINARY" where the target's own column may compare texts by
   // looser rules, by which one key would take another's row.

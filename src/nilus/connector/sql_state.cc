@@ -37,7 +37,14 @@ Result<StateSql> MakeStateSql(const SqlDialect& dialect, std::string_view state_
       state);
   sql.insert_load =
       fmt::format("INSERT INTO {} (load_id, pipeline, version, committed_at) VALUES ($1, $2, $3, $4)", loads);
+  sql.forget_loads = fmt::format("DELETE FROM {} WHERE pipeline = $1 AND version <= $2", loads);
   return sql;
+}
+
+std::optional<int64_t> ForgottenVersion(int64_t version) {
+  constexpr int64_t kStep = 100;  // the table is read whole for it
+  if (version <= kKeptLoads || version % kStep != 0) return std::nullopt;
+  return version - kKeptLoads;
 }
 
 Result<int64_t> ParseStateVersion(std::string_view text, const TableName& table, const PipelineId& pipeline) {

@@ -6,6 +6,8 @@
 // Both are written in the transaction that makes the rows visible. Pure text, no I/O.
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -29,7 +31,13 @@ struct StateSql {
   std::string insert_state;  // expected 0: $1 pipeline, $2 new version (1), $3 load_id, $4 position, $5 now
   std::string update_state;  // else: $1 new version, $2 load_id, $3 position, $4 now, $5 pipeline, $6 expected
   std::string insert_load;   // $1 load_id, $2 pipeline, $3 version, $4 now
+  std::string forget_loads;  // $1 pipeline, $2 the last version that is forgotten; see ForgottenVersion
 };
+
+// Of a pipeline that commits every second only the last loads are remembered: at least kKeptLoads of them. The last
+// version that the commit of `version` forgets, in its own transaction; nothing: none this time.
+inline constexpr int64_t kKeptLoads = 1000;
+std::optional<int64_t> ForgottenVersion(int64_t version);
 
 // `state_schema` as in PipelineId. kInvalidInput when it is no identifier.
 Result<StateSql> MakeStateSql(const SqlDialect& dialect, std::string_view state_schema);

@@ -4,8 +4,16 @@
 #include <cctype>
 #include <set>
 
+#include "nilus/connector/change_fold.h"
+#include "nilus/connector/sql_strategy_text.h"
+
 namespace nilus {
 namespace {
+
+using sql_text::AnyOf;
+using sql_text::Join;
+using sql_text::Qualified;
+using sql_text::QualifiedAll;
 
 constexpr std::string_view kRankColumn = "_nilus_rank";
 
@@ -22,35 +30,6 @@ bool HasColumn(const SqlDialect& dialect, const Schema& schema, std::string_view
   const std::string folded = Folded(dialect, name);
   return std::any_of(schema.fields.begin(), schema.fields.end(),
                      [&](const Field& field) { return Folded(dialect, field.name) == folded; });
-}
-
-std::string Join(const std::vector<std::string>& parts, std::string_view separator) {
-  return fmt::format("{}", fmt::join(parts, separator));
-}
-
-// a OR b OR … in groups: databases limit how deep an expression may nest (SQLite: 1,000), and a flat chain nests as
-// deep as it is long.
-std::string AnyOf(const std::vector<std::string>& conditions) {
-  constexpr size_t kGroup = 40;
-  std::vector<std::string> groups;
-  for (size_t start = 0; start < conditions.size(); start += kGroup) {
-    const size_t end = std::min(start + kGroup, conditions.size());
-    groups.push_back(fmt::format("({})", fmt::join(conditions.begin() + static_cast<ptrdiff_t>(start),
-                                                   conditions.begin() + static_cast<ptrdiff_t>(end), " OR ")));
-  }
-  return Join(groups, " OR ");
-}
-
-std::string Qualified(std::string_view qualifier, std::string_view column) {
-  if (qualifier.empty()) return QuoteIdentifier(column);
-  return fmt::format("{}.{}", qualifier, QuoteIdentifier(column));
-}
-
-std::vector<std::string> QualifiedAll(std::string_view qualifier, const std::vector<std::string>& columns) {
-  std::vector<std::string> all;
-  all.reserve(columns.size());
-  for (const std::string& column : columns) all.push_back(Qualified(qualifier, column));
-  return all;
 }
 
 std::string OrderKey(const SqlDialect& dialect, std::string expression, const Type& type) {
@@ -99,7 +78,8 @@ Result<LoadSql> LoadSql::Make(const SqlDialect& dialect, const WriteRequest& req
   const bool is_child = request.root != nullptr;
   const bool keyed =
       !is_child && (request.strategy == WriteStrategy::kMerge || request.strategy == WriteStrategy::kScd2);
-  load.must_stage_ = (is_child || request.has_children) && request.strategy != WriteStrategy::kAppend;
+  load.must_stage_ = request.is_changes || ((is_child || request.has_children) && request.strategy != WriteStrategy::kAppend);
+  if (request.is_changes) NILUS_TRY(load.StageChanges(request));
   if (is_child) {
     NILUS_ASSIGN(LoadSql root, Make(dialect, *request.root));
     load.root_ = std::make_shared<const LoadSql>(std::move(root));
@@ -112,11 +92,12 @@ Result<LoadSql> LoadSql::Make(const SqlDialect& dialect, const WriteRequest& req
     }
   }
   if (!keyed) load.primary_key_.clear();
-  load.needs_sequence_ = keyed && !request.key_is_unique;
+  load.needs_sequence_ = keyed && (request.is_changes || !request.key_is_unique);
 
   NILUS_TRY(CheckIdentifier(dialect, "schema", request.table.schema));
   NILUS_TRY(CheckIdentifier(dialect, "table", request.table.name));
-  const std::string stage = DerivedName("stage", request.load_id, request.table);
+  // That of changes may outlive its load.
+  const std::string stage = DerivedName("stage", request.is_changes ? "" : request.load_id, request.table);
   load.staging_ = TableName{load.temporary_staging() ? "" : request.table.schema, stage};
   load.target_sql_ = QuoteTable(dialect, load.target_);
   load.staging_sql_ = load.temporary_staging() ? QuoteIdentifier(stage) : QuoteTable(dialect, load.staging_);
@@ -215,13 +196,16 @@ std::vector<std::string> LoadSql::CreateStaging() const {
   if (!temporary_staging() && dialect_->has_schemas) {
     statements.push_back("CREATE SCHEMA IF NOT EXISTS " + QuoteSchema(*dialect_, target_.schema));
   }
+  const std::string_view suffix = is_changes_ && !dialect_->changes_staging_suffix.empty()
+                                      ? dialect_->changes_staging_suffix
+                                      : dialect_->staging_suffix;
   statements.push_back(fmt::format("CREATE {}TABLE {} ({}){}", temporary_staging() ? "TEMPORARY " : "", staging_sql_,
-                                   Join(columns, ", "), temporary_staging() ? dialect_->staging_suffix : ""));
+                                   Join(columns, ", "), temporary_staging() ? suffix : ""));
   return statements;
 }
 
 std::optional<std::string> LoadSql::NullKeyCheck() const {
-  if (primary_key_.empty()) return std::nullopt;
+  if (primary_key_.empty() || is_changes_) return std::nullopt;  // a fold has seen every key
   std::vector<std::string> counts;
   for (const std::string& key : primary_key_)
     counts.push_back(fmt::format("count(*) - count({})", QuoteIdentifier(key)));
@@ -245,9 +229,14 @@ std::optional<TableName> LoadSql::root() const {
   return root_ == nullptr ? std::nullopt : std::optional(root_->target_);
 }
 
+bool LoadSql::IsStagedOnly(std::string_view column) const {
+  if (is_changes_) return column == kGroupColumn || column == kFromColumn;
+  return root_ != nullptr && column == kRootNumberColumn;
+}
+
 std::vector<Field> LoadSql::LoadedColumns() const {
   std::vector<Field> fields = columns_.fields;
-  if (root_ != nullptr) std::erase_if(fields, [](const Field& field) { return field.name == kRootNumberColumn; });
+  std::erase_if(fields, [&](const Field& field) { return IsStagedOnly(field.name); });
   return fields;
 }
 
@@ -267,9 +256,12 @@ void LoadSql::CreateTarget(std::vector<SqlStep>* steps) const {
   for (const Field& field : LoadedColumns()) columns.push_back(Definition(field));
   for (const Field& field : OwnColumns()) columns.push_back(Definition(field));
   steps->push_back({fmt::format("CREATE TABLE {} ({})", target_sql_, Join(columns, ", "))});
-  if (!dialect_->index_keys || primary_key_.empty()) return;
-  steps->push_back({fmt::format("CREATE INDEX {} ON {} ({})", QuoteIdentifier(DerivedName("key", "", target_)),
-                                target_sql_, Join(QualifiedAll("", primary_key_), ", "))});
+  if (dialect_->index_keys && !primary_key_.empty()) steps->push_back(CreateKeyIndex());
+}
+
+SqlStep LoadSql::CreateKeyIndex() const {
+  return {fmt::format("CREATE INDEX {} ON {} ({})", QuoteIdentifier(DerivedName("key", "", target_)), target_sql_,
+                      Join(QualifiedAll("", primary_key_), ", "))};
 }
 
 Result<std::vector<SqlStep>> LoadSql::PrepareTarget(const TargetState& state) const {
@@ -290,6 +282,7 @@ Result<std::vector<SqlStep>> LoadSql::PrepareTarget(const TargetState& state) co
   }
   NILUS_ASSIGN(std::vector<SqlStep> additions, AddToTarget(*state.existing));
   steps.insert(steps.end(), additions.begin(), additions.end());
+  if (is_changes_ && dialect_->index_keys && !state.has_key_index) steps.push_back(CreateKeyIndex());
   return steps;
 }
 
@@ -312,6 +305,7 @@ Result<std::vector<SqlStep>> LoadSql::AddToTarget(const Schema& existing) const 
 }
 
 Result<std::vector<SqlStep>> LoadSql::Apply(const TargetState& state, const std::optional<KeyRange>& interval) const {
+  if (is_changes_) return ApplyChanges({.removed = 1, .kept = 1}, !state.existing);  // for a plan: the usual steps
   std::vector<SqlStep> steps;
   const std::string drop_staging = fmt::format("DROP TABLE {}", staging_sql_);
   if (root_ != nullptr && (strategy_ == WriteStrategy::kMerge || strategy_ == WriteStrategy::kDeleteInsert)) {

@@ -19,6 +19,8 @@
 
 namespace nilus {
 
+struct FoldedChanges;  // change_fold.h
+
 inline constexpr std::string_view kSequenceColumn = "_nilus_seq";
 inline constexpr std::string_view kValidFromColumn = "_nilus_valid_from";
 inline constexpr std::string_view kValidToColumn = "_nilus_valid_to";
@@ -36,9 +38,14 @@ enum class SqlEffect {
 struct SqlStep {
   std::string sql;
   SqlEffect effect = SqlEffect::kNone;
+  // As many rows as the step has to change; -1: any number. See CheckStep.
+  int64_t wanted_rows = -1;
 };
 
 void CountRows(SqlEffect effect, int64_t affected, CommitResult* result);
+
+// kData when the step of a load of changes has found fewer rows of the table than it has to take values from.
+Status CheckStep(const SqlStep& step, int64_t affected);
 
 // The target as the sink found it inside its transaction.
 struct TargetState {
@@ -48,6 +55,8 @@ struct TargetState {
   bool can_drop = true;
   // Of a child table: its root table is there, and has a kRowIdColumn.
   bool has_root = false;
+  // Some index begins with the columns of the key. Asked of loads of changes only.
+  bool has_key_index = true;
 };
 
 class LoadSql {
@@ -65,6 +74,8 @@ class LoadSql {
   std::optional<TableName> root() const;
   // Rows have to wait in staging: what becomes of them depends on the root's.
   bool must_stage() const { return must_stage_; }
+  // The column waits in staging for a purpose of ours, and the target does not get it.
+  bool IsStagedOnly(std::string_view column) const;
   // Staging takes the target's name at the end instead of being copied from (replace, unless the target must stay).
   bool staging_becomes_target() const { return strategy_ == WriteStrategy::kReplace; }
 
@@ -94,6 +105,13 @@ class LoadSql {
   // Staged rows into the target by the strategy, then the staging table goes. `interval` is CommitRequest's.
   Result<std::vector<SqlStep>> Apply(const TargetState& state, const std::optional<KeyRange>& interval) const;
 
+  // Loads of changes (WriteRequest::is_changes), instead of Apply: staging holds the rows of a fold (change_fold.h) with
+  // its two columns, numbered by _nilus_seq through the whole load. May be done several times in a load, each after
+  // EmptyStaging. `is_fresh`: the target was made in this transaction, and has no rows.
+  std::vector<SqlStep> ApplyChanges(const FoldedChanges& changes, bool is_fresh) const;
+  std::string EmptyStaging() const { return "DELETE FROM " + staging_sql_; }
+  std::string DropStaging() const { return "DROP TABLE " + staging_sql_; }
+
  private:
   LoadSql() = default;
   Status CheckColumns() const;
@@ -115,6 +133,12 @@ class LoadSql {
   Result<std::vector<SqlStep>> DropOldChildren(const TargetState& state, const std::optional<KeyRange>& interval) const;
   std::vector<Field> LoadedColumns() const;  // those of columns() that the target has
   void ApplyScd2(std::vector<SqlStep>* steps) const;
+  SqlStep CreateKeyIndex() const;
+  Status StageChanges(const WriteRequest& request);
+  SqlStep LookUpGroup(size_t group, const FoldedChanges& changes) const;
+  void Upsert(bool is_fresh, std::vector<SqlStep>* steps) const;
+  // Rows of aliases a and b have the same key.
+  std::string KeysEqual(std::string_view a, std::string_view b) const;
 
   const SqlDialect* dialect_ = nullptr;
   TableName target_;
@@ -130,6 +154,7 @@ class LoadSql {
   bool is_complete_ = false;
   bool keeps_newer_ = false;
   bool must_stage_ = false;
+  bool is_changes_ = false;
   std::shared_ptr<const LoadSql> root_;  // of a child table
   bool full_refresh_ = false;
   std::string load_time_sql_;

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "nilus/connector/change_fold.h"
 #include "nilus/connector/sql_state.h"
 
 namespace nilus {
@@ -195,6 +196,50 @@ TEST(CountRowsTest, MergeCountsReplacedRowsAsUpdated) {
   EXPECT_EQ(result.rows_inserted, 7);
   EXPECT_EQ(result.rows_updated, 3);
   EXPECT_EQ(result.rows_deleted, 2);
+}
+
+TEST(LoadSqlTest, ChangesAreCompletedRemovedUpdatedAndInserted) {
+  SqlDialect dialect = TestDialect();
+  dialect.updates_in_place = true;
+  dialect.index_keys = true;
+  WriteRequest request = Request(WriteStrategy::kMerge);
+  request.is_changes = true;
+  const LoadSql load = LoadSql::Make(dialect, request).value();
+  const std::string stage = load.staging_sql();
+  FoldedChanges changes{.groups = {{.columns = {"v"}, .has_moved = true, .rows = 2}}, .removed = 1, .kept = 3};
+  const std::vector<SqlStep> steps = load.ApplyChanges(changes, false);
+  EXPECT_THAT(
+      Texts(steps),
+      ElementsAre(
+          "UPDATE " + stage + " AS s SET \"v\" = t.\"v\" FROM " + stage +
+              " AS k, \"s\".\"t\" AS t WHERE s.\"_nilus_group\" = 1 AND k.\"_nilus_seq\" = s.\"_nilus_from\" AND "
+              "t.\"id\" = k.\"id\"",
+          "DELETE FROM \"s\".\"t\" AS t WHERE EXISTS (SELECT 1 FROM " + stage +
+              " AS i WHERE i.\"_nilus_group\" = -1 AND i.\"id\" = t.\"id\")",
+          "UPDATE \"s\".\"t\" AS t SET \"v\" = s.\"v\" FROM " + stage +
+              " AS s WHERE s.\"_nilus_group\" >= 0 AND t.\"id\" = s.\"id\"",
+          "INSERT INTO \"s\".\"t\" (\"id\", \"v\") SELECT s.\"id\", s.\"v\" FROM " + stage +
+              " AS s WHERE s.\"_nilus_group\" >= 0 AND NOT EXISTS (SELECT 1 FROM \"s\".\"t\" AS t WHERE t.\"id\" = "
+              "s.\"id\")"));
+  EXPECT_TRUE(CheckStep(steps[0], 2));
+  EXPECT_EQ(CheckStep(steps[0], 1).error().kind, ErrorKind::kData);
+  EXPECT_TRUE(CheckStep(steps[1], 0)) << "a row that is not there may be removed";
+
+  // A table without rows needs no look at it, and one without an index gets one.
+  EXPECT_THAT(Texts(load.ApplyChanges({.truncates = true, .removed = 1, .kept = 1}, true)),
+              ElementsAre(testing::StartsWith("INSERT INTO")));
+  EXPECT_THAT(Texts(load.PrepareTarget({.existing = *request.schema, .has_key_index = false}).value()),
+              testing::Contains(testing::StartsWith("CREATE INDEX")));
+  request.has_children = true;
+  EXPECT_EQ(LoadSql::Make(dialect, request).error().kind, ErrorKind::kUnsupported);
+}
+
+TEST(StateSqlTest, OnlyTheLastLoadsAreRemembered) {
+  EXPECT_EQ(ForgottenVersion(1), std::nullopt);
+  EXPECT_EQ(ForgottenVersion(1000), std::nullopt);
+  EXPECT_EQ(ForgottenVersion(1100), 100);
+  EXPECT_EQ(ForgottenVersion(1101), std::nullopt);
+  EXPECT_EQ(ForgottenVersion(5000), 4000);
 }
 
 }  // namespace

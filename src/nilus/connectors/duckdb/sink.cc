@@ -208,6 +208,10 @@ Status DuckdbSink::WriteState(const StateSql& sql, const CommitRequest& request,
     return Failure(StateConflict(request.pipeline, request.expected_version, request.expected_version + 1));
   const TextValue load[] = {request.load_id, request.pipeline.value, number, now};
   NILUS_TRY(session_.Execute(sql.insert_load, {}, load));
+  if (const std::optional<int64_t> forgotten = ForgottenVersion(version)) {
+    const TextValue last[] = {request.pipeline.value, fmt::format("{}", *forgotten)};
+    NILUS_TRY(session_.Execute(sql.forget_loads, {}, last));
+  }
   return {};
 }
 

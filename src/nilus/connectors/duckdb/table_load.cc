@@ -80,7 +80,9 @@ Result<std::unique_ptr<TableLoad>> TableLoad::Open(SinkSession* session, const W
     }
   }
   NILUS_FAULT_POINT("duckdb.sink.open");
-  if (load->CanGoDirect()) {
+  if (request.is_changes) {
+    NILUS_TRY(load->StartChanges());
+  } else if (load->CanGoDirect()) {
     NILUS_TRY(load->PrepareDirect());
   } else {
     for (const std::string& statement : load->sql_.CreateStaging())
@@ -122,7 +124,7 @@ Status TableLoad::PrepareDirect() {
 
 Status TableLoad::AddColumns(const std::vector<Field>& fields) {
   NILUS_ASSIGN(std::vector<std::string> statements, sql_.AddColumns(fields));
-  if (rows_ > 0) NILUS_TRY(session_->ExpectLateColumn());
+  if (staged_rows_ > 0) NILUS_TRY(session_->ExpectLateColumn());
   if (!is_direct_) {
     for (const std::string& statement : statements) NILUS_TRY(session_->Execute(statement, request_.stop));
     return {};
@@ -189,22 +191,28 @@ Status TableLoad::Write(RecordBatch batch) {
   if (is_finished_) return Fail(ErrorKind::kInternal, "rows came for {} behind its end", request_.table.ToString());
   NILUS_FAULT_POINT("duckdb.sink.write");
   if (request_.stop.stop_requested()) return Fail(ErrorKind::kCancelled, "stopped");
-  if (std::vector<Field> missing = sql_.MissingFrom(*batch.schema()); !missing.empty()) NILUS_TRY(AddColumns(missing));
-  if (session_->InsertOf(&inserted_rows_) == nullptr) NILUS_TRY(StartInsert());
   rows_ += batch.num_rows();
   int64_t bytes = batch.ByteSize();
   bytes_ += bytes;
   largest_row_bytes_ = std::max(largest_row_bytes_, bytes / std::max<int64_t>(batch.num_rows(), 1));
+  return fold_ ? WriteChanges(batch) : Stage(std::move(batch));
+}
+
+Status TableLoad::Stage(RecordBatch batch) {
+  if (std::vector<Field> missing = sql_.MissingFrom(*batch.schema()); !missing.empty()) NILUS_TRY(AddColumns(missing));
+  if (session_->InsertOf(&inserted_rows_) == nullptr) NILUS_TRY(StartInsert());
+  staged_rows_ += batch.num_rows();
   if (sql_.needs_sequence()) batch = WithSequence(std::move(batch));
   return session_->InsertOf(&inserted_rows_)->Push(std::move(batch));
 }
 
 Result<Receipt> TableLoad::Finish() {
   NILUS_FAULT_POINT("duckdb.sink.finish");
+  if (fold_) NILUS_TRY(StagePart());
   NILUS_TRY(session_->EndInsert());
   if (request_.stop.stop_requested()) return Fail(ErrorKind::kCancelled, "stopped");
-  if (inserted_rows_ != rows_) {
-    return Fail(ErrorKind::kInternal, "DuckDB stored {} rows of {} for {}", inserted_rows_, rows_,
+  if (inserted_rows_ != staged_rows_) {
+    return Fail(ErrorKind::kInternal, "DuckDB stored {} rows of {} for {}", inserted_rows_, staged_rows_,
                 request_.table.ToString());
   }
   is_finished_ = true;
@@ -227,6 +235,14 @@ Status TableLoad::CheckKeys() {
 Status TableLoad::Apply(const std::optional<KeyRange>& interval, CommitResult* counts) {
   if (is_direct_) {
     counts->rows_inserted += rows_;
+    return {};
+  }
+  if (fold_) {
+    NILUS_TRY(ApplyPart());
+    NILUS_TRY(session_->Execute(sql_.DropStaging(), request_.stop));
+    counts->rows_inserted += part_counts_.rows_inserted;
+    counts->rows_updated += part_counts_.rows_updated;
+    counts->rows_deleted += part_counts_.rows_deleted;
     return {};
   }
   // Looked at again: tables of the same commit may have changed it.

@@ -4,6 +4,8 @@
 // of
 //   delete+insert or of a merge whose keys are unique.
 // Staged: rows go into a temporary table, or into the new table that a replace renames.
+// Changes (WriteRequest::is_changes): batches are folded in memory (connector/change_fold.h), staged when there are enough
+//   of them or at the end, and brought into the target part by part.
 #pragma once
 
 #include <cstdint>
@@ -11,6 +13,7 @@
 #include <optional>
 #include <vector>
 
+#include "nilus/connector/change_fold.h"
 #include "nilus/connector/sink.h"
 #include "nilus/connector/sql_strategy.h"
 #include "nilus/connectors/duckdb/sink_session.h"
@@ -44,6 +47,12 @@ class TableLoad {
   Status AddColumns(const std::vector<Field>& fields);
   Status StartInsert();
   RecordBatch WithSequence(RecordBatch batch);
+  Status Stage(RecordBatch batch);
+  Status RunSteps(const std::vector<SqlStep>& steps, CommitResult* counts);
+  Status StartChanges();
+  Status WriteChanges(const RecordBatch& batch);
+  Status StagePart();
+  Status ApplyPart();
   TargetState State(const std::optional<TargetTable>& target) const;
 
   SinkSession* const session_;
@@ -55,11 +64,19 @@ class TableLoad {
   int64_t direct_rows_deleted_ = 0;
   int64_t next_sequence_ = 0;
   int64_t rows_ = 0;
+  int64_t staged_rows_ = 0;        // or inserted
   int64_t bytes_ = 0;
   int64_t largest_row_bytes_ = 0;  // on the average of its batch
   int64_t inserted_rows_ = 0;      // as DuckDB counted them
   SchemaPtr unnumbered_schema_;    // of the last batch, and the same with _nilus_seq
   SchemaPtr numbered_schema_;
+
+  std::optional<ChangeFold> fold_;
+  FoldedChanges part_;         // that is in staging
+  CommitResult part_counts_;   // of the parts that were applied
+  Schema target_columns_;      // once the target is prepared
+  bool is_prepared_ = false;
+  bool target_is_fresh_ = false;
 };
 
 // kData when DuckDB would round, cut or silently change values on their way from `from` into a column of type `to`.

@@ -3,15 +3,22 @@
 #include <utility>
 
 #include "nilus/base/fault.h"
+#include "nilus/connector/source.h"
+#include "nilus/data/scalar.h"
 #include "nilus/duck/query_reader.h"
+#include "nilus/duck/quote.h"
 #include "nilus/lake/deletes_file.h"
+#include "nilus/lake/scan_filter.h"
+#include "nilus/lake/scan_predicate.h"
 #include "nilus/lake/scan_relation.h"
 #include "nilus/storage/object_store.h"
 
 namespace nilus::lakehouse {
 namespace {
 
+using duck::QuoteIdentifier;
 using lake::DataFile;
+using lake::IcebergField;
 using lake::RowBitmap;
 
 constexpr int64_t kDownloadedBytes = int64_t{512} << 20;
@@ -46,6 +53,27 @@ void RemoveWhole(const lake::ScanPlan& plan, const lake::ScanFile& file, lake::T
 }
 
 }  // namespace
+
+Status PruneByKeys(duck::Connection& connection, const std::vector<std::string>& keys, const std::string& relation,
+                   const std::stop_token& stop, lake::ScanPlan* plan) {
+  for (const std::string& key : keys) {
+    const IcebergField* field = plan->schema.FindByName(key);
+    const std::string name = QuoteIdentifier(key);
+    NILUS_ASSIGN(std::vector<duck::TextRow> ends,
+                 connection.Query(fmt::format("SELECT min({}), max({}) FROM {}", name, name, relation), {}, stop));
+    if (field == nullptr || ends.empty() || !ends[0][0] || !ends[0][1]) continue;
+    const Type type = lake::ToNilusType(field->type);
+    const KeyRange range{
+        .column = key, .lower = Scalar{type, *ends[0][0]}, .upper = Scalar{type, *ends[0][1]}, .with_nulls = false};
+    NILUS_ASSIGN(lake::RangeFilter filter, lake::MakeRangeFilter(*field, range.lower, range.upper, true, false));
+    std::erase_if(plan->files, [&](const lake::ScanFile& file) {
+      const lake::PartitionSpecPtr spec = plan->table->metadata.FindSpec(file.file().spec_id);
+      return !lake::MayHoldRows(filter, plan->schema, file.file()) ||
+             (spec != nullptr && !lake::MayHoldRows(filter, plan->schema, *spec, file.file().partition));
+    });
+  }
+  return {};
+}
 
 int64_t RowChanges::count() const {
   uint64_t count = 0;

@@ -36,6 +36,10 @@ Status DeleteRows(duck::Connection& connection, const lake::ScanPlan& plan, cons
                   const std::string& name_prefix, const std::stop_token& stop, lake::Transaction* transaction,
                   std::vector<lake::DataFile>* written);
 
+// Files that cannot hold a key between the lowest and the highest of `relation`'s are taken out of the plan.
+Status PruneByKeys(duck::Connection& connection, const std::vector<std::string>& keys, const std::string& relation,
+                   const std::stop_token& stop, lake::ScanPlan* plan);
+
 // The plan's files in groups that may lie on the local disk together.
 std::vector<std::vector<size_t>> BoundedGroups(const lake::ScanPlan& plan);
 

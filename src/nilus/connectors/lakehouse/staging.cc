@@ -18,16 +18,6 @@ Result<PrivateFolder> MakeFolder() {
   return PrivateFolder::Make(parent, kPrefix);
 }
 
-RecordBatch WithSequence(const RecordBatch& batch, int64_t first) {
-  auto schema = std::make_shared<Schema>(*batch.schema());
-  schema->fields.push_back(Field{.name = std::string(kSequenceColumn), .type = MakeType(TypeId::kInt64)});
-  ColumnBuilder numbers(MakeType(TypeId::kInt64));
-  for (int64_t row = 0; row < batch.num_rows(); ++row) numbers.Append<int64_t>(first + row);
-  std::vector<Column> columns = batch.columns();
-  columns.push_back(numbers.Finish());
-  return RecordBatch(std::move(schema), std::move(columns), batch.num_rows());
-}
-
 Result<RecordBatch> Only(const RecordBatch& batch, const std::vector<std::string>& names) {
   auto schema = std::make_shared<Schema>();
   std::vector<int> indexes;
@@ -41,6 +31,16 @@ Result<RecordBatch> Only(const RecordBatch& batch, const std::vector<std::string
 }
 
 }  // namespace
+
+RecordBatch WithSequence(const RecordBatch& batch, int64_t first) {
+  auto schema = std::make_shared<Schema>(*batch.schema());
+  schema->fields.push_back(Field{.name = std::string(kSequenceColumn), .type = MakeType(TypeId::kInt64)});
+  ColumnBuilder numbers(MakeType(TypeId::kInt64));
+  for (int64_t row = 0; row < batch.num_rows(); ++row) numbers.Append<int64_t>(first + row);
+  std::vector<Column> columns = batch.columns();
+  columns.push_back(numbers.Finish());
+  return RecordBatch(std::move(schema), std::move(columns), batch.num_rows());
+}
 
 Result<std::unique_ptr<StagedRows>> StagedRows::Make(std::shared_ptr<duck::Database> database,
                                                      std::vector<std::string> columns, bool with_sequence,

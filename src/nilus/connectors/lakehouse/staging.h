@@ -16,6 +16,9 @@
 
 namespace nilus::lakehouse {
 
+// The batch with _nilus_seq behind its columns: first, first + 1, …
+RecordBatch WithSequence(const RecordBatch& batch, int64_t first);
+
 // One thread at a time. The files are private to this process and gone with the object. Memory is DuckDB's.
 class StagedRows {
  public:

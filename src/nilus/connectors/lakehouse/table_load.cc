@@ -61,6 +61,10 @@ Result<std::unique_ptr<TableLoad>> TableLoad::Open(std::shared_ptr<const Session
   if (load->base_ == nullptr) {
     NILUS_ASSIGN(load->location_, shared.catalog->NewTableLocation(IdentifierOf(request.table), request.stop));
   }
+  if (request.is_changes) {
+    NILUS_TRY(load->StartChanges());
+    return load;
+  }
   if (IsKeyed(request.strategy)) {
     std::vector<std::string> columns = load->IsStaged() ? std::vector<std::string>() : request.primary_key;
     NILUS_ASSIGN(load->staged_, StagedRows::Make(shared.database, std::move(columns), load->IsStaged(), request.stop));
@@ -157,6 +161,7 @@ Status TableLoad::Write(const RecordBatch& batch) {
   if (is_finished_) return Fail(ErrorKind::kInternal, "rows came for {} behind its end", request_.table.ToString());
   if (request_.stop.stop_requested()) return Fail(ErrorKind::kCancelled, "stopped");
   NILUS_FAULT_POINT("lakehouse.sink.write");
+  if (fold_) return WriteChanges(batch);
   NILUS_TRY(AddColumns(*batch.schema()));
   NILUS_TRY(CheckKeys(batch));
   if (batch.num_rows() == 0) return {};
@@ -215,6 +220,12 @@ Status TableLoad::WriteQuery(duck::Connection& connection, const std::string& sq
 Result<Receipt> TableLoad::Finish() {
   NILUS_FAULT_POINT("lakehouse.sink.finish");
   if (request_.stop.stop_requested()) return Fail(ErrorKind::kCancelled, "stopped");
+  if (fold_) {
+    NILUS_TRY(FinishChanges());
+    is_finished_ = true;
+    return Receipt{
+        .table = request_.table, .rows = rows_, .files = static_cast<int64_t>(files_.size()), .bytes = bytes_};
+  }
   if (staged_ != nullptr) {
     NILUS_TRY(staged_->Finish());
     NILUS_TRY(DropSuperseded());
@@ -301,6 +312,7 @@ Result<lake::Transaction> TableLoad::Prepare(const lake::TablePtr& base, const s
                                              const StateChange& state, const std::string& undo_load,
                                              CommitResult* counts) {
   RemoveAttempt();
+  if (fold_ && !undo_load.empty()) return TakeBack(base, undo_load).map([&] { return lake::Transaction(base); });
   NILUS_ASSIGN(lake::Transaction transaction, Begin(base));
   const lake::SnapshotPtr snapshot = base == nullptr ? nullptr : base->metadata.current_snapshot();
   const bool makes_anew = MakesAnew(request_);
@@ -312,7 +324,9 @@ Result<lake::Transaction> TableLoad::Prepare(const lake::TablePtr& base, const s
   NILUS_ASSIGN(duck::Connection connection, session_->Connect());
   duck::Connection& asking = connection_ ? *connection_ : connection;
   const bool has_rows = !makes_anew && snapshot != nullptr;
-  if (request_.strategy == WriteStrategy::kScd2) {
+  if (fold_) {
+    NILUS_TRY(ApplyChanges(has_rows ? base : nullptr, &transaction, counts));
+  } else if (request_.strategy == WriteStrategy::kScd2) {
     NILUS_TRY(ApplyVersions(asking, has_rows ? base : nullptr, &transaction, counts));
   } else {
     if (has_rows && request_.strategy == WriteStrategy::kMerge) {

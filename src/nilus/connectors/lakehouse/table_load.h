@@ -8,7 +8,9 @@
 #include <string>
 #include <vector>
 
+#include "nilus/connector/change_fold.h"
 #include "nilus/connector/sink.h"
+#include "nilus/connectors/lakehouse/change_stage.h"
 #include "nilus/connectors/lakehouse/row_changes.h"
 #include "nilus/connectors/lakehouse/session.h"
 #include "nilus/connectors/lakehouse/staging.h"
@@ -78,6 +80,18 @@ class TableLoad {
   Status CloseVersions(duck::Connection& connection, const lake::ScanPlan& plan, const RowChanges& ending,
                        lake::DataWriter* writer);
 
+  // Of changes.
+  Status StartChanges();
+  Status WriteChanges(const RecordBatch& batch);
+  Status StagePart();
+  Status FinishChanges();
+  Status ApplyChanges(const lake::TablePtr& base, lake::Transaction* transaction, CommitResult* counts);
+  Result<RowChanges> FindChanged(const lake::ScanPlan& plan, CommitResult* counts);
+  Status Complete(const lake::ScanPlan& plan, lake::Transaction* transaction, CommitResult* counts);
+  Status WriteCompleted(const lake::ScanPlan& plan, lake::DataWriter* writer, int64_t* written);
+  Result<int64_t> CountRows(const lake::ScanPlan& plan);
+  Status TakeBack(const lake::TablePtr& base, const std::string& load_id);
+
   const std::shared_ptr<const Session> session_;
   const WriteRequest request_;
   Schema columns_;        // of the load, late ones too
@@ -87,6 +101,8 @@ class TableLoad {
   std::optional<lake::BatchConverter> converter_;
   std::unique_ptr<lake::DataWriter> writer_;    // of rows that go straight into data files
   std::unique_ptr<StagedRows> staged_;          // whole rows, or the keys of rows that went straight
+  std::optional<ChangeFold> fold_;              // of changes, and what was folded
+  std::unique_ptr<ChangeStage> changes_;
   std::optional<duck::Connection> connection_;  // there once a temporary table holds the numbers of superseded rows
   std::vector<lake::DataFile> files_;           // written before the commit
   std::vector<lake::DataFile> attempt_files_;   // written for one attempt of it

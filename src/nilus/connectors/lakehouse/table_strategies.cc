@@ -38,29 +38,8 @@ std::string KeysEqual(const std::vector<std::string>& keys, std::string_view a, 
   return fmt::format("{}", fmt::join(conditions, " AND "));
 }
 
-// Files that cannot hold a key between the lowest and the highest of the load's are not looked at.
-Status PruneByKeys(duck::Connection& connection, const std::vector<std::string>& keys, const std::string& relation,
-                   const std::stop_token& stop, lake::ScanPlan* plan) {
-  for (const std::string& key : keys) {
-    const IcebergField* field = plan->schema.FindByName(key);
-    const std::string name = QuoteIdentifier(key);
-    NILUS_ASSIGN(std::vector<duck::TextRow> ends,
-                 connection.Query(fmt::format("SELECT min({}), max({}) FROM {}", name, name, relation), {}, stop));
-    if (field == nullptr || ends.empty() || !ends[0][0] || !ends[0][1]) continue;
-    const Type type = lake::ToNilusType(field->type);
-    const KeyRange range{
-        .column = key, .lower = Scalar{type, *ends[0][0]}, .upper = Scalar{type, *ends[0][1]}, .with_nulls = false};
-    NILUS_ASSIGN(lake::RangeFilter filter, lake::MakeRangeFilter(*field, range.lower, range.upper, true, false));
-    std::erase_if(plan->files, [&](const lake::ScanFile& file) {
-      const lake::PartitionSpecPtr spec = plan->table->metadata.FindSpec(file.file().spec_id);
-      return !lake::MayHoldRows(filter, plan->schema, file.file()) ||
-             (spec != nullptr && !lake::MayHoldRows(filter, plan->schema, *spec, file.file().partition));
-    });
-  }
-  return {};
-}
-
 }  // namespace
+
 
 // Columns of the table as it will be, by name: `base` may not have them all yet.
 Result<std::vector<int32_t>> TableLoad::IdsOf(const std::vector<std::string>& names) const {

@@ -214,7 +214,12 @@ class PostgresSink : public Sink {
     }
     NILUS_FAULT_POINT("postgres.sink.before_load_row");
     const Connection::Parameter parameters[] = {request.load_id, request.pipeline.value, version, now};
-    return session_.Query(sql.insert_load, parameters, stop).map([](const PgResult&) {});
+    NILUS_TRY(session_.Query(sql.insert_load, parameters, stop));
+    if (const std::optional<int64_t> forgotten = ForgottenVersion(request.expected_version + 1)) {
+      const Connection::Parameter last[] = {request.pipeline.value, std::to_string(*forgotten)};
+      NILUS_TRY(session_.Query(sql.forget_loads, last, stop));
+    }
+    return {};
   }
 
   SinkSession session_;

@@ -38,6 +38,18 @@ SinkSession::SinkSession(Address address, const OpenContext& context)
       lock_timeout_seconds_(
           std::clamp<int64_t>(context.options.Integer("lock_timeout", kDefaultLockTimeoutSeconds), 0, 86'400)) {}
 
+void SinkSession::Disconnect() {
+  connection_.reset();
+  staging_.clear();
+  changed_staging_.clear();
+}
+
+std::optional<std::string> SinkSession::StagingShape(const std::string& name) const {
+  if (const auto changed = changed_staging_.find(name); changed != changed_staging_.end()) return changed->second;
+  const auto found = staging_.find(name);
+  return found == staging_.end() ? std::nullopt : std::optional(found->second);
+}
+
 Result<Connection*> SinkSession::Idle(const std::stop_token& stop) {
   if (is_loading_) {
     // Never another connection: what follows would run outside of the load's transaction, without its rows.
@@ -46,7 +58,7 @@ Result<Connection*> SinkSession::Idle(const std::stop_token& stop) {
     return connection_.get();
   }
   if (connection_ == nullptr || !connection_->is_usable()) {
-    connection_.reset();
+    Disconnect();
     NILUS_ASSIGN(connection_, Connection::Open(address_, stop));
     connection_->HideRowValues();
   }
@@ -129,13 +141,14 @@ void SinkSession::AbandonLoad() {
   bool was_copying = copy_rows_ != nullptr;
   copy_rows_ = nullptr;
   transaction_id_.clear();
-  if (connection_ != nullptr && !connection_->is_usable()) connection_.reset();  // closing it ends the transaction
+  changed_staging_.clear();  // made undone
+  if (connection_ != nullptr && !connection_->is_usable()) Disconnect();  // closing it ends the transaction
   if (connection_ == nullptr) return;
   if (was_copying && !connection_->AbortCopyIn("the load was given up")) {
-    connection_.reset();
+    Disconnect();
     return;
   }
-  if (!connection_->Execute("ROLLBACK")) connection_.reset();
+  if (!connection_->Execute("ROLLBACK")) Disconnect();
 }
 
 Status SinkSession::CommitLoad(const std::stop_token& stop) {
@@ -156,6 +169,11 @@ Status SinkSession::CommitLoad(const std::stop_token& stop) {
   }
   is_loading_ = false;
   ++load_number_;
+  for (auto& [name, shape] : changed_staging_) {
+    staging_.erase(name);
+    if (shape) staging_.emplace(name, *std::move(shape));
+  }
+  changed_staging_.clear();
   unknown_transaction_id_ = transaction_id_;  // in case the acknowledgement is lost on its way up
   NILUS_FAULT_ACK("postgres.sink.committed");
   unknown_transaction_id_.clear();
@@ -225,6 +243,7 @@ Status SinkSession::ExecuteStep(const SqlStep& step, std::string_view schema, Co
     if (step.sql.starts_with("CREATE ") && HasSqlState(error, "23505")) error.kind = ErrorKind::kConflict;
     return Failure(std::move(error));
   }
+  NILUS_TRY(CheckStep(step, *rows));
   if (counts != nullptr) CountRows(step.effect, *rows, counts);
   return {};
 }

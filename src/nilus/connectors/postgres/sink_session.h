@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -55,6 +56,13 @@ class SinkSession {
   Status PutCopy(std::string_view bytes, const std::stop_token& stop);
   Status EndCopy(const std::stop_token& stop);
 
+  // Staging tables of changes stay with the connection, empty between loads. The shape is the maker's description of
+  // the columns; nothing: there is no such table.
+  std::optional<std::string> StagingShape(const std::string& name) const;
+  // Made, or changed, in the present load.
+  void NoteStaging(const std::string& name, std::string shape) { changed_staging_[name] = std::move(shape); }
+  void NoteDropped(const std::string& name) { changed_staging_[name] = std::nullopt; }
+
   // After an unknown outcome: waits until the transaction has ended at the server, over a new connection.
   Status AwaitOutcome(const PipelineId& pipeline, const std::stop_token& stop);
 
@@ -65,6 +73,7 @@ class SinkSession {
   std::mutex& mutex() { return mutex_; }
 
  private:
+  void Disconnect();
   Status StartTransaction(const std::stop_token& stop);
   Status TakeLock(Connection* connection, const PipelineId& pipeline, const std::stop_token& stop);
   Result<std::string> LockHolder(Connection* connection, int64_t key, const std::stop_token& stop);
@@ -77,6 +86,8 @@ class SinkSession {
   bool is_loading_ = false;
   int64_t load_number_ = 0;
   int64_t* copy_rows_ = nullptr;        // null: no COPY under way
+  std::map<std::string, std::string> staging_;  // shapes of this connection's tables, by name
+  std::map<std::string, std::optional<std::string>> changed_staging_;  // by the present load
   std::string transaction_id_;          // of the load that is being committed
   std::string unknown_transaction_id_;  // its outcome is not known
 };

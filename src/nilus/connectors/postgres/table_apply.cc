@@ -55,24 +55,14 @@ Status TableLoad::CastStagedTexts() {
   return {};
 }
 
-Status TableLoad::Apply(const std::optional<KeyRange>& interval, CommitResult* counts) {
-  counts->rows_inserted += direct_rows_;
-  NILUS_FAULT_POINT("postgres.sink.before_apply");
-  if (!has_staging_) return RunSteps(after_rows_, counts);
-
-  NILUS_TRY(CastStagedTexts());
-  const bool joins = !sql_.primary_key().empty();
-  if (joins)
-    NILUS_TRY(
-        session_->Execute("ANALYZE " + sql_.staging_sql(), request_.stop));  // temporary tables have no statistics
-
+Result<TargetState> TableLoad::LookAtTarget() {
   NILUS_ASSIGN(Connection * connection, session_->Idle(request_.stop));
   NILUS_ASSIGN(existing_, FindTable(connection, request_.table, request_.stop));
   TargetState state;
   if (existing_) {
     bool lacks_columns =
         std::any_of(sql_.columns().fields.begin(), sql_.columns().fields.end(), [&](const Field& field) {
-          return existing_->Find(field.name) == nullptr && field.name != kRootNumberColumn;
+          return existing_->Find(field.name) == nullptr && !sql_.IsStagedOnly(field.name);
         });
     lacks_columns |= request_.strategy == WriteStrategy::kScd2 && existing_->Find(kValidToColumn) == nullptr;
     if (MayDrop()) {
@@ -95,6 +85,9 @@ Status TableLoad::Apply(const std::optional<KeyRange>& interval, CommitResult* c
       NILUS_ASSIGN(std::vector<std::string> attachments, FindAttachments(connection, *existing_, request_.stop));
       state.can_drop = attachments.empty();
     }
+    if (request_.is_changes) {
+      NILUS_ASSIGN(state.has_key_index, HasKeyIndex(connection, *existing_, request_.primary_key, request_.stop));
+    }
     state.existing = existing_->ToSchema();
   }
   if (sql_.root()) {
@@ -102,6 +95,22 @@ Status TableLoad::Apply(const std::optional<KeyRange>& interval, CommitResult* c
     state.has_root = root && root->Find(kRowIdColumn) != nullptr;
   }
   NILUS_FAULT_POINT("postgres.sink.target_locked");
+  return state;
+}
+
+Status TableLoad::Apply(const std::optional<KeyRange>& interval, CommitResult* counts) {
+  counts->rows_inserted += direct_rows_;
+  NILUS_FAULT_POINT("postgres.sink.before_apply");
+  if (fold_) return ApplyPart(counts);
+  if (!has_staging_) return RunSteps(after_rows_, counts);
+
+  NILUS_TRY(CastStagedTexts());
+  const bool joins = !sql_.primary_key().empty();
+  if (joins)
+    NILUS_TRY(
+        session_->Execute("ANALYZE " + sql_.staging_sql(), request_.stop));  // temporary tables have no statistics
+
+  NILUS_ASSIGN(TargetState state, LookAtTarget());
   NILUS_ASSIGN(std::vector<SqlStep> prepare, sql_.PrepareTarget(state));
   NILUS_TRY(RunSteps(prepare, counts));
   NILUS_ASSIGN(std::vector<SqlStep> apply, sql_.Apply(state, interval));

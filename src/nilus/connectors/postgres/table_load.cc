@@ -64,6 +64,10 @@ Result<std::unique_ptr<TableLoad>> TableLoad::Open(SinkSession* session, const W
   }
   load->is_direct_ = LoadsDirectly(request, load->sql_, load->existing_);
   NILUS_FAULT_POINT("postgres.sink.prepare");
+  if (request.is_changes) {
+    NILUS_TRY(load->MakeStaging());
+    return load;
+  }
   NILUS_TRY(load->is_direct_ ? (load->existing_ ? Status() : load->CreateTarget()) : load->CreateStaging());
   NILUS_TRY(load->PlanColumns(0));
   if (load->has_staging_) NILUS_TRY(load->SetStagingTypes(0));
@@ -157,6 +161,33 @@ Status TableLoad::SetStagingTypes(size_t first_column) {
       .map([](const PgResult&) {});
 }
 
+std::string TableLoad::StagingShape() const {
+  std::string shape;
+  for (const LoadColumn& plan : plans_)
+    shape += fmt::format("{} {},", QuoteIdentifier(plan.name), plan.needs_cast ? "text" : plan.sql_type);
+  return shape;
+}
+
+Status TableLoad::MakeStaging() {
+  if (keeps_types_) NILUS_TRY(sql_.AddColumns(MissingVariants(sql_.columns(), existing_->ToSchema())));
+  Schema columns = sql_.columns();
+  std::erase_if(columns.fields, [&](const Field& field) { return sql_.IsStagedOnly(field.name); });
+  fold_.emplace(request_, columns);
+  NILUS_TRY(PlanColumns(0));
+  const std::string shape = StagingShape();
+  const std::optional<std::string> there = session_->StagingShape(sql_.staging_sql());
+  if (there == shape) {
+    has_staging_ = true;
+    staging_is_new_ = false;
+    return {};
+  }
+  if (there) NILUS_TRY(session_->Execute(sql_.DropStaging(), request_.stop));
+  NILUS_TRY(CreateStaging());
+  NILUS_TRY(SetStagingTypes(0));
+  session_->NoteStaging(sql_.staging_sql(), shape);
+  return {};
+}
+
 Status TableLoad::AddColumns(const std::vector<Field>& fields) {
   if (fields.empty()) return {};
   NILUS_FAULT_POINT("postgres.sink.add_columns");
@@ -166,7 +197,9 @@ Status TableLoad::AddColumns(const std::vector<Field>& fields) {
   NILUS_TRY(PlanColumns(first));
   if (has_staging_) {
     for (const std::string& statement : statements) NILUS_TRY(session_->Execute(statement, request_.stop));
-    return SetStagingTypes(first);
+    NILUS_TRY(SetStagingTypes(first));
+    if (fold_) session_->NoteStaging(sql_.staging_sql(), StagingShape());
+    return {};
   }
   if (created_target_) {
     for (const Field& field : fields) {
@@ -258,6 +291,11 @@ Status TableLoad::CheckKeys(const RecordBatch& batch) {
 Status TableLoad::Write(const RecordBatch& batch) {
   if (batch.num_rows() == 0) return {};
   NILUS_FAULT_POINT("postgres.sink.write");
+  rows_ += batch.num_rows();
+  return fold_ ? WriteChanges(batch) : WriteRows(batch);
+}
+
+Status TableLoad::WriteRows(const RecordBatch& batch) {
   NILUS_TRY(AddColumns(sql_.MissingFrom(*batch.schema())));
   NILUS_ASSIGN(RecordBatch fitted, Fit(batch));
   NILUS_TRY(AddColumns(sql_.MissingFrom(*fitted.schema())));
@@ -271,7 +309,7 @@ std::string TableLoad::CopySql() const {
     columns += (columns.empty() ? "" : ", ") + QuoteIdentifier(field.name);
   }
   if (has_staging_ && sql_.needs_sequence()) columns += ", " + QuoteIdentifier(kSequenceColumn);
-  const bool is_new = has_staging_ || created_target_;
+  const bool is_new = (has_staging_ && staging_is_new_) || created_target_;
   return fmt::format("COPY {} ({}) FROM STDIN (FORMAT binary{})", is_direct_ ? sql_.target_sql() : sql_.staging_sql(),
                      columns, is_new ? ", FREEZE" : "");
 }
@@ -305,7 +343,6 @@ Status TableLoad::Send(const RecordBatch& batch) {
     buffer_.Resize(0);
   }
   next_sequence_ += batch.num_rows();
-  rows_ += batch.num_rows();
   return {};
 }
 
@@ -315,6 +352,7 @@ Error TableLoad::Named(Error error) const {
 }
 
 Result<Receipt> TableLoad::Finish() {
+  if (fold_) NILUS_TRY(StagePart());
   if (Status ended = session_->EndCopy(request_.stop); !ended) return Failure(Named(std::move(ended).error()));
   is_finished_ = true;
   return Receipt{.table = request_.table, .rows = rows_, .bytes = bytes_, .misfits = misfits_};

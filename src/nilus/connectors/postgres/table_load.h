@@ -9,6 +9,10 @@
 // A direct load into an existing table that meets a new column goes on in staging: ALTER TABLE would lock readers out
 //   for the rest of the load, so it waits for the commit.
 //
+// Changes (WriteRequest::is_changes): batches are folded in memory (connector/change_fold.h), staged when there are enough
+//   of them or at the end, and brought into the target part by part. The staging table outlives the load: a load a
+//   second that makes one would fill the server's catalogs with dead rows.
+//
 // COPY … FREEZE is used wherever the table was made in this transaction. For the new table of a replace that is also
 // what a REPEATABLE READ reader with an older snapshot wants: it sees the new rows, and not an empty table.
 #pragma once
@@ -20,6 +24,7 @@
 #include <string>
 #include <vector>
 
+#include "nilus/connector/change_fold.h"
 #include "nilus/connector/sink.h"
 #include "nilus/connector/sql_strategy.h"
 #include "nilus/connectors/postgres/copy_encoder.h"
@@ -56,6 +61,13 @@ class TableLoad {
   Status CheckCascades(Connection* connection) const;
   Status CreateTarget();
   Status CreateStaging();
+  Status MakeStaging();  // of changes: or takes the one that an earlier load left
+  std::string StagingShape() const;
+  bool HasCasts() const;
+  Status WriteChanges(const RecordBatch& batch);
+  Status WriteRows(const RecordBatch& batch);
+  Status StagePart();
+  Status ApplyPart(CommitResult* counts);
   Status SetStagingTypes(size_t first_column);
   Status PlanColumns(size_t first_column);
   Status AddColumns(const std::vector<Field>& fields);
@@ -67,6 +79,8 @@ class TableLoad {
   std::string CopySql() const;
 
   Status LockTarget(bool for_alter);
+  // The target under the lock that the strategy needs; refreshes existing_.
+  Result<TargetState> LookAtTarget();
   Status CastStagedTexts();
   Status RunSteps(const std::vector<SqlStep>& steps, CommitResult* counts);
 
@@ -89,6 +103,15 @@ class TableLoad {
   int64_t bytes_ = 0;
   int64_t direct_rows_ = 0;  // as the server counted them
   int64_t staged_rows_ = 0;
+
+  // Of a load of changes.
+  std::optional<ChangeFold> fold_;
+  FoldedChanges part_;         // that is in staging
+  CommitResult part_counts_;   // of the parts that were applied before the commit
+  Schema target_columns_;      // once the target is prepared
+  bool is_prepared_ = false;
+  bool target_is_fresh_ = false;
+  bool staging_is_new_ = true;  // made in this transaction
 };
 
 }  // namespace nilus::postgres

@@ -82,6 +82,17 @@ SELECT DISTINCT what FROM (
           OR EXISTS (SELECT 1 FROM pg_catalog.unnest(a.attoptions) o WHERE o NOT LIKE 'pg\_attver=%'))
 ) AS found WHERE what IS NOT NULL ORDER BY what)sql";
 
+// Columns of usable whole-table indexes; what is an expression there has no name.
+constexpr std::string_view kIndexColumnsSql = R"sql(
+SELECT i.indexrelid, k.place, a.attname
+  FROM pg_catalog.pg_index i
+  JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
+  JOIN pg_catalog.pg_am m ON m.oid = c.relam AND m.amname = 'btree'
+ CROSS JOIN LATERAL pg_catalog.unnest(i.indkey) WITH ORDINALITY AS k(attnum, place)
+  JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
+ WHERE i.indrelid = $1 AND i.indisvalid AND i.indpred IS NULL
+ ORDER BY i.indexrelid, k.place)sql";
+
 struct BinaryForm {
   uint32_t oid;
   CopyForm form;
@@ -230,6 +241,22 @@ Result<std::vector<std::string>> FindAttachments(Connection* connection, const T
   std::vector<std::string> attachments;
   for (int row = 0; row < PQntuples(found.get()); ++row) attachments.emplace_back(FieldText(found, row, 0));
   return attachments;
+}
+
+Result<bool> HasKeyIndex(Connection* connection, const TargetTable& table, const std::vector<std::string>& key,
+                         const std::stop_token& stop) {
+  const Connection::Parameter parameters[] = {std::to_string(table.oid)};
+  NILUS_ASSIGN(PgResult found, connection->Query(std::string(kIndexColumnsSql), parameters, stop));
+  size_t matched = 0;
+  std::string_view index;
+  for (int row = 0; row < PQntuples(found.get()); ++row) {
+    if (FieldText(found, row, 0) != index) matched = 0;
+    index = FieldText(found, row, 0);
+    const bool is_next = ParseInteger(FieldText(found, row, 1)) == static_cast<int64_t>(matched) + 1 &&
+                         std::find(key.begin(), key.end(), FieldText(found, row, 2)) != key.end();
+    if (is_next && ++matched == key.size()) return true;
+  }
+  return false;
 }
 
 TargetColumn CreatedColumn(const Field& field) {

@@ -49,6 +49,10 @@ Result<std::optional<TargetTable>> FindTable(Connection* connection, const Table
 Result<std::vector<std::string>> FindAttachments(Connection* connection, const TargetTable& table,
                                                  const std::stop_token& stop);
 
+// Some index of the table finds rows by these columns: they are the first of its keys, in any order.
+Result<bool> HasKeyIndex(Connection* connection, const TargetTable& table, const std::vector<std::string>& key,
+                         const std::stop_token& stop);
+
 // The column that we would create for a field.
 TargetColumn CreatedColumn(const Field& field);
 

@@ -103,6 +103,37 @@ Result<TargetState> FindTarget(Database& db, const std::string& name, const std:
   return state;
 }
 
+Result<bool> HasKeyIndex(Database& db, const std::string& name, const std::vector<std::string>& key) {
+  auto is_key = [&](std::string_view column) {
+    return std::any_of(key.begin(), key.end(), [&](const std::string& part) {
+      return part.size() == column.size() &&
+             sqlite3_strnicmp(part.data(), column.data(), static_cast<int>(part.size())) == 0;
+    });
+  };
+  NILUS_ASSIGN(const std::optional<TableInfo> table, FindTable(db, name));
+  if (!table) return false;
+  // An INTEGER PRIMARY KEY is the table's own order, and no index.
+  if (key.size() == 1 && std::any_of(table->columns.begin(), table->columns.end(), [&](const ColumnInfo& column) {
+        return column.primary_key == 1 && is_key(column.name);
+      })) {
+    return true;
+  }
+  NILUS_ASSIGN(Statement columns,
+               db.Prepare("SELECT l.name, i.seqno, coalesce(i.name, '') FROM pragma_index_list(?1, 'main') AS l, "
+                          "pragma_index_info(l.name, 'main') AS i WHERE l.partial = 0 ORDER BY l.seq, i.seqno"));
+  columns.BindText(1, table->name);
+  std::string index;
+  size_t matched = 0;
+  while (true) {
+    NILUS_ASSIGN(const bool row, columns.Step());
+    if (!row) return false;
+    if (columns.Text(0) != index) matched = 0;
+    index = columns.Text(0);
+    if (columns.Int(1) == static_cast<int64_t>(matched) && is_key(columns.Text(2)) && ++matched == key.size())
+      return true;
+  }
+}
+
 Schema SchemaOf(const TableInfo& table) {
   Schema schema;
   for (const ColumnInfo& column : table.columns) {

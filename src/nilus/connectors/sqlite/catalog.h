@@ -36,6 +36,9 @@ Result<std::vector<std::string>> TableNames(Database& db);
 // What write strategies ask of a target. kInvalidInput for a view. `own_index` may go with the table.
 Result<TargetState> FindTarget(Database& db, const std::string& name, const std::string& own_index);
 
+// The table's rows are found by these columns: they are its primary key, or the first of an index's, in any order.
+Result<bool> HasKeyIndex(Database& db, const std::string& name, const std::vector<std::string>& key);
+
 // Schema as the sink describes it: a column whose declaration says nothing is text.
 Schema SchemaOf(const TableInfo& table);
 

@@ -153,6 +153,7 @@ class SqliteSink final : public Sink {
     std::lock_guard lock(session_->mutex);
     if (request.stop.stop_requested()) return Fail(ErrorKind::kCancelled, "stopped");
     const auto& loads = session_->loads;
+    if (!loads.empty() && loads.front()->load_id() != request.load_id) session_->Abandon();  // nobody will commit it
     if (std::any_of(loads.begin(), loads.end(), [&](const auto& load) { return load->table() == request.table; })) {
       return Fail(ErrorKind::kInternal, "table {} is opened twice in one load", request.table.ToString());
     }
@@ -309,6 +310,12 @@ class SqliteSink final : public Sink {
     load.BindInt(3, version);
     load.BindText(4, now);
     NILUS_TRY(load.Step());
+    if (const std::optional<int64_t> forgotten = ForgottenVersion(version)) {
+      NILUS_ASSIGN(Statement forget, db.Prepare(sql.forget_loads));
+      forget.BindText(1, request.pipeline.value);
+      forget.BindInt(2, *forgotten);
+      NILUS_TRY(forget.Step());
+    }
     return {};
   }
 

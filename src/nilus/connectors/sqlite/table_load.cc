@@ -18,9 +18,10 @@ Result<std::unique_ptr<TableLoad>> TableLoad::Start(Database& db, const WriteReq
   NILUS_ASSIGN(LoadSql sql, MakeSql(request));
   std::unique_ptr<TableLoad> load(new TableLoad(db, std::move(sql), request, serial));
   NILUS_FAULT_POINT("sqlite.sink.create_staging");
-  if (load->direct()) {
-    NILUS_ASSIGN(const std::string name, PlainName(request.table));
-    NILUS_ASSIGN(const TargetState target, FindTarget(db, name, KeyIndexName(request.table)));
+  if (request.is_changes) {
+    NILUS_TRY(load->StartChanges());
+  } else if (load->direct()) {
+    NILUS_ASSIGN(const TargetState target, load->Target());
     NILUS_ASSIGN(const std::vector<SqlStep> steps, load->sql_.PrepareTarget(target));
     NILUS_TRY(load->RunSteps(steps, &load->counts_));
   } else {
@@ -54,10 +55,21 @@ Result<std::vector<std::string>> TableLoad::Explain(Database* db, const WriteReq
   return statements;
 }
 
+Result<TargetState> TableLoad::Target() const {
+  NILUS_ASSIGN(const std::string name, PlainName(request_.table));
+  NILUS_ASSIGN(TargetState target, FindTarget(db_, name, KeyIndexName(request_.table)));
+  if (request_.is_changes && target.existing) {
+    NILUS_ASSIGN(target.has_key_index, HasKeyIndex(db_, name, request_.primary_key));
+  }
+  return target;
+}
+
 Status TableLoad::RunSteps(const std::vector<SqlStep>& steps, CommitResult* result) {
   for (const SqlStep& step : steps) {
     NILUS_FAULT_POINT("sqlite.sink.step");
     NILUS_ASSIGN(const int64_t changed, db_.Execute(step.sql));
+    if (Status checked = CheckStep(step, changed); !checked)
+      return Failure(InContext("while loading table " + request_.table.ToString(), std::move(checked).error()));
     CountRows(step.effect, changed, result);
   }
   return {};
@@ -103,21 +115,27 @@ Status TableLoad::Write(const RecordBatch& batch) {
   if (finished_) return Fail(ErrorKind::kInternal, "Write after Finish");
   if (batch.num_rows() == 0) return {};
   NILUS_FAULT_POINT("sqlite.sink.write");
+  rows_ += batch.num_rows();
+  bytes_ += batch.ByteSize();
+  return fold_ ? WriteChanges(batch) : Stage(batch);
+}
+
+Status TableLoad::Stage(const RecordBatch& batch) {
   NILUS_TRY(Widen(*batch.schema()));
   std::vector<int> indexes;
   for (const Field& field : sql_.columns().fields) indexes.push_back(batch.schema()->Find(field.name).value_or(-1));
-  row_sources_.back()->Set(&batch, std::move(indexes), rows_);
+  row_sources_.back()->Set(&batch, std::move(indexes), staged_rows_);
   const Result<bool> done = insert_->Step();
   sqlite3_reset(insert_->handle());
   row_sources_.back()->Set(nullptr, {}, 0);
   if (!done) return Failure(InContext(fmt::format("writing to table {}", request_.table.ToString()), done.error()));
-  rows_ += batch.num_rows();
-  bytes_ += batch.ByteSize();
+  staged_rows_ += batch.num_rows();
   return {};
 }
 
 Result<Receipt> TableLoad::Finish() {
   NILUS_FAULT_POINT("sqlite.sink.finish");
+  if (fold_) NILUS_TRY(StagePart());
   insert_.reset();
   finished_ = true;
   return Receipt{.table = request_.table, .rows = rows_, .files = 0, .bytes = bytes_};
@@ -147,9 +165,14 @@ Status TableLoad::Apply(const std::optional<KeyRange>& interval, CommitResult* r
     return {};
   }
   NILUS_FAULT_POINT("sqlite.sink.before_apply");
+  if (fold_) {
+    NILUS_TRY(ApplyPart());
+    NILUS_TRY(db_.Execute(sql_.DropStaging()));
+    AddCounts(result);
+    return {};
+  }
   NILUS_TRY(CheckKeys());
-  NILUS_ASSIGN(const std::string name, PlainName(request_.table));
-  NILUS_ASSIGN(TargetState target, FindTarget(db_, name, KeyIndexName(request_.table)));
+  NILUS_ASSIGN(TargetState target, Target());
   if (sql_.root()) {
     NILUS_ASSIGN(const std::string root, PlainName(*sql_.root()));
     NILUS_ASSIGN(const TargetState state, FindTarget(db_, root, ""));

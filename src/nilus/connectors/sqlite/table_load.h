@@ -2,9 +2,11 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "nilus/connector/change_fold.h"
 #include "nilus/connector/sql_strategy.h"
 #include "nilus/connectors/sqlite/batch_rows.h"
 #include "nilus/connectors/sqlite/catalog.h"
@@ -24,6 +26,7 @@ class TableLoad {
   Result<Receipt> Finish();
   bool finished() const { return finished_; }
   const TableName& table() const { return sql_.target(); }
+  const std::string& load_id() const { return request_.load_id; }
   // Staged rows into the target by the strategy.
   Status Apply(const std::optional<KeyRange>& interval, CommitResult* result);
 
@@ -33,6 +36,13 @@ class TableLoad {
   // Appends go straight into the target: the transaction hides them, and a copy less is made.
   bool direct() const { return request_.strategy == WriteStrategy::kAppend; }
   Status RunSteps(const std::vector<SqlStep>& steps, CommitResult* result);
+  Status Stage(const RecordBatch& rows);
+  // Changes are folded in memory; a part of them is staged, and applied, when it is large enough or the last one.
+  Status StartChanges();
+  Status WriteChanges(const RecordBatch& batch);
+  Status StagePart();
+  Status ApplyPart();
+  Result<TargetState> Target() const;
   Status Widen(const Schema& batch);
   Status PrepareInsert();
   Status CheckKeys();
@@ -45,10 +55,17 @@ class TableLoad {
   int generation_ = 0;
   bool finished_ = false;
   int64_t rows_ = 0;
+  int64_t staged_rows_ = 0;
   int64_t bytes_ = 0;
   CommitResult counts_;
   std::vector<std::unique_ptr<BatchRows>> row_sources_;  // the last one is in use; SQLite keeps pointers to all
   std::optional<Statement> insert_;
+
+  std::optional<ChangeFold> fold_;
+  FoldedChanges part_;     // that is in staging
+  Schema target_columns_;  // once the target is prepared
+  bool is_prepared_ = false;
+  bool target_is_fresh_ = false;
 };
 
 }  // namespace nilus::sqlite

@@ -242,6 +242,7 @@ const SqlDialect& Dialect() {
       .has_schemas = false,
       .distinct = "IS NOT",
       .keys_by_row_in = true,
+      .updates_in_place = true,
       .key_collation = " COLLATE BINARY",
       .index_keys = true,
       .table_name = TableNameSql,

@@ -1,0 +1,66 @@
+// TableLoad's part for loads of changes (WriteRequest::is_changes).
+#include "nilus/base/fault.h"
+#include "nilus/connectors/duckdb/table_load.h"
+
+namespace nilus::duckdb {
+
+Status TableLoad::StartChanges() {
+  if (existing_ && !request_.full_refresh) NILUS_TRY(sql_.AddColumns(MissingVariants(sql_.columns(), existing_->schema)));
+  Schema columns = sql_.columns();
+  std::erase_if(columns.fields, [&](const Field& field) { return sql_.IsStagedOnly(field.name); });
+  fold_.emplace(request_, columns);
+  for (const std::string& statement : sql_.CreateStaging()) NILUS_TRY(session_->Execute(statement, request_.stop));
+  return {};
+}
+
+Status TableLoad::WriteChanges(const RecordBatch& batch) {
+  if (fold_->MustTakeBefore(batch)) {
+    NILUS_TRY(StagePart());
+    NILUS_TRY(ApplyPart());
+    NILUS_TRY(session_->Execute(sql_.EmptyStaging(), request_.stop));
+  }
+  return fold_->Add(batch);
+}
+
+// What was folded goes into staging.
+Status TableLoad::StagePart() {
+  part_ = fold_->Take();
+  if (part_.rows.num_rows() > 0) NILUS_TRY(Stage(part_.rows));
+  part_.rows = {};
+  return {};
+}
+
+Status TableLoad::RunSteps(const std::vector<SqlStep>& steps, CommitResult* counts) {
+  for (const SqlStep& step : steps) {
+    Status done = session_->ExecuteStep(step, counts, request_.stop);
+    if (!done)
+      return Failure(InContext("while loading table " + request_.table.ToString(), std::move(done).error()));
+    NILUS_FAULT_POINT("duckdb.sink.apply_step");
+  }
+  return {};
+}
+
+Status TableLoad::ApplyPart() {
+  if (!is_prepared_) {
+    // Looked at again: tables of the same commit may have changed it.
+    NILUS_ASSIGN(std::optional<TargetTable> target, session_->FindTable(request_.table));
+    const TargetState state = State(target);
+    NILUS_ASSIGN(const std::vector<SqlStep> prepare, sql_.PrepareTarget(state));
+    NILUS_TRY(RunSteps(prepare, &part_counts_));
+    target_is_fresh_ = !state.existing || (request_.full_refresh && state.can_drop);
+    if (!target_is_fresh_) target_columns_ = *state.existing;
+    is_prepared_ = true;
+  } else {
+    NILUS_ASSIGN(const std::vector<SqlStep> additions, sql_.AddToTarget(target_columns_));
+    NILUS_TRY(RunSteps(additions, &part_counts_));
+  }
+  for (const Field& field : sql_.columns().fields) {
+    if (!target_columns_.Find(field.name) && !sql_.IsStagedOnly(field.name)) target_columns_.fields.push_back(field);
+  }
+  NILUS_TRY(RunSteps(sql_.ApplyChanges(part_, target_is_fresh_), &part_counts_));
+  target_is_fresh_ &= part_.kept == 0;
+  part_ = {};
+  return {};
+}
+
+}  // namespace nilus::duckdb

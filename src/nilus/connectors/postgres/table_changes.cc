@@ -1,0 +1,83 @@
+// TableLoad's part for loads of changes (WriteRequest::is_changes).
+#include <algorithm>
+
+#include "nilus/base/fault.h"
+#include "nilus/connectors/postgres/table_load.h"
+
+namespace nilus::postgres {
+namespace {
+
+// By its index a row is found without a look at the table; without statistics of the staging table the planner may
+// rather read the whole table.
+constexpr const char* kByIndex = "SET LOCAL enable_seqscan = off; SET LOCAL enable_mergejoin = off";
+constexpr const char* kAnyWay = "SET LOCAL enable_seqscan TO DEFAULT; SET LOCAL enable_mergejoin TO DEFAULT";
+
+}  // namespace
+
+Status TableLoad::WriteChanges(const RecordBatch& batch) {
+  if (fold_->MustTakeBefore(batch)) {
+    NILUS_TRY(StagePart());
+    NILUS_TRY(ApplyPart(&part_counts_));
+    if (!HasCasts()) {
+      NILUS_TRY(session_->Execute(sql_.EmptyStaging(), request_.stop));
+    } else {
+      NILUS_TRY(CreateStaging());
+      NILUS_TRY(SetStagingTypes(0));
+      staging_is_new_ = true;
+    }
+  }
+  return fold_->Add(batch);
+}
+
+bool TableLoad::HasCasts() const {
+  return std::any_of(plans_.begin(), plans_.end(), [](const LoadColumn& plan) { return plan.needs_cast; });
+}
+
+// What was folded goes into staging.
+Status TableLoad::StagePart() {
+  part_ = fold_->Take();
+  if (part_.rows.num_rows() == 0) return {};
+  const size_t known = sql_.columns().fields.size();
+  NILUS_TRY(WriteRows(part_.rows));
+  part_.rows = {};
+  // Variant columns that came to life: in later parts they stay or go with their column.
+  const std::vector<Field>& fields = sql_.columns().fields;
+  fold_->AddColumns({fields.begin() + static_cast<std::ptrdiff_t>(known), fields.end()});
+  if (Status ended = session_->EndCopy(request_.stop); !ended) return Failure(Named(std::move(ended).error()));
+  return {};
+}
+
+Status TableLoad::ApplyPart(CommitResult* counts) {
+  if (counts != &part_counts_) {
+    counts->rows_inserted += part_counts_.rows_inserted;
+    counts->rows_updated += part_counts_.rows_updated;
+    counts->rows_deleted += part_counts_.rows_deleted;
+  }
+  NILUS_TRY(CastStagedTexts());
+  if (!is_prepared_) {
+    NILUS_ASSIGN(TargetState state, LookAtTarget());
+    NILUS_ASSIGN(std::vector<SqlStep> prepare, sql_.PrepareTarget(state));
+    NILUS_TRY(RunSteps(prepare, counts));
+    target_is_fresh_ = !state.existing || (request_.full_refresh && state.can_drop);
+    if (state.existing && !target_is_fresh_) target_columns_ = *state.existing;
+    is_prepared_ = true;
+  } else {
+    NILUS_ASSIGN(std::vector<SqlStep> additions, sql_.AddToTarget(target_columns_));
+    NILUS_TRY(RunSteps(additions, counts));
+  }
+  for (const Field& field : sql_.columns().fields) {
+    if (!target_columns_.Find(field.name) && !sql_.IsStagedOnly(field.name)) target_columns_.fields.push_back(field);
+  }
+  const std::vector<SqlStep> steps = sql_.ApplyChanges(part_, target_is_fresh_);
+  if (!target_is_fresh_ && !steps.empty()) NILUS_TRY(session_->Execute(kByIndex, request_.stop));
+  NILUS_TRY(RunSteps(steps, counts));
+  if (!target_is_fresh_ && !steps.empty()) NILUS_TRY(session_->Execute(kAnyWay, request_.stop));
+  target_is_fresh_ &= part_.kept == 0;
+  part_ = {};
+  if (!HasCasts()) return {};
+  // Texts were cast in place: the next ones have to wait as texts again.
+  session_->NoteDropped(sql_.staging_sql());
+  return session_->Execute(sql_.DropStaging(), request_.stop).map([](const PgResult&) {});
+}
+
+}  // namespace nilus::postgres
