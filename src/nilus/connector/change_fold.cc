@@ -45,9 +45,8 @@ std::string_view FixedBytes(const Column& column, int64_t row, char* scratch) {
       return {scratch, 1};
     case TypeId::kFloat32:
     case TypeId::kFloat64: {
-      const double value = Canonical(column.type.id == TypeId::kFloat32
-                                         ? static_cast<double>(column.Value<float>(row))
-                                         : column.Value<double>(row));
+      const double value = Canonical(column.type.id == TypeId::kFloat32 ? static_cast<double>(column.Value<float>(row))
+                                                                        : column.Value<double>(row));
       std::memcpy(scratch, &value, sizeof(value));
       return {scratch, sizeof(value)};
     }
@@ -261,7 +260,8 @@ Result<const std::vector<int32_t>*> ChangeFold::ColumnsNamed(std::string_view na
     const size_t end = std::min(rest.find('\n'), rest.size());
     const std::string_view name = rest.substr(0, end);
     rest.remove_prefix(std::min(end + 1, rest.size()));
-    const auto at = std::find_if(fields_.begin(), fields_.end(), [&](const Field& field) { return field.name == name; });
+    const auto at =
+        std::find_if(fields_.begin(), fields_.end(), [&](const Field& field) { return field.name == name; });
     if (at == fields_.end()) {
       return Fail(ErrorKind::kInternal, "a change of table {} leaves `{}` as it is, which is no column of it",
                   table_.ToString(), name);
@@ -432,7 +432,8 @@ FoldedChanges ChangeFold::Take() {
     int32_t group = key.is_gone ? -1 : 0;
     if (!missing.empty()) {
       const bool has_moved = origin != index;
-      const auto [at, is_new] = known_groups.try_emplace(std::pair(missing, has_moved), static_cast<int32_t>(folded.groups.size()) + 1);
+      const auto [at, is_new] =
+          known_groups.try_emplace(std::pair(missing, has_moved), static_cast<int32_t>(folded.groups.size()) + 1);
       if (is_new) folded.groups.push_back({.columns = NamesOf(missing), .has_moved = has_moved});
       group = at->second;
       ++folded.groups[static_cast<size_t>(group - 1)].rows;

@@ -117,9 +117,9 @@ TEST(ChangeFold, WhatChangesMayNotSay) {
   EXPECT_EQ(error({{"1", kNone, kNone, "nonesuch", kNone}}), "internal");
   EXPECT_EQ(error({{"1", kNone, kNone, "a", "true"}}), "internal");
   ChangeFold fold(request, *request.schema);
-  EXPECT_EQ(KindOf(fold.Add(MakeBatch(MakeSchema({MakeField("id", TypeId::kInt64),
-                                                  MakeField(std::string(kRemovedColumn), TypeId::kText)}),
-                                      {{"1", "true"}}))),
+  EXPECT_EQ(KindOf(fold.Add(MakeBatch(
+                MakeSchema({MakeField("id", TypeId::kInt64), MakeField(std::string(kRemovedColumn), TypeId::kText)}),
+                {{"1", "true"}}))),
             "internal");
 }
 

@@ -8,10 +8,10 @@ namespace nilus::conformance {
 
 ChangeWorkload::ChangeWorkload(Sink* sink, std::string schema, int64_t keys) : sink_(sink), keys_(keys) {
   auto columns = std::make_shared<Schema>();
-  columns->fields = {{"id", MakeType(TypeId::kInt64)},          {"customer", MakeType(TypeId::kInt64)},
-                     {"price", MakeDecimal(12, 2)},             {"status", MakeType(TypeId::kText)},
-                     {"note", MakeType(TypeId::kText)},         {"updated", MakeType(TypeId::kTimestamp)},
-                     {"_lsn", MakeType(TypeId::kInt64)},        {"_deleted", MakeType(TypeId::kBool)}};
+  columns->fields = {{"id", MakeType(TypeId::kInt64)},   {"customer", MakeType(TypeId::kInt64)},
+                     {"price", MakeDecimal(12, 2)},      {"status", MakeType(TypeId::kText)},
+                     {"note", MakeType(TypeId::kText)},  {"updated", MakeType(TypeId::kTimestamp)},
+                     {"_lsn", MakeType(TypeId::kInt64)}, {"_deleted", MakeType(TypeId::kBool)}};
   auto changes = std::make_shared<Schema>(*columns);
   changes->fields.push_back({std::string(kRemovedColumn), MakeType(TypeId::kBool)});
   changes->fields.push_back({std::string(kUnchangedColumn), MakeType(TypeId::kText)});

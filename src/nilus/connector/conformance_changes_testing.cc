@@ -37,8 +37,7 @@ Row Removed(Row row) { return Change(std::move(row), "true", std::nullopt, std::
 Row Moved(Row row, std::string unchanged) { return Change(std::move(row), "false", std::move(unchanged), "true"); }
 
 SchemaPtr SmallSchema() {
-  return MakeSchema(
-      {MakeField("id", TypeId::kInt64), MakeField("a", TypeId::kText), MakeField("b", TypeId::kText)});
+  return MakeSchema({MakeField("id", TypeId::kInt64), MakeField("a", TypeId::kText), MakeField("b", TypeId::kText)});
 }
 
 // One Sink that takes load after load.
@@ -75,7 +74,7 @@ struct ChangeLoads {
 
 }  // namespace
 
-#define START_CHANGES(loads, schema, key)                                                                         \
+#define START_CHANGES(loads, schema, key)                                                                        \
   if (!Supports(WriteStrategy::kMerge) || !quirks().merges_changes) GTEST_SKIP() << "the sink takes no changes"; \
   const std::unique_ptr<Sink> sink_of_##loads = OpenSink();                                                      \
   ASSERT_NE(sink_of_##loads, nullptr);                                                                           \
@@ -91,11 +90,11 @@ TEST_P(ConformanceTest, OfAllChangesOfAKeyTheLastOneCounts) {
   ASSERT_NILUS_OK(loads.Load({Put({"1", "a", "b"}), Put({"2", "a", "b"}), Put({"3", "a", "b"})}));
   EXPECT_EQ(ReadTable("t").Sorted(), (Rows{{"1", "a", "b"}, {"2", "a", "b"}, {"3", "a", "b"}}));
   EXPECT_EQ(ReadTable("t").schema.size(), 3) << "no column of ours is loaded";
-  auto counts = loads.Load({Put({"1", "a2", std::nullopt}), Removed({"2", std::nullopt, std::nullopt}),
-                            Put({"4", "new", "b"}), Removed({"4", "x", "y"}), Put({"4", "again", "b"}),
-                            Put({"5", "a", "b"}), Removed({"5", std::nullopt, std::nullopt}),
-                            Removed({"6", std::nullopt, std::nullopt}), Put({"2", "a3", "b3"}),
-                            Removed({"3", std::nullopt, std::nullopt})});
+  auto counts =
+      loads.Load({Put({"1", "a2", std::nullopt}), Removed({"2", std::nullopt, std::nullopt}), Put({"4", "new", "b"}),
+                  Removed({"4", "x", "y"}), Put({"4", "again", "b"}), Put({"5", "a", "b"}),
+                  Removed({"5", std::nullopt, std::nullopt}), Removed({"6", std::nullopt, std::nullopt}),
+                  Put({"2", "a3", "b3"}), Removed({"3", std::nullopt, std::nullopt})});
   ASSERT_NILUS_OK(counts);
   EXPECT_EQ(ReadTable("t").Sorted(), (Rows{{"1", "a2", std::nullopt}, {"2", "a3", "b3"}, {"4", "again", "b"}}));
   EXPECT_EQ(counts->rows_inserted, 1);
@@ -124,12 +123,14 @@ TEST_P(ConformanceTest, UnknownValuesComeFromEarlierChangesOrFromTheTable) {
   START_CHANGES(loads, SmallSchema(), Names{"id"});
   ASSERT_NILUS_OK(loads.Load({Put({"1", "a1", "b1"}), Put({"2", "a2", "b2"}), Put({"3", "a3", std::nullopt})}));
   ASSERT_NILUS_OK(loads.Load({
-      PutSome({"1", "a1x", std::nullopt}, "b"),                              // from the table
-      PutSome({"2", "a2x", std::nullopt}, "b"), Put({"2", "a2y", "b2y"}),    // known again
-      PutSome({"2", "a2z", std::nullopt}, "b"),                              // from the load
-      PutSome({"3", "a3x", std::nullopt}, "b"),                              // a NULL that stays
-      Put({"4", "a4", "b4"}), PutSome({"4", std::nullopt, "b4x"}, "a"),      // a row that came with the load
-      PutSome({"4", std::nullopt, std::nullopt}, "a\nb"),                    // both, by way of two changes
+      PutSome({"1", "a1x", std::nullopt}, "b"),  // from the table
+      PutSome({"2", "a2x", std::nullopt}, "b"),
+      Put({"2", "a2y", "b2y"}),                  // known again
+      PutSome({"2", "a2z", std::nullopt}, "b"),  // from the load
+      PutSome({"3", "a3x", std::nullopt}, "b"),  // a NULL that stays
+      Put({"4", "a4", "b4"}),
+      PutSome({"4", std::nullopt, "b4x"}, "a"),            // a row that came with the load
+      PutSome({"4", std::nullopt, std::nullopt}, "a\nb"),  // both, by way of two changes
       PutSome({"1", std::nullopt, std::nullopt}, "a\nb"),
   }));
   EXPECT_EQ(ReadTable("t").Sorted(),
@@ -142,17 +143,14 @@ TEST_P(ConformanceTest, UnknownValuesMoveWithTheirRow) {
   const auto removed = [](const char* id) { return Removed({id, std::nullopt, std::nullopt}); };
   const auto moved = [](const char* id, const char* a) { return Moved({id, a, std::nullopt}, "b"); };
   ASSERT_NILUS_OK(loads.Load({
-      removed("1"), moved("11", "a"), removed("11"), moved("12", "b"),        // twice, from the table
-      removed("2"), moved("1", "c"), Put({"2", "new", "new"}),                // to where another was; its old key again
+      removed("1"), moved("11", "a"), removed("11"), moved("12", "b"),  // twice, from the table
+      removed("2"), moved("1", "c"), Put({"2", "new", "new"}),          // to where another was; its old key again
       PutSome({"3", "d", std::nullopt}, "b"), removed("3"), moved("13", "e"),  // a chain that begins before the move
-      removed("13"), Moved({"14", std::nullopt, "known"}, "a"),
-      Put({"20", "f", "f"}), removed("20"), moved("21", "g"),                 // within the load
+      removed("13"), Moved({"14", std::nullopt, "known"}, "a"), Put({"20", "f", "f"}), removed("20"),
+      moved("21", "g"),  // within the load
   }));
-  EXPECT_EQ(ReadTable("t").Sorted(), (Rows{{"1", "c", "b2"},
-                                           {"12", "b", "b1"},
-                                           {"14", "e", "known"},
-                                           {"2", "new", "new"},
-                                           {"21", "g", "f"}}));
+  EXPECT_EQ(ReadTable("t").Sorted(),
+            (Rows{{"1", "c", "b2"}, {"12", "b", "b1"}, {"14", "e", "known"}, {"2", "new", "new"}, {"21", "g", "f"}}));
 }
 
 TEST_P(ConformanceTest, UnknownValuesOfRowsThatAreNotThereAreAnError) {
@@ -168,9 +166,10 @@ TEST_P(ConformanceTest, UnknownValuesOfRowsThatAreNotThereAreAnError) {
 }
 
 TEST_P(ConformanceTest, ChangesAreFoundByCompositeAndTextKeys) {
-  START_CHANGES(loads,
-                MakeSchema({MakeField("k", TypeId::kText), MakeField("id", TypeId::kInt64), MakeField("v", TypeId::kText)}),
-                (Names{"id", "k"}));
+  START_CHANGES(
+      loads,
+      MakeSchema({MakeField("k", TypeId::kText), MakeField("id", TypeId::kInt64), MakeField("v", TypeId::kText)}),
+      (Names{"id", "k"}));
   ASSERT_NILUS_OK(loads.Load({Put({"", "1", "empty"}), Put({"A", "1", "upper"}), Put({"a", "1", "lower"}),
                               Put({"a", "2", "other"}), Put({"ä'\n", "2", "odd"})}));
   ASSERT_NILUS_OK(loads.Load({Removed({"", "1", std::nullopt}), Put({"a", "1", "lower2"}),
@@ -189,9 +188,9 @@ TEST_P(ConformanceTest, NewAndVariantColumnsOfChanges) {
   const SchemaPtr before = WithMarkers(loads.request.schema);
   Field variant = MakeField("b__v_text", TypeId::kText);
   variant.variant_of = "b";
-  const SchemaPtr wider = WithMarkers(MakeSchema(
-      {MakeField("id", TypeId::kInt64), MakeField("a", TypeId::kText), MakeField("b", TypeId::kText), variant,
-       MakeField("c", TypeId::kInt64)}));
+  const SchemaPtr wider =
+      WithMarkers(MakeSchema({MakeField("id", TypeId::kInt64), MakeField("a", TypeId::kText),
+                              MakeField("b", TypeId::kText), variant, MakeField("c", TypeId::kInt64)}));
   ASSERT_NILUS_OK(loads.Load(
       {MakeBatch(before, {Put({"1", "a", "b"}), Put({"2", "a", "b"}), Put({"3", "a", "b"}), Put({"4", "a", "b"})}),
        MakeBatch(wider, {Put({"1", "x", std::nullopt, "v1", "10"}), Put({"2", "x", std::nullopt, "v2", "20"}),

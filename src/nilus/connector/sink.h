@@ -54,12 +54,12 @@ struct PartitionField {  // partition_by; for sinks that have partitions
   int64_t parameter = 0;  // bucket count or width
 };
 
-// Staged with rows of a child table, and not loaded: which of the main table's rows, in the order of their arrival, a row
-// belongs to. Of two rows of one key in a load only the later one's children stay.
+// Staged with rows of a child table, and not loaded: which of the main table's rows, in the order of their arrival, a
+// row belongs to. Of two rows of one key in a load only the later one's children stay.
 inline constexpr std::string_view kRootNumberColumn = "_nilus_root_seq";
 
-// Columns that a load of changes (WriteRequest::is_changes) has beside the table's own, and that are not loaded. A batch
-// without one of them: nothing is removed, every value is known, no key has moved.
+// Columns that a load of changes (WriteRequest::is_changes) has beside the table's own, and that are not loaded. A
+// batch without one of them: nothing is removed, every value is known, no key has moved.
 //
 // bool. True: the row with this key goes; the other columns do not matter. With NULL in every key column: all rows go
 // that the table has had so far, a truncate.
@@ -94,14 +94,14 @@ struct WriteRequest {
   bool has_children = false;
   // Of a child table (nesting): the request of the table whose rows its own belong to, by kRootIdColumn against that
   // table's kRowIdColumn; opened after it, in the same load. strategy is the same. replace and append are plain. Under
-  // merge and delete+insert the rows of this table go that belong to rows which the load replaces or removes there, also
-  // when nothing comes instead. Where the root's keys may repeat (merge, key_is_unique false) rows have
+  // merge and delete+insert the rows of this table go that belong to rows which the load replaces or removes there,
+  // also when nothing comes instead. Where the root's keys may repeat (merge, key_is_unique false) rows have
   // kRootNumberColumn.
   std::shared_ptr<const WriteRequest> root;
   // merge: batches are changes in the order of a log, with the columns above (which `schema` does not name). Of all
   // changes of a key the last one counts. kData: a NULL in a key; a value that is not known, and no row that has it.
-  // Sinks that merge take them (kUnsupported otherwise), load after load on one Sink. incremental_key, keeps_newer, root
-  // and has_children have no meaning then.
+  // Sinks that merge take them (kUnsupported otherwise), load after load on one Sink. incremental_key, keeps_newer,
+  // root and has_children have no meaning then.
   bool is_changes = false;
   // merge with an incremental_key: a row of the load whose key is in the table with a higher one is left out.
   bool keeps_newer = false;

@@ -86,8 +86,7 @@ std::vector<SqlStep> LoadSql::ApplyChanges(const FoldedChanges& changes, bool is
   std::vector<SqlStep> steps;
   if (changes.truncates && !is_fresh)
     steps.push_back({fmt::format("DELETE FROM {}", target_sql_), SqlEffect::kDeleted});
-  for (size_t i = 0; i < changes.groups.size(); ++i)
-    steps.push_back(LookUpGroup(i, changes));
+  for (size_t i = 0; i < changes.groups.size(); ++i) steps.push_back(LookUpGroup(i, changes));
   if (changes.removed > 0 && !is_fresh) {
     steps.push_back({fmt::format("DELETE FROM {} AS t WHERE {}", target_sql_,
                                  KeyIn(false, "t", staging_sql_, Qualified("i", kGroupColumn) + " = -1")),

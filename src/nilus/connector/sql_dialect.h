@@ -44,7 +44,8 @@ struct SqlDialect {
   // index; a correlated EXISTS where its planner makes a join of it.
   bool keys_by_row_in = false;
 
-  // Loads of changes: rows that are there are updated, and the others inserted. Else they are deleted and inserted anew.
+  // Loads of changes: rows that are there are updated, and the others inserted. Else they are deleted and inserted
+  // anew.
   bool updates_in_place = false;
 
   // Behind a key column where keys are compared: " COLLATE BINARY" where the target's own column may compare texts by

@@ -78,7 +78,8 @@ Result<LoadSql> LoadSql::Make(const SqlDialect& dialect, const WriteRequest& req
   const bool is_child = request.root != nullptr;
   const bool keyed =
       !is_child && (request.strategy == WriteStrategy::kMerge || request.strategy == WriteStrategy::kScd2);
-  load.must_stage_ = request.is_changes || ((is_child || request.has_children) && request.strategy != WriteStrategy::kAppend);
+  load.must_stage_ =
+      request.is_changes || ((is_child || request.has_children) && request.strategy != WriteStrategy::kAppend);
   if (request.is_changes) NILUS_TRY(load.StageChanges(request));
   if (is_child) {
     NILUS_ASSIGN(LoadSql root, Make(dialect, *request.root));

@@ -105,9 +105,9 @@ class LoadSql {
   // Staged rows into the target by the strategy, then the staging table goes. `interval` is CommitRequest's.
   Result<std::vector<SqlStep>> Apply(const TargetState& state, const std::optional<KeyRange>& interval) const;
 
-  // Loads of changes (WriteRequest::is_changes), instead of Apply: staging holds the rows of a fold (change_fold.h) with
-  // its two columns, numbered by _nilus_seq through the whole load. May be done several times in a load, each after
-  // EmptyStaging. `is_fresh`: the target was made in this transaction, and has no rows.
+  // Loads of changes (WriteRequest::is_changes), instead of Apply: staging holds the rows of a fold (change_fold.h)
+  // with its two columns, numbered by _nilus_seq through the whole load. May be done several times in a load, each
+  // after EmptyStaging. `is_fresh`: the target was made in this transaction, and has no rows.
   std::vector<SqlStep> ApplyChanges(const FoldedChanges& changes, bool is_fresh) const;
   std::string EmptyStaging() const { return "DELETE FROM " + staging_sql_; }
   std::string DropStaging() const { return "DROP TABLE " + staging_sql_; }

@@ -1,4 +1,5 @@
-// Changes a second into a DuckDB file, in loads of 1 to 50,000 changes of a table of a million keys, and the time of a load.
+// Changes a second into a DuckDB file, in loads of 1 to 50,000 changes of a table of a million keys, and the time of a
+// load.
 #include <benchmark/benchmark.h>
 
 #include <cstdlib>

@@ -5,7 +5,8 @@
 namespace nilus::duckdb {
 
 Status TableLoad::StartChanges() {
-  if (existing_ && !request_.full_refresh) NILUS_TRY(sql_.AddColumns(MissingVariants(sql_.columns(), existing_->schema)));
+  if (existing_ && !request_.full_refresh)
+    NILUS_TRY(sql_.AddColumns(MissingVariants(sql_.columns(), existing_->schema)));
   Schema columns = sql_.columns();
   std::erase_if(columns.fields, [&](const Field& field) { return sql_.IsStagedOnly(field.name); });
   fold_.emplace(request_, columns);
@@ -33,8 +34,7 @@ Status TableLoad::StagePart() {
 Status TableLoad::RunSteps(const std::vector<SqlStep>& steps, CommitResult* counts) {
   for (const SqlStep& step : steps) {
     Status done = session_->ExecuteStep(step, counts, request_.stop);
-    if (!done)
-      return Failure(InContext("while loading table " + request_.table.ToString(), std::move(done).error()));
+    if (!done) return Failure(InContext("while loading table " + request_.table.ToString(), std::move(done).error()));
     NILUS_FAULT_POINT("duckdb.sink.apply_step");
   }
   return {};

@@ -4,7 +4,8 @@
 // of
 //   delete+insert or of a merge whose keys are unique.
 // Staged: rows go into a temporary table, or into the new table that a replace renames.
-// Changes (WriteRequest::is_changes): batches are folded in memory (connector/change_fold.h), staged when there are enough
+// Changes (WriteRequest::is_changes): batches are folded in memory (connector/change_fold.h), staged when there are
+// enough
 //   of them or at the end, and brought into the target part by part.
 #pragma once
 
@@ -64,7 +65,7 @@ class TableLoad {
   int64_t direct_rows_deleted_ = 0;
   int64_t next_sequence_ = 0;
   int64_t rows_ = 0;
-  int64_t staged_rows_ = 0;        // or inserted
+  int64_t staged_rows_ = 0;  // or inserted
   int64_t bytes_ = 0;
   int64_t largest_row_bytes_ = 0;  // on the average of its batch
   int64_t inserted_rows_ = 0;      // as DuckDB counted them
@@ -72,9 +73,9 @@ class TableLoad {
   SchemaPtr numbered_schema_;
 
   std::optional<ChangeFold> fold_;
-  FoldedChanges part_;         // that is in staging
-  CommitResult part_counts_;   // of the parts that were applied
-  Schema target_columns_;      // once the target is prepared
+  FoldedChanges part_;        // that is in staging
+  CommitResult part_counts_;  // of the parts that were applied
+  Schema target_columns_;     // once the target is prepared
   bool is_prepared_ = false;
   bool target_is_fresh_ = false;
 };

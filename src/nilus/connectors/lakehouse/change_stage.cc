@@ -50,15 +50,14 @@ Status ChangeStage::Insert(const FoldedChanges& part, const RecordBatch& rows) {
     schema->fields.push_back(part.rows.schema()->fields[static_cast<size_t>(at)]);
     columns.push_back(part.rows.column(at));
   }
-  const RecordBatch numbered =
-      WithSequence(RecordBatch(std::move(schema), std::move(columns), rows.num_rows()), rows_);
+  const RecordBatch numbered = WithSequence(RecordBatch(std::move(schema), std::move(columns), rows.num_rows()), rows_);
   NILUS_ASSIGN(std::unique_ptr<duck::BatchStream> stream,
-               duck::BatchStream::Start(
-                   connection_,
-                   [](const std::string& relation) {
-                     return fmt::format("CREATE TEMPORARY TABLE {} AS SELECT * FROM {}", kPartTable, relation);
-                   },
-                   {.schema = numbered.schema(), .stop = request_.stop}));
+               duck::BatchStream::Start(connection_,
+                                        [](const std::string& relation) {
+                                          return fmt::format("CREATE TEMPORARY TABLE {} AS SELECT * FROM {}",
+                                                             kPartTable, relation);
+                                        },
+                                        {.schema = numbered.schema(), .stop = request_.stop}));
   NILUS_TRY(stream->Push(numbered));
   return stream->Finish().map([](const std::vector<duck::TextRow>&) {});
 }
@@ -88,16 +87,15 @@ std::string ChangeStage::SelectPart(const FoldedChanges& part, const Schema& row
 
 // What the next part misses and earlier ones know.
 Status ChangeStage::TakeFromEarlier(const FoldedChanges& part, const Schema& rows) {
-  const std::string join =
-      fmt::format("{} AS n LEFT JOIN {} AS o ON {}", kNextTable, kChangesTable,
-                  Matches(request_.primary_key, "o", "n", true));
+  const std::string join = fmt::format("{} AS n LEFT JOIN {} AS o ON {}", kNextTable, kChangesTable,
+                                       Matches(request_.primary_key, "o", "n", true));
   const std::string found = fmt::format("o.{} IS NOT NULL", kKeptColumn);
-  NILUS_ASSIGN(std::vector<duck::TextRow> lost,
-               connection_.Query(fmt::format("SELECT count(*) FROM {} WHERE n.{} IS NOT NULL AND {}", join,
-                                             kMissingColumn,
-                                             truncates_ ? fmt::format("coalesce(NOT o.{}, true)", kKeptColumn)
-                                                        : fmt::format("NOT o.{}", kKeptColumn)),
-                                 {}, request_.stop));
+  NILUS_ASSIGN(
+      std::vector<duck::TextRow> lost,
+      connection_.Query(fmt::format("SELECT count(*) FROM {} WHERE n.{} IS NOT NULL AND {}", join, kMissingColumn,
+                                    truncates_ ? fmt::format("coalesce(NOT o.{}, true)", kKeptColumn)
+                                               : fmt::format("NOT o.{}", kKeptColumn)),
+                        {}, request_.stop));
   if (lost[0][0] != "0") {
     return FailWithFix(ErrorKind::kData, "take a new snapshot of the table",
                        "{} changes of table {} leave values as they were, but their row is not there any more",
@@ -117,14 +115,15 @@ Status ChangeStage::TakeFromEarlier(const FoldedChanges& part, const Schema& row
   }
   columns.push_back(fmt::format("n.{}", kKeptColumn));
   // An empty list is none.
-  columns.push_back(fmt::format("CASE WHEN {0} THEN nullif(list_intersect(n.{1}, coalesce(o.{1}, [])), []) ELSE n.{1} "
-                                "END AS {1}",
-                                found, kMissingColumn));
+  columns.push_back(
+      fmt::format("CASE WHEN {0} THEN nullif(list_intersect(n.{1}, coalesce(o.{1}, [])), []) ELSE n.{1} "
+                  "END AS {1}",
+                  found, kMissingColumn));
   for (size_t i = 0; i < request_.primary_key.size(); ++i)
     columns.push_back(fmt::format("CASE WHEN {0} THEN o.{1} ELSE n.{1} END AS {1}", found, OriginColumn(i)));
-  NILUS_TRY(connection_.Execute(fmt::format("CREATE TEMPORARY TABLE nilus_resolved AS SELECT {} FROM {}",
-                                            fmt::join(columns, ", "), join),
-                                {}, request_.stop));
+  NILUS_TRY(connection_.Execute(
+      fmt::format("CREATE TEMPORARY TABLE nilus_resolved AS SELECT {} FROM {}", fmt::join(columns, ", "), join), {},
+      request_.stop));
   NILUS_TRY(connection_.Execute(fmt::format("DROP TABLE {}", kNextTable)));
   return connection_.Execute(fmt::format("ALTER TABLE nilus_resolved RENAME TO {}", kNextTable)).map([](int64_t) {});
 }
@@ -132,8 +131,8 @@ Status ChangeStage::TakeFromEarlier(const FoldedChanges& part, const Schema& row
 // The part is in kPartTable; what was there before it, in kChangesTable.
 Status ChangeStage::Merge(const FoldedChanges& part, const Schema& rows) {
   if (part.truncates) NILUS_TRY(connection_.Execute(fmt::format("DELETE FROM {}", kChangesTable)));
-  NILUS_TRY(connection_.Execute(
-      fmt::format("CREATE TEMPORARY TABLE {} AS {}", kNextTable, SelectPart(part, rows)), {}, request_.stop));
+  NILUS_TRY(connection_.Execute(fmt::format("CREATE TEMPORARY TABLE {} AS {}", kNextTable, SelectPart(part, rows)), {},
+                                request_.stop));
   NILUS_TRY(connection_.Execute(fmt::format("DROP TABLE {}", kPartTable)));
   if (!part.groups.empty()) NILUS_TRY(TakeFromEarlier(part, rows));
   for (const Field& field : rows.fields) {
@@ -157,7 +156,8 @@ Status ChangeStage::Add(const FoldedChanges& part, const RecordBatch& rows) {
     missing_.clear();
   }
   if (rows.num_rows() == 0) {
-    if (part.truncates && parts_ > 0) NILUS_TRY(connection_.Execute(fmt::format("DROP TABLE {}", parts_ == 1 ? kPartTable : kChangesTable)));
+    if (part.truncates && parts_ > 0)
+      NILUS_TRY(connection_.Execute(fmt::format("DROP TABLE {}", parts_ == 1 ? kPartTable : kChangesTable)));
     if (part.truncates) parts_ = 0;
     return {};
   }

@@ -18,7 +18,8 @@ namespace nilus::lakehouse {
 // Columns of ChangeStage::relation() beside the table's.
 inline constexpr const char* kKeptColumn = "_nilus_kept";        // boolean; false: the row with this key goes
 inline constexpr const char* kMissingColumn = "_nilus_missing";  // names of columns that the table has to give; or NULL
-std::string OriginColumn(size_t key);  // a key column's value under which the table has that row; NULL: nothing is missing
+std::string OriginColumn(
+    size_t key);  // a key column's value under which the table has that row; NULL: nothing is missing
 
 // One thread at a time.
 class ChangeStage {
@@ -29,9 +30,9 @@ class ChangeStage {
   // kData: a value is not known, and an earlier part has removed its row.
   Status Add(const FoldedChanges& part, const RecordBatch& rows);
 
-  bool truncates() const { return truncates_; }            // the table's rows go first
-  bool empty() const { return parts_ == 0; }               // no keys
-  bool may_miss() const { return !missing_.empty(); }      // some row may have kMissingColumn
+  bool truncates() const { return truncates_; }                                   // the table's rows go first
+  bool empty() const { return parts_ == 0; }                                      // no keys
+  bool may_miss() const { return !missing_.empty(); }                             // some row may have kMissingColumn
   const std::set<std::string, std::less<>>& missing() const { return missing_; }  // columns that may be missing
   bool Has(std::string_view column) const { return columns_.contains(column); }
   // A "SELECT …" for connection(): one row a key.

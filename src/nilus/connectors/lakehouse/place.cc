@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "nilus/connectors/lakehouse/key_finder.h"
 #include "nilus/lake/open_catalog.h"
 
 namespace nilus::lakehouse {
@@ -29,6 +30,7 @@ Result<lake::UpkeepPolicy> UpkeepOf(const OptionValues& options) {
 Result<std::shared_ptr<const Session>> OpenSession(const Address& address, const OpenContext& context) {
   auto session = std::make_shared<Session>();
   NILUS_ASSIGN(session->catalog, lake::OpenCatalog(address, context.stop));
+  session->key_finders = std::make_shared<KeyFinders>();
   session->threads = std::max(context.threads, 1);
   NILUS_ASSIGN(session->database,
                duck::Database::Open({.memory_bytes = context.duckdb_bytes, .threads = session->threads}));

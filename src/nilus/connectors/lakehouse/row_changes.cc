@@ -1,5 +1,6 @@
 #include "nilus/connectors/lakehouse/row_changes.h"
 
+#include <numeric>
 #include <utility>
 
 #include "nilus/base/fault.h"
@@ -54,24 +55,37 @@ void RemoveWhole(const lake::ScanPlan& plan, const lake::ScanFile& file, lake::T
 
 }  // namespace
 
-Status PruneByKeys(duck::Connection& connection, const std::vector<std::string>& keys, const std::string& relation,
-                   const std::stop_token& stop, lake::ScanPlan* plan) {
+Result<std::vector<size_t>> FilesWithKeys(duck::Connection& connection, const std::vector<std::string>& keys,
+                                          const std::string& relation, const std::stop_token& stop,
+                                          const lake::ScanPlan& plan, std::vector<size_t> files) {
   for (const std::string& key : keys) {
-    const IcebergField* field = plan->schema.FindByName(key);
+    if (files.empty()) break;
+    const IcebergField* field = plan.schema.FindByName(key);
     const std::string name = QuoteIdentifier(key);
     NILUS_ASSIGN(std::vector<duck::TextRow> ends,
                  connection.Query(fmt::format("SELECT min({}), max({}) FROM {}", name, name, relation), {}, stop));
     if (field == nullptr || ends.empty() || !ends[0][0] || !ends[0][1]) continue;
     const Type type = lake::ToNilusType(field->type);
-    const KeyRange range{
-        .column = key, .lower = Scalar{type, *ends[0][0]}, .upper = Scalar{type, *ends[0][1]}, .with_nulls = false};
-    NILUS_ASSIGN(lake::RangeFilter filter, lake::MakeRangeFilter(*field, range.lower, range.upper, true, false));
-    std::erase_if(plan->files, [&](const lake::ScanFile& file) {
-      const lake::PartitionSpecPtr spec = plan->table->metadata.FindSpec(file.file().spec_id);
-      return !lake::MayHoldRows(filter, plan->schema, file.file()) ||
-             (spec != nullptr && !lake::MayHoldRows(filter, plan->schema, *spec, file.file().partition));
+    NILUS_ASSIGN(lake::RangeFilter filter,
+                 lake::MakeRangeFilter(*field, Scalar{type, *ends[0][0]}, Scalar{type, *ends[0][1]}, true,
+                                       /*with_nulls=*/false));
+    std::erase_if(files, [&](size_t index) {
+      const DataFile& file = plan.files[index].file();
+      const lake::PartitionSpecPtr spec = plan.table->metadata.FindSpec(file.spec_id);
+      return !lake::MayHoldRows(filter, plan.schema, file) ||
+             (spec != nullptr && !lake::MayHoldRows(filter, plan.schema, *spec, file.partition));
     });
   }
+  return files;
+}
+
+Status PruneByKeys(duck::Connection& connection, const std::vector<std::string>& keys, const std::string& relation,
+                   const std::stop_token& stop, lake::ScanPlan* plan) {
+  NILUS_ASSIGN(const std::vector<size_t> files,
+               FilesWithKeys(connection, keys, relation, stop, *plan, AllFiles(*plan)));
+  std::vector<lake::ScanFile> kept;
+  for (size_t file : files) kept.push_back(std::move(plan->files[file]));
+  plan->files = std::move(kept);
   return {};
 }
 
@@ -81,13 +95,23 @@ int64_t RowChanges::count() const {
   return static_cast<int64_t>(count);
 }
 
+std::vector<size_t> AllFiles(const lake::ScanPlan& plan) {
+  std::vector<size_t> files(plan.files.size());
+  std::iota(files.begin(), files.end(), size_t{0});
+  return files;
+}
+
 std::vector<std::vector<size_t>> BoundedGroups(const lake::ScanPlan& plan) {
+  return BoundedGroups(plan, AllFiles(plan));
+}
+
+std::vector<std::vector<size_t>> BoundedGroups(const lake::ScanPlan& plan, const std::vector<size_t>& files) {
   std::vector<std::vector<size_t>> groups;
   int64_t bytes = 0;
   bool is_local = false;
-  for (size_t i = 0; i < plan.files.size(); ++i) {
+  for (size_t i : files) {
     const DataFile& file = plan.files[i].file();
-    if (i == 0) {
+    if (groups.empty()) {
       Result<std::string> key = plan.table->store->KeyOf(file.path);
       is_local = key && plan.table->store->LocalPath(*key).has_value();
     }
@@ -113,17 +137,25 @@ Status DeleteRows(duck::Connection& connection, const lake::ScanPlan& plan, cons
                   const std::string& name_prefix, const std::stop_token& stop, lake::Transaction* transaction,
                   std::vector<DataFile>* written) {
   const bool as_vectors = transaction->metadata().format_version >= 3;
+  // A vector replaces the one before it, and tells all; a file of position deletes stands beside the others.
   std::vector<size_t> files;
-  for (const auto& [file, rows] : changes.rows) files.push_back(file);
+  for (const auto& [file, rows] : changes.rows) {
+    if (as_vectors || !changes.live_rows.contains(file)) files.push_back(file);
+  }
   lake::LocalFiles local(plan.table->store);
-  NILUS_ASSIGN(std::vector<RowBitmap> earlier, lake::ReadDeletedRows(connection, plan, files, &local, stop));
+  NILUS_ASSIGN(std::vector<RowBitmap> read, lake::ReadDeletedRows(connection, plan, files, &local, stop));
+  std::map<size_t, RowBitmap> earlier;
+  for (size_t i = 0; i < files.size(); ++i) earlier[files[i]] = std::move(read[i]);
   std::vector<lake::FileDeletes> deletes;
-  for (size_t i = 0; i < files.size(); ++i) {
-    const lake::ScanFile& file = plan.files[files[i]];
-    const RowBitmap& fresh = changes.rows.at(files[i]);
-    RowBitmap all = std::move(earlier[i]);
+  for (const auto& [index, fresh] : changes.rows) {
+    const lake::ScanFile& file = plan.files[index];
+    RowBitmap all = std::move(earlier[index]);
     all.Union(fresh);
-    if (static_cast<int64_t>(all.count()) == file.file().record_count) {
+    const auto live = changes.live_rows.find(index);
+    const bool is_empty = live == changes.live_rows.end()
+                              ? static_cast<int64_t>(all.count()) == file.file().record_count
+                              : static_cast<int64_t>(fresh.count()) == live->second;
+    if (is_empty) {
       RemoveWhole(plan, file, transaction);
       continue;
     }

@@ -20,6 +20,7 @@ namespace nilus::lakehouse {
 // Live rows of data files, by the file's index in the plan.
 struct RowChanges {
   std::map<size_t, lake::RowBitmap> rows;
+  std::map<size_t, int64_t> live_rows;  // of files, as far as they are known before: their deletes need not be read
   int64_t count() const;
   void Add(size_t file, uint64_t position) { rows[file].Add(position); }
 };
@@ -36,11 +37,19 @@ Status DeleteRows(duck::Connection& connection, const lake::ScanPlan& plan, cons
                   const std::string& name_prefix, const std::stop_token& stop, lake::Transaction* transaction,
                   std::vector<lake::DataFile>* written);
 
-// Files that cannot hold a key between the lowest and the highest of `relation`'s are taken out of the plan.
+// Those of `files` that may hold a key between the lowest and the highest of `relation`'s.
+Result<std::vector<size_t>> FilesWithKeys(duck::Connection& connection, const std::vector<std::string>& keys,
+                                          const std::string& relation, const std::stop_token& stop,
+                                          const lake::ScanPlan& plan, std::vector<size_t> files);
+// The same of all files of the plan, which keeps only those.
 Status PruneByKeys(duck::Connection& connection, const std::vector<std::string>& keys, const std::string& relation,
                    const std::stop_token& stop, lake::ScanPlan* plan);
 
-// The plan's files in groups that may lie on the local disk together.
+// Files of the plan in groups that may lie on the local disk together.
+std::vector<std::vector<size_t>> BoundedGroups(const lake::ScanPlan& plan, const std::vector<size_t>& files);
+std::vector<size_t> AllFiles(const lake::ScanPlan& plan);
+
+// The same of all of them.
 std::vector<std::vector<size_t>> BoundedGroups(const lake::ScanPlan& plan);
 
 }  // namespace nilus::lakehouse

@@ -12,9 +12,12 @@
 
 namespace nilus::lakehouse {
 
+class KeyFinders;  // key_finder.h
+
 struct Session {
   lake::CatalogPtr catalog;
   std::shared_ptr<duck::Database> database;  // in memory: writes files, looks keys up
+  std::shared_ptr<KeyFinders> key_finders;   // of loads of changes: one sink's
   int threads = 2;
   int format_version = 2;  // of new tables
   bool compress_metadata = false;

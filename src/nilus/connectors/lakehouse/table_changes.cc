@@ -41,6 +41,7 @@ Status TableLoad::StartChanges() {
   }
   fold_.emplace(request_, columns_);
   NILUS_ASSIGN(changes_, ChangeStage::Make(*session_, request_));
+  finder_ = session_->key_finders->Of(IdentifierOf(request_.table), request_.memory_bytes / 2);
   return {};
 }
 
@@ -71,8 +72,8 @@ Status TableLoad::FinishChanges() {
   }
   int64_t rows = 0;
   NILUS_TRY(WriteQuery(changes_->connection(),
-                       fmt::format("SELECT {} FROM ({}) WHERE {} AND {} IS NULL", Joined(columns),
-                                   changes_->relation(), kKeptColumn, kMissingColumn),
+                       fmt::format("SELECT {} FROM ({}) WHERE {} AND {} IS NULL", Joined(columns), changes_->relation(),
+                                   kKeptColumn, kMissingColumn),
                        writer_.get(), &rows));
   NILUS_ASSIGN(files_, writer_->Finish());
   writer_.reset();
@@ -80,39 +81,61 @@ Status TableLoad::FinishChanges() {
   return {};
 }
 
-// Rows of the table whose keys the load has: which, and how many of them stay.
+// Rows of the table whose keys the load has: those that the index knows, and those of other files.
 Result<RowChanges> TableLoad::FindChanged(const lake::ScanPlan& plan, CommitResult* counts) {
+  duck::Connection& connection = changes_->connection();
+  NILUS_ASSIGN(std::vector<int32_t> ids, IdsOf(request_.primary_key));
+  NILUS_TRY(finder_->Sync(connection, plan, ids, request_.stop));
+  RowChanges changes;
+  NILUS_ASSIGN(int64_t kept,
+               finder_->Find(connection, KeysOfChanges(), plan, request_.load_id, request_.stop, &changes));
+  NILUS_ASSIGN(std::vector<size_t> others,
+               FilesWithKeys(connection, request_.primary_key, fmt::format("({})", changes_->relation()), request_.stop,
+                             plan, finder_->UnknownFiles(plan)));
+  NILUS_ASSIGN(int64_t read, FindByReading(plan, std::move(others), &changes));
+  kept += read;
+  counts->rows_updated += kept;
+  counts->rows_inserted -= kept;
+  counts->rows_deleted += changes.count() - kept;
+  return changes;
+}
+
+// The key columns, and whether the row stays.
+std::string TableLoad::KeysOfChanges() const {
+  std::vector<std::string> columns;
+  for (const std::string& key : request_.primary_key) columns.push_back(QuoteIdentifier(key));
+  columns.emplace_back(kKeptColumn);
+  return fmt::format("SELECT {} FROM ({})", Joined(columns), changes_->relation());
+}
+
+// How many of the rows stay.
+Result<int64_t> TableLoad::FindByReading(const lake::ScanPlan& plan, std::vector<size_t> files, RowChanges* changes) {
   duck::Connection& connection = changes_->connection();
   NILUS_ASSIGN(std::vector<int32_t> ids, IdsOf(request_.primary_key));
   std::vector<std::string> keys;
   for (const std::string& key : request_.primary_key) keys.push_back(QuoteIdentifier(key));
-  RowChanges changes;
   int64_t kept = 0;
-  for (std::vector<size_t>& group : BoundedGroups(plan)) {
+  for (std::vector<size_t>& group : BoundedGroups(plan, files)) {
     NILUS_ASSIGN(
         lake::ScanRelation relation,
         lake::ScanRelation::Open(
             connection,
             {.plan = &plan, .files = std::move(group), .columns = ids, .with_rows = true, .stop = request_.stop}));
-    const std::string sql =
-        fmt::format("SELECT t.{0}, k.{1} FROM ({2}) AS t JOIN (SELECT {3}, {1} FROM ({4})) AS k USING ({3})",
-                    lake::kRowColumn, kKeptColumn, relation.sql(), Joined(keys), changes_->relation());
+    const std::string sql = fmt::format("SELECT t.{}, k.{} FROM ({}) AS t JOIN ({}) AS k USING ({})", lake::kRowColumn,
+                                        kKeptColumn, relation.sql(), KeysOfChanges(), Joined(keys));
     NILUS_ASSIGN(auto reader, duck::QueryReader::Open(connection, sql, {}, {}, request_.stop));
     for (;;) {
       NILUS_ASSIGN(std::optional<RecordBatch> batch, reader->Next(request_.stop));
       if (!batch) break;
       const auto* rows = batch->column(0).values.as<int64_t>();
       for (int64_t i = 0; i < batch->num_rows(); ++i) {
-        changes.Add(relation.files()[static_cast<size_t>(rows[i] >> lake::kRowBits)],
-                    static_cast<uint64_t>(rows[i] & ((int64_t{1} << lake::kRowBits) - 1)));
-        if (batch->column(1).BoolValue(i)) ++kept;
+        changes->Add(relation.files()[static_cast<size_t>(rows[i] >> lake::kRowBits)],
+                     static_cast<uint64_t>(rows[i] & ((int64_t{1} << lake::kRowBits) - 1)));
+        kept += batch->column(1).BoolValue(i) ? 1 : 0;
       }
     }
   }
-  counts->rows_updated += kept;
-  counts->rows_inserted -= kept;
-  counts->rows_deleted += changes.count() - kept;
-  return changes;
+  return kept;
 }
 
 // Rows of which the load does not know every value, with the table's.
@@ -132,16 +155,20 @@ Status TableLoad::WriteCompleted(const lake::ScanPlan& plan, lake::DataWriter* w
   std::vector<std::string> conditions;
   for (size_t i = 0; i < request_.primary_key.size(); ++i)
     conditions.push_back(fmt::format("t.{} = k.{}", QuoteIdentifier(request_.primary_key[i]), OriginColumn(i)));
-  for (std::vector<size_t>& group : BoundedGroups(plan)) {
-    NILUS_ASSIGN(lake::ScanRelation relation,
-                 lake::ScanRelation::Open(
-                     changes_->connection(),
-                     {.plan = &plan, .files = std::move(group), .columns = ids, .stop = request_.stop}));
-    NILUS_TRY(WriteQuery(changes_->connection(),
-                         fmt::format("SELECT {} FROM ({}) AS t JOIN (SELECT * FROM ({}) WHERE {} IS NOT NULL) AS k ON {}",
-                                     Joined(columns), relation.sql(), changes_->relation(), kMissingColumn,
-                                     fmt::join(conditions, " AND ")),
-                         writer, written));
+  NILUS_ASSIGN(std::vector<size_t> files,
+               FilesWithKeys(changes_->connection(), request_.primary_key, fmt::format("({})", changes_->relation()),
+                             request_.stop, plan, AllFiles(plan)));
+  for (std::vector<size_t>& group : BoundedGroups(plan, files)) {
+    NILUS_ASSIGN(
+        lake::ScanRelation relation,
+        lake::ScanRelation::Open(changes_->connection(),
+                                 {.plan = &plan, .files = std::move(group), .columns = ids, .stop = request_.stop}));
+    NILUS_TRY(
+        WriteQuery(changes_->connection(),
+                   fmt::format("SELECT {} FROM ({}) AS t JOIN (SELECT * FROM ({}) WHERE {} IS NOT NULL) AS k ON {}",
+                               Joined(columns), relation.sql(), changes_->relation(), kMissingColumn,
+                               fmt::join(conditions, " AND ")),
+                   writer, written));
   }
   return {};
 }
@@ -182,16 +209,17 @@ Status TableLoad::ApplyChanges(const lake::TablePtr& base, lake::Transaction* tr
     return {};
   }
   if (changes_->empty()) return {};
-  const std::string relation = fmt::format("({})", changes_->relation());
-  if (base != nullptr) {
-    NILUS_TRY(PruneByKeys(changes_->connection(), request_.primary_key, relation, request_.stop, &plan));
-  }
   if (changes_->may_miss()) NILUS_TRY(Complete(plan, transaction, counts));
   if (base == nullptr) return {};
   NILUS_ASSIGN(RowChanges changes, FindChanged(plan, counts));
   NILUS_FAULT_POINT("lakehouse.sink.rows_found");
   transaction->SetIsolation(lake::Isolation::kSerializable);
-  return DeleteRows(changes_->connection(), plan, changes, NewId(), request_.stop, transaction, &attempt_files_);
+  std::vector<lake::DataFile> deletes;
+  const Status deleted =
+      DeleteRows(changes_->connection(), plan, changes, NewId(), request_.stop, transaction, &deletes);
+  attempt_files_.insert(attempt_files_.end(), deletes.begin(), deletes.end());
+  finder_->NoteDeletes(deletes);
+  return deleted;
 }
 
 // Live rows of the plan's files.
@@ -199,13 +227,13 @@ Result<int64_t> TableLoad::CountRows(const lake::ScanPlan& plan) {
   int64_t count = 0;
   NILUS_ASSIGN(std::vector<int32_t> ids, IdsOf({request_.primary_key.front()}));
   for (std::vector<size_t>& group : BoundedGroups(plan)) {
-    NILUS_ASSIGN(lake::ScanRelation relation,
-                 lake::ScanRelation::Open(
-                     changes_->connection(),
-                     {.plan = &plan, .files = std::move(group), .columns = ids, .stop = request_.stop}));
-    NILUS_ASSIGN(std::vector<duck::TextRow> rows,
-                 changes_->connection().Query(fmt::format("SELECT count(*) FROM ({})", relation.sql()), {},
-                                              request_.stop));
+    NILUS_ASSIGN(
+        lake::ScanRelation relation,
+        lake::ScanRelation::Open(changes_->connection(),
+                                 {.plan = &plan, .files = std::move(group), .columns = ids, .stop = request_.stop}));
+    NILUS_ASSIGN(
+        std::vector<duck::TextRow> rows,
+        changes_->connection().Query(fmt::format("SELECT count(*) FROM ({})", relation.sql()), {}, request_.stop));
     count += ParseInteger(rows[0][0].value_or("")).value_or(0);
   }
   return count;

@@ -11,6 +11,7 @@
 #include "nilus/connector/change_fold.h"
 #include "nilus/connector/sink.h"
 #include "nilus/connectors/lakehouse/change_stage.h"
+#include "nilus/connectors/lakehouse/key_finder.h"
 #include "nilus/connectors/lakehouse/row_changes.h"
 #include "nilus/connectors/lakehouse/session.h"
 #include "nilus/connectors/lakehouse/staging.h"
@@ -87,6 +88,8 @@ class TableLoad {
   Status FinishChanges();
   Status ApplyChanges(const lake::TablePtr& base, lake::Transaction* transaction, CommitResult* counts);
   Result<RowChanges> FindChanged(const lake::ScanPlan& plan, CommitResult* counts);
+  std::string KeysOfChanges() const;
+  Result<int64_t> FindByReading(const lake::ScanPlan& plan, std::vector<size_t> files, RowChanges* changes);
   Status Complete(const lake::ScanPlan& plan, lake::Transaction* transaction, CommitResult* counts);
   Status WriteCompleted(const lake::ScanPlan& plan, lake::DataWriter* writer, int64_t* written);
   Result<int64_t> CountRows(const lake::ScanPlan& plan);
@@ -99,10 +102,11 @@ class TableLoad {
   Target target_;         // as planned by what was found
   std::string location_;  // of a new table
   std::optional<lake::BatchConverter> converter_;
-  std::unique_ptr<lake::DataWriter> writer_;    // of rows that go straight into data files
-  std::unique_ptr<StagedRows> staged_;          // whole rows, or the keys of rows that went straight
-  std::optional<ChangeFold> fold_;              // of changes, and what was folded
+  std::unique_ptr<lake::DataWriter> writer_;  // of rows that go straight into data files
+  std::unique_ptr<StagedRows> staged_;        // whole rows, or the keys of rows that went straight
+  std::optional<ChangeFold> fold_;            // of changes, and what was folded
   std::unique_ptr<ChangeStage> changes_;
+  std::shared_ptr<KeyFinder> finder_;
   std::optional<duck::Connection> connection_;  // there once a temporary table holds the numbers of superseded rows
   std::vector<lake::DataFile> files_;           // written before the commit
   std::vector<lake::DataFile> attempt_files_;   // written for one attempt of it

@@ -40,7 +40,6 @@ std::string KeysEqual(const std::vector<std::string>& keys, std::string_view a, 
 
 }  // namespace
 
-
 // Columns of the table as it will be, by name: `base` may not have them all yet.
 Result<std::vector<int32_t>> TableLoad::IdsOf(const std::vector<std::string>& names) const {
   std::vector<int32_t> ids;

@@ -141,7 +141,7 @@ void SinkSession::AbandonLoad() {
   bool was_copying = copy_rows_ != nullptr;
   copy_rows_ = nullptr;
   transaction_id_.clear();
-  changed_staging_.clear();  // made undone
+  changed_staging_.clear();                                               // made undone
   if (connection_ != nullptr && !connection_->is_usable()) Disconnect();  // closing it ends the transaction
   if (connection_ == nullptr) return;
   if (was_copying && !connection_->AbortCopyIn("the load was given up")) {

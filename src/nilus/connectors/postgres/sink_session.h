@@ -85,11 +85,11 @@ class SinkSession {
   std::unique_ptr<Connection> connection_;
   bool is_loading_ = false;
   int64_t load_number_ = 0;
-  int64_t* copy_rows_ = nullptr;        // null: no COPY under way
-  std::map<std::string, std::string> staging_;  // shapes of this connection's tables, by name
+  int64_t* copy_rows_ = nullptr;                                       // null: no COPY under way
+  std::map<std::string, std::string> staging_;                         // shapes of this connection's tables, by name
   std::map<std::string, std::optional<std::string>> changed_staging_;  // by the present load
-  std::string transaction_id_;          // of the load that is being committed
-  std::string unknown_transaction_id_;  // its outcome is not known
+  std::string transaction_id_;                                         // of the load that is being committed
+  std::string unknown_transaction_id_;                                 // its outcome is not known
 };
 
 // The advisory lock of a pipeline: the first 8 bytes of a hash.

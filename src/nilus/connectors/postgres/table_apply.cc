@@ -60,10 +60,9 @@ Result<TargetState> TableLoad::LookAtTarget() {
   NILUS_ASSIGN(existing_, FindTable(connection, request_.table, request_.stop));
   TargetState state;
   if (existing_) {
-    bool lacks_columns =
-        std::any_of(sql_.columns().fields.begin(), sql_.columns().fields.end(), [&](const Field& field) {
-          return existing_->Find(field.name) == nullptr && !sql_.IsStagedOnly(field.name);
-        });
+    bool lacks_columns = std::any_of(
+        sql_.columns().fields.begin(), sql_.columns().fields.end(),
+        [&](const Field& field) { return existing_->Find(field.name) == nullptr && !sql_.IsStagedOnly(field.name); });
     lacks_columns |= request_.strategy == WriteStrategy::kScd2 && existing_->Find(kValidToColumn) == nullptr;
     if (MayDrop()) {
       // Looked at twice: to choose the lock, and again under it.

@@ -21,9 +21,7 @@ Status TableLoad::WriteChanges(const RecordBatch& batch) {
     if (!HasCasts()) {
       NILUS_TRY(session_->Execute(sql_.EmptyStaging(), request_.stop));
     } else {
-      NILUS_TRY(CreateStaging());
-      NILUS_TRY(SetStagingTypes(0));
-      staging_is_new_ = true;
+      NILUS_TRY(MakeNewStaging());
     }
   }
   return fold_->Add(batch);

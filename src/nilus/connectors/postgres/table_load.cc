@@ -162,7 +162,7 @@ Status TableLoad::SetStagingTypes(size_t first_column) {
 }
 
 std::string TableLoad::StagingShape() const {
-  std::string shape;
+  std::string shape = staging_oid_ + ":";
   for (const LoadColumn& plan : plans_)
     shape += fmt::format("{} {},", QuoteIdentifier(plan.name), plan.needs_cast ? "text" : plan.sql_type);
   return shape;
@@ -174,17 +174,30 @@ Status TableLoad::MakeStaging() {
   std::erase_if(columns.fields, [&](const Field& field) { return sql_.IsStagedOnly(field.name); });
   fold_.emplace(request_, columns);
   NILUS_TRY(PlanColumns(0));
-  const std::string shape = StagingShape();
-  const std::optional<std::string> there = session_->StagingShape(sql_.staging_sql());
-  if (there == shape) {
+  // Behind a pooler the next transaction may run on another server process, with other temporary tables.
+  NILUS_ASSIGN(staging_oid_, FindStaging());
+  if (staging_oid_ != "0" && session_->StagingShape(sql_.staging_sql()) == StagingShape()) {
     has_staging_ = true;
     staging_is_new_ = false;
     return {};
   }
-  if (there) NILUS_TRY(session_->Execute(sql_.DropStaging(), request_.stop));
+  if (staging_oid_ != "0") NILUS_TRY(session_->Execute(sql_.DropStaging(), request_.stop));
+  return MakeNewStaging();
+}
+
+Result<std::string> TableLoad::FindStaging() {
+  const Connection::Parameter name[] = {sql_.staging_sql()};
+  NILUS_ASSIGN(PgResult found,
+               session_->Query("SELECT coalesce(pg_catalog.to_regclass($1)::pg_catalog.oid, 0)", name, request_.stop));
+  return std::string(FieldText(found, 0, 0));
+}
+
+Status TableLoad::MakeNewStaging() {
   NILUS_TRY(CreateStaging());
   NILUS_TRY(SetStagingTypes(0));
-  session_->NoteStaging(sql_.staging_sql(), shape);
+  staging_is_new_ = true;
+  NILUS_ASSIGN(staging_oid_, FindStaging());
+  session_->NoteStaging(sql_.staging_sql(), StagingShape());
   return {};
 }
 

@@ -9,7 +9,8 @@
 // A direct load into an existing table that meets a new column goes on in staging: ALTER TABLE would lock readers out
 //   for the rest of the load, so it waits for the commit.
 //
-// Changes (WriteRequest::is_changes): batches are folded in memory (connector/change_fold.h), staged when there are enough
+// Changes (WriteRequest::is_changes): batches are folded in memory (connector/change_fold.h), staged when there are
+// enough
 //   of them or at the end, and brought into the target part by part. The staging table outlives the load: a load a
 //   second that makes one would fill the server's catalogs with dead rows.
 //
@@ -62,6 +63,8 @@ class TableLoad {
   Status CreateTarget();
   Status CreateStaging();
   Status MakeStaging();  // of changes: or takes the one that an earlier load left
+  Status MakeNewStaging();
+  Result<std::string> FindStaging();  // its oid; "0": there is none
   std::string StagingShape() const;
   bool HasCasts() const;
   Status WriteChanges(const RecordBatch& batch);
@@ -106,9 +109,10 @@ class TableLoad {
 
   // Of a load of changes.
   std::optional<ChangeFold> fold_;
-  FoldedChanges part_;         // that is in staging
-  CommitResult part_counts_;   // of the parts that were applied before the commit
-  Schema target_columns_;      // once the target is prepared
+  std::string staging_oid_;
+  FoldedChanges part_;        // that is in staging
+  CommitResult part_counts_;  // of the parts that were applied before the commit
+  Schema target_columns_;     // once the target is prepared
   bool is_prepared_ = false;
   bool target_is_fresh_ = false;
   bool staging_is_new_ = true;  // made in this transaction

@@ -5,7 +5,8 @@ namespace nilus::sqlite {
 
 Status TableLoad::StartChanges() {
   NILUS_ASSIGN(const TargetState target, Target());
-  if (target.existing && !request_.full_refresh) NILUS_TRY(sql_.AddColumns(MissingVariants(sql_.columns(), *target.existing)));
+  if (target.existing && !request_.full_refresh)
+    NILUS_TRY(sql_.AddColumns(MissingVariants(sql_.columns(), *target.existing)));
   Schema columns = sql_.columns();
   std::erase_if(columns.fields, [&](const Field& field) { return sql_.IsStagedOnly(field.name); });
   fold_.emplace(request_, columns);
