@@ -40,9 +40,9 @@ std::vector<std::string> SplitPatterns(std::string_view list) {
   return patterns;
 }
 
-std::string Property(const CaptureRequest& request, const std::string& name, std::string fallback = {}) {
+std::string Property(const CaptureRequest& request, const std::string& name, const std::string& fallback = {}) {
   auto found = request.properties.find(name);
-  return found == request.properties.end() ? std::move(fallback) : found->second;
+  return found == request.properties.end() ? fallback : found->second;
 }
 
 bool IsTrue(const CaptureRequest& request, const std::string& name) {
