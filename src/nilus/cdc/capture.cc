@@ -104,7 +104,7 @@ Result<CaptureStart> Capture::StartSource(const std::optional<CdcPosition>& comm
       fmt::format("the log cannot be continued from {}: {}. All tables are read anew", committed->shown, start.lost));
   *is_fresh = true;
   *how = SnapshotHow::kLost;
-  return source_->Start(job_->capture, std::nullopt);
+  return start;
 }
 
 Status Capture::Begin(const CaptureStart& start, bool is_fresh, SnapshotHow how) {

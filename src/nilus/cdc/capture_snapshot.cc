@@ -15,6 +15,8 @@ constexpr size_t kChunksOfARound = 8;  // at least; what a commit brings
 
 Status Capture::ReadPending() {
   monitor_->SetPhase("extract");
+  // A sink's open transaction could be what the source waits for before it gives a view: both may be one server.
+  if (HasStaged()) NILUS_TRY(Commit());
   NILUS_ASSIGN(const std::unique_ptr<SnapshotView> view, source_->View());
   NILUS_FAULT_POINT("cdc.after_view");
   NILUS_TRY(StreamUntil(view->at()));

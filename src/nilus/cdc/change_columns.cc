@@ -64,7 +64,8 @@ Column Sources(const ChangelogSource& source, const ChangeBatch& batch, const Ch
     const bool is_snapshot = batch.ops[change] == ChangeOp::kRead;
     text = head;
     fmt::format_to(std::back_inserter(text), R"(,"lsn":{},"seq":{},"ts_ms":{},"snapshot":{})",
-                   batch.change_lsns[change], batch.sequence[change], batch.committed_at[change] / 1000, is_snapshot);
+                   batch.positions[change].major, batch.sequence[change], batch.committed_at[change] / 1000,
+                   is_snapshot);
     if (!is_snapshot) fmt::format_to(std::back_inserter(text), R"(,"txId":{})", batch.transactions[change]);
     text += '}';
     column.AppendBytes(text);
@@ -104,7 +105,8 @@ void AddChangeColumns(const ChangeBatch& batch, const ChangeLines& lines, Schema
   columns->push_back(Numbers(
       TypeId::kTimestamp, count, [&](int64_t) { return now; }, always));
   columns->push_back(Numbers(
-      TypeId::kInt64, count, [&](int64_t line) { return static_cast<int64_t>(batch.change_lsns[of(line)]); }, always));
+      TypeId::kInt64, count, [&](int64_t line) { return static_cast<int64_t>(batch.positions[of(line)].major); },
+      always));
   columns->push_back(Numbers(
       TypeId::kInt64, count, [&](int64_t line) { return batch.transactions[of(line)]; },
       [&](int64_t line) { return batch.ops[of(line)] != ChangeOp::kRead; }));

@@ -185,7 +185,7 @@ class FakeChangeSource : public ChangeSource {
  public:
   explicit FakeChangeSource(FakeCapture* world) : world_(world) {}
 
-  Result<CaptureStart> Start(const CaptureRequest&, const std::optional<CommittedLog>& committed) override {
+  Result<CaptureStart> Start(const CaptureRequest& request, const std::optional<CommittedLog>& committed) override {
     NILUS_TRY(world_->faults.Check("source.start"));
     FakeLog& log = world_->log;
     CaptureStart start{.tables = log.tables(), .identity = "log " + std::to_string(log.generation)};
@@ -194,7 +194,11 @@ class FakeChangeSource : public ChangeSource {
       if (!log.slot) start.lost = "the slot is gone";
       if (log.slot && *log.slot > committed->at.major) start.lost = "the slot is ahead";
       if (committed->identity != start.identity) start.lost = "it is another server";
-      return start;
+      auto mode = request.properties.find("snapshot.mode");
+      const bool replaces =
+          mode != request.properties.end() && (mode->second == "when_needed" || mode->second == "always");
+      if (start.lost.empty() || !replaces) return start;
+      log.slot.reset();
     }
     is_new_ = !log.slot.has_value();
     if (is_new_) log.slot = log.end();

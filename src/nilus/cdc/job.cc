@@ -112,11 +112,18 @@ Result<CdcJob> MakeCdcJob(const Pipeline& pipeline, const ConnectorRegistry& reg
   NILUS_ASSIGN(job.hints, PinnedTypesOf(from));
   job.contract = ToContract(to.schema_contract);
   NILUS_ASSIGN(job.properties, ReadProperties(pipeline.cdc, &job.notices));
+  if (!from.source_table.empty()) {
+    job.notices.push_back(
+        "source_table has no effect with type: cdc: table.include.list says which tables are captured");
+  }
   job.capture = CaptureRequest{.properties = pipeline.cdc,
                                .pipeline = job.pipeline.value,
                                .needs_keys = job.merges,
                                .needs_deletes = std::find(job.properties.skipped.begin(), job.properties.skipped.end(),
                                                           ChangeOp::kDelete) == job.properties.skipped.end()};
+  // What a source makes anew when its log is lost depends on the mode, and configuration_based has many faces.
+  if (job.properties.snapshot.when_lost && !job.properties.snapshot.at_every_start)
+    job.capture.properties["snapshot.mode"] = "when_needed";
   job.partition_by = PartitionFieldsOf(to, job.naming, job.identifier_limit);
   for (const std::string& column : to.cluster_by)
     job.cluster_by.push_back(NormalizeName(column, job.naming, job.identifier_limit));

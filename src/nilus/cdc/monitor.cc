@@ -135,6 +135,9 @@ void CaptureMonitor::WriteStatus(std::string_view state) {
   const std::chrono::duration<double> since = now - last_status_;
   if (last_status_ != std::chrono::steady_clock::time_point{} && since.count() > 0)
     rows_per_second_ = static_cast<double>(rows_ - rows_at_status_) / since.count();
+  if (head_at_status_ != LogPosition{} && head_.major > head_at_status_.major && since.count() > 0)
+    source_bytes_per_second_ = static_cast<double>(head_.major - head_at_status_.major) / since.count();
+  head_at_status_ = head_;
   rows_at_status_ = rows_;
   last_status_ = now;
   const std::chrono::duration<double> behind = now - caught_up_;
@@ -144,13 +147,16 @@ void CaptureMonitor::WriteStatus(std::string_view state) {
                {"started_at", FormatWallTime(report_->started_at)},
                {"updated_at", FormatWallTime(Now())},
                {"position", position_.shown},
+               {"committed", report_->position},
                {"behind_seconds", position_.at >= head_ ? 0.0 : behind.count()},
                {"commits", commits_},
                {"rows", rows_},
                {"rows_per_second", rows_per_second_}};
   // Positions whose numbers count bytes of one log (PostgreSQL's).
-  if (head_.minor == 0 && position_.at.minor == 0)
+  if (head_.minor == 0 && position_.at.minor == 0) {
     json["behind_bytes"] = head_.major > position_.at.major ? head_.major - position_.at.major : 0;
+    json["source_bytes_per_second"] = source_bytes_per_second_;
+  }
   Json& pending = json["snapshot"] = Json::array();
   for (const PendingTable& table : position_.pending)
     pending.push_back({{"table", table.name()}, {"how", SnapshotHowName(table.how)}, {"up_to_key", table.up_to}});

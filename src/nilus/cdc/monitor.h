@@ -62,6 +62,8 @@ class CaptureMonitor {
   int64_t rows_ = 0;
   int64_t rows_at_status_ = 0;
   double rows_per_second_ = 0;
+  LogPosition head_at_status_;
+  double source_bytes_per_second_ = 0;
   std::chrono::steady_clock::time_point last_status_{};
   std::chrono::steady_clock::time_point caught_up_ = std::chrono::steady_clock::now();
 };

@@ -39,6 +39,10 @@ Status CheckKeyMasks(const CapturedTable& table, const Masking& masking) {
   return {};
 }
 
+// What a view holds sorts behind the last transaction that it sees, and before the next one: those end some bytes
+// apart.
+LogPosition RightBehind(const LogPosition& view) { return {view.major + 1, view.minor}; }
+
 Status CheckNames(const CdcJob& job, const CapturedTable& table) {
   for (const Field& field : table.columns.fields) {
     const bool is_key = std::find(table.key.begin(), table.key.end(), field.name) != table.key.end();
@@ -177,11 +181,11 @@ Result<RecordBatch> TableTarget::FromSnapshot(const RecordBatch& rows, const Log
                     .key = table_.key,
                     .rows = WithoutRowIds(rows),
                     .ops = std::vector<ChangeOp>(count, ChangeOp::kRead),
-                    .positions = std::vector<LogPosition>(count, at),
+                    .positions = std::vector<LogPosition>(count, RightBehind(at)),
                     .change_lsns = std::vector<uint64_t>(count, at.major),
                     .transactions = std::vector<int64_t>(count, 0),
                     .committed_at = std::vector<int64_t>(count, Now().time_since_epoch().count()),
-                    .sequence = std::vector<int64_t>(count, 0)};
+                    .sequence = std::vector<int64_t>(count, 1)};
   return FromChanges(batch, load_id);
 }
 
@@ -195,7 +199,7 @@ Result<RecordBatch> TableTarget::Truncation(const LogPosition& at, const std::st
                     .key = table_.key,
                     .rows = row.Finish(),
                     .ops = {ChangeOp::kTruncate},
-                    .positions = {at},
+                    .positions = {RightBehind(at)},
                     .change_lsns = {at.major},
                     .transactions = {0},
                     .committed_at = {Now().time_since_epoch().count()},

@@ -50,7 +50,7 @@ struct CommandEntry {
 
 // Each defined in its command's file.
 extern const CommandEntry kRunCommand, kIngestCommand, kValidateCommand, kPlanCommand, kCheckCommand, kStateCommand,
-    kConnectorsCommand, kInitCommand, kQueryCommand, kDeadLettersCommand, kLakeCommand;
+    kConnectorsCommand, kInitCommand, kQueryCommand, kDeadLettersCommand, kLakeCommand, kCdcCommand;
 
 // Writes "error: …" with its fix, redacted and safe for a terminal, and returns the exit code that goes with the error:
 // kWrongInput for kInvalidInput and kUnsupported before anything ran, else kRunFailed; kInterrupted for a stop.

@@ -34,6 +34,11 @@ Result<std::vector<CheckItem>> CheckSource(const OpenAddress& found, const OpenC
   return source->Check();
 }
 
+Result<std::vector<CheckItem>> CheckLog(const OpenAddress& found, const OpenContext& open) {
+  NILUS_ASSIGN(std::unique_ptr<ChangeSource> source, found.connector->open_changes(found.address, open));
+  return source->Check(CaptureRequest{});
+}
+
 Result<std::vector<CheckItem>> CheckSink(const OpenAddress& found, const OpenContext& open) {
   NILUS_ASSIGN(std::unique_ptr<Sink> sink, found.connector->open_sink(found.address, open));
   return sink->Check();
@@ -44,7 +49,7 @@ class Check final : public Command {
   void Declare(Arguments& arguments) override {
     arguments.Operand("ADDRESS", &address_, true,
                       "an address or a depot (dataos://name); {NAME} comes from the environment");
-    arguments.Choice("--as", "any|source|sink|both", &role_, "what it must be usable as");
+    arguments.Choice("--as", "any|source|sink|both|log", &role_, "what it must be usable as; log: change data capture");
     arguments.Text("--resources", "DIR", &resources_,
                    "folder of depots and secrets (default $NILUS_RESOURCES, ./resources)");
     arguments.Flag("--json", &json_, "writes one JSON object, for machines");
@@ -55,10 +60,12 @@ class Check final : public Command {
     if (!found) return AnswerError(context, found.error(), json_);
     OpenContext open = MakeOpenContext(context);
     std::vector<RoleResult> results;
-    if (role_ != "sink" && found->connector->open_source != nullptr) {
+    if (role_ == "log" && found->connector->open_changes != nullptr)
+      results.push_back(Judge("log", CheckLog(*found, open)));
+    if (role_ != "sink" && role_ != "log" && found->connector->open_source != nullptr) {
       results.push_back(Judge("source", CheckSource(*found, open)));
     }
-    if (role_ != "source" && found->connector->open_sink != nullptr) {
+    if (role_ != "source" && role_ != "log" && found->connector->open_sink != nullptr) {
       results.push_back(Judge("sink", CheckSink(*found, open)));
     }
     if (context.stop.stop_requested()) return AnswerError(context, Error{ErrorKind::kCancelled, "stopped", {}}, json_);

@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "nilus/base/redact.h"
+#include "nilus/cdc/inspect.h"
 #include "nilus/cli/command.h"
 #include "nilus/cli/display.h"
 #include "nilus/cli/manifests.h"
@@ -71,6 +72,15 @@ class State final : public Command {
   }
 
  private:
+  Result<StateReport> Change(Context& context, const Pipeline& pipeline, const RunOptions& options) const {
+    if (pipeline.type == PipelineType::kCdc) {
+      return action_ == "set" ? SetCdcState(pipeline, context.registry, options, value_)
+                              : ResetCdcState(pipeline, context.registry, options);
+    }
+    return action_ == "set" ? SetState(pipeline, context.registry, options, value_)
+                            : ResetState(pipeline, context.registry, options);
+  }
+
   int Answer(Context& context, const std::vector<const ReadyPipeline*>& chosen) const {
     nlohmann::ordered_json answers = nlohmann::ordered_json::array();
     for (const ReadyPipeline* ready : chosen) {
@@ -78,12 +88,13 @@ class State final : public Command {
       if (std::optional<Error> refusal = RefuseToRun(*pipeline)) return ReportError(context, *refusal, true);
       Result<RunOptions> options = MakeRunOptions(context, *ready);
       if (!options) return ReportError(context, options.error());
-      Result<StateReport> before = ShowState(*pipeline, context.registry, *options);
+      const bool is_capture = pipeline->type == PipelineType::kCdc;
+      Result<StateReport> before = is_capture ? ShowCdcState(*pipeline, context.registry, *options)
+                                              : ShowState(*pipeline, context.registry, *options);
       if (!before) return ReportError(context, InContext(DisplayName(*pipeline), before.error()));
       StateReport state = *before;
       if (action_ != "show") {
-        Result<StateReport> after = action_ == "set" ? SetState(*pipeline, context.registry, *options, value_)
-                                                     : ResetState(*pipeline, context.registry, *options);
+        Result<StateReport> after = Change(context, *pipeline, *options);
         if (!after) return ReportError(context, InContext(DisplayName(*pipeline), after.error()));
         state = *after;
         if (!before->position.empty() && !json_) {

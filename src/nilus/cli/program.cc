@@ -9,9 +9,9 @@
 namespace nilus::cli {
 namespace {
 
-constexpr const CommandEntry* kCommands[] = {
-    &kRunCommand,   &kIngestCommand,      &kValidateCommand, &kPlanCommand,       &kCheckCommand, &kStateCommand,
-    &kQueryCommand, &kDeadLettersCommand, &kLakeCommand,     &kConnectorsCommand, &kInitCommand};
+constexpr const CommandEntry* kCommands[] = {&kRunCommand,   &kIngestCommand, &kValidateCommand,   &kPlanCommand,
+                                             &kCheckCommand, &kStateCommand,  &kQueryCommand,      &kDeadLettersCommand,
+                                             &kCdcCommand,   &kLakeCommand,   &kConnectorsCommand, &kInitCommand};
 
 // What was written has arrived, or the run did not succeed for whoever reads it.
 int FinishOutput(Context& context, int code) {

@@ -71,7 +71,7 @@ TEST(Program, AnUnknownCommandNamesTheNearest) {
   TestProgram program;
   EXPECT_EQ(program.Run({"rnu"}), kWrongInput);
   EXPECT_THAT(program.err.text(), HasSubstr("`nilus run`"));
-  for (const char* later : {"server", "apply", "cdc", "lake", "verify"}) {
+  for (const char* later : {"server", "apply", "verify"}) {
     EXPECT_EQ(TestProgram().Run({later}), kWrongInput) << later << " is not there yet";
   }
 }

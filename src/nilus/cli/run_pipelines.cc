@@ -7,6 +7,8 @@
 
 #include "nilus/base/log.h"
 #include "nilus/base/redact.h"
+#include "nilus/cdc/inspect.h"
+#include "nilus/cdc/run.h"
 #include "nilus/cli/display.h"
 #include "nilus/cli/run_summary.h"
 #include "nilus/engine/report_json.h"
@@ -35,6 +37,16 @@ Outcome Refuse(Context& context, const Pipeline& pipeline, const Error& error) {
   return {ReportError(context, InContext(DisplayName(pipeline), error), true), ErrorJson(pipeline, error)};
 }
 
+Outcome PlanCapture(Context& context, const Pipeline& pipeline, const RunOptions& options,
+                    const RunSettings& settings) {
+  Result<CdcPlan> plan = PlanCdc(pipeline, context.registry, options);
+  if (!plan) {
+    return {ReportError(context, InContext(DisplayName(pipeline), plan.error())), ErrorJson(pipeline, plan.error())};
+  }
+  if (!settings.json && !settings.quiet) context.out.Write(RenderCdcPlan(*plan));
+  return {plan->IsUsable() ? kDone : kRunFailed, settings.json ? Json::parse(ToJson(*plan)) : Json()};
+}
+
 Outcome Plan(Context& context, const Pipeline& pipeline, const RunOptions& options, const RunSettings& settings) {
   Result<PlanReport> plan = PlanPipeline(pipeline, context.registry, options);
   if (!plan) {
@@ -48,12 +60,14 @@ Outcome Run(Context& context, const Pipeline& pipeline, RunOptions options, cons
   SetLogLevel(settings.debug   ? LogLevel::kDebug
               : settings.quiet ? LogLevel::kError
                                : pipeline.log_level.value_or(LogLevel::kWarning));
+  const bool is_capture = pipeline.type == PipelineType::kCdc;
   Progress progress;
   options.progress = &progress;
   RunReport report;
   {
     ProgressView view(context, progress, DisplayName(pipeline), settings.progress);
-    report = RunPipeline(pipeline, context.registry, options);
+    report =
+        is_capture ? RunCdc(pipeline, context.registry, options) : RunPipeline(pipeline, context.registry, options);
   }
   report.name = DisplayName(pipeline);
   Outcome outcome{nilus::ExitCode(report), settings.json ? Json::parse(ToJson(report)) : Json()};
@@ -69,7 +83,7 @@ Outcome Run(Context& context, const Pipeline& pipeline, RunOptions options, cons
   } else if (!settings.json && !settings.quiet) {
     context.out.Write(RenderRunSummary(context, report, pipeline));
     context.out.Flush();  // keeps its place among the lines on err
-    outcome.next_step = RenderNextStep(report, pipeline);
+    if (!is_capture) outcome.next_step = RenderNextStep(report, pipeline);
   } else if (!settings.quiet) {
     context.err.Write(
         fmt::format("{}: done in {}\n", EscapeForTerminal(Redact(report.name)), FormatSeconds(report.seconds)));
@@ -108,11 +122,28 @@ ProgressMode ChooseProgress(const Context& context, bool quiet) {
 }
 
 std::optional<Error> RefuseToRun(const Pipeline& pipeline) {
-  if (pipeline.type == PipelineType::kBatch) return std::nullopt;
+  if (pipeline.type == PipelineType::kBatch || pipeline.type == PipelineType::kCdc) return std::nullopt;
   return Error{ErrorKind::kUnsupported,
                fmt::format("pipelines of `type: {}` cannot run in this version", PipelineTypeName(pipeline.type)),
-               "`type: batch` runs"};
+               "`type: batch` and `type: cdc` run"};
 }
+
+namespace {
+
+// A capture runs until it is stopped: nothing that stands behind it would ever begin.
+std::optional<Error> RefuseBehindCapture(const ReadyManifests& manifests) {
+  for (size_t i = 0; i + 1 < manifests.pipelines.size(); ++i) {
+    const Pipeline& pipeline = manifests.pipelines[i].pipeline;
+    if (pipeline.type != PipelineType::kCdc) continue;
+    return Error{ErrorKind::kInvalidInput,
+                 fmt::format("pipeline `{}` of `type: cdc` runs until it is stopped, and `{}` stands behind it",
+                             DisplayName(pipeline), DisplayName(manifests.pipelines[i + 1].pipeline)),
+                 "run each capture by a process of its own, or name it last"};
+  }
+  return std::nullopt;
+}
+
+}  // namespace
 
 int RunPipelines(Context& context, ReadyManifests manifests, const RunSettings& settings) {
   if (!settings.quiet) ReportNotices(context, manifests.notices);
@@ -123,6 +154,8 @@ int RunPipelines(Context& context, ReadyManifests manifests, const RunSettings& 
                              "a pipeline is a document of `type: nilus`, `workflow` or `service`"},
                        settings.json);
   }
+  if (std::optional<Error> refusal = RefuseBehindCapture(manifests); refusal && !settings.dry_run)
+    return AnswerError(context, *refusal, settings.json);
   int code = kDone;
   bool has_run = false;  // at least one pipeline came further than its own input
   std::string next_step;
@@ -146,8 +179,13 @@ int RunPipelines(Context& context, ReadyManifests manifests, const RunSettings& 
     } else if (Result<RunOptions> options = MakeRunOptions(context, ready); !options) {
       return AnswerError(context, options.error(), settings.json);
     } else {
-      outcome =
-          settings.dry_run ? Plan(context, pipeline, *options, settings) : Run(context, pipeline, *options, settings);
+      if (!settings.dry_run) {
+        outcome = Run(context, pipeline, *options, settings);
+      } else if (pipeline.type == PipelineType::kCdc) {
+        outcome = PlanCapture(context, pipeline, *options, settings);
+      } else {
+        outcome = Plan(context, pipeline, *options, settings);
+      }
       has_run = has_run || (!settings.dry_run && outcome.code != kWrongInput);
     }
     if (outcome.code != kDone) failed.insert(NodeKey(pipeline, pipeline.node));

@@ -32,7 +32,7 @@ int RunPipelines(Context& context, ReadyManifests manifests, const RunSettings& 
 // $NILUS_RETRY_ATTEMPTS (1 to 100 attempts of a run, the first included; kInvalidInput when it is none).
 Result<RunOptions> MakeRunOptions(const Context& context, const ReadyPipeline& ready);
 
-// Only batch pipelines run yet: says so about the others.
+// Only batch and cdc pipelines run yet: says so about the others.
 std::optional<Error> RefuseToRun(const Pipeline& pipeline);
 
 }  // namespace nilus::cli

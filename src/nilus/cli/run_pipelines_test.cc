@@ -126,19 +126,22 @@ TEST(RunPipelines, NothingRunsWhenOneFileIsWrong) {
   EXPECT_EQ(report.at("problems").at(0).at("line"), 3);
 }
 
-TEST(RunPipelines, ModesThatComeLaterAreRefusedNotIgnored) {
+TEST(RunPipelines, WhatHasNoLogIsNotCaptured) {
   TestFolder folder;
-  std::string file =
-      folder.Write("c.yaml",
-                   "name: c\nversion: v1alpha\ntype: nilus\nspec:\n  type: cdc\n"
-                   "  source: {address: \"postgresql://u@127.0.0.1:1/d\", options: {source_table: public.t}, "
-                   "cdc: {topic.prefix: shop}}\n"
-                   "  sink: {address: \"postgresql://u@127.0.0.1:1/d\", options: {dest_table: raw}}\n");
+  std::string file = folder.Write("c.yaml",
+                                  "name: c\nversion: v1alpha\ntype: nilus\nspec:\n  type: cdc\n"
+                                  "  source: {address: \"sqlite:///source.db\", "
+                                  "cdc: {topic.prefix: shop}}\n"
+                                  "  sink: {address: \"postgresql://u@127.0.0.1:1/d\", options: {dest_table: raw}}\n");
   TestProgram program;
   for (const Connector* connector : AllConnectors().all()) program.registry.Add(*connector);
   EXPECT_EQ(program.Run({"validate", file}), kDone) << program.err.text();
-  EXPECT_EQ(program.Run({"run", file}), kRunFailed) << program.err.text();
-  EXPECT_THAT(program.err.text(), HasSubstr("`type: cdc` cannot run"));
+  EXPECT_EQ(program.Run({"run", file}), kWrongInput) << program.err.text();
+  EXPECT_THAT(program.err.text(), HasSubstr("no log that changes can be captured from"));
+  EXPECT_EQ(program.Run({"cdc", "status", file}), kWrongInput);
+  EXPECT_EQ(program.Run({"cdc", "snapshot", file}), kWrongInput) << "no table is named";
+  EXPECT_EQ(program.Run({"cdc", "stats", file}), kWrongInput);
+  EXPECT_THAT(program.err.text(), HasSubstr("did you mean `status`?"));
 }
 
 TEST(RunPipelines, AStopBeforeTheStartIsAnInterruption) {

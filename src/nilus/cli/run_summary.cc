@@ -207,4 +207,20 @@ std::string RenderState(const StateReport& state) {
   return text;
 }
 
+std::string RenderCdcPlan(const CdcPlan& plan) {
+  std::string text =
+      fmt::format("{}: {} → {}, {}\n", Safe(plan.pipeline), Safe(plan.source), Safe(plan.destination), plan.strategy);
+  for (const std::string& step : plan.steps) text += fmt::format("  {}\n", Safe(step));
+  const auto checks = [&](std::string_view role, const std::vector<CheckItem>& items) {
+    for (const CheckItem& item : items) {
+      text += fmt::format("  {:<6} {}: {}{}{}\n", item.ok ? "ok" : "FAILED", role, Safe(item.what),
+                          item.detail.empty() ? "" : ": ", Safe(item.detail));
+    }
+  };
+  checks("source", plan.source_checks);
+  checks("sink", plan.sink_checks);
+  for (const std::string& notice : plan.notices) text += fmt::format("  note: {}\n", Safe(notice));
+  return text;
+}
+
 }  // namespace nilus::cli

@@ -4,6 +4,7 @@
 #include <string>
 #include <string_view>
 
+#include "nilus/cdc/inspect.h"
 #include "nilus/cli/command.h"
 #include "nilus/engine/report.h"
 #include "nilus/manifest/pipeline.h"
@@ -17,6 +18,7 @@ std::string RenderRunSummary(const Context& context, const RunReport& report, co
 std::string RenderNextStep(const RunReport& report, const Pipeline& pipeline);
 
 std::string RenderPlan(const Context& context, const PlanReport& plan);
+std::string RenderCdcPlan(const CdcPlan& plan);
 std::string RenderState(const StateReport& state);
 
 // A shell word that stands for `text`: quoted when it must be.

@@ -1,0 +1,223 @@
+// Snapshot modes, lost logs, snapshots that are asked for, graceful ends: each a short story on the model's database.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+
+#include "nilus/cdc/fakes_testing.h"
+#include "nilus/cdc/position.h"
+#include "nilus/cdc/run.h"
+#include "nilus/cdc/service_folder.h"
+
+namespace nilus {
+namespace {
+
+using ::testing::Contains;
+using ::testing::HasSubstr;
+
+class CaptureModes : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    Schema schema;
+    schema.fields = {Field{"id", MakeType(TypeId::kInt64), true, {}}, Field{"v", MakeType(TypeId::kText), true, {}}};
+    world_.log.AddTable("items", schema);
+    Write(1, 10, "old");
+    world_.on_commit = [this] {
+      if (on_commit_) on_commit_();
+      if (world_.IsSnapshotDone() && world_.CommittedAt() == world_.log.end() && !holds_) stop_.request_stop();
+    };
+  }
+
+  void Write(int first, int last, const std::string& value) {
+    world_.log.Begin();
+    for (int i = first; i <= last; ++i) world_.log.Insert("items", {std::to_string(i), value});
+    world_.log.Commit();
+  }
+  void Remove(int id) {
+    world_.log.Begin();
+    world_.log.Delete("items", std::to_string(id));
+    world_.log.Commit();
+  }
+
+  RunReport Run(std::map<std::string, std::string> properties = {}, bool merges = true) {
+    stop_ = std::stop_source();
+    CdcJob job = world_.MakeJob(std::move(properties));
+    job.merges = merges;
+    RunOptions options = QuickOptions(3);
+    options.stop = stop_.get_token();
+    options.variables = [this](std::string_view name) -> std::optional<std::string> {
+      if (name == "NILUS_STATE_DIR" && !folder_.empty()) return folder_;
+      return std::nullopt;
+    };
+    return RunCdcJob(job, options);
+  }
+
+  void ExpectEqual() { EXPECT_EQ(world_.Merged("items"), world_.log.StateAt()["items"]); }
+  std::vector<std::string> Operations() const {
+    std::vector<std::string> operations;
+    for (const auto& row : world_.store.tables.at("raw.shop_public_items").appended)
+      operations.push_back(row.at("_op"));
+    return operations;
+  }
+
+  FakeCapture world_;
+  std::stop_source stop_;
+  std::function<void()> on_commit_;
+  bool holds_ = false;  // it goes on though all is committed
+  std::string folder_;
+};
+
+TEST_F(CaptureModes, InitialOnlyEndsByItselfAndLetsGoOfTheLog) {
+  world_.on_commit = nullptr;
+  const RunReport report = Run({{"snapshot.mode", "initial_only"}});
+  EXPECT_TRUE(report.is_success);
+  ExpectEqual();
+  EXPECT_FALSE(world_.log.slot.has_value());
+}
+
+TEST_F(CaptureModes, NoDataMakesTablesAndStreams) {
+  on_commit_ = [this] {
+    EXPECT_TRUE(world_.store.tables.contains("raw.shop_public_items"));
+    if (world_.log.StateAt()["items"].size() == 10) Write(11, 12, "new");
+  };
+  EXPECT_TRUE(Run({{"snapshot.mode", "no_data"}}).is_success);
+  EXPECT_EQ(world_.Merged("items").size(), 2U);
+}
+
+TEST_F(CaptureModes, RecoveryNeedsAPosition) {
+  const RunReport report = Run({{"snapshot.mode", "recovery"}});
+  ASSERT_TRUE(report.error);
+  EXPECT_THAT(report.error->message, HasSubstr("recovery"));
+  EXPECT_FALSE(world_.log.slot.has_value());
+}
+
+TEST_F(CaptureModes, ALostLogIsTold) {
+  ASSERT_TRUE(Run().is_success);
+  world_.log.slot.reset();
+  Write(11, 11, "missed");
+  const RunReport report = Run();
+  ASSERT_TRUE(report.error);
+  EXPECT_EQ(report.error->kind, ErrorKind::kData);
+  EXPECT_THAT(report.error->message, HasSubstr("the slot is gone"));
+  EXPECT_THAT(report.error->fix, HasSubstr("when_needed"));
+}
+
+TEST_F(CaptureModes, ALostLogIsReadAnewWhenAsked) {
+  ASSERT_TRUE(Run({{"snapshot.mode", "when_needed"}}).is_success);
+  for (bool ahead : {true, false}) {
+    Remove(ahead ? 1 : 2);
+    Write(ahead ? 20 : 30, ahead ? 21 : 31, "missed");
+    ahead ? static_cast<void>(world_.log.slot = world_.log.end()) : world_.log.slot.reset();
+    // Nobody sees the table half empty.
+    on_commit_ = [this] { EXPECT_GE(world_.Merged("items").size(), 10U); };
+    const RunReport report = Run({{"snapshot.mode", "when_needed"}});
+    ASSERT_TRUE(report.is_success);
+    EXPECT_THAT(report.warnings, Contains(HasSubstr("cannot be continued")));
+    ExpectEqual();
+    on_commit_ = nullptr;
+  }
+}
+
+TEST_F(CaptureModes, AnotherServersLogIsNotGoneOnWith) {
+  ASSERT_TRUE(Run().is_success);
+  ++world_.log.generation;
+  EXPECT_FALSE(Run().is_success);
+}
+
+TEST_F(CaptureModes, AppendSaysThatWhatCameBeforeDoesNotCount) {
+  ASSERT_TRUE(Run({{"snapshot.mode", "when_needed"}}, false).is_success);
+  Remove(1);
+  world_.log.slot.reset();
+  ASSERT_TRUE(Run({{"snapshot.mode", "when_needed"}}, false).is_success);
+  EXPECT_EQ(Operations()[10], "t");
+  EXPECT_EQ(world_.Replayed("items"), world_.log.StateAt()["items"]);
+}
+
+TEST_F(CaptureModes, AlwaysReadsAnewAtEachStart) {
+  ASSERT_TRUE(Run({{"snapshot.mode", "always"}}).is_success);
+  world_.store.tables["raw.shop_public_items"].rows.erase("3|");  // somebody's doing
+  ASSERT_TRUE(Run({{"snapshot.mode", "always"}}).is_success);
+  ExpectEqual();
+}
+
+TEST_F(CaptureModes, ATableThatComesLaterIsReadFirst) {
+  ASSERT_TRUE(Run().is_success);
+  Schema schema;
+  schema.fields = {Field{"k", MakeType(TypeId::kText), true, {}}};
+  world_.log.AddTable("late", schema);
+  world_.log.Begin();
+  world_.log.Insert("late", {"a"});
+  world_.log.Commit();
+  ASSERT_TRUE(Run().is_success);
+  EXPECT_EQ(world_.Merged("late"), world_.log.StateAt()["late"]);
+}
+
+TEST_F(CaptureModes, RowsThatStandThereAlreadyGoWithTheFirstChunk) {
+  ASSERT_TRUE(Run().is_success);
+  world_.store.state.reset();  // nilus state reset
+  Remove(4);
+  ASSERT_TRUE(Run().is_success);
+  ExpectEqual();
+}
+
+TEST_F(CaptureModes, SnapshotsAreAskedForThroughTheFolder) {
+  folder_ = std::filesystem::temp_directory_path() / ("nilus-cdc-test-" + NewId());
+  ASSERT_TRUE(Run().is_success);
+  auto& rows = world_.store.tables["raw.shop_public_items"].rows;
+  rows.erase("3|");
+  rows["99|"] = {{"id", "99"}};
+  ServiceFolder folder = ServiceFolder::Of("public/test:raw", "", [this](std::string_view name) {
+    return name == "NILUS_STATE_DIR" ? std::optional(folder_) : std::nullopt;
+  });
+  ASSERT_TRUE(folder.Ask({"public.items"}, false));
+  EXPECT_TRUE(Run().is_success);
+  EXPECT_TRUE(world_.Merged("items").contains("3"));
+  EXPECT_TRUE(world_.Merged("items").contains("99")) << "an incremental snapshot takes nothing away";
+  EXPECT_TRUE(folder.Requests().empty());
+  ASSERT_TRUE(folder.Ask({R"(public\..*)"}, true));
+  EXPECT_TRUE(Run().is_success);
+  ExpectEqual();
+  EXPECT_THAT(folder.ReadStatus().value_or(""), HasSubstr("\"state\":\"stopped\""));
+  std::filesystem::remove_all(folder_);
+}
+
+TEST_F(CaptureModes, SoftDeletesStay) {
+  const std::map<std::string, std::string> soft = {{"transforms", "unwrap"},
+                                                   {"transforms.unwrap.delete.handling.mode", "rewrite"}};
+  ASSERT_TRUE(Run(soft).is_success);
+  Remove(3);
+  ASSERT_TRUE(Run(soft).is_success);
+  const auto& row = world_.store.tables["raw.shop_public_items"].rows.at("3|");
+  EXPECT_EQ(row.at("_deleted"), "true");
+  EXPECT_EQ(row.at("v"), "old") << "what the log does not tell of a deleted row stays";
+}
+
+TEST_F(CaptureModes, OperationsAreLeftOutWhenAsked) {
+  ASSERT_TRUE(Run({{"skipped.operations", "d"}}).is_success);
+  Remove(3);
+  Write(11, 11, "new");
+  ASSERT_TRUE(Run({{"skipped.operations", "d"}}).is_success);
+  EXPECT_TRUE(world_.Merged("items").contains("3"));
+  EXPECT_TRUE(world_.Merged("items").contains("11"));
+}
+
+TEST_F(CaptureModes, AStopBeforeAnythingIsAnEnd) {
+  stop_.request_stop();
+  CdcJob job = world_.MakeJob();
+  RunOptions options = QuickOptions(3);
+  options.stop = stop_.get_token();
+  options.variables = [](std::string_view) -> std::optional<std::string> { return std::nullopt; };
+  EXPECT_TRUE(RunCdcJob(job, options).is_success);
+}
+
+TEST_F(CaptureModes, TablesThatMeetAreRefused) {
+  Schema schema;
+  schema.fields = {Field{"id", MakeType(TypeId::kInt64), true, {}}};
+  world_.log.AddTable("Items", schema);
+  const RunReport report = Run();
+  ASSERT_TRUE(report.error);
+  EXPECT_THAT(report.error->message, HasSubstr("would both land in raw.shop_public_items"));
+}
+
+}  // namespace
+}  // namespace nilus

@@ -1,0 +1,221 @@
+#include "nilus/cdc/inspect.h"
+
+#include <algorithm>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "nilus/base/redact.h"
+#include "nilus/cdc/position.h"
+#include "nilus/cdc/service_folder.h"
+#include "nilus/engine/job.h"
+
+namespace nilus {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+std::string Dump(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
+
+ServiceFolder FolderOf(const CdcJob& job, const RunOptions& options) {
+  return ServiceFolder::Of(job.pipeline.value, job.sink_display, options.variables);
+}
+
+Result<std::optional<CdcPosition>> CommittedPosition(const CdcJob& job, Sink& sink) {
+  NILUS_ASSIGN(std::optional<CommittedState> state, sink.Committed(job.pipeline));
+  if (!state || state->position.empty()) return std::optional<CdcPosition>();
+  NILUS_ASSIGN(CdcPosition position, ParseCdcPosition(state->position));
+  return std::optional<CdcPosition>(std::move(position));
+}
+
+// What a running service says that it has committed; nothing: none runs.
+std::optional<CdcPosition> PositionOfService(const std::string& status) {
+  const Json json = Json::parse(status, nullptr, /*allow_exceptions=*/false);
+  if (!json.is_object() || !json.contains("pid") || !json["pid"].is_number_integer()) return std::nullopt;
+  std::string program;
+  std::ifstream(fmt::format("/proc/{}/comm", json["pid"].get<int64_t>())) >> program;
+  std::string own;
+  std::ifstream("/proc/self/comm") >> own;
+  if (program.empty() || program != own || json.value("state", "") == "stopped") return std::nullopt;
+  Result<CdcPosition> position = ParseCdcPosition(Position{json.value("committed", "")});
+  return position ? std::optional(*std::move(position)) : std::nullopt;
+}
+
+// A running service is believed: a database that is a file is held by it, and would be waited for.
+Result<std::optional<CdcPosition>> AskPosition(const CdcJob& job, const RunOptions& options,
+                                               const std::string& service) {
+  if (std::optional<CdcPosition> position = PositionOfService(service)) return position;
+  NILUS_ASSIGN(const std::unique_ptr<Sink> sink, job.open_sink(options.stop));
+  return CommittedPosition(job, *sink);
+}
+
+// The parts of a batch job that its state's functions need.
+BatchJob StateJob(const CdcJob& job) {
+  BatchJob state;
+  state.pipeline = job.pipeline;
+  state.name = job.name;
+  state.sink_display = job.sink_display;
+  state.open_sink = job.open_sink;
+  return state;
+}
+
+std::string StepsOf(const CdcJob& job, const std::optional<CdcPosition>& position) {
+  const SnapshotPolicy& policy = job.properties.snapshot;
+  if (!position) {
+    if (policy.needs_position) return "nothing is committed, and snapshot.mode " + policy.mode + " needs a position";
+    if (policy.reads_rows) {
+      return fmt::format("first start: every captured table is read as a whole (snapshot.mode {})", policy.mode);
+    }
+    return fmt::format("first start: no rows are read (snapshot.mode {}), the stream begins where the log is then",
+                       policy.mode);
+  }
+  if (!position->pending.empty()) {
+    return fmt::format("goes on with the snapshot of {} of {} tables, then from {}", position->pending.size(),
+                       position->tables.size(), position->shown);
+  }
+  if (policy.at_every_start) return "reads every table anew (snapshot.mode always), then streams";
+  return "goes on from " + position->shown;
+}
+
+Json ItemsJson(const std::vector<CheckItem>& items) {
+  Json json = Json::array();
+  for (const CheckItem& item : items)
+    json.push_back({{"what", Redact(item.what)}, {"ok", item.ok}, {"detail", Redact(item.detail)}});
+  return json;
+}
+
+}  // namespace
+
+Result<CdcStatus> AskCdcStatus(const Pipeline& pipeline, const ConnectorRegistry& registry, const RunOptions& options) {
+  NILUS_ASSIGN(const CdcJob job, MakeCdcJob(pipeline, registry, options));
+  CdcStatus status{.pipeline = job.pipeline.value, .destination = job.sink_display};
+  status.service = FolderOf(job, options).ReadStatus().value_or("");
+  NILUS_ASSIGN(const std::optional<CdcPosition> position, AskPosition(job, options, status.service));
+  NILUS_ASSIGN(const std::unique_ptr<ChangeSource> source, job.open_source(options.stop));
+  NILUS_ASSIGN(status.source, source->AskStatus(job.capture));
+  status.head = source->Format(status.source.head);
+  if (status.source.confirmed != LogPosition{}) status.confirmed = source->Format(status.source.confirmed);
+  if (position) {
+    status.position = position->shown;
+    if (position->at.minor == 0 && status.source.head.minor == 0) {
+      status.behind_bytes = static_cast<int64_t>(
+          status.source.head.major > position->at.major ? status.source.head.major - position->at.major : 0);
+    }
+    for (const PendingTable& table : position->pending) {
+      std::string text = fmt::format("{} ({}", table.name(), SnapshotHowName(table.how));
+      if (!table.up_to.empty()) text += ", up to key " + table.up_to;
+      status.pending.push_back(text + ")");
+    }
+  }
+  const Json service = Json::parse(status.service, nullptr, /*allow_exceptions=*/false);
+  if (!service.is_object()) {
+    status.service.clear();
+  } else if (status.source.bytes_until_lost && service.contains("source_bytes_per_second") &&
+             service["source_bytes_per_second"].is_number()) {
+    const double rate = service["source_bytes_per_second"].get<double>();
+    if (rate > 0) status.seconds_until_lost = static_cast<double>(*status.source.bytes_until_lost) / rate;
+  }
+  return status;
+}
+
+std::string ToJson(const CdcStatus& status) {
+  Json json = {{"pipeline", Redact(status.pipeline)},
+               {"destination", Redact(status.destination)},
+               {"position", status.position},
+               {"snapshot", status.pending},
+               {"source",
+                {{"state", Redact(status.source.state)},
+                 {"head", status.head},
+                 {"confirmed", status.confirmed},
+                 {"retained_bytes", status.source.retained_bytes}}}};
+  if (status.behind_bytes) json["behind_bytes"] = *status.behind_bytes;
+  if (status.source.bytes_until_lost) json["source"]["bytes_until_lost"] = *status.source.bytes_until_lost;
+  if (status.seconds_until_lost) json["seconds_until_lost"] = *status.seconds_until_lost;
+  if (!status.service.empty()) json["service"] = Json::parse(status.service, nullptr, false);
+  return Dump(json);
+}
+
+Status AskForSnapshot(const Pipeline& pipeline, const ConnectorRegistry& registry, const RunOptions& options,
+                      const std::vector<std::string>& tables, bool anew) {
+  NILUS_ASSIGN(const CdcJob job, MakeCdcJob(pipeline, registry, options));
+  ServiceFolder folder = FolderOf(job, options);
+  NILUS_ASSIGN(const std::optional<CdcPosition> position, AskPosition(job, options, folder.ReadStatus().value_or("")));
+  if (!position) {
+    return FailWithFix(ErrorKind::kInvalidInput, "start it with `nilus run`: its first start reads all tables anyhow",
+                       "pipeline {} has never run", job.pipeline.value);
+  }
+  return folder.Ask(tables, anew);
+}
+
+Status DropCapture(const Pipeline& pipeline, const ConnectorRegistry& registry, const RunOptions& options) {
+  NILUS_ASSIGN(const CdcJob job, MakeCdcJob(pipeline, registry, options));
+  NILUS_ASSIGN(const std::unique_ptr<ChangeSource> source, job.open_source(options.stop));
+  return source->Drop(job.capture);
+}
+
+bool CdcPlan::IsUsable() const {
+  const auto is_ok = [](const CheckItem& item) { return item.ok; };
+  return std::all_of(source_checks.begin(), source_checks.end(), is_ok) &&
+         std::all_of(sink_checks.begin(), sink_checks.end(), is_ok);
+}
+
+Result<CdcPlan> PlanCdc(const Pipeline& pipeline, const ConnectorRegistry& registry, const RunOptions& options) {
+  NILUS_ASSIGN(const CdcJob job, MakeCdcJob(pipeline, registry, options));
+  CdcPlan plan{.pipeline = job.pipeline.value, .source = job.source_display, .destination = job.sink_display};
+  plan.strategy = fmt::format("{}, {}{}", job.changelog ? "changelog" : "flatten", job.merges ? "merge" : "append",
+                              job.properties.soft_deletes ? " with soft deletes" : "");
+  plan.notices = job.notices;
+  NILUS_ASSIGN(const std::unique_ptr<Sink> sink, job.open_sink(options.stop));
+  NILUS_ASSIGN(plan.sink_checks, sink->Check());
+  NILUS_ASSIGN(const std::optional<CdcPosition> position, CommittedPosition(job, *sink));
+  NILUS_ASSIGN(const std::unique_ptr<ChangeSource> source, job.open_source(options.stop));
+  NILUS_ASSIGN(plan.source_checks, source->Check(job.capture));
+  plan.steps.push_back(StepsOf(job, position));
+  plan.steps.push_back(fmt::format("tables land in {} as {}_<schema>_<table>{}", job.schema,
+                                   NormalizeName(job.properties.prefix, job.naming, job.identifier_limit),
+                                   job.properties.routes.empty() ? "" : ", or where the router sends them"));
+  plan.steps.push_back(
+      job.commit_interval.count() > 0
+          ? fmt::format("a commit every {} ms, or of about {} rows", job.commit_interval.count(), job.flush_rows)
+          : fmt::format("a commit as soon as no more changes wait, or of about {} rows", job.flush_rows));
+  return plan;
+}
+
+std::string ToJson(const CdcPlan& plan) {
+  return Dump({{"pipeline", Redact(plan.pipeline)},
+               {"source", Redact(plan.source)},
+               {"destination", Redact(plan.destination)},
+               {"strategy", plan.strategy},
+               {"is_usable", plan.IsUsable()},
+               {"steps", plan.steps},
+               {"source_checks", ItemsJson(plan.source_checks)},
+               {"sink_checks", ItemsJson(plan.sink_checks)},
+               {"notices", plan.notices}});
+}
+
+Result<StateReport> ShowCdcState(const Pipeline& pipeline, const ConnectorRegistry& registry,
+                                 const RunOptions& options) {
+  NILUS_ASSIGN(const CdcJob job, MakeCdcJob(pipeline, registry, options));
+  return ShowJobState(StateJob(job), options);
+}
+
+Result<StateReport> SetCdcState(const Pipeline& pipeline, const ConnectorRegistry& registry, const RunOptions& options,
+                                std::string_view text) {
+  NILUS_ASSIGN(const CdcJob job, MakeCdcJob(pipeline, registry, options));
+  NILUS_ASSIGN(const CdcPosition position, ParseCdcPosition(Position{std::string(text)}));
+  NILUS_ASSIGN(const std::unique_ptr<Sink> sink, job.open_sink(options.stop));
+  NILUS_ASSIGN(std::optional<CommittedState> state, sink->Committed(job.pipeline));
+  NILUS_TRY(sink->Commit(CommitRequest{.pipeline = job.pipeline,
+                                       .load_id = NewId(),
+                                       .expected_version = state ? state->version : 0,
+                                       .position = ToPosition(position),
+                                       .interval = std::nullopt}));
+  return ShowJobState(StateJob(job), options);
+}
+
+Result<StateReport> ResetCdcState(const Pipeline& pipeline, const ConnectorRegistry& registry,
+                                  const RunOptions& options) {
+  NILUS_ASSIGN(const CdcJob job, MakeCdcJob(pipeline, registry, options));
+  return ResetJobState(StateJob(job), options);
+}
+
+}  // namespace nilus

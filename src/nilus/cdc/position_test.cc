@@ -1,0 +1,69 @@
+#include "nilus/cdc/position.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace nilus {
+namespace {
+
+using ::testing::HasSubstr;
+
+CdcPosition Sample() {
+  CdcPosition position{.at = {22927240, 7}, .shown = "0/15DD788", .identity = "7/1/shop/slot"};
+  position.tables = {"public.items", "public.orders"};
+  position.pending = {{.schema = "public", .table = "orders", .how = SnapshotHow::kInitial, .up_to = R"(["4711"])"},
+                      {.schema = "a.b", .table = "c.d", .how = SnapshotHow::kAnew, .up_to = {}}};
+  return position;
+}
+
+TEST(CdcPosition, IsReadAsItWasWritten) {
+  const Position written = ToPosition(Sample());
+  Result<CdcPosition> read = ParseCdcPosition(written);
+  ASSERT_TRUE(read) << read.error().message;
+  EXPECT_EQ(*read, Sample());
+  EXPECT_EQ(ToPosition(*read), written);
+}
+
+// docs/formats.md shows this text.
+TEST(CdcPosition, HasTheDocumentedFormat) {
+  CdcPosition position = Sample();
+  position.pending.pop_back();
+  position.identity = "…";
+  position.at.minor = 0;
+  EXPECT_EQ(ToPosition(position).json,
+            R"({"v":1,"kind":"cdc","at":["22927240","0"],"shown":"0/15DD788","identity":"…",)"
+            R"("tables":["public.items","public.orders"],)"
+            R"("snapshot":[{"table":"public.orders","how":"initial","up_to":"[\"4711\"]"}]})");
+}
+
+TEST(CdcPosition, WholeLogsFit) {
+  CdcPosition position = Sample();
+  position.at = {~uint64_t{0}, ~uint64_t{0}};
+  EXPECT_EQ(ParseCdcPosition(ToPosition(position))->at, position.at);
+}
+
+TEST(CdcPosition, AnythingElseIsRefused) {
+  for (const char* text : {
+           "",
+           "[]",
+           "{",
+           R"({"v":1,"table":"public.orders"})",
+           R"({"v":2,"kind":"cdc"})",
+           R"({"v":1,"kind":"cdc","at":[1,2],"shown":"","identity":""})",
+           R"({"v":1,"kind":"cdc","at":["1"],"shown":"","identity":""})",
+           R"({"v":1,"kind":"cdc","at":["-1","0"],"shown":"","identity":""})",
+           R"({"v":1,"kind":"cdc","at":["1","0"],"identity":""})",
+           R"({"v":1,"kind":"cdc","at":["1","0"],"shown":"","identity":"","more":1})",
+           R"({"v":1,"kind":"cdc","at":["1","0"],"shown":"","identity":"","tables":[1]})",
+           R"({"v":1,"kind":"cdc","at":["1","0"],"shown":"","identity":"","snapshot":[{"table":"a"}]})",
+           R"({"v":1,"kind":"cdc","at":["1","0"],"shown":"","identity":"","snapshot":[{"table":"a.b","how":"x"}]})",
+       }) {
+    Result<CdcPosition> read = ParseCdcPosition(Position{text});
+    ASSERT_FALSE(read) << text;
+    EXPECT_EQ(read.error().kind, ErrorKind::kInvalidInput) << text;
+    EXPECT_THAT(read.error().fix, HasSubstr("nilus state reset"));
+  }
+}
+
+}  // namespace
+}  // namespace nilus

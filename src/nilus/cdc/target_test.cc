@@ -1,0 +1,179 @@
+// What a change looks like at the destination.
+#include "nilus/cdc/target.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "nilus/data/builder.h"
+#include "nilus/data/scalar.h"
+
+namespace nilus {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+CapturedTable Items() {
+  CapturedTable table{.schema = "public", .name = "items"};
+  table.columns.fields = {
+      Field{"Id", MakeType(TypeId::kInt64), false, {}}, Field{"eMail", MakeType(TypeId::kText), true, {}},
+      Field{"price", MakeDecimal(10, 2), true, {}}, Field{"data", MakeType(TypeId::kJson), true, {}}};
+  table.key = {"Id"};
+  return table;
+}
+
+CdcJob Job(bool merges = true) {
+  CdcJob job;
+  job.schema = "raw";
+  job.merges = merges;
+  job.properties.prefix = "shop";
+  return job;
+}
+
+ChangeBatch One(ChangeOp op, const std::vector<std::string>& values) {
+  const CapturedTable table = Items();
+  BatchBuilder rows(std::make_shared<Schema>(table.columns));
+  for (int i = 0; i < 4; ++i) {
+    const std::string& text = values[static_cast<size_t>(i)];
+    if (text.empty() || !AppendParsed(text, &rows.column(i))) rows.column(i).AppendNull();
+  }
+  rows.FinishRow();
+  return ChangeBatch{.schema = "public",
+                     .table = "items",
+                     .key = {"Id"},
+                     .rows = rows.Finish(),
+                     .ops = {op},
+                     .positions = {{20, 0}},
+                     .change_lsns = {17},
+                     .transactions = {5},
+                     .committed_at = {1'000'000},
+                     .sequence = {3}};
+}
+
+std::string Cell(const RecordBatch& rows, std::string_view column, int64_t row = 0) {
+  std::optional<int> at = rows.schema()->Find(column);
+  if (!at) return "no column";
+  return rows.column(*at).IsNull(row) ? "NULL" : ScalarAt(rows.column(*at), row).text;
+}
+
+std::unique_ptr<TableTarget> Target(const CdcJob& job, const CapturedTable& table = Items()) {
+  Result<std::unique_ptr<TableTarget>> target =
+      TableTarget::Create(job, table, TableName{.schema = "raw", .name = "shop_public_items"}, std::nullopt);
+  EXPECT_TRUE(target) << target.error().message;
+  return *std::move(target);
+}
+
+TEST(TableTarget, FlattenHasTheChangesOwnColumns) {
+  const CdcJob job = Job();
+  auto target = Target(job);
+  Result<RecordBatch> rows = target->FromChanges(One(ChangeOp::kCreate, {"1", "a@b.c", "2.50", "{}"}), "load");
+  ASSERT_TRUE(rows) << rows.error().message;
+  EXPECT_EQ(Cell(*rows, "id"), "1");
+  EXPECT_EQ(Cell(*rows, "e_mail"), "a@b.c");
+  EXPECT_EQ(Cell(*rows, "_op"), "c");
+  EXPECT_EQ(Cell(*rows, "_deleted"), "false");
+  EXPECT_EQ(Cell(*rows, "_source_ts"), "1970-01-01T00:00:01Z");
+  EXPECT_EQ(Cell(*rows, "_lsn"), "20") << "where its transaction is committed";
+  EXPECT_EQ(Cell(*rows, "_tx_id"), "5");
+  EXPECT_EQ(Cell(*rows, "_seq"), "3");
+  EXPECT_EQ(Cell(*rows, "_nilus_load_id"), "load");
+  EXPECT_EQ(Cell(*rows, kRemovedColumn), "no column");
+  const WriteRequest request = target->Request();
+  EXPECT_THAT(request.primary_key, ElementsAre("id"));
+  EXPECT_TRUE(request.is_changes);
+  EXPECT_TRUE(request.schema->Find("_seq") && request.schema->Find("_nilus_id"));
+}
+
+TEST(TableTarget, DeletesAndTruncatesRemove) {
+  const CdcJob job = Job();
+  auto target = Target(job);
+  Result<RecordBatch> gone = target->FromChanges(One(ChangeOp::kDelete, {"1", "", "", ""}), "load");
+  ASSERT_TRUE(gone);
+  EXPECT_EQ(Cell(*gone, kRemovedColumn), "true");
+  Result<RecordBatch> all = target->Truncation({30, 0}, "load");
+  ASSERT_TRUE(all);
+  EXPECT_EQ(Cell(*all, kRemovedColumn), "true");
+  EXPECT_EQ(Cell(*all, "id"), "NULL");
+}
+
+TEST(TableTarget, ValuesThatTheLogLeavesOutAreNamed) {
+  ChangeBatch batch = One(ChangeOp::kUpdate, {"1", "", "2.50", ""});
+  batch.unchanged[1] = {1};
+  batch.unchanged[3] = {1};
+  const CdcJob merge = Job();
+  EXPECT_EQ(Cell(*Target(merge)->FromChanges(batch, "load"), kUnchangedColumn), "e_mail\ndata");
+  const CdcJob append = Job(false);
+  Result<RecordBatch> rows = Target(append)->FromChanges(batch, "load");
+  ASSERT_TRUE(rows);
+  EXPECT_EQ(Cell(*rows, "_unchanged"), "e_mail,data");
+  EXPECT_EQ(Cell(*rows, kUnchangedColumn), "no column");
+}
+
+TEST(TableTarget, SoftDeletesKeepWhatTheLogDoesNotTell) {
+  CdcJob job = Job();
+  job.properties.soft_deletes = true;
+  Result<RecordBatch> rows = Target(job)->FromChanges(One(ChangeOp::kDelete, {"1", "", "", ""}), "load");
+  ASSERT_TRUE(rows);
+  EXPECT_EQ(Cell(*rows, kRemovedColumn), "no column");
+  EXPECT_EQ(Cell(*rows, "_deleted"), "true");
+  EXPECT_EQ(Cell(*rows, kUnchangedColumn), "e_mail\nprice\ndata");
+}
+
+TEST(TableTarget, MasksAndHintsAreOfTheirTables) {
+  CdcJob job = Job(false);
+  job.masks = {MaskRule{.column = "public.items.eMail", .algorithm = "redact", .parameter = {}},
+               MaskRule{.column = "other.price", .algorithm = "redact", .parameter = {}}};
+  job.hints = {PinnedType{.column = "items.price", .type = MakeType(TypeId::kText)}};
+  Result<RecordBatch> rows = Target(job)->FromChanges(One(ChangeOp::kCreate, {"1", "a@b.c", "2.50", "{}"}), "load");
+  ASSERT_TRUE(rows);
+  EXPECT_EQ(Cell(*rows, "e_mail"), "REDACTED");
+  EXPECT_EQ(Cell(*rows, "price"), "2.50");
+  EXPECT_EQ(rows->column(*rows->schema()->Find("price")).type.id, TypeId::kText);
+}
+
+TEST(TableTarget, TheChangelogTellsBothSides) {
+  CdcJob job = Job(false);
+  job.changelog = true;
+  ChangeBatch batch = One(ChangeOp::kUpdate, {"1", "say \"hi\"\n", "2.50", R"({"a":[1]})"});
+  batch.old_rows = One(ChangeOp::kUpdate, {"1", "b", "1.00", ""}).rows;
+  batch.old_of = {0};
+  batch.unchanged[3] = {1};
+  Result<RecordBatch> rows = Target(job)->FromChanges(batch, "load");
+  ASSERT_TRUE(rows) << rows.error().message;
+  EXPECT_EQ(Cell(*rows, "operation"), "u");
+  EXPECT_EQ(Cell(*rows, "before"), R"({"Id":1,"eMail":"b","price":1.00,"data":null})");
+  EXPECT_EQ(Cell(*rows, "after"), R"({"Id":1,"eMail":"say \"hi\"\n","price":2.50})");
+  EXPECT_THAT(Cell(*rows, "source"),
+              HasSubstr(R"("table":"items","lsn":20,"seq":3,"ts_ms":1000,"snapshot":false,"txId":5)"));
+  EXPECT_EQ(Cell(*rows, "id"), "1");
+  EXPECT_EQ(Cell(*rows, "e_mail"), "no column");
+}
+
+TEST(TableTarget, WhatCannotBeToldApartIsRefused) {
+  CapturedTable keyless = Items();
+  keyless.key.clear();
+  const TableName name{.schema = "raw", .name = "t"};
+  Result<std::unique_ptr<TableTarget>> target = TableTarget::Create(Job(), keyless, name, std::nullopt);
+  ASSERT_FALSE(target);
+  EXPECT_THAT(target.error().fix, HasSubstr("table.exclude.list"));
+  EXPECT_TRUE(TableTarget::Create(Job(false), keyless, name, std::nullopt));
+  CapturedTable taken = Items();
+  taken.columns.fields.push_back(Field{"_Op", MakeType(TypeId::kText), true, {}});
+  Result<std::unique_ptr<TableTarget>> collides = TableTarget::Create(Job(), taken, name, std::nullopt);
+  ASSERT_FALSE(collides);
+  EXPECT_THAT(collides.error().fix, HasSubstr("column.exclude.list"));
+  CdcJob masked = Job();
+  masked.masks = {MaskRule{.column = "Id", .algorithm = "first_letter", .parameter = {}}};
+  EXPECT_FALSE(TableTarget::Create(masked, Items(), name, std::nullopt)) << "keys would become one";
+}
+
+TEST(TableTarget, RoutesAreNormalized) {
+  CdcJob job = Job();
+  EXPECT_EQ(RouteTable(job, "Sales", "OrderItems")->ToString(), "raw.shop_sales_order_items");
+  job.properties.routes = {RouteRule{.regex = R"(shop\.(.*)\.orders_\d+)", .replacement = R"(\1.orders)"}};
+  EXPECT_EQ(RouteTable(job, "eu", "orders_7")->name, "eu_orders");
+  EXPECT_EQ(RouteTable(job, "eu", "other")->name, "shop_eu_other");
+}
+
+}  // namespace
+}  // namespace nilus

@@ -1,0 +1,281 @@
+"""Change data capture from a real PostgreSQL: the destination equals the source, whatever happens on the way."""
+import contextlib
+import json
+import os
+import random
+import threading
+
+import pytest
+
+from cdc_world import ENDS, PostgresEnd, Service, SqliteEnd, Workload, log_server, wait_until
+
+SEED = int(os.environ.get("NILUS_TEST_SEED", str(random.randrange(1 << 30))))
+KILLS = int(os.environ.get("NILUS_CDC_KILLS", "4"))  # for each end; test_cdc_kills.py has the long run
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    with log_server(tmp_path_factory.mktemp("pg")) as running:
+        yield running
+
+
+@pytest.fixture
+def source(server):
+    return server.create_database()
+
+
+@pytest.mark.parametrize("kind", ENDS, ids=lambda kind: kind.kind)
+def test_follows_the_source(kind, nilus, tmp_path, server, source):
+    print(f"seed {SEED}")
+    workload = Workload(source, SEED)
+    end = kind(tmp_path, server)
+    service = Service(nilus, source, end).start()
+    for _ in range(KILLS):
+        workload.run(25)
+        service.kill()
+        workload.run(5)
+        service.start()
+    workload.run(25)
+    service.settle()
+    report = service.stop()
+    assert report["is_success"]
+    workload.expect_equal(end)
+
+
+@pytest.mark.parametrize("kind", [PostgresEnd, SqliteEnd], ids=lambda kind: kind.kind)
+def test_an_append_log_replays_to_the_source(kind, nilus, tmp_path, server, source):
+    workload = Workload(source, SEED)
+    end = kind(tmp_path, server)
+    service = Service(nilus, source, end, sink_options={"incremental_strategy": "append"}).start()
+    for _ in range(2):
+        workload.run(25)
+        service.kill()
+        service.start()
+    workload.run(25)
+    service.settle()
+    service.stop()
+    columns = ["id", "title", "body"]
+    log = end.rows("shop_public_docs", ["_lsn", "_seq", "_op", "_unchanged", *columns])
+    order = {"r": 0, "d": 1, "c": 2, "u": 2, "t": 2}
+    log.sort(key=lambda row: (int(row[0]), int(row[1]), order[row[2]]))
+    docs, gone = {}, None
+    for _, _, op, unchanged, key, title, body in log:
+        if op == "t":
+            docs.clear()
+        elif op == "d":
+            gone = docs.pop(key)
+        else:
+            before = docs.get(key) if op == "u" else gone
+            docs[key] = (key, title, before[2] if unchanged else body)
+    assert sorted(docs.values(), key=repr) == workload.source_rows("docs")
+
+
+def test_transfers_are_whole_at_any_time(nilus, tmp_path, server, source):
+    workload = Workload(source, SEED)
+    end = PostgresEnd(tmp_path, server)
+    service = Service(nilus, source, end).start()
+    service.settle()
+    sums, done = set(), threading.Event()
+
+    def look():
+        with contextlib.closing(server.connect(end.database.name)) as connection, connection.cursor() as cursor:
+            while not done.is_set():
+                cursor.execute("SELECT sum(balance), count(*) FROM lake.shop_public_accounts")
+                sums.add(tuple(map(int, cursor.fetchone())))
+
+    watcher = threading.Thread(target=look)
+    watcher.start()
+    try:
+        workload.run(150)
+        service.settle()
+    finally:
+        done.set()
+        watcher.join()
+    service.stop()
+    assert sums == {(100 * workload.accounts, workload.accounts)}
+    workload.expect_equal(end)
+
+
+def test_the_changelog_has_both_sides(nilus, tmp_path, server, source):
+    source.execute("CREATE TABLE items (id int PRIMARY KEY, name text, data jsonb, price numeric(10,2)); ALTER TABLE items REPLICA IDENTITY FULL;")
+    source.execute("INSERT INTO items VALUES (1, 'a \"quoted\" name', '{\"k\": [1]}', 1.50)")
+    end = PostgresEnd(tmp_path, server)
+    service = Service(nilus, source, end, options={"strategy": "changelog"}, sink_options={"incremental_strategy": "append"}).start()
+    service.settle()
+    source.execute("UPDATE items SET price = 2.5 WHERE id = 1")
+    source.execute("DELETE FROM items")
+    service.settle()
+    service.stop()
+    rows = end.database.execute("SELECT operation, before, after, source, id FROM lake.shop_public_items ORDER BY (source->>'lsn')::bigint")
+    assert [row[0] for row in rows] == ["r", "u", "d"]
+    first = {"id": 1, "name": 'a "quoted" name', "data": {"k": [1]}, "price": 1.5}
+    assert rows[0][1] is None and rows[0][2] == first
+    assert rows[1][1] == first and rows[1][2] == {**first, "price": 2.5}
+    assert rows[2][1] == {**first, "price": 2.5} and rows[2][2] is None
+    assert rows[2][3]["table"] == "items" and rows[0][3]["snapshot"] is True and all(row[4] == 1 for row in rows)
+
+
+def test_masks_hints_filters_routers_and_soft_deletes(nilus, tmp_path, server, source):
+    source.execute("CREATE SCHEMA east; CREATE SCHEMA west")
+    for schema, first in (("east", 1), ("west", 100)):
+        source.execute(f"CREATE TABLE {schema}.people (id int PRIMARY KEY, email text, age text, secret text)")
+        source.execute(f"INSERT INTO {schema}.people VALUES ({first}, 'john.doe@example.com', '42', 'x'), ({first + 1}, 'a@b.c', '7', 'y')")
+    end = PostgresEnd(tmp_path, server)
+    service = Service(nilus, source, end, options={"mask": {"email": "email"}, "type_hints": {"age": "bigint"}}, **{
+        "column.exclude.list": r".*\.people\.secret",
+        "transforms": "route,unwrap",
+        "transforms.route.type": "io.debezium.transforms.ByLogicalTableRouter",
+        "transforms.route.topic.regex": r"shop\.(east|west)\.people",
+        "transforms.route.topic.replacement": "all_people",
+        "transforms.route.key.enforce.uniqueness": "false",
+        "transforms.unwrap.type": "io.debezium.transforms.ExtractNewRecordState",
+        "transforms.unwrap.delete.handling.mode": "rewrite"}).start()
+    service.settle()
+    source.execute("DELETE FROM east.people WHERE id = 1")
+    source.execute("UPDATE west.people SET age = '8' WHERE id = 101")
+    service.settle()
+    service.stop()
+    rows = end.database.execute("SELECT id, email, age, _deleted FROM lake.all_people ORDER BY id")
+    assert rows == [(1, "j******e@example.com", 42, True), (2, "*@b.c", 7, False),
+                    (100, "j******e@example.com", 42, False), (101, "*@b.c", 8, False)]
+    columns = [name for (name,) in end.database.execute("SELECT column_name FROM information_schema.columns WHERE table_name = 'all_people'")]
+    assert "secret" not in columns
+
+
+def test_snapshots_are_asked_for_while_it_runs(nilus, tmp_path, server, source):
+    workload = Workload(source, SEED)
+    source.execute("CREATE TABLE signals (id text PRIMARY KEY, type text, data text)")
+    end = PostgresEnd(tmp_path, server)
+    service = Service(nilus, source, end, **{"signal.data.collection": "public.signals"}).start()
+    service.settle()
+    # Rows that somebody took away at the destination come back.
+    for ask in ("command", "signal", "anew"):
+        end.database.execute("DELETE FROM lake.shop_public_docs WHERE id % 2 = 0")
+        end.database.execute("INSERT INTO lake.shop_public_pairs (a, b) VALUES (-1, 'strange')")
+        if ask == "signal":
+            data = json.dumps({"data-collections": ["public.docs"], "type": "incremental"})
+            source.execute("INSERT INTO signals VALUES ('s1', 'execute-snapshot', %s)", (data,))
+        elif ask == "command":
+            service("snapshot", "--table", "public.docs")
+        else:
+            service("snapshot", "--table", r"public\..*", "--anew")
+        workload.run(15)
+        wait_until(lambda: end.rows("shop_public_docs", ["id"]) == sorted(source.execute("SELECT id::text FROM docs"), key=repr),
+                   f"all documents are back ({ask})", service.process)
+        end.database.execute("DELETE FROM lake.shop_public_pairs WHERE a = -1 AND %s", (ask != "anew",))
+    service.settle()
+    wait_until(lambda: not end.database.execute("SELECT 1 FROM lake.shop_public_pairs WHERE a = -1"), "the strange row is gone", service.process)
+    service.settle()
+    service.stop()
+    workload.expect_equal(end)
+
+
+def test_a_lost_slot_is_told_and_read_anew_when_asked(nilus, tmp_path, server, source):
+    workload = Workload(source, SEED)
+    end = PostgresEnd(tmp_path, server)
+    service = Service(nilus, source, end).start()
+    service.settle()
+    service.stop()
+    source.execute("SELECT pg_drop_replication_slot(%s)", (service.slot,))
+    workload.run(20)
+    source.execute("DELETE FROM docs WHERE id % 3 = 0")
+    done = nilus("run", service.manifest, "--json", env=service.env)
+    assert done.code == 1 and "when_needed" in done.err and service.slot in done.err, done
+    again = Service(nilus, source, end, **{"snapshot.mode": "when_needed"}).start()
+    again.settle()
+    again.stop()
+    workload.expect_equal(end)
+
+
+def test_a_sink_that_is_down_is_waited_for(nilus, tmp_path, server, source, postgres):
+    workload = Workload(source, SEED)
+    with log_server(tmp_path) as sink_server:
+        end = PostgresEnd(tmp_path, sink_server)
+        service = Service(nilus, source, end).start()
+        service.settle()
+        sink_server.stop()
+        workload.run(30)
+        sink_server.start()
+        workload.run(10)
+        service.settle()
+        report = service.stop()
+        assert report["is_success"]
+        workload.expect_equal(end)
+
+
+def test_a_server_that_restarts_is_waited_for(nilus, tmp_path, postgres):
+    with log_server(tmp_path) as own:
+        source = own.create_database()
+        workload = Workload(source, SEED)
+        end = SqliteEnd(tmp_path, None)
+        service = Service(nilus, source, end).start()
+        service.settle()
+        for mode in ("immediate", "fast"):
+            workload.run(15)
+            own.stop(mode)
+            own.start()
+        workload.run(15)
+        service.settle()
+        service.stop()
+        workload.expect_equal(end)
+
+
+def test_the_slot_moves_while_captured_tables_are_idle(nilus, tmp_path, server, source):
+    source.execute("CREATE TABLE quiet (id int PRIMARY KEY); CREATE TABLE loud (id int PRIMARY KEY); INSERT INTO quiet VALUES (1)")
+    end = SqliteEnd(tmp_path, None)
+    service = Service(nilus, source, end, **{"table.include.list": "public.quiet"}).start()
+    service.settle()
+    before = service.confirmed()
+    source.execute("INSERT INTO loud SELECT generate_series(1, 20000)")
+    lsn = source.execute("SELECT pg_current_wal_lsn()")[0][0]
+    wait_until(lambda: source.execute("SELECT %s::pg_lsn >= %s::pg_lsn", (service.confirmed(), lsn))[0][0], "the slot moves", service.process)
+    assert service.confirmed() != before
+    status = json.loads(service("status", "--json").out)
+    assert status["source"]["confirmed"] == service.confirmed() or status["behind_bytes"] < 1 << 20
+    assert "written up to" in service("status").out
+    service.stop()
+    assert end.rows("shop_public_quiet", ["id"]) == [("1",)]
+
+
+def test_plan_state_and_check(nilus, tmp_path, server, source):
+    Workload(source, SEED)
+    end = SqliteEnd(tmp_path, None)
+    service = Service(nilus, source, end)
+    plan = nilus("plan", service.manifest, env=service.env)
+    assert plan.code == 0 and "first start" in plan.out, plan
+    assert json.loads(nilus("plan", service.manifest, "--json", env=service.env).out)["is_usable"]
+    assert not source.execute("SELECT 1 FROM pg_replication_slots WHERE slot_name = %s", (service.slot,)), "a plan makes nothing"
+    assert nilus("check", source.uri, "--as", "log").code == 0
+    service.start().settle()
+    service.stop()
+    state = json.loads(nilus("state", "show", service.manifest, "--json", env=service.env).out)
+    assert json.loads(state["position"])["kind"] == "cdc"
+    assert "goes on from" in nilus("plan", service.manifest, env=service.env).out
+    assert nilus("state", "reset", service.manifest, env=service.env).code == 0
+    assert service("drop").code == 0
+    assert not source.execute("SELECT 1 FROM pg_replication_slots WHERE slot_name = %s", (service.slot,))
+
+
+def test_initial_only_ends_by_itself(nilus, tmp_path, server, source):
+    workload = Workload(source, SEED)
+    end = SqliteEnd(tmp_path, None)
+    service = Service(nilus, source, end, **{"snapshot.mode": "initial_only"})
+    done = nilus("run", service.manifest, "--json", env=service.env)
+    assert done.code == 0, done
+    workload.expect_equal(end)
+    assert not source.execute("SELECT 1 FROM pg_replication_slots WHERE slot_name = %s", (service.slot,)), "the slot is gone"
+
+
+def test_bad_input_is_told(nilus, tmp_path, server, source):
+    source.execute("CREATE TABLE keyless (id int); CREATE TABLE items (id int PRIMARY KEY, email text)")
+    end = SqliteEnd(tmp_path, None)
+    cases = [
+        ({}, {}, 'ALTER TABLE'),  # a table without identity under merge, with the statement that mends it
+        ({"table.include.list": "public.items"}, {"mask": {"emial": "hash"}}, "`email`"),
+        ({"table.include.list": "public.items", "table.inclde.list": "x"}, {}, "table.include.list"),
+        ({"table.include.list": "public.items", "skipped.operations": "x"}, {}, "skipped.operations"),
+    ]
+    for number, (properties, options, expected) in enumerate(cases):
+        service = Service(nilus, source, end, name=f"bad{number}", options=options, **properties)
+        done = nilus("run", service.manifest, "--json", env=service.env)
+        assert done.code in (1, 2) and expected in done.all_output, done
