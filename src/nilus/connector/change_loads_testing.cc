@@ -36,13 +36,15 @@ RecordBatch ChangeWorkload::MakeChanges(int64_t first, int64_t count, bool is_ra
   BatchBuilder builder(schema_);
   for (int64_t i = 0; i < count; ++i) {
     const int64_t kind = is_random ? static_cast<int64_t>(Random() % 10) : 0;
-    const int64_t key =
+    int64_t key =
         is_random ? static_cast<int64_t>(Random() % static_cast<uint64_t>(kind < 7 ? keys_ : 2 * keys_)) : first + i;
+    if (kind == 9) key |= 1;  // even ones below keys_ are always there
     builder.column(0).Append<int64_t>(key);
     builder.column(1).Append<int64_t>(static_cast<int64_t>(Random() % 100'000));
     builder.column(2).Append<Int128>(static_cast<Int128>(Random() % 1'000'000));
     builder.column(3).AppendBytes(Random() % 2 == 0 ? "shipped" : "open");
-    const bool is_unknown = is_random && static_cast<int64_t>(Random() % 100) < unknown_of_100_ && kind < 6;
+    const bool is_unknown =
+        is_random && static_cast<int64_t>(Random() % 100) < unknown_of_100_ && kind < 7 && key % 2 == 0;
     if (is_unknown) {
       builder.column(4).AppendNull();
     } else {
@@ -52,7 +54,7 @@ RecordBatch ChangeWorkload::MakeChanges(int64_t first, int64_t count, bool is_ra
     builder.column(6).Append<int64_t>(version_ * 1'000'000 + i);
     builder.column(7).AppendBool(false);
     builder.column(8).AppendBool(kind == 9);
-    if (is_unknown && key % 2 == 0) {
+    if (is_unknown) {
       builder.column(9).AppendBytes("note");
     } else {
       builder.column(9).AppendNull();

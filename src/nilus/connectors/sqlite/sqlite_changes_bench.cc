@@ -26,8 +26,11 @@ void BM_Changes(benchmark::State& state) {
   auto sink = kSqliteConnector.open_sink(address, context).value();
   conformance::ChangeWorkload workload(sink.get(), "main", kKeys);
   workload.SetUnknown(state.range(1));
-  workload.Fill().value();
-  for (auto _ : state) workload.Load(state.range(0)).value();
+  if (Status filled = workload.Fill(); !filled) return state.SkipWithError(filled.error().ToString().c_str());
+  for (auto _ : state) {
+    if (Status loaded = workload.Load(state.range(0)); !loaded)
+      return state.SkipWithError(loaded.error().ToString().c_str());
+  }
   state.SetItemsProcessed(state.iterations() * state.range(0));
 }
 BENCHMARK(BM_Changes)
