@@ -1,6 +1,8 @@
 #include "nilus/lake/catalog_filesystem.h"
 
 #include <algorithm>
+#include <map>
+#include <mutex>
 
 #include "nilus/base/encoding.h"
 #include "nilus/base/fault.h"
@@ -16,6 +18,7 @@ constexpr std::string_view kHint = "version-hint.text";
 constexpr std::string_view kPlainEnd = ".metadata.json";
 constexpr std::string_view kGzipEnd = ".gz.metadata.json";
 constexpr size_t kDeleteAtOnce = 1000;
+constexpr size_t kMostKnown = 16;
 
 // "v12.metadata.json" → 12
 std::optional<int64_t> VersionOf(std::string_view file) {
@@ -62,6 +65,14 @@ class FilesystemCatalog final : public Catalog {
   struct Version {
     int64_t number = 0;
     std::string key;
+    std::string etag;
+  };
+  // A table's latest state that was read or written: a load looks at its table several times, and metadata with a long
+  // history takes long to parse. The etag tells a table that was dropped and made anew.
+  struct Known {
+    std::string location;
+    std::string etag;
+    TableMetadata metadata;
   };
 
   static std::string TableKey(const TableIdentifier& table) {
@@ -79,8 +90,13 @@ class FilesystemCatalog final : public Catalog {
   Status MoveHint(const TableCommit& commit, int64_t committed, const std::string& location,
                   const std::stop_token& stop);
   Status PutHint(const TableIdentifier& table, int64_t version, const std::stop_token& stop);
+  std::optional<TableMetadata> Recall(const TableIdentifier& table, const std::string& location,
+                                      const std::string& etag);
+  void Remember(const Table& table, const std::string& etag);
 
   StorePtr store_;
+  std::mutex mutex_;
+  std::map<std::string, Known> known_;  // by "schema.table"
 };
 
 Result<int64_t> FilesystemCatalog::ReadHint(const TableIdentifier& table, const std::stop_token& stop) {
@@ -102,7 +118,7 @@ Result<std::optional<FilesystemCatalog::Version>> FilesystemCatalog::FindVersion
   for (const bool gzip : {false, true}) {
     std::string key = VersionKey(table, number, gzip);
     NILUS_ASSIGN(const auto found, store_->Head(key, stop));
-    if (found) return std::optional(Version{number, std::move(key)});
+    if (found) return std::optional(Version{number, std::move(key), found->etag});
   }
   return std::optional<Version>();
 }
@@ -115,7 +131,7 @@ Result<std::optional<FilesystemCatalog::Version>> FilesystemCatalog::HighestList
       prefix,
       [&](const storage::ObjectInfo& object) -> Status {
         const std::optional<int64_t> number = VersionOf(object.key.substr(prefix.size() - 1));
-        if (number && (!highest || *number > highest->number)) highest = Version{*number, object.key};
+        if (number && (!highest || *number > highest->number)) highest = Version{*number, object.key, object.etag};
         return {};
       },
       stop));
@@ -147,6 +163,12 @@ Result<std::optional<TablePtr>> FilesystemCatalog::Load(const TableIdentifier& i
     auto table = std::make_shared<Table>();
     table->identifier = identifier;
     table->metadata_location = store_->Url(latest->key);
+    table->store = store_;
+    table->catalog = shared_from_this();
+    if (std::optional<TableMetadata> known = Recall(identifier, table->metadata_location, latest->etag)) {
+      table->metadata = *std::move(known);
+      return std::optional<TablePtr>(std::move(table));
+    }
     Result<TableMetadata> metadata = lake::ReadMetadata(*store_, table->metadata_location, stop);
     if (!metadata) {
       // Many commits happened in between, and the last of them removed this version.
@@ -154,10 +176,24 @@ Result<std::optional<TablePtr>> FilesystemCatalog::Load(const TableIdentifier& i
       return Failure(std::move(metadata).error());
     }
     table->metadata = *std::move(metadata);
-    table->store = store_;
-    table->catalog = shared_from_this();
+    Remember(*table, latest->etag);
     return std::optional<TablePtr>(std::move(table));
   }
+}
+
+std::optional<TableMetadata> FilesystemCatalog::Recall(const TableIdentifier& table, const std::string& location,
+                                                       const std::string& etag) {
+  const std::lock_guard lock(mutex_);
+  const auto known = known_.find(table.ToString());
+  if (known == known_.end() || etag.empty()) return std::nullopt;
+  if (known->second.location != location || known->second.etag != etag) return std::nullopt;
+  return known->second.metadata;
+}
+
+void FilesystemCatalog::Remember(const Table& table, const std::string& etag) {
+  const std::lock_guard lock(mutex_);
+  if (known_.size() >= kMostKnown) known_.clear();
+  known_[table.identifier.ToString()] = Known{table.metadata_location, etag, table.metadata};
 }
 
 Result<TablePtr> FilesystemCatalog::Commit(const TableCommit& commit, std::stop_token stop) {
@@ -197,6 +233,7 @@ Result<TablePtr> FilesystemCatalog::Commit(const TableCommit& commit, std::stop_
                 commit.identifier.ToString(), base_version + 1);
   }
   NILUS_FAULT_ACK("lake.fs.put-metadata");
+  Remember(*table, put->etag);
   NILUS_TRY(MoveHint(commit, base_version + 1, table->metadata_location, stop));
   DeleteOldMetadata(*store_, dropped, stop);
   return TablePtr(std::move(table));

@@ -22,7 +22,7 @@ struct UpkeepPolicy {
   std::optional<int64_t> small_files;
 };
 inline constexpr int64_t kUpkeepEveryCommits = 32;
-inline constexpr int64_t kUpkeepKeepSnapshots = 500;
+inline constexpr int64_t kUpkeepKeepSnapshots = 100;
 inline constexpr int64_t kUpkeepSmallFiles = 64;
 
 // What is due behind the commit that made `metadata`: pure, and cheap.
