@@ -98,7 +98,7 @@ Status KeyFinder::Sync(duck::Connection& connection, const lake::ScanPlan& plan,
     if (!index_.HasRoomFor(rows)) break;
     fitting.push_back(file);
   }
-  for (std::vector<size_t>& group : BoundedGroups(plan, std::move(fitting)))
+  for (std::vector<size_t>& group : BoundedGroups(plan, fitting))
     NILUS_TRY(ReadFiles(connection, plan, std::move(group), stop));
   if (has_repeated_keys_) index_.Clear();
   return {};

@@ -215,8 +215,7 @@ Status TableLoad::ApplyChanges(const lake::TablePtr& base, lake::Transaction* tr
   NILUS_FAULT_POINT("lakehouse.sink.rows_found");
   transaction->SetIsolation(lake::Isolation::kSerializable);
   std::vector<lake::DataFile> deletes;
-  const Status deleted =
-      DeleteRows(changes_->connection(), plan, changes, NewId(), request_.stop, transaction, &deletes);
+  Status deleted = DeleteRows(changes_->connection(), plan, changes, NewId(), request_.stop, transaction, &deletes);
   attempt_files_.insert(attempt_files_.end(), deletes.begin(), deletes.end());
   finder_->NoteDeletes(deletes);
   return deleted;
