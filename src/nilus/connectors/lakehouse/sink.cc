@@ -61,6 +61,7 @@ class LakehouseSink final : public Sink {
   Result<CommitResult> TryCommit(const CommitRequest& request);
   Result<CommitResult> CommitPosition(const CommitRequest& request, const std::optional<FoundState>& found);
   TableLoad* MainOf(const PipelineId& pipeline);
+  Status CheckReplay(const WriteRequest& request) const;
 
   const std::shared_ptr<const Session> session_;
   const StateFinder states_;
@@ -94,6 +95,23 @@ Result<std::vector<std::string>> LakehouseSink::Explain(const WriteRequest& requ
   return steps;
 }
 
+// A replay takes its letters away in the same step that brings their rows, or a crash in between would lose them.
+Status LakehouseSink::CheckReplay(const WriteRequest& request) const {
+  if (!request.keeps_newer || request.is_changes) return {};
+  if (!session_->catalog->has_multi_table_commit()) {
+    return FailWithFix(ErrorKind::kUnsupported, "mend the rows at the source and load them again, or use a SQL catalog",
+                       "dead letters of {} cannot be replayed: the {} commits one table at a time",
+                       request.table.ToString(), session_->catalog->description());
+  }
+  if (request.strategy == WriteStrategy::kMerge && !request.incremental_key.empty()) {
+    return FailWithFix(ErrorKind::kUnsupported, "mend the rows at the source and load them again",
+                       "dead letters of {} cannot be replayed: a lakehouse does not yet leave out rows that are older "
+                       "than the table's",
+                       request.table.ToString());
+  }
+  return {};
+}
+
 Result<std::unique_ptr<Writer>> LakehouseSink::Open(const WriteRequest& request) {
   if (request.root != nullptr && request.strategy != WriteStrategy::kReplace &&
       request.strategy != WriteStrategy::kAppend) {
@@ -101,6 +119,7 @@ Result<std::unique_ptr<Writer>> LakehouseSink::Open(const WriteRequest& request)
                        "child tables cannot be loaded into a lakehouse with strategy {} yet",
                        WriteStrategyName(request.strategy));
   }
+  NILUS_TRY(CheckReplay(request));
   if (load_id_ != request.load_id) Abandon();  // the engine gave that one up
   for (const std::shared_ptr<TableLoad>& load : loads_) {
     if (load->request().table == request.table)
