@@ -140,9 +140,9 @@ class Service:
         rows = self.database.execute("SELECT confirmed_flush_lsn FROM pg_replication_slots WHERE slot_name = %s", (self.slot,))
         return rows[0][0] if rows else None
 
-    def settle(self):
-        """Everything that is committed at the source now is at the destination: its own position says so."""
-        lsn = self.database.execute("SELECT pg_current_wal_lsn()")[0][0]
+    def settle(self, lsn=None):
+        """Everything that is committed at the source now (or up to `lsn`) is at the destination: its own position says so."""
+        lsn = lsn or self.database.execute("SELECT pg_current_wal_lsn()")[0][0]
 
         def is_there():
             done = self.nilus("cdc", "status", self.manifest, "--json", env=self.env)
