@@ -105,6 +105,9 @@ struct WriteRequest {
   bool is_changes = false;
   // merge with an incremental_key: a row of the load whose key is in the table with a higher one is left out.
   bool keeps_newer = false;
+  // Columns of a table that is there whose type in `schema` is wider than the table's (Sink::CanWiden): they are
+  // widened in the load's own step.
+  std::vector<std::string> widened;
   bool full_refresh = false;  // the table is made anew, whatever the strategy
   // What becomes of values that the sink's own type cannot hold (Receipt::misfits).
   Misfits misfits = Misfits::kVariant;
@@ -181,6 +184,12 @@ class Sink {
   virtual Result<bool> WasCommitted(const PipelineId& pipeline, const std::string& load_id) = 0;
   // The destination table as it is; nothing: it does not exist.
   virtual Result<std::optional<Schema>> Describe(const TableName& table) = 0;
+  // The column of this name can be made as wide as `to`, whose type has all values of the column's own (IsWidening),
+  // when a load asks for it (WriteRequest::widened), without a change for those who read the table.
+  virtual Result<bool> CanWiden(const TableName& table, const Field& to) {
+    (void)table, (void)to;
+    return false;
+  }
   // The statements or files that a load would bring about before any row: for `nilus plan`.
   virtual Result<std::vector<std::string>> Explain(const WriteRequest& request) = 0;
   // The first Open takes the pipeline's lock (a second run gets kConflict). Once per table and load, else kInternal.

@@ -8,6 +8,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "nilus/base/result.h"
 #include "nilus/connector/sink.h"
@@ -63,6 +64,11 @@ struct SqlDialect {
 
   // The type as CREATE TABLE spells it.
   std::string (*type_name)(const Type& type) = nullptr;
+
+  // What makes a column of `table` (both quoted) of the type `type_name`, with the values that it has; null: ALTER
+  // TABLE … ALTER COLUMN … TYPE ….
+  std::vector<std::string> (*widen_column)(std::string_view table, std::string_view column,
+                                           std::string_view type_name) = nullptr;
 
   // A literal of the scalar's type: '2024-03-15T10:20:30Z'::timestamptz. Quotes whatever the text holds (QuoteText).
   std::string (*literal)(const Scalar& value) = nullptr;

@@ -6,6 +6,7 @@
 
 #include "nilus/connector/change_fold.h"
 #include "nilus/connector/sql_strategy_text.h"
+#include "nilus/data/widening.h"
 
 namespace nilus {
 namespace {
@@ -75,6 +76,7 @@ Result<LoadSql> LoadSql::Make(const SqlDialect& dialect, const WriteRequest& req
   load.is_complete_ = request.is_complete;
   load.keeps_newer_ = request.keeps_newer && !request.incremental_key.empty();
   load.full_refresh_ = request.full_refresh;
+  load.widened_ = request.widened;
   const bool is_child = request.root != nullptr;
   const bool keyed =
       !is_child && (request.strategy == WriteStrategy::kMerge || request.strategy == WriteStrategy::kScd2);
@@ -287,13 +289,34 @@ Result<std::vector<SqlStep>> LoadSql::PrepareTarget(const TargetState& state) co
   return steps;
 }
 
+// Once: a table that has the column so already is left alone.
+bool LoadSql::IsToBeWidened(const Schema& existing, const Field& field) const {
+  if (std::find(widened_.begin(), widened_.end(), field.name) == widened_.end()) return false;
+  const std::optional<int> at = existing.Find(field.name);
+  return at && IsWidening(existing.fields[static_cast<size_t>(*at)].type, field.type);
+}
+
+void LoadSql::AddWidening(const Field& field, std::vector<SqlStep>* steps) const {
+  const std::string column = QuoteIdentifier(field.name);
+  const std::string type = dialect_->type_name(field.type);
+  if (dialect_->widen_column == nullptr) {
+    steps->push_back({fmt::format("ALTER TABLE {} ALTER COLUMN {} TYPE {}", target_sql_, column, type)});
+    return;
+  }
+  for (std::string& statement : dialect_->widen_column(target_sql_, column, type))
+    steps->push_back({std::move(statement)});
+}
+
 Result<std::vector<SqlStep>> LoadSql::AddToTarget(const Schema& existing) const {
   std::vector<SqlStep> steps;
   std::vector<Field> wanted = LoadedColumns();
   for (Field& field : OwnColumns()) wanted.push_back(std::move(field));
   size_t count = existing.fields.size();
   for (const Field& field : wanted) {
-    if (HasColumn(*dialect_, existing, field.name)) continue;
+    if (HasColumn(*dialect_, existing, field.name)) {
+      if (IsToBeWidened(existing, field)) AddWidening(field, &steps);
+      continue;
+    }
     steps.push_back({fmt::format("ALTER TABLE {} ADD COLUMN {}", target_sql_, Definition(field))});
     ++count;
   }
@@ -414,12 +437,15 @@ Result<std::vector<SqlStep>> LoadSql::DropOldChildren(const TargetState& state,
   std::vector<SqlStep> steps;
   std::string removed;
   if (strategy_ == WriteStrategy::kMerge) {
-    if (root_->needs_sequence_) {
-      steps.push_back(root_->DropSuperseded());
-      steps.push_back(
-          {fmt::format("DELETE FROM {} WHERE {} NOT IN (SELECT {} FROM {})", staging_sql_,
-                       QuoteIdentifier(kRootNumberColumn), QuoteIdentifier(kSequenceColumn), root_->staging_sql_),
-           SqlEffect::kStaged});
+    const bool keeps_newer = root_->keeps_newer_ && state.has_root;
+    if (root_->needs_sequence_) steps.push_back(root_->DropSuperseded());
+    if (keeps_newer) steps.push_back(root_->DropOlderThanTarget());
+    if (root_->needs_sequence_ || keeps_newer) {
+      const bool numbered = root_->needs_sequence_;
+      steps.push_back({fmt::format("DELETE FROM {} WHERE {} NOT IN (SELECT {} FROM {})", staging_sql_,
+                                   QuoteIdentifier(numbered ? kRootNumberColumn : kRootIdColumn),
+                                   QuoteIdentifier(numbered ? kSequenceColumn : kRowIdColumn), root_->staging_sql_),
+                       SqlEffect::kStaged});
     }
     removed = root_->KeyIn(false, "t", root_->staging_sql_, "");
   } else if (interval) {

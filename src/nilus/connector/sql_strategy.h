@@ -99,8 +99,9 @@ class LoadSql {
   // the existing table is dropped and made anew, or emptied where it cannot be dropped. Nothing to do for a replace
   // that swaps. Sinks that append straight into the target run these first, and no Apply.
   Result<std::vector<SqlStep>> PrepareTarget(const TargetState& state) const;
-  // The columns of the load (and scd2's) that a table with these columns lacks: what PrepareTarget does for a table
-  // that stays, once more after AddColumns for sinks that append straight into the target.
+  // The columns of the load (and scd2's) that a table with these columns lacks, and those that are to be widened: what
+  // PrepareTarget does for a table that stays, once more after AddColumns for sinks that append straight into the
+  // target.
   Result<std::vector<SqlStep>> AddToTarget(const Schema& existing) const;
   // Staged rows into the target by the strategy, then the staging table goes. `interval` is CommitRequest's.
   Result<std::vector<SqlStep>> Apply(const TargetState& state, const std::optional<KeyRange>& interval) const;
@@ -122,6 +123,8 @@ class LoadSql {
   std::vector<Field> OwnColumns() const;                     // what the strategy adds to the target
   const Type& TypeOf(std::string_view column) const;
   void CreateTarget(std::vector<SqlStep>* steps) const;
+  bool IsToBeWidened(const Schema& existing, const Field& field) const;
+  void AddWidening(const Field& field, std::vector<SqlStep>* steps) const;
   // Rows of alias `outer` whose key is (not) among the rows of `inner` that meet `condition` on the alias `i`.
   std::string KeyIn(bool negated, std::string_view outer, std::string_view inner, std::string_view condition) const;
   SqlStep DropSuperseded() const;
@@ -157,6 +160,7 @@ class LoadSql {
   bool is_changes_ = false;
   std::shared_ptr<const LoadSql> root_;  // of a child table
   bool full_refresh_ = false;
+  std::vector<std::string> widened_;
   std::string load_time_sql_;
   std::string load_id_;
 };

@@ -16,6 +16,7 @@
 #include "nilus/connectors/duckdb/open_file.h"
 #include "nilus/connectors/duckdb/sink_session.h"
 #include "nilus/connectors/duckdb/table_load.h"
+#include "nilus/data/widening.h"
 
 namespace nilus::duckdb {
 namespace {
@@ -96,6 +97,7 @@ class DuckdbSink : public Sink {
   Result<std::optional<CommittedState>> Committed(const PipelineId& pipeline) override;
   Result<bool> WasCommitted(const PipelineId& pipeline, const std::string& load_id) override;
   Result<std::optional<Schema>> Describe(const TableName& table) override;
+  Result<bool> CanWiden(const TableName& table, const Field& to) override;
   Result<std::vector<std::string>> Explain(const WriteRequest& request) override;
   Result<std::unique_ptr<Writer>> Open(const WriteRequest& request) override;
   Result<CommitResult> Commit(const CommitRequest& request) override;
@@ -154,6 +156,15 @@ Result<std::optional<Schema>> DuckdbSink::Describe(const TableName& table) {
   NILUS_ASSIGN(std::optional<TargetTable> found, session_.FindTable(table));
   if (!found) return std::nullopt;
   return std::move(found->schema);
+}
+
+// DuckDB alters no column of a table with indexes.
+Result<bool> DuckdbSink::CanWiden(const TableName& table, const Field& to) {
+  std::lock_guard lock(session_.mutex());
+  NILUS_ASSIGN(std::optional<TargetTable> found, session_.FindTable(table));
+  if (!found || found->is_view || found->has_indexes) return false;
+  const std::optional<int> at = found->schema.Find(to.name);
+  return at && IsWidening(found->schema.fields[static_cast<size_t>(*at)].type, to.type);
 }
 
 Result<std::vector<std::string>> DuckdbSink::Explain(const WriteRequest& request) {

@@ -75,7 +75,9 @@ Result<std::unique_ptr<TableLoad>> TableLoad::Open(SinkSession* session, const W
   if (load->existing_ && !(made_anew && load->existing_->can_drop)) {
     for (const Field& field : request.schema->fields) {
       std::optional<int> at = load->existing_->schema.Find(field.name);
-      if (at)
+      const bool is_widened =
+          std::find(request.widened.begin(), request.widened.end(), field.name) != request.widened.end();
+      if (at && !is_widened)
         NILUS_TRY(CheckAssignable(request.table, field, load->existing_->schema.fields[static_cast<size_t>(*at)].type));
     }
   }

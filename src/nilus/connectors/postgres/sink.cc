@@ -79,6 +79,14 @@ class PostgresSink : public Sink {
     return std::optional<Schema>(found->ToSchema());
   }
 
+  Result<bool> CanWiden(const TableName& table, const Field& to) override {
+    std::lock_guard lock(session_.mutex());
+    NILUS_ASSIGN(Connection * connection, session_.Idle(session_.context().stop));
+    NILUS_ASSIGN(std::optional<TargetTable> found, FindTable(connection, table, session_.context().stop));
+    if (!found) return false;
+    return CanWidenColumn(connection, *found, to, session_.context().stop);
+  }
+
   Result<std::vector<std::string>> Explain(const WriteRequest& request) override {
     std::lock_guard lock(session_.mutex());
     return ExplainLoad(&session_, request);

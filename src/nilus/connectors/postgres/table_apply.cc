@@ -63,6 +63,7 @@ Result<TargetState> TableLoad::LookAtTarget() {
     bool lacks_columns = std::any_of(
         sql_.columns().fields.begin(), sql_.columns().fields.end(),
         [&](const Field& field) { return existing_->Find(field.name) == nullptr && !sql_.IsStagedOnly(field.name); });
+    lacks_columns |= !request_.widened.empty();
     lacks_columns |= request_.strategy == WriteStrategy::kScd2 && existing_->Find(kValidToColumn) == nullptr;
     if (MayDrop()) {
       // Looked at twice: to choose the lock, and again under it.

@@ -41,7 +41,7 @@ Column MergeTexts(const Column& a, const Column& b) {
 }  // namespace
 
 bool LoadsDirectly(const WriteRequest& request, const LoadSql& sql, const std::optional<TargetTable>& existing) {
-  if (request.strategy == WriteStrategy::kReplace || sql.must_stage()) return false;
+  if (request.strategy == WriteStrategy::kReplace || sql.must_stage() || !request.widened.empty()) return false;
   if (!existing) return request.strategy != WriteStrategy::kScd2 && !sql.needs_sequence();
   if (request.strategy != WriteStrategy::kAppend || request.full_refresh) return false;
   return std::all_of(sql.columns().fields.begin(), sql.columns().fields.end(), [&](const Field& field) {
@@ -140,7 +140,9 @@ Status TableLoad::PlanColumns(size_t first_column) {
   const std::vector<Field>& fields = sql_.columns().fields;
   plans_.resize(first_column);
   for (size_t i = first_column; i < fields.size(); ++i) {
-    const TargetColumn* target = keeps_types_ ? existing_->Find(fields[i].name) : nullptr;
+    const bool is_widened =
+        std::find(request_.widened.begin(), request_.widened.end(), fields[i].name) != request_.widened.end();
+    const TargetColumn* target = keeps_types_ && !is_widened ? existing_->Find(fields[i].name) : nullptr;
     plans_.push_back(PlanColumn(fields[i].type, target != nullptr ? *target : CreatedColumn(fields[i])));
   }
   return {};

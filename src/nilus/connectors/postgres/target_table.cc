@@ -5,6 +5,7 @@
 
 #include "nilus/base/option_spec.h"
 #include "nilus/connectors/postgres/types.h"
+#include "nilus/data/widening.h"
 
 namespace nilus::postgres {
 namespace {
@@ -257,6 +258,21 @@ Result<bool> HasKeyIndex(Connection* connection, const TargetTable& table, const
     if (is_next && ++matched == key.size()) return true;
   }
   return false;
+}
+
+Result<bool> CanWidenColumn(Connection* connection, const TargetTable& table, const Field& to,
+                            const std::stop_token& stop) {
+  // What does not stand in the way of another type: the server takes it along.
+  constexpr std::array kMoves = {
+      "an index",         "a constraint",  "a sequence",       "a comment",       "grants",
+      "a column default", "a publication", "a security label", "storage options", "a column\'s own settings"};
+  const TargetColumn* column = table.Find(to.name);
+  const bool is_plain = column != nullptr && !column->is_generated && column->sql_type == SqlTypeName(column->type);
+  if (!is_plain || table.kind != 'r' || !IsWidening(column->type, to.type)) return false;
+  NILUS_ASSIGN(std::vector<std::string> attachments, FindAttachments(connection, table, stop));
+  return std::all_of(attachments.begin(), attachments.end(), [&](const std::string& what) {
+    return std::find(kMoves.begin(), kMoves.end(), what) != kMoves.end();
+  });
 }
 
 TargetColumn CreatedColumn(const Field& field) {

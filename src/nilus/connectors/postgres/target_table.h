@@ -53,6 +53,10 @@ Result<std::vector<std::string>> FindAttachments(Connection* connection, const T
 Result<bool> HasKeyIndex(Connection* connection, const TargetTable& table, const std::vector<std::string>& key,
                          const std::stop_token& stop);
 
+// The column is of a plain type that ALTER COLUMN … TYPE widens to this one, and nothing refuses that.
+Result<bool> CanWidenColumn(Connection* connection, const TargetTable& table, const Field& to,
+                            const std::stop_token& stop);
+
 // The column that we would create for a field.
 TargetColumn CreatedColumn(const Field& field);
 

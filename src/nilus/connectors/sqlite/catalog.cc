@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cctype>
 
+#include "nilus/data/widening.h"
+
 namespace nilus::sqlite {
 namespace {
 
@@ -132,6 +134,21 @@ Result<bool> HasKeyIndex(Database& db, const std::string& name, const std::vecto
     if (columns.Int(1) == static_cast<int64_t>(matched) && is_key(columns.Text(2)) && ++matched == key.size())
       return true;
   }
+}
+
+Result<bool> CanRedeclare(Database& db, const TableInfo& table, const Field& to) {
+  const auto column = std::find_if(table.columns.begin(), table.columns.end(),
+                                   [&](const ColumnInfo& known) { return known.name == to.name; });
+  if (table.is_view || column == table.columns.end()) return false;
+  if (column->not_null || column->primary_key > 0 || column->generated || column->has_default) return false;
+  const std::optional<Type> type = TypeOfDeclaration(column->declared, ReflectionLevel::kFullWithPrecision);
+  if (!type || !IsWidening(*type, to.type) || type->scale != to.type.scale) return false;
+  constexpr std::string_view kOthers =
+      "SELECT (SELECT count(*) FROM sqlite_schema WHERE type IN ('view', 'trigger')) + "
+      "(SELECT count(*) FROM pragma_index_list(?1) AS l, pragma_index_info(l.name) AS c WHERE c.name = ?2 OR c.name IS "
+      "NULL) + (SELECT count(*) FROM pragma_foreign_key_list(?1))";
+  NILUS_ASSIGN(const int64_t others, Count(db, kOthers, table.name, to.name));
+  return others == 0;
 }
 
 Schema SchemaOf(const TableInfo& table) {

@@ -39,6 +39,10 @@ Result<TargetState> FindTarget(Database& db, const std::string& name, const std:
 // The table's rows are found by these columns: they are its primary key, or the first of an index's, in any order.
 Result<bool> HasKeyIndex(Database& db, const std::string& name, const std::vector<std::string>& key);
 
+// The column can be declared anew as `to` with what it holds: nothing but the table itself names it, and equal values
+// keep equal texts.
+Result<bool> CanRedeclare(Database& db, const TableInfo& table, const Field& to);
+
 // Schema as the sink describes it: a column whose declaration says nothing is text.
 Schema SchemaOf(const TableInfo& table);
 

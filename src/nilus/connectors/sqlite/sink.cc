@@ -142,6 +142,17 @@ class SqliteSink final : public Sink {
     return SchemaOf(*found);
   }
 
+  Result<bool> CanWiden(const TableName& table, const Field& to) override {
+    std::lock_guard lock(session_->mutex);
+    NILUS_ASSIGN(const std::string name, PlainName(table));
+    NILUS_ASSIGN(Database* const db, session_->Connect(false));
+    if (db == nullptr) return false;
+    Arm(*db);
+    NILUS_ASSIGN(const std::optional<TableInfo> found, FindTable(*db, name));
+    if (!found) return false;
+    return CanRedeclare(*db, *found, to);
+  }
+
   Result<std::vector<std::string>> Explain(const WriteRequest& request) override {
     std::lock_guard lock(session_->mutex);
     NILUS_ASSIGN(Database* const db, session_->Connect(false));

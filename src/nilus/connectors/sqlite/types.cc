@@ -141,6 +141,15 @@ std::string EqualityKeySql(std::string_view expression, const Type&) {
   return fmt::format("{} COLLATE BINARY", expression);
 }
 
+// SQLite alters no column's type: another one takes its name and its values.
+std::vector<std::string> WidenColumn(std::string_view table, std::string_view column, std::string_view type_name) {
+  constexpr std::string_view kNarrow = "\"_nilus_narrow\"";
+  return {fmt::format("ALTER TABLE {} RENAME COLUMN {} TO {}", table, column, kNarrow),
+          fmt::format("ALTER TABLE {} ADD COLUMN {} {}", table, column, type_name),
+          fmt::format("UPDATE {} SET {} = {}", table, column, kNarrow),
+          fmt::format("ALTER TABLE {} DROP COLUMN {}", table, kNarrow)};
+}
+
 bool EqualIgnoringCase(std::string_view a, std::string_view b) {
   return std::equal(a.begin(), a.end(), b.begin(), b.end(),
                     [](unsigned char x, unsigned char y) { return std::tolower(x) == std::tolower(y); });
@@ -248,6 +257,7 @@ const SqlDialect& Dialect() {
       .table_name = TableNameSql,
       .rename_target = TableNameSql,
       .type_name = DeclarationOf,
+      .widen_column = WidenColumn,
       .literal = LiteralSql,
       .order_key = OrderKeySql,
       .equality_key = EqualityKeySql,
