@@ -52,6 +52,8 @@ class RecordWalk {
   }
 
  private:
+  static constexpr int kDeepestWalk = 512;
+
   static bool IsSpace(char c) { return c == ' ' || c == '\n' || c == '\r' || c == '\t'; }
   static bool IsDigit(char c) { return static_cast<unsigned char>(c - '0') < 10; }
 
@@ -147,7 +149,7 @@ class RecordWalk {
       const char c = Peek();
       bool closes = false;
       if (c == '{' || c == '[') {
-        if (depth == kDeepest) return false;
+        if (depth == kDeepestWalk) return false;
         SetObject(depth++, c == '{');
         ++at_;
         closes = Peek() == (c == '{' ? '}' : ']');
@@ -206,7 +208,7 @@ class RecordWalk {
   const uint32_t* end_;
   bool trusted_;
   size_t backslash_ = 0;
-  std::array<uint64_t, kDeepest / 64> objects_{};
+  std::array<uint64_t, kDeepestWalk / 64> objects_{};
 };
 
 }  // namespace nilus::json

@@ -10,7 +10,7 @@
 
 namespace nilus::json {
 
-inline constexpr int kDeepest = 512;  // objects and arrays inside one another
+inline constexpr int kDeepest = 16'384;  // objects and arrays inside one another
 
 enum class Kind : unsigned char { kNull, kBool, kNumber, kString, kObject, kArray };
 

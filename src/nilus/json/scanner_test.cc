@@ -55,7 +55,7 @@ TEST(JsonScanner, SaysWhatIsWrongAndWhere) {
 TEST(JsonScanner, DepthHasALimit) {
   const std::string deep(kDeepest, '[');
   EXPECT_EQ(Read(deep + std::string(kDeepest, ']')).substr(0, 3), "5:[");
-  EXPECT_EQ(Read("[" + deep), "512: objects and arrays are nested more than 512 deep");
+  EXPECT_EQ(Read("[" + deep), "16384: objects and arrays are nested more than 16384 deep");
 }
 
 TEST(JsonScanner, StringsMeanWhatTheyEscape) {

@@ -48,7 +48,7 @@ class ScalarShape {
 
 // Limits of a tree: kData names the place where one is passed.
 struct ShapeLimits {
-  int deepest = kDeepest;      // levels that are looked into; deeper objects and arrays are whole JSON.
+  int deepest = 512;           // levels that are looked into, by recursion; deeper objects and arrays are whole JSON.
                                // An array and the objects in it are one level
   size_t most_paths = 16'384;  // places in one tree
 };

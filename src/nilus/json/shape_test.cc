@@ -94,11 +94,12 @@ TEST(JsonShape, WhatLiesDeeperStaysWhole) {
 TEST(JsonShape, SaysWhatIsNotJson) {
   EXPECT_EQ(ShapeOf({"{\"a\":tru}"}), "t.c has a value that is not JSON: at byte 6 of it, a value was expected");
   EXPECT_EQ(ShapeOf({"1 2"}), "t.c has a value that is not JSON: at byte 3 of it, something follows the value");
-  EXPECT_EQ(ShapeOf({std::string(600, '[')}),
-            "t.c has a value that is not JSON: at byte 513 of it, objects and arrays are nested more than 512 deep");
+  EXPECT_EQ(
+      ShapeOf({std::string(20'000, '[')}),
+      "t.c has a value that is not JSON: at byte 16385 of it, objects and arrays are nested more than 16384 deep");
   std::string mixed;
-  for (int i = 0; i < 600; ++i) mixed += "[{\"a\":";
-  EXPECT_NE(ShapeOf({mixed}).find("nested more than 512 deep"), std::string::npos);
+  for (int i = 0; i < 20'000; ++i) mixed += "[{\"a\":";
+  EXPECT_NE(ShapeOf({mixed}).find("nested more than 16384 deep"), std::string::npos);
 }
 
 TEST(JsonShape, PathsHaveALimit) {

@@ -59,7 +59,7 @@ TEST_F(JsonFiles, ColumnThatOnlyWasNullIsLeftOut) {
 }
 
 TEST_F(JsonFiles, SaysWhereItIsMalformed) {
-  const std::string deep = "{\"a\":" + std::string(600, '[') + std::string(600, ']') + "}";
+  const std::string deep = "{\"a\":" + std::string(17'000, '[') + std::string(17'000, ']') + "}";
   const std::vector<std::pair<std::string, std::string>> cases = {
       {"{\"a\":1}\n{\"a\":}\n", "a.jsonl, line 2, column 6: a value was expected"},
       {"{\"a\":1}\n{\"a\":1", "line 2, column 1: the object that opens here is never closed"},
@@ -79,7 +79,7 @@ TEST_F(JsonFiles, SaysWhereItIsMalformed) {
       {"hello", "an object was expected"},
       {"{\"a\":tru}", "a value was expected"},
       {"{\"a\":\"x", "never closed"},
-      {deep, "nested more than 512 deep"},
+      {deep, "nested more than 16384 deep"},
   };
   for (const auto& [text, message] : cases) {
     Put("a.jsonl", text);
