@@ -103,6 +103,29 @@ std::string KeyValueOption(const ParquetOptions& options, const Schema& schema) 
   return pairs.empty() ? "" : fmt::format(", KV_METADATA {{{}}}", fmt::join(pairs, ", "));
 }
 
+// For every column at once DuckDB holds a table of the dictionary's values and, of text, a page of them: by default
+// some 3 MiB each, gigabytes for 1,000 columns. Both shrink as there are more columns than memory.
+std::string DictionaryOptions(const ParquetOptions& options, const Schema& schema, int64_t memory_bytes,
+                              bool keeps_negative_zero) {
+  constexpr int64_t kEntryBytes = 64;
+  constexpr int64_t kDefaultPageBytes = 1 << 20;
+  constexpr int64_t kLeastPageBytes = 8 << 10;
+  constexpr int64_t kLeastEntries = 64;
+  constexpr int64_t kShare = 4;
+  const int64_t column_bytes = memory_bytes / (kShare * std::max<int64_t>(schema.size(), 1));
+  const int64_t default_entries = options.row_group_rows / 5;
+  const int64_t entries = std::max(column_bytes / kEntryBytes, kLeastEntries);
+  std::string text;
+  if (keeps_negative_zero) {
+    text = ", DICTIONARY_SIZE_LIMIT 1";
+  } else if (entries < default_entries) {
+    text = fmt::format(", DICTIONARY_SIZE_LIMIT {}", entries);
+  }
+  const int64_t page_bytes = std::max(column_bytes / 2, kLeastPageBytes);
+  if (page_bytes < kDefaultPageBytes) text += fmt::format(", STRING_DICTIONARY_PAGE_SIZE_LIMIT {}", page_bytes);
+  return text;
+}
+
 std::string OrderClause(const ParquetOptions& options, const Schema& schema) {
   std::vector<std::string> columns;
   for (const std::string& name : options.order_by) {
@@ -124,6 +147,8 @@ struct ParquetWriter::State {
   int64_t memory_bytes = 0;  // DuckDB's memory_limit now
 
   Status MakeRoomFor(int64_t batch_bytes);
+  Status MakeRoomFor(const Schema& schema);
+  Status RaiseMemoryTo(int64_t needed);
   std::string CopyStatement(const std::string& relation, const Schema& schema, const OpenFile& file) const;
   Status StartFile(const SchemaPtr& schema, bool keeps_negative_zero);
   Status CloseCurrent();
@@ -139,7 +164,8 @@ std::string ParquetWriter::State::CopyStatement(const std::string& relation, con
       "COPY (SELECT * FROM {}{}) TO {} (FORMAT parquet, COMPRESSION {}{}, ROW_GROUP_SIZE {}, ROW_GROUP_SIZE_BYTES {}, "
       "USE_TMP_FILE false{}{}{})",
       relation, OrderClause(options, schema), QuoteLiteral(file.file.path), CompressionName(options.compression), level,
-      options.row_group_rows, options.row_group_bytes, file.keeps_negative_zero ? ", DICTIONARY_SIZE_LIMIT 1" : "",
+      options.row_group_rows, options.row_group_bytes,
+      DictionaryOptions(options, schema, database->config().memory_bytes, file.keeps_negative_zero),
       FieldIdsOption(options, schema), KeyValueOption(options, schema));
 }
 
@@ -147,8 +173,20 @@ std::string ParquetWriter::State::CopyStatement(const std::string& relation, con
 Status ParquetWriter::State::MakeRoomFor(int64_t batch_bytes) {
   constexpr int64_t kCopies = 4;  // as collected, as a page whose buffer grew by doubling, as a compressed page
   const int64_t half = database->config().memory_bytes / 2;
-  const int64_t needed = half + kCopies * batch_bytes;
-  if (kCopies * batch_bytes <= half || needed <= memory_bytes) return {};
+  if (kCopies * batch_bytes <= half) return {};
+  return RaiseMemoryTo(half + kCopies * batch_bytes);
+}
+
+// So does it to very many columns: of each, the values of two vectors of 2,048 rows and the page are there at least.
+Status ParquetWriter::State::MakeRoomFor(const Schema& schema) {
+  constexpr int64_t kColumnBytes = 160 << 10;
+  constexpr int64_t kOtherBytes = 32 << 20;
+  const int64_t twice = 2 * database->config().memory_bytes;
+  return RaiseMemoryTo(std::min(schema.size() * kColumnBytes + kOtherBytes, twice));
+}
+
+Status ParquetWriter::State::RaiseMemoryTo(int64_t needed) {
+  if (needed <= memory_bytes) return {};
   NILUS_ASSIGN(Connection connection, Connection::Open(database));
   NILUS_TRY(connection.Execute(fmt::format("SET memory_limit = '{}B'", needed)));
   memory_bytes = needed;
@@ -156,6 +194,7 @@ Status ParquetWriter::State::MakeRoomFor(int64_t batch_bytes) {
 }
 
 Status ParquetWriter::State::StartFile(const SchemaPtr& schema, bool keeps_negative_zero) {
+  NILUS_TRY(MakeRoomFor(*schema));
   OpenFile next;
   next.keeps_negative_zero = keeps_negative_zero;
   next.file.path = fmt::format("{}/{}{:05}.parquet", options.directory, options.prefix, ++files_started);
@@ -215,6 +254,9 @@ Result<std::unique_ptr<ParquetWriter>> ParquetWriter::Open(std::shared_ptr<Datab
   int64_t files_by_memory = state->memory_bytes / (4 * ours.row_group_bytes);
   ours.parallel_files =
       static_cast<int>(std::clamp<int64_t>(ours.parallel_files, 1, std::max<int64_t>(files_by_memory, 1)));
+  // Where one column is most of a row group, its values are there up to four times: collected, as a page whose buffer
+  // grew by doubling, and as a compressed page.
+  ours.row_group_bytes = std::min(ours.row_group_bytes, std::max<int64_t>(state->memory_bytes / 8, 1 << 20));
   if (ours.file_rows > 0) {
     int64_t groups = (ours.file_rows + ours.row_group_rows - 1) / ours.row_group_rows;
     ours.row_group_rows = (ours.file_rows + groups - 1) / groups;  // of one size
