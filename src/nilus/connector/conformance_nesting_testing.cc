@@ -86,7 +86,7 @@ TEST_P(ConformanceTest, ChildRowsAreReplacedAndAppendedWithTheirTable) {
 }
 
 TEST_P(ConformanceTest, MergeReplacesTheChildrenOfReplacedRows) {
-  if (!Supports(WriteStrategy::kMerge) || !quirks().merges_children) GTEST_SKIP() << "the sink has no such strategy";
+  if (!Supports(WriteStrategy::kMerge)) GTEST_SKIP() << "the sink has no such strategy";
   for (const bool unique : {true, false}) {
     auto child = [&](int id, const char* value, int number) {
       return unique ? Child(id, value) : Child(id, value, number);
@@ -106,7 +106,7 @@ TEST_P(ConformanceTest, MergeReplacesTheChildrenOfReplacedRows) {
 }
 
 TEST_P(ConformanceTest, OfTwoVersionsInALoadOnlyTheLastOnesChildrenStay) {
-  if (!Supports(WriteStrategy::kMerge) || !quirks().merges_children) GTEST_SKIP() << "the sink has no such strategy";
+  if (!Supports(WriteStrategy::kMerge)) GTEST_SKIP() << "the sink has no such strategy";
   LOAD_FAMILY(WriteStrategy::kMerge, "a", false, (Rows{Parent(1, 5), Parent(2, 5), Parent(1, 7), Parent(1, 6)}),
               (Rows{Child(1, "first", 0), Child(2, "two", 1), Child(1, "highest", 2), Child(1, "late", 3)}),
               kNoInterval);
@@ -114,7 +114,7 @@ TEST_P(ConformanceTest, OfTwoVersionsInALoadOnlyTheLastOnesChildrenStay) {
 }
 
 TEST_P(ConformanceTest, DeleteInsertTakesChildrenAlong) {
-  if (!Supports(WriteStrategy::kDeleteInsert) || !quirks().merges_children) {
+  if (!Supports(WriteStrategy::kDeleteInsert)) {
     GTEST_SKIP() << "the sink has no such strategy";
   }
   const Type type = MakeType(TypeId::kInt64);

@@ -72,7 +72,6 @@ struct Quirks {
   bool one_load_at_a_time = true;          // Open of a second session fails (kConflict or kTransient) while one is open
   bool readers_see_old_rows_during_load = true;  // a source can be opened while a load is under way
   bool adds_columns = true;                      // append and merge into a table that lacks columns
-  bool merges_children = true;                   // child tables under merge and delete+insert
   bool merges_changes = true;                    // where merge is: loads of changes (WriteRequest::is_changes)
   bool keeps_empty_tables = true;                // a load of no rows leaves a table to describe
   int max_columns = 1600;                        // that a test table may have

@@ -54,8 +54,9 @@ struct ReadRequest {
 
 // What is known of a table before reading it.
 struct TableDescription {
-  Schema schema;                         // empty when only the values will tell (semi-structured sources)
-  std::vector<std::string> primary_key;  // what the source itself enforces; empty: none
+  Schema schema;                          // empty when only the values will tell (semi-structured sources)
+  std::vector<std::string> null_columns;  // that were found, and are no part of the schema: they only ever were null
+  std::vector<std::string> primary_key;   // what the source itself enforces; empty: none
   std::optional<int64_t> estimated_rows;
   std::optional<int64_t> estimated_bytes;
 };

@@ -106,9 +106,17 @@ bool Attempt::HasNothingToDo(Preparation* prepared, const std::string& committed
 Status Attempt::Survey(Load* load) {
   phase_ = "extract";
   PhaseMeter::Section section(extract_);
-  NILUS_ASSIGN(load->nested, NestedLoad::Survey(*job_, &load->prepared, load_id_, ReaderCount(*job_, load->prepared),
-                                                load->stop.get_token()));
-  if (load->prepared.shape->schema().fields.empty()) load->nested.reset();  // no rows, and nobody knows the columns
+  Preparation& prepared = load->prepared;
+  NILUS_ASSIGN(NestingSurvey survey,
+               NestedLoad::Survey(*job_, prepared, ReaderCount(*job_, prepared), load->stop.get_token()));
+  if (!prepared.shape->schema().fields.empty()) {  // else there are no rows, and nobody knows the columns
+    NILUS_ASSIGN(load->nested, NestedLoad::Make(*job_, survey,
+                                                {.sink = prepared.sink.get(),
+                                                 .shape = prepared.shape.get(),
+                                                 .write = &prepared.write,
+                                                 .known = &prepared.children,
+                                                 .load_id = load_id_}));
+  }
   NILUS_FAULT_POINT("engine.after_survey");
   return {};
 }
@@ -122,7 +130,9 @@ Status Attempt::OpenTables(Load* load) {
   if (load->nested != nullptr) {
     for (const NestedTable& table : load->nested->tables()) load->tables->Add(table.request);
     PhaseMeter::Section section(load_);
-    for (int table = load->tables->size(); table-- > 0;) NILUS_TRY(load->tables->Open(table, {}));  // children first
+    for (int table = load->tables->size(); table-- > 0;) {  // children first
+      if (!load->nested->tables()[static_cast<size_t>(table)].is_refused) NILUS_TRY(load->tables->Open(table, {}));
+    }
     NILUS_FAULT_POINT("engine.after_open");
     return {};
   }
@@ -157,8 +167,10 @@ std::optional<DeadLetterOffice> Attempt::OpenOffice(Load* load) const {
   return office;
 }
 
-void Attempt::WarnOfUnusedHints(const TableShape& shape) {
-  for (const std::string& column : shape.unused_hints()) {
+void Attempt::WarnOfUnusedHints(const Load& load) {
+  std::vector<std::string> unused = load.prepared.shape->unused_hints();
+  if (load.nested != nullptr) unused = load.nested->UnusedHints(unused);
+  for (const std::string& column : unused) {
     Warn(fmt::format("type_hints: `{}` is no column of {}", column, job_->source_table));
   }
 }
@@ -211,7 +223,7 @@ Status Attempt::Move(Load* load) {
   // A source that was read to its end has let go of its snapshot; one that was cut off holds it, and its locks could be
   // what the commit waits for when it replaces the table that was read.
   if (mover.was_cut()) prepared.source.reset();
-  if (load->tables->rows(0) > 0 || !prepared.plan.table.schema.fields.empty()) WarnOfUnusedHints(*prepared.shape);
+  if (load->tables->rows(0) > 0 || !prepared.plan.table.schema.fields.empty()) WarnOfUnusedHints(*load);
   NILUS_FAULT_POINT("engine.after_read");
   return {};
 }

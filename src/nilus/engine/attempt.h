@@ -30,7 +30,7 @@ struct Preparation {
   std::shared_ptr<const Masking> masking;
   std::map<std::string, MaskRecord> mask_records;  // as the run begins: without the numbers that it gives
   std::unique_ptr<TableShape> shape;               // of the masked rows
-  std::vector<std::string> children;    // child tables that earlier loads made
+  std::vector<std::string> children;               // child tables that earlier loads made
   std::vector<std::string> naming_key;             // what rows are named by (rows/row_ids.h)
   WriteRequest write;                              // schema empty when only the values will tell
   bool in_parallel = false;
@@ -72,7 +72,7 @@ class Attempt {
     std::optional<LoadTables> tables;
     std::optional<Mover> mover;
     std::unique_ptr<NestedLoad> nested;  // null: no nesting
-    int dead_letters = -1;  // index of their table; -1: the contract makes none
+    int dead_letters = -1;               // index of their table; -1: the contract makes none
 
     bool HasTable() const { return tables->is_open(0); }
   };
@@ -83,7 +83,7 @@ class Attempt {
   Status Move(Load* load);
   Status OpenWithoutRows(Load* load);
   std::optional<DeadLetterOffice> OpenOffice(Load* load) const;
-  void WarnOfUnusedHints(const TableShape& shape);
+  void WarnOfUnusedHints(const Load& load);
   Result<Checkpoint> NextCheckpoint(Load* load, CommitRequest* commit);
   Status FinishTables(Load* load);
   Status Commit(Sink& sink, const CommitRequest& request);
@@ -98,7 +98,8 @@ class Attempt {
   // Values kept in a variant column: those that the source brought, those of changed types, those that the sink found.
   void ReportVariant(TableReport* table, const std::string& column, std::string_view variant, int64_t values);
   void ReportSchema(const Load& load);
-  void ReportTableSchema(const TableName& name, const std::optional<Schema>& before, const Schema& after);
+  void ReportTableSchema(const TableName& name, const std::optional<Schema>& before, const Schema& after,
+                         const std::vector<std::string>& widened);
   void Warn(std::string text);
 
   const BatchJob* job_;

@@ -28,12 +28,12 @@ void Attempt::ReportMove(const Load& load) {
                        table.dead_letters));
     }
   }
-  for (const auto& [column, values] : mover.discarded_values()) ReportDiscarded(&table, column, values);
   report_->tables.push_back(std::move(table));
   if (load.nested != nullptr) {
     for (size_t i = 1; i < load.nested->tables().size(); ++i) {
       const NestedTable& child = load.nested->tables()[i];
       const int64_t rows = load.tables->rows(static_cast<int>(i));
+      if (child.is_refused) continue;
       report_->tables.push_back(TableReport{.name = child.name.ToString(),
                                             .source = child.path,
                                             .rows_in = rows,
@@ -43,8 +43,10 @@ void Attempt::ReportMove(const Load& load) {
   }
   for (const auto& [place, values] : mover.variant_values()) {
     const auto& [index, columns] = place;
-    ReportVariant(&report_->tables[static_cast<size_t>(index)], columns.first, columns.second, values);
+    ReportVariant(FindReport(load.tables->request(index).table), columns.first, columns.second, values);
   }
+  for (const auto& [place, values] : mover.discarded_values())
+    ReportDiscarded(FindReport(load.tables->request(place.first).table), place.second, values);
 }
 
 void Attempt::ReportCounts(const CommitResult& committed) {
@@ -93,16 +95,18 @@ void Attempt::ReportSchema(const Load& load) {
   if (MakesTableAnew()) return;
   if (load.nested != nullptr) {
     for (const NestedTable& table : load.nested->tables()) {
-      if (table.shape != nullptr) ReportTableSchema(table.name, table.there, WithRowIds(table.shape->schema()));
+      if (table.shape == nullptr || table.is_refused) continue;
+      ReportTableSchema(table.name, table.there, WithRowIds(table.shape->schema()), table.shape->widened());
     }
     return;
   }
   const Schema schema = load.prepared.shape->schema();
   if (schema.fields.empty()) return;  // nothing came, and nothing was made
-  ReportTableSchema(job_->table, load.prepared.destination, WithRowIds(schema));
+  ReportTableSchema(job_->table, load.prepared.destination, WithRowIds(schema), load.prepared.shape->widened());
 }
 
-void Attempt::ReportTableSchema(const TableName& name, const std::optional<Schema>& before, const Schema& after) {
+void Attempt::ReportTableSchema(const TableName& name, const std::optional<Schema>& before, const Schema& after,
+                                const std::vector<std::string>& widened) {
   const std::string table = name.ToString();
   std::vector<SchemaChange>& changes = report_->schema_changes;
   if (!before) {
@@ -110,7 +114,16 @@ void Attempt::ReportTableSchema(const TableName& name, const std::optional<Schem
     return;
   }
   for (const Field& field : after.fields) {
-    if (before->Find(field.name)) continue;
+    if (const std::optional<int> at = before->Find(field.name); at) {
+      if (std::find(widened.begin(), widened.end(), field.name) == widened.end()) continue;
+      const Type& type = before->fields[static_cast<size_t>(*at)].type;
+      changes.push_back(SchemaChange{.table = table,
+                                     .column = field.name,
+                                     .change = "column widened",
+                                     .before = type.ToString(),
+                                     .after = field.type.ToString()});
+      continue;
+    }
     changes.push_back(SchemaChange{
         .table = table, .column = field.name, .change = "column added", .before = "", .after = field.type.ToString()});
   }

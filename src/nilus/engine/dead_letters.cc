@@ -5,9 +5,9 @@
 
 #include "nilus/base/fault.h"
 #include "nilus/base/redact.h"
+#include "nilus/engine/dead_letter_replay.h"
 #include "nilus/engine/job.h"
 #include "nilus/engine/load_tables.h"
-#include "nilus/engine/masking.h"
 #include "nilus/rows/row_ids.h"
 
 namespace nilus {
@@ -15,11 +15,6 @@ namespace {
 
 constexpr int64_t kMostLettersAtOnce = 20'000;
 constexpr size_t kMostBytesAtOnce = size_t{32} << 20;
-constexpr size_t kMostReasons = 20;
-
-TableName LetterTable(const BatchJob& job) {
-  return TableName{.schema = job.table.schema, .name = DeadLetterTable(job.table.name, job.identifier_limit)};
-}
 
 std::string TextAt(const RecordBatch& batch, std::string_view column, int64_t row) {
   std::optional<int> at = batch.schema()->Find(column);
@@ -110,161 +105,6 @@ class LetterReader {
   const RunOptions* options_;
 };
 
-RecordBatch ToBatch(const std::vector<const DeadLetter*>& letters) {
-  BatchBuilder builder(std::make_shared<Schema>(WithRowIds(*DeadLetterSchema())));
-  for (const DeadLetter* letter : letters) {
-    const std::string* texts[] = {&letter->payload,  &letter->reason,  &letter->column,
-                                  &letter->position, &letter->load_id, &letter->id};
-    for (int i = 0; i < static_cast<int>(std::size(texts)); ++i) builder.column(i).AppendBytes(*texts[i]);
-    builder.FinishRow();
-  }
-  return builder.Finish();
-}
-
-// One page of letters on its way into the table.
-class PageReplay {
- public:
-  PageReplay(const BatchJob& job, const RunOptions& options, Sink* sink)
-      : job_(&job), options_(&options), sink_(sink) {}
-
-  Status Run(LetterPage page, const std::optional<CommittedState>& state, DeadLettersReport* report) {
-    letters_ = std::move(page.letters);
-    NILUS_TRY(Prepare());
-    for (size_t begin = 0; begin < letters_.size();) {
-      size_t end = begin + 1;  // letters of one origin have one schema
-      while (end < letters_.size() && letters_[end].position == letters_[begin].position) ++end;
-      NILUS_TRY(Load(begin, end));
-      begin = end;
-    }
-    report->replayed += replayed_;
-    report->remaining += static_cast<int64_t>(left_.size());
-    for (const DeadLetter* letter : left_) {
-      std::vector<std::string>& reasons = report->reasons;
-      if (reasons.size() < kMostReasons && std::find(reasons.begin(), reasons.end(), letter->reason) == reasons.end())
-        reasons.push_back(letter->reason);
-    }
-    if (replayed_ == 0) return {};
-    return Commit(state);
-  }
-
- private:
-  Status Prepare() {
-    NILUS_ASSIGN(std::optional<Schema> there, sink_->Describe(job_->table));
-    NILUS_ASSIGN(shape_, TableShape::Create(Schema{}, ShapeOptionsOf(*job_, std::move(there))));
-    std::vector<std::string> key = job_->primary_key;
-    for (std::string& column : key) column = shape_->NameOf(column);
-    NILUS_ASSIGN(std::shared_ptr<const Masking> masking, MakeMasking(*job_, Checkpoint{}));
-    NILUS_ASSIGN(masks_, MaskRecordsOf(*masking));
-    names_ = std::make_shared<RowNames>(load_id_, job_->table.ToString(),
-                                        MasksKeepUnique(*masking, job_->primary_key) ? key : std::vector<std::string>(),
-                                        job_->strategy == WriteStrategy::kScd2);
-    normalizer_.emplace(*shape_);
-    namer_.emplace(names_);
-
-    WriteRequest rows = MakeWriteRequest(*job_, options_->stop);
-    rows.load_id = load_id_;
-    rows.primary_key = key;
-    rows.full_refresh = false;
-    if (!job_->incremental_key.empty()) rows.incremental_key = shape_->NameOf(job_->incremental_key);
-    if (rows.strategy == WriteStrategy::kReplace || rows.strategy == WriteStrategy::kDeleteInsert)
-      rows.strategy = WriteStrategy::kAppend;
-    rows.keeps_newer = true;
-    WriteRequest letters = rows;
-    letters.table = LetterTable(*job_);
-    letters.schema = std::make_shared<Schema>(WithRowIds(*DeadLetterSchema()));
-    letters.strategy = job_->deletes_ranges ? WriteStrategy::kDeleteInsert : WriteStrategy::kReplace;
-    letters.primary_key.clear();
-    letters.incremental_key = kRowIdColumn;
-    letters.misfits = Misfits::kVariant;
-    letters.partition_by.clear();
-    letters.cluster_by.clear();
-    tables_.Add(std::move(rows));
-    tables_.Add(std::move(letters));
-    return {};
-  }
-
-  // Masks that the letters have not been through. Nothing: one of them was masked otherwise.
-  Result<std::shared_ptr<const Masking>> MissingMasks(const DeadLetterOrigin& origin) const {
-    MaskingOptions options{.rules = {},
-                           .naming = job_->naming,
-                           .identifier_limit = job_->identifier_limit,
-                           .table = job_->source_table,
-                           .sequences = {}};
-    for (const MaskRule& rule : job_->masks) {
-      const std::string name = NormalizeName(rule.column, job_->naming, job_->identifier_limit);
-      auto before = origin.masks.find(name);
-      if (before == origin.masks.end() && rule.algorithm != "sequential") {
-        options.rules.push_back(rule);
-      } else if (before == origin.masks.end() || before->second != masks_.at(name).how) {
-        return std::shared_ptr<const Masking>();
-      }
-    }
-    return Masking::Create(std::move(options));
-  }
-
-  Status Load(size_t begin, size_t end) {
-    std::vector<DeadLetter> group(letters_.begin() + static_cast<std::ptrdiff_t>(begin),
-                                  letters_.begin() + static_cast<std::ptrdiff_t>(end));
-    NILUS_ASSIGN(DeadLetterOrigin origin, ReadOrigin(group.front().position));
-    NILUS_ASSIGN(std::shared_ptr<const Masking> masking, MissingMasks(origin));
-    if (masking == nullptr) {
-      for (size_t i = begin; i < end; ++i) {
-        letters_[i].reason = "it was masked otherwise than the manifest says now";
-        left_.push_back(&letters_[i]);
-      }
-      return {};
-    }
-    NILUS_ASSIGN(RecordBatch batch, ReadPayloads(group, origin.schema));
-    Masker masker(masking);
-    NILUS_ASSIGN(batch, masker.Apply(batch));
-    NILUS_ASSIGN(NormalizedBatch normalized, normalizer_->Normalize(batch));
-    for (const DeadRow& dead : normalized.dead) {
-      DeadLetter& letter = letters_[begin + static_cast<size_t>(dead.row)];
-      letter.reason = dead.reason;
-      letter.column = dead.column;
-      left_.push_back(&letter);
-    }
-    const int64_t rows = normalized.rows.num_rows();
-    if (rows == 0) return {};
-    replayed_ += rows;
-    return tables_.Write(0, namer_->Name(normalized.rows));
-  }
-
-  Status Commit(const std::optional<CommittedState>& state) {
-    NILUS_FAULT_POINT("engine.dead_letters.read");
-    NILUS_TRY(tables_.Open(1, {}));
-    if (!left_.empty()) NILUS_TRY(tables_.Write(1, ToBatch(left_)));
-    NILUS_TRY(tables_.Finish());
-    NILUS_FAULT_POINT("engine.dead_letters.staged");
-    const Type text = MakeType(TypeId::kText);
-    CommitRequest commit{.pipeline = job_->pipeline,
-                         .load_id = load_id_,
-                         .expected_version = state ? state->version : 0,
-                         .position = state ? state->position : Position{},
-                         .interval = KeyRange{.column = std::string(kRowIdColumn),
-                                              .lower = Scalar{text, letters_.front().id},
-                                              .upper = Scalar{text, letters_.back().id}}};
-    NILUS_TRY(sink_->Commit(commit));
-    NILUS_FAULT_POINT("engine.dead_letters.committed");
-    return {};
-  }
-
-  const BatchJob* job_;
-  const RunOptions* options_;
-  Sink* sink_;
-  const std::string load_id_ = NewId();
-  Progress progress_;
-  LoadTables tables_{sink_, &progress_};
-  std::vector<DeadLetter> letters_;
-  std::vector<const DeadLetter*> left_;
-  int64_t replayed_ = 0;
-  std::unique_ptr<TableShape> shape_;
-  std::map<std::string, MaskRecord> masks_;
-  std::shared_ptr<RowNames> names_;
-  std::optional<Normalizer> normalizer_;
-  std::optional<RowNamer> namer_;
-};
-
 DeadLettersReport StartReport(const BatchJob& job) {
   return DeadLettersReport{
       .pipeline = job.pipeline.value, .destination = job.sink_display, .table = LetterTable(job).ToString()};
@@ -305,8 +145,7 @@ Result<DeadLettersReport> ReplayJobDeadLetters(const BatchJob& job, const RunOpt
     is_last = page.is_last;
     after = page.letters.back().id;
     report.letters += static_cast<int64_t>(page.letters.size());
-    PageReplay replay(job, options, sink.get());
-    NILUS_TRY(replay.Run(std::move(page), state, &report));
+    NILUS_TRY(ReplayLetters(job, options, sink.get(), std::move(page.letters), state, &report));
   }
   return report;
 }

@@ -69,6 +69,13 @@ Result<const Field*> FindSourceField(const Schema& schema, const BatchJob& job, 
 
 // How the job's rows come into a table that is there, or is made (nothing).
 ShapeOptions ShapeOptionsOf(const BatchJob& job, std::optional<Schema> destination);
+// The sink's word for ShapeOptions::widens, about a table that the load keeps. A source's narrower types are kept with
+// sql_reflection_level full_with_precision alone: without it a wider one means nothing, but for the digits of decimals.
+std::function<Result<bool>(const Field& there, const Type& to)> WidensIn(const BatchJob& job, Sink* sink,
+                                                                         const TableName& table);
+// The same for rows that may still be taken apart (max_table_nesting): those meet the tables that are there afterwards
+// (nesting.h), so that this shape neither knows the destination nor refuses anything.
+ShapeOptions FirstShape(const BatchJob& job, std::optional<Schema> destination);
 // What a writer of one of the job's tables is opened with: table, schema, keys and load_id are still to be set.
 WriteRequest MakeWriteRequest(const BatchJob& job, const std::stop_token& stop);
 

@@ -89,22 +89,25 @@ void Mover::Read(bool is_first) {
       if (index >= request_.splits->size()) break;
       status = ReadSplit((*request_.splits)[index], &stage);
     }
-    std::lock_guard lock(mutex_);
-    auto add = [this](int table, const Normalizer& normalizer) {
-      for (const auto& [columns, count] : normalizer.variant_values()) variant_values_[{table, columns}] += count;
-      for (const auto& [column, count] : normalizer.discarded_values()) discarded_values_[column] += count;
-    };
-    if (stage.nested == nullptr) {
-      add(0, stage.normalizer);
-    } else {  // they see what the first one kept aside once more
-      for (size_t i = 0; i < stage.nested->normalizers().size(); ++i)
-        add(static_cast<int>(i), stage.nested->normalizers()[i]);
-    }
-    columns_seen_.insert(stage.masker.columns_seen().begin(), stage.masker.columns_seen().end());
+    AddCounts(stage);
     return status;
   });
   gate_.Close();  // no split is left for another, or everything stops
   if (--open_readers_ == 0) queue_.Close();
+}
+
+void Mover::AddCounts(const Stage& stage) {
+  std::lock_guard lock(mutex_);
+  columns_seen_.insert(stage.masker.columns_seen().begin(), stage.masker.columns_seen().end());
+  auto add = [this](int table, const Normalizer& normalizer) {
+    for (const auto& [columns, count] : normalizer.variant_values()) variant_values_[{table, columns}] += count;
+    for (const auto& [column, count] : normalizer.discarded_values()) discarded_values_[{table, column}] += count;
+  };
+  if (stage.nested == nullptr) return add(0, stage.normalizer);
+  // They see what the first one kept aside once more.
+  for (size_t i = 0; i < stage.nested->normalizers().size(); ++i)
+    add(static_cast<int>(i), stage.nested->normalizers()[i]);
+  for (const auto& [place, count] : stage.nested->discarded_values()) discarded_values_[{0, place}] += count;
 }
 
 Status Mover::ReadSplit(const Split& split, Stage* stage) {
@@ -188,24 +191,33 @@ Status Mover::PassOn(RecordBatch batch, Stage* stage) {
     NILUS_ASSIGN(batch, TakeWanted(std::move(batch), stage));
     if (batch.num_rows() == 0) return {};
     NILUS_ASSIGN(NormalizedBatch normalized, stage->normalizer.Normalize(batch));
-    if (!normalized.dead.empty()) {
-      const DeadLetterOffice& office = *request_.dead_letters;
-      RecordBatch letters = WriteDeadLetters(batch, normalized.dead, stage->split, office.masks);
-      Push(office.table, stage->letter_namer->Name(letters));
-    }
+    PushLetters(batch, normalized.dead, stage);
     if (normalized.rows.num_rows() == 0) return {};
-    if (stage->nested != nullptr) {
-      return stage->nested->Process(stage->namer.NameOnly(normalized.rows), [this](int table, RecordBatch rows) {
-        request_.normalize->Count(rows.num_rows(), rows.ByteSize());
-        Push(table, std::move(rows));
-        return Status();
-      });
-    }
+    if (stage->nested != nullptr) return PassOnNested(batch, normalized.rows, stage);
     batch = stage->namer.Name(normalized.rows);
     request_.normalize->Count(batch.num_rows(), batch.ByteSize());
   }
   Push(0, std::move(batch));
   return {};
+}
+
+// `normalized`: the same rows, none of them dead yet.
+Status Mover::PassOnNested(const RecordBatch& batch, const RecordBatch& normalized, Stage* stage) {
+  NILUS_ASSIGN(std::vector<DeadRow> dead,
+               stage->nested->Process(stage->namer.NameOnly(normalized), [this](int table, RecordBatch rows) {
+                 request_.normalize->Count(rows.num_rows(), rows.ByteSize());
+                 Push(table, std::move(rows));
+                 return Status();
+               }));
+  PushLetters(batch, dead, stage);
+  return {};
+}
+
+void Mover::PushLetters(const RecordBatch& batch, const std::vector<DeadRow>& dead, Stage* stage) {
+  if (dead.empty()) return;
+  const DeadLetterOffice& office = *request_.dead_letters;
+  RecordBatch letters = WriteDeadLetters(batch, dead, stage->split, office.masks);
+  Push(office.table, stage->letter_namer->Name(letters));
 }
 
 void Mover::Push(int table, RecordBatch batch) {

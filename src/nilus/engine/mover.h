@@ -77,10 +77,11 @@ class Mover {
   int64_t rows_filtered() const {
     return rows_filtered_;
   }  // read, and not wanted: outside the range, or loaded already
-  // By the load's table, and the two columns.
+  // By the load's table, and the two columns, or the one.
   using VariantPlace = std::pair<int, Normalizer::ColumnPair>;
+  using DiscardPlace = std::pair<int, std::string>;
   const std::map<VariantPlace, int64_t>& variant_values() const { return variant_values_; }
-  const std::map<std::string, int64_t>& discarded_values() const { return discarded_values_; }
+  const std::map<DiscardPlace, int64_t>& discarded_values() const { return discarded_values_; }
   const std::set<std::string>& columns_seen() const { return columns_seen_; }  // the source's names
 
  private:
@@ -93,6 +94,9 @@ class Mover {
   Status ReadSplit(const Split& split, Stage* stage);
   Status CheckSize(const RecordBatch& batch) const;
   Status PassOn(RecordBatch batch, Stage* stage);
+  Status PassOnNested(const RecordBatch& batch, const RecordBatch& normalized, Stage* stage);
+  void PushLetters(const RecordBatch& batch, const std::vector<DeadRow>& dead, Stage* stage);
+  void AddCounts(const Stage& stage);
   void Push(int table, RecordBatch batch);
   Result<RecordBatch> TakeWanted(RecordBatch batch, Stage* stage);
   void Load();
@@ -115,7 +119,7 @@ class Mover {
   std::mutex mutex_;
   std::optional<MoveFailure> failure_;  // guarded by mutex_, as is what follows, while threads run
   std::map<VariantPlace, int64_t> variant_values_;
-  std::map<std::string, int64_t> discarded_values_;
+  std::map<DiscardPlace, int64_t> discarded_values_;
   std::set<std::string> columns_seen_;
 };
 

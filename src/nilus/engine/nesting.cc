@@ -6,26 +6,13 @@
 #include <string_view>
 #include <thread>
 #include <unordered_map>
+#include <unordered_set>
+#include <utility>
 
 #include "nilus/rows/masker.h"
-#include "nilus/rows/normalizer.h"
 
 namespace nilus {
 namespace {
-
-UnnestOptions OptionsOf(const BatchJob& job) {
-  UnnestOptions options{.table = job.table.name,
-                        .max_nesting = job.max_nesting,
-                        .naming = job.naming,
-                        .identifier_limit = job.identifier_limit,
-                        .page_rows = job.page_rows,
-                        .batch_bytes = job.memory.batch_bytes};
-  for (const PinnedType& hint : job.hints) {
-    if (hint.type.id == TypeId::kJson)
-      options.keep.push_back(NormalizeName(hint.column, job.naming, job.identifier_limit));
-  }
-  return options;
-}
 
 Schema WithId(Schema schema) {
   schema.fields.push_back(RowIdFields().back());
@@ -92,131 +79,259 @@ class SurveyRun {
 
 }  // namespace
 
-Result<std::unique_ptr<NestedLoad>> NestedLoad::Survey(const BatchJob& job, Preparation* prepared,
-                                                       const std::string& load_id, int readers,
-                                                       const std::stop_token& stop) {
-  const UnnestOptions options = OptionsOf(job);
-  NILUS_ASSIGN(NestingSurvey survey, SurveyRun(*prepared, options, stop).Run(readers));
+UnnestOptions NestedLoad::OptionsOf(const BatchJob& job) {
+  UnnestOptions options{.table = job.table.name,
+                        .max_nesting = job.max_nesting,
+                        .naming = job.naming,
+                        .identifier_limit = job.identifier_limit,
+                        .page_rows = job.page_rows,
+                        .batch_bytes = job.memory.batch_bytes};
+  for (const PinnedType& hint : job.hints) {
+    if (hint.type.id == TypeId::kJson) options.keep.push_back(NormalizePath(hint.column, job.naming, 0));
+  }
+  return options;
+}
+
+Result<NestingSurvey> NestedLoad::Survey(const BatchJob& job, Preparation& prepared, int readers,
+                                         const std::stop_token& stop) {
+  return SurveyRun(prepared, OptionsOf(job), stop).Run(readers);
+}
+
+Result<std::unique_ptr<NestedLoad>> NestedLoad::Make(const BatchJob& job, const NestingSurvey& survey,
+                                                     const NestingInputs& inputs) {
   std::unique_ptr<NestedLoad> load(new NestedLoad());
-  load->numbers_roots_ = job.strategy == WriteStrategy::kMerge && !prepared->write.key_is_unique;
-  NILUS_ASSIGN(load->plan_, UnnestPlan::Create(WithId(prepared->shape->schema()), survey, options));
-  NILUS_TRY(load->AddTables(job, prepared, load_id));
+  load->contract_ = job.contract;
+  load->numbers_roots_ = inputs.write->strategy == WriteStrategy::kMerge && !inputs.write->key_is_unique;
+  NILUS_ASSIGN(load->plan_, UnnestPlan::Create(WithId(inputs.shape->schema()), survey, OptionsOf(job)));
+  for (const UnnestTable& planned : load->plan_->tables()) NILUS_TRY(load->AddTable(job, planned, inputs));
+  NILUS_TRY(load->AddKnownTables(job, inputs));
+  load->tables_.front().request.has_children = load->tables_.size() > 1;
+  const auto root = std::make_shared<WriteRequest>(load->tables_.front().request);
+  for (size_t i = 1; i < load->tables_.size(); ++i) load->tables_[i].request.root = root;
   return load;
 }
 
-Status NestedLoad::AddTables(const BatchJob& job, Preparation* prepared, const std::string& load_id) {
-  const bool keeps_schema = KeepsTable(job) || (job.contract != Contract::kEvolve && !job.full_refresh);
-  std::shared_ptr<WriteRequest> root;
-  auto add = [&](const UnnestTable& planned) -> Status {
-    const bool is_main = planned.parent < 0;
-    NestedTable table{.name = TableName{.schema = job.table.schema, .name = planned.name}, .path = planned.path};
-    std::optional<Schema> there;
-    if (keeps_schema) {
-      NILUS_ASSIGN(there, prepared->sink->Describe(table.name));
-    }
-    table.there = there;
-    ShapeOptions options = ShapeOptionsOf(job, std::move(there));
-    options.naming = NamingStyle::kDirect;  // the names are final
-    options.exclude.clear();
-    options.hints.clear();
-    options.table = table.name.ToString();
-    if (!is_main) options.must_fit = {std::string(kRootIdColumn)};
-    NILUS_ASSIGN(table.shape, TableShape::Create(planned.schema, std::move(options)));
-    table.request = prepared->write;
-    table.request.load_id = load_id;
-    table.request.table = table.name;
-    Schema schema = table.shape->schema();
-    schema.fields.push_back(RowIdFields().front());
+void NestedLoad::AddRootNumber(Schema* schema) const {
+  if (!numbers_roots_) return;
+  schema->fields.push_back(Field{.name = std::string(kRootNumberColumn), .type = MakeType(TypeId::kInt64)});
+}
+
+WriteRequest NestedLoad::ChildRequest(const NestingInputs& inputs, const TableName& name) const {
+  WriteRequest request = *inputs.write;
+  request.load_id = inputs.load_id;
+  request.table = name;
+  request.primary_key.clear();
+  request.incremental_key.clear();
+  request.partition_by.clear();
+  request.cluster_by.clear();
+  return request;
+}
+
+Status NestedLoad::AddTable(const BatchJob& job, const UnnestTable& planned, const NestingInputs& inputs) {
+  const bool is_main = planned.parent < 0;
+  NestedTable table{.name = TableName{.schema = job.table.schema, .name = planned.name}, .path = planned.path};
+  const WriteRequest& write = *inputs.write;
+  const bool makes_anew = write.strategy == WriteStrategy::kReplace || write.full_refresh;
+  const bool keeps_schema = !makes_anew || (job.contract != Contract::kEvolve && !write.full_refresh);
+  if (keeps_schema) {
+    NILUS_ASSIGN(table.there, inputs.sink->Describe(table.name));
+  }
+  table.is_refused = !is_main && !table.there && tables_.front().there && job.contract != Contract::kEvolve;
+  if (table.is_refused && job.contract == Contract::kFreeze) {
+    return FailWithFix(
+        ErrorKind::kData, "keep it as json with a type hint, or use another schema_contract (evolve adds the table)",
+        "schema_contract freeze: the array {} of the source has no table {}", planned.path, table.name.ToString());
+  }
+  ShapeOptions options = ShapeOptionsOf(job, table.there);
+  options.naming = NamingStyle::kDirect;  // the names are final
+  options.exclude.clear();
+  options.table = table.name.ToString();
+  if (!is_main) options.must_fit = {std::string(kRootIdColumn)};
+  options.widens = WidensIn(job, inputs.sink, table.name);
+  options.hints.clear();
+  for (const PinnedType& hint : job.hints) {
+    std::string name = NormalizePath(hint.column, job.naming, 0);
     if (!is_main) {
-      if (numbers_roots_)
-        schema.fields.push_back(Field{.name = std::string(kRootNumberColumn), .type = MakeType(TypeId::kInt64)});
-      table.request.primary_key.clear();
-      table.request.incremental_key.clear();
-      table.request.partition_by.clear();
-      table.request.cluster_by.clear();
+      if (name == planned.qualified) {
+        name = "value";
+      } else if (name.starts_with(planned.qualified + "__")) {
+        name.erase(0, planned.qualified.size() + 2);
+      } else {
+        continue;
+      }
     }
-    table.request.schema = std::make_shared<Schema>(std::move(schema));
-    tables_.push_back(std::move(table));
-    return {};
-  };
-  for (const UnnestTable& planned : plan_->tables()) NILUS_TRY(add(planned));
-  // Tables that earlier loads made, and this one has no rows for: their rows go with the rows they belong to.
-  for (const std::string& name : prepared->children) {
+    name = FitToLimit(name, job.identifier_limit);
+    if (planned.schema.Find(name)) options.hints.push_back(PinnedType{.column = name, .type = hint.type});
+  }
+  NILUS_ASSIGN(table.shape, TableShape::Create(planned.schema, std::move(options)));
+  table.request = is_main ? write : ChildRequest(inputs, table.name);
+  table.request.load_id = inputs.load_id;
+  table.request.widened = table.shape->widened();
+  Schema schema = table.shape->schema();
+  if (table.there && write.strategy == WriteStrategy::kReplace) {  // a contract keeps the columns
+    for (const Field& field : WithoutRowIds(*table.there).fields) {
+      if (!schema.Find(field.name)) schema.fields.push_back(field);
+    }
+  }
+  schema.fields.push_back(RowIdFields().front());
+  if (!is_main) AddRootNumber(&schema);
+  table.request.schema = std::make_shared<Schema>(std::move(schema));
+  tables_.push_back(std::move(table));
+  return {};
+}
+
+// Tables that earlier loads made, and this one has no rows for: their rows go with the rows they belong to.
+Status NestedLoad::AddKnownTables(const BatchJob& job, const NestingInputs& inputs) {
+  if (inputs.write->strategy == WriteStrategy::kAppend) return {};
+  for (const std::string& name : *inputs.known) {
     const bool is_planned =
         std::any_of(tables_.begin(), tables_.end(), [&](const NestedTable& table) { return table.name.name == name; });
-    if (is_planned || job.strategy == WriteStrategy::kAppend) continue;
+    if (is_planned) continue;
     NestedTable table{.name = TableName{.schema = job.table.schema, .name = name}, .path = name};
-    NILUS_ASSIGN(std::optional<Schema> there, prepared->sink->Describe(table.name));
+    NILUS_ASSIGN(std::optional<Schema> there, inputs.sink->Describe(table.name));
     if (!there || !there->Find(kRootIdColumn)) continue;
-    table.request = prepared->write;
-    table.request.load_id = load_id;
-    table.request.table = table.name;
-    table.request.primary_key.clear();
-    table.request.incremental_key.clear();
-    if (numbers_roots_)
-      there->fields.push_back(Field{.name = std::string(kRootNumberColumn), .type = MakeType(TypeId::kInt64)});
+    table.request = ChildRequest(inputs, table.name);
+    AddRootNumber(&*there);
     table.request.schema = std::make_shared<Schema>(*std::move(there));
     tables_.push_back(std::move(table));
   }
-  if (tables_.size() > 1) tables_.front().request.has_children = true;
-  root = std::make_shared<WriteRequest>(tables_.front().request);
-  for (size_t i = 1; i < tables_.size(); ++i) tables_[i].request.root = root;
   return {};
 }
 
 std::vector<std::string> NestedLoad::children() const {
   std::vector<std::string> names;
-  for (size_t i = 1; i < tables_.size(); ++i) names.push_back(tables_[i].name.name);
+  for (size_t i = 1; i < tables_.size(); ++i) {
+    if (!tables_[i].is_refused) names.push_back(tables_[i].name.name);
+  }
   return names;
 }
 
+std::vector<std::string> NestedLoad::UnusedHints(const std::vector<std::string>& unused) const {
+  const NamingStyle naming = plan_->options().naming;
+  std::vector<std::string> none;
+  for (const std::string& hint : unused) {
+    const std::string name = NormalizePath(hint, naming, 0);
+    const bool is_used = std::any_of(plan_->tables().begin(), plan_->tables().end(), [&](const UnnestTable& table) {
+      if (name == table.qualified) return table.schema.Find("value").has_value();
+      std::string_view column = name;
+      if (!table.qualified.empty()) {
+        if (!column.starts_with(table.qualified + "__")) return false;
+        column.remove_prefix(table.qualified.size() + 2);
+      }
+      return table.schema.Find(column).has_value();
+    });
+    if (!is_used) none.push_back(hint);
+  }
+  return none;
+}
+
+// A part of a batch's rows, in which each has an id of its own, so that a child's id tells which of them it belongs to.
+struct NestedStage::Slice {
+  std::unordered_map<std::string_view, int64_t> rows;  // by _nilus_id; empty where nobody asks
+  int64_t first_number = 0;
+  std::vector<std::pair<int, RecordBatch>> held;  // until all is known to be good
+  std::map<int64_t, DeadRow> dead;                // by row of the slice
+};
+
 NestedStage::NestedStage(NestedLoad& load, std::string load_id)
-    : load_(&load), unnester_(load.plan()), load_ids_(std::move(load_id)) {
+    : load_(&load),
+      discards_rows_(load.contract() == Contract::kDiscardRow),
+      unnester_(load.plan()),
+      load_ids_(std::move(load_id)) {
   for (NestedTable& table : load.tables()) {
     if (table.shape != nullptr) normalizers_.emplace_back(*table.shape);
   }
 }
 
-Status NestedStage::Process(const RecordBatch& batch, const Emit& emit) {
-  if (!load_->numbers_roots()) return ProcessSlice(batch, emit);
-  // Slices in which every row has an id of its own, so that a child's id tells which row it belongs to.
-  const Column& ids = batch.column(*batch.schema()->Find(kRowIdColumn));
-  std::vector<std::pair<int64_t, int64_t>> slices = {{0, batch.num_rows()}};
-  std::unordered_map<std::string_view, int64_t> seen;
-  for (int64_t row = 0; row < batch.num_rows(); ++row) {
-    if (seen.emplace(ids.BytesValue(row), row).second) continue;
-    slices.back().second = row;
-    slices.emplace_back(row, batch.num_rows());
-    seen.clear();
-    seen.emplace(ids.BytesValue(row), row);
+Result<std::vector<DeadRow>> NestedStage::Process(const RecordBatch& batch, const Emit& emit) {
+  std::vector<DeadRow> dead;
+  if (!load_->numbers_roots() && !discards_rows_) {
+    NILUS_TRY(ProcessSlice(batch, 0, emit, &dead));
+    return dead;
   }
-  if (slices.size() == 1) return ProcessSlice(batch, emit);
-  for (const auto& [begin, end] : slices) {
+  const Column& ids = batch.column(*batch.schema()->Find(kRowIdColumn));
+  std::unordered_set<std::string_view> seen;
+  int64_t begin = 0;
+  auto process = [&](int64_t end) -> Status {
+    if (begin == 0 && end == batch.num_rows()) return ProcessSlice(batch, 0, emit, &dead);
     std::vector<uint8_t> keep(static_cast<size_t>(batch.num_rows()), 0);
     std::fill(keep.begin() + begin, keep.begin() + end, 1);
-    NILUS_TRY(ProcessSlice(batch.Filter(keep), emit));
+    return ProcessSlice(batch.Filter(keep), begin, emit, &dead);
+  };
+  for (int64_t row = 0; row < batch.num_rows(); ++row) {
+    if (seen.insert(ids.BytesValue(row)).second) continue;
+    NILUS_TRY(process(row));
+    begin = row;
+    seen = {ids.BytesValue(row)};
   }
+  NILUS_TRY(process(batch.num_rows()));
+  return dead;
+}
+
+Status NestedStage::ProcessSlice(RecordBatch rows, int64_t first_row, const Emit& emit, std::vector<DeadRow>* dead) {
+  Slice slice;
+  slice.first_number = next_root_;
+  next_root_ += rows.num_rows();
+  if (load_->numbers_roots() || discards_rows_) {
+    const Column& ids = rows.column(*rows.schema()->Find(kRowIdColumn));
+    for (int64_t row = 0; row < rows.num_rows(); ++row) slice.rows.emplace(ids.BytesValue(row), row);
+  }
+  auto unnest = [&] {
+    return unnester_.Unnest(rows,
+                            [&](int table, const RecordBatch& batch) { return Take(&slice, table, batch, emit); });
+  };
+  NILUS_TRY(unnest());
+  if (!slice.dead.empty()) {  // once more without them: nothing of them may be loaded
+    std::vector<uint8_t> keep(static_cast<size_t>(rows.num_rows()), 1);
+    for (auto& [row, letter] : slice.dead) {
+      keep[static_cast<size_t>(row)] = 0;
+      letter.row = first_row + row;
+      dead->push_back(std::move(letter));
+    }
+    next_root_ -= static_cast<int64_t>(slice.dead.size());
+    rows = rows.Filter(keep);
+    slice = Slice{.rows = {}, .first_number = slice.first_number, .held = {}, .dead = {}};
+    const Column& ids = rows.column(*rows.schema()->Find(kRowIdColumn));
+    for (int64_t row = 0; row < rows.num_rows(); ++row) slice.rows.emplace(ids.BytesValue(row), row);
+    NILUS_TRY(unnest());
+  }
+  for (auto& [table, batch] : slice.held) NILUS_TRY(emit(table, std::move(batch)));
   return {};
 }
 
-Status NestedStage::ProcessSlice(const RecordBatch& slice, const Emit& emit) {
-  std::unordered_map<std::string_view, int64_t> numbers;
-  if (load_->numbers_roots()) {
-    const Column& ids = slice.column(*slice.schema()->Find(kRowIdColumn));
-    for (int64_t row = 0; row < slice.num_rows(); ++row) numbers.emplace(ids.BytesValue(row), next_root_ + row);
-    next_root_ += slice.num_rows();
-  }
-  return unnester_.Unnest(slice, [&](int table, RecordBatch batch) -> Status {
-    NILUS_ASSIGN(NormalizedBatch normalized, normalizers_[static_cast<size_t>(table)].Normalize(batch));
-    std::optional<Column> of_roots;
-    if (table > 0 && load_->numbers_roots()) {
-      const Column& roots = batch.column(*batch.schema()->Find(kRootIdColumn));
-      ColumnBuilder builder(MakeType(TypeId::kInt64));
-      for (int64_t row = 0; row < batch.num_rows(); ++row) builder.Append<int64_t>(numbers.at(roots.BytesValue(row)));
-      of_roots = builder.Finish();
+// What the unnester gives for one table.
+Status NestedStage::Take(Slice* slice, int table, const RecordBatch& batch, const Emit& emit) {
+  const NestedTable& of = load_->tables()[static_cast<size_t>(table)];
+  std::optional<Column> ids;  // of the rows of the slice that these belong to
+  if (!slice->rows.empty()) ids = batch.column(*batch.schema()->Find(table == 0 ? kRowIdColumn : kRootIdColumn));
+  auto kill = [&](int64_t row, std::string column, std::string reason) {
+    const int64_t root = slice->rows.at(ids->BytesValue(row));
+    slice->dead.emplace(root, DeadRow{.row = root, .column = std::move(column), .reason = std::move(reason)});
+  };
+  if (of.is_refused) {
+    if (load_->contract() == Contract::kDiscardValue) {
+      discarded_values_[of.path] += batch.num_rows();
+      return {};
     }
-    return emit(table, WithLoad(std::move(normalized.rows), of_roots ? &*of_roots : nullptr));
-  });
+    for (int64_t row = 0; row < batch.num_rows(); ++row)
+      kill(row, of.path, fmt::format("the array has no table {}", of.name.ToString()));
+    return {};
+  }
+  NILUS_ASSIGN(NormalizedBatch normalized, normalizers_[static_cast<size_t>(table)].Normalize(batch));
+  for (DeadRow& dead : normalized.dead)
+    kill(dead.row, table == 0 ? dead.column : fmt::format("{}.{}", of.path, dead.column), std::move(dead.reason));
+  if (!slice->dead.empty()) return {};
+  std::optional<Column> numbers;
+  if (table > 0 && load_->numbers_roots()) {
+    ColumnBuilder builder(MakeType(TypeId::kInt64));
+    for (int64_t row = 0; row < batch.num_rows(); ++row)
+      builder.Append<int64_t>(slice->first_number + slice->rows.at(ids->BytesValue(row)));
+    numbers = builder.Finish();
+  }
+  RecordBatch rows = WithLoad(std::move(normalized.rows), numbers ? &*numbers : nullptr);
+  if (!discards_rows_) return emit(table, std::move(rows));
+  slice->held.emplace_back(table, std::move(rows));
+  return {};
 }
 
 // Behind all columns the load's id, and for child rows the number of the row that they belong to.

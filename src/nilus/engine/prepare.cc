@@ -19,14 +19,6 @@ void BindInterval(const BatchJob& job, const Checkpoint& committed, ReadRequest*
   if (!job.interval_end.empty()) request->interval_end = job.interval_end;
 }
 
-// Nested rows meet the tables that are there once they are taken apart (nesting.h).
-ShapeOptions FirstShape(const BatchJob& job, std::optional<Schema> destination) {
-  if (job.max_nesting == 0) return ShapeOptionsOf(job, std::move(destination));
-  ShapeOptions options = ShapeOptionsOf(job, std::nullopt);
-  options.contract = Contract::kEvolve;
-  return options;
-}
-
 // A cursor says nothing about another table's rows: those below it would be left out. Files are remembered by their
 // paths, and replace reads everything, so that those may go on with another table.
 Status CheckTable(const BatchJob& job, const Checkpoint& committed) {
@@ -132,9 +124,10 @@ void WarnOfOverruledHints(const BatchJob& job, const std::optional<Schema>& dest
     const Type& type = destination->fields[static_cast<size_t>(*at)].type;
     const bool is_same =
         type.id == hint.type.id && type.precision == hint.type.precision && type.scale == hint.type.scale;
-    if (is_same) continue;
+    const std::vector<std::string>& widened = shape.widened();
+    if (is_same || std::find(widened.begin(), widened.end(), name) != widened.end()) continue;
     warnings->push_back(
-        fmt::format("type_hints: `{}` is pinned to {}, but is {} in {}, and no column that is there is altered "
+        fmt::format("type_hints: `{}` is pinned to {}, but is {} in {}, and a column that is there keeps its type "
                     "(full_refresh: true makes the table anew)",
                     hint.column, hint.type.ToString(), type.ToString(), job.table.ToString()));
   }
@@ -165,6 +158,19 @@ Schema DestinationSchema(const BatchJob& job, const std::optional<Schema>& desti
   return schema.fields.empty() ? schema : WithRowIds(std::move(schema));
 }
 
+// A column that only ever was null is materialized where a hint gives it a type.
+Schema WithHintedNulls(const BatchJob& job, const TableDescription& table, Schema schema) {
+  const auto name_of = [&](std::string_view name) { return NormalizeName(name, job.naming, job.identifier_limit); };
+  for (const std::string& column : table.null_columns) {
+    for (const PinnedType& hint : job.hints) {
+      if (hint.column != column && name_of(hint.column) != name_of(column)) continue;
+      schema.fields.push_back(Field{.name = column, .type = hint.type, .nullable = true, .variant_of = {}});
+      break;
+    }
+  }
+  return schema;
+}
+
 // No two rows can share the manifest's key: the source enforces one of (some of) these columns.
 bool KeyIsUnique(const BatchJob& job, const TableDescription& table, const Masking& masking) {
   if (table.primary_key.empty() || !MasksKeepUnique(masking, table.primary_key)) return false;
@@ -189,6 +195,25 @@ ShapeOptions ShapeOptionsOf(const BatchJob& job, std::optional<Schema> destinati
                       .hints = job.hints,
                       .contract = job.contract,
                       .must_fit = ColumnsThatMustFit(job)};
+}
+
+ShapeOptions FirstShape(const BatchJob& job, std::optional<Schema> destination) {
+  if (job.max_nesting == 0) return ShapeOptionsOf(job, std::move(destination));
+  ShapeOptions options = ShapeOptionsOf(job, std::nullopt);
+  options.contract = Contract::kEvolve;
+  return options;
+}
+
+std::function<Result<bool>(const Field& there, const Type& to)> WidensIn(const BatchJob& job, Sink* sink,
+                                                                         const TableName& table) {
+  return [&job, sink, table](const Field& there, const Type& to) -> Result<bool> {
+    const bool is_hinted = std::any_of(job.hints.begin(), job.hints.end(), [&](const PinnedType& hint) {
+      return NormalizePath(hint.column, job.naming, job.identifier_limit) == there.name;
+    });
+    const bool is_stated = to.id == TypeId::kDecimal || job.reflection == ReflectionLevel::kFullWithPrecision;
+    if (!is_hinted && !is_stated) return false;
+    return sink->CanWiden(table, Field{.name = there.name, .type = to, .nullable = true, .variant_of = {}});
+  };
 }
 
 WriteRequest MakeWriteRequest(const BatchJob& job, const std::stop_token& stop) {
@@ -284,13 +309,15 @@ Result<Preparation> Prepare(const BatchJob& job, const std::vector<std::string>&
     if (KeepsTable(job) && !prepared.destination && prepared.committed.has_table) return Failure(TableIsGone(job));
     *phase = "normalize";
   }
-  NILUS_ASSIGN(prepared.shape,
-               TableShape::Create(masked, FirstShape(job, keeps_schema ? prepared.destination : std::nullopt)));
+  ShapeOptions first = FirstShape(job, keeps_schema ? prepared.destination : std::nullopt);
+  first.widens = WidensIn(job, prepared.sink.get(), job.table);
+  NILUS_ASSIGN(prepared.shape, TableShape::Create(WithHintedNulls(job, table, std::move(masked)), std::move(first)));
   *phase = "plan";
   if (keeps_schema) WarnOfOverruledHints(job, prepared.destination, *prepared.shape, &prepared.warnings);
   WriteRequest& write = prepared.write;
   write = MakeWriteRequest(job, stop);
   write.schema = std::make_shared<Schema>(DestinationSchema(job, prepared.destination, *prepared.shape));
+  write.widened = prepared.shape->widened();
   NILUS_ASSIGN(write.primary_key, DestinationKey(job, table.schema, *prepared.shape));
   prepared.naming_key = NamingKey(job, table, *prepared.shape, *prepared.masking);
   if (prepared.incremental != nullptr)

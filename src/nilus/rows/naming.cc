@@ -1,5 +1,8 @@
 #include "nilus/rows/naming.h"
 
+#include <algorithm>
+#include <array>
+
 #include "nilus/base/encoding.h"
 
 namespace nilus {
@@ -43,6 +46,18 @@ std::string SnakeCase(std::string_view name) {
   return result;
 }
 
+// Where "__v_<family>" begins at the end of the name; its length: nowhere.
+size_t VariantEnding(std::string_view name) {
+  constexpr std::string_view kMark = "__v_";
+  constexpr std::array<std::string_view, 11> kFamilies = {
+      "text", "bigint", "double", "decimal", "bool", "date", "time", "json", "timestamp", "timestamp_ntz", "binary"};
+  const size_t at = name.rfind(kMark);
+  if (at == std::string_view::npos || at == 0) return name.size();
+  const std::string_view family = name.substr(at + kMark.size());
+  const bool is_known = std::find(kFamilies.begin(), kFamilies.end(), family) != kFamilies.end();
+  return is_known ? at : name.size();
+}
+
 }  // namespace
 
 Result<NamingStyle> NamingStyleFrom(const VariableLookup& variables) {
@@ -66,7 +81,23 @@ std::string FitToLimit(std::string_view name, int limit_bytes) {
 
 std::string NormalizeName(std::string_view name, NamingStyle style, int limit_bytes) {
   if (style == NamingStyle::kDirect) return name.empty() ? "_" : FitToLimit(name, limit_bytes);
-  return FitToLimit(SnakeCase(name), limit_bytes);
+  const size_t ending = VariantEnding(name);
+  std::string result = SnakeCase(name.substr(0, ending));
+  if (ending < name.size() && result.size() > 1 && result.back() == '_') result.pop_back();
+  return FitToLimit(result.append(name.substr(ending)), limit_bytes);
+}
+
+std::string NormalizePath(std::string_view name, NamingStyle style, int limit_bytes) {
+  constexpr std::string_view kLevels = "__";
+  if (style == NamingStyle::kDirect) return NormalizeName(name, style, limit_bytes);
+  std::string result;
+  for (size_t begin = 0; begin <= name.size();) {
+    const size_t end = std::min(name.find(kLevels, begin), name.size());
+    if (begin > 0) result += kLevels;
+    result += SnakeCase(name.substr(begin, end - begin));
+    begin = end + kLevels.size();
+  }
+  return FitToLimit(result, limit_bytes);
 }
 
 Error NameCollision(std::string_view table, std::string_view first, std::string_view second, std::string_view name) {

@@ -20,8 +20,12 @@ Result<NamingStyle> NamingStyleFrom(const VariableLookup& variables);
 
 // The destination's name for `name`. kDefault: words of camelCase and PascalCase are split (HTTPServerID is
 // http_server_id), every other character becomes '_', runs of '_' collapse, a leading digit gets a '_' before it.
-// Both styles then FitToLimit. Never empty; normalizing a result changes nothing.
+// A variant column's ending (`__v_text`, spec 03 "Evolution") stays, so that what Nilus wrote keeps its names when it
+// is read again. Both styles then FitToLimit. Never empty; normalizing a result changes nothing.
 std::string NormalizeName(std::string_view name, NamingStyle style, int limit_bytes);
+
+// The same for the name of a nested place ("at__zip"): each level by itself, joined by "__" again.
+std::string NormalizePath(std::string_view name, NamingStyle style, int limit_bytes);
 
 // `name` when it has at most `limit_bytes` bytes (0: no limit), else its beginning, cut between characters, '_', and
 // eight hex digits of the SHA-256 of all of it: equal names stay equal, and long names that differ at the end stay

@@ -42,6 +42,22 @@ TEST(Naming, ReplacesOtherCharactersAndCollapsesRuns) {
   EXPECT_EQ(Snake(std::string_view("a\0b", 3)), "a_b");
 }
 
+TEST(Naming, VariantEndingsSurviveASecondHop) {
+  EXPECT_EQ(Snake("x__v_text"), "x__v_text");
+  EXPECT_EQ(Snake("userId__v_timestamp_ntz"), "user_id__v_timestamp_ntz");
+  EXPECT_EQ(Snake("a___v_json"), "a__v_json");
+  EXPECT_EQ(Snake("___v_text"), "___v_text");
+  EXPECT_EQ(Snake("__v_text"), "_v_text") << "a variant of nothing";
+  EXPECT_EQ(Snake("x__v_other"), "x_v_other");
+  EXPECT_EQ(Snake("x__v_text_"), "x_v_text_");
+}
+
+TEST(Naming, LevelsOfAPathAreNormalizedOneByOne) {
+  EXPECT_EQ(NormalizePath("shipTo__ZIP code", NamingStyle::kDefault, 0), "ship_to__zip_code");
+  EXPECT_EQ(NormalizePath("shipTo__ZIP code", NamingStyle::kDirect, 0), "shipTo__ZIP code");
+  EXPECT_EQ(NormalizePath("a", NamingStyle::kDefault, 0), "a");
+}
+
 TEST(Naming, PutsAnUnderscoreBeforeALeadingDigit) {
   EXPECT_EQ(Snake("2024 sales"), "_2024_sales");
   EXPECT_EQ(Snake("1"), "_1");

@@ -61,6 +61,7 @@ Result<NormalizedBatch> Normalizer::Normalize(const RecordBatch& batch) {
     if (!lane.is_variant || column.null_count == column.length) continue;
     NILUS_TRY(Misfit(lane, column, "the source itself could not give the value its column's type", &work));
   }
+  NILUS_TRY(MergeVariants(&work));
   std::move(work.variant_columns.begin(), work.variant_columns.end(), std::back_inserter(work.columns));
   NormalizedBatch result{.rows = RecordBatch(OutputSchema(work), std::move(work.columns), batch.num_rows()),
                          .dead = std::move(work.dead)};
@@ -144,6 +145,30 @@ Status Normalizer::AddVariant(const Field& field, Column values, Work* work) {
   }
   work->variants.push_back(field);
   work->variant_columns.push_back(std::move(values));
+  return {};
+}
+
+// A variant column that the source has itself takes both: what came in it, and what did not fit here.
+Status Normalizer::MergeVariants(Work* work) const {
+  for (size_t i = 0; i < work->variants.size();) {
+    const std::optional<int> at = plain_->Find(work->variants[i].name);
+    if (!at) {
+      ++i;
+      continue;
+    }
+    Column& own = work->columns[static_cast<size_t>(*at)];
+    const Column& values = work->variant_columns[i];
+    for (int64_t row = 0; row < own.length; ++row) {
+      if (own.IsNull(row) || values.IsNull(row)) continue;
+      return FailWithFix(
+          ErrorKind::kData, "rename one of them at the source (query:SELECT …), or leave it out",
+          "a row of {} has a value in `{}`, where its value of `{}` would have to go, which does not fit",
+          shape_->table(), work->variants[i].name, work->variants[i].variant_of);
+    }
+    own = Overlay(own, values);
+    work->variants.erase(work->variants.begin() + static_cast<std::ptrdiff_t>(i));
+    work->variant_columns.erase(work->variant_columns.begin() + static_cast<std::ptrdiff_t>(i));
+  }
   return {};
 }
 

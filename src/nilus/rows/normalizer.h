@@ -61,6 +61,7 @@ class Normalizer {
   Status Misfit(const Lane& lane, const Column& values, std::string reason, Work* work);
   Status KeepInVariant(const std::string& column, const Column& values, Work* work);
   Status AddVariant(const Field& field, Column values, Work* work);
+  Status MergeVariants(Work* work) const;
   SchemaPtr OutputSchema(const Work& work);
 
   TableShape* shape_;

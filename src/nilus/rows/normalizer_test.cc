@@ -224,6 +224,37 @@ TEST(Normalizer, VariantColumnsMustNotTakeAnothersName) {
   EXPECT_THAT(result.error().message, HasSubstr("n__v_text"));
 }
 
+TEST(Normalizer, TheSourcesOwnVariantColumnTakesWhatDoesNotFitHere) {
+  const Schema source{{Field{.name = "n", .type = kText}, Field{.name = "n__v_text", .type = kText}}};
+  auto shape = Shape(source, {.destination = Table({{.name = "n", .type = kBigint}})});
+  Normalizer normalizer(*shape);
+  RecordBatch rows = Normalized(&normalizer, BatchOf({{source.fields[0], {"x", std::nullopt, "7"}},
+                                                      {source.fields[1], {std::nullopt, "mine", std::nullopt}}}))
+                         .rows;
+  EXPECT_EQ(rows.schema()->size(), 2);
+  EXPECT_THAT(CellsOf(rows, "n"), ElementsAre(std::nullopt, std::nullopt, "7"));
+  EXPECT_THAT(CellsOf(rows, "n__v_text"), ElementsAre("x", "mine", std::nullopt));
+}
+
+TEST(Normalizer, ColumnsBecomeWiderWhereTheSinkCan) {
+  const RecordBatch batch = BatchOf({{Field{.name = "n", .type = kBigint}, {"1"}},
+                                     {Field{.name = "d", .type = MakeDecimal(12, 2)}, {"1.25"}},
+                                     {Field{.name = "t", .type = kText}, {"x"}}});
+  const Schema there = Table({{.name = "n", .type = MakeType(TypeId::kInt32)},
+                              {.name = "d", .type = MakeDecimal(6, 2)},
+                              {.name = "t", .type = kBigint}});
+  const auto only_n = [](const Field& column, const Type& to) -> Result<bool> {
+    EXPECT_NE(column.name, "t") << "a text is no wide bigint";
+    return column.name == "n" && to == kBigint;
+  };
+  auto shape = Shape(*batch.schema(), {.destination = there, .widens = only_n});
+  EXPECT_THAT(shape->widened(), ElementsAre("n"));
+  EXPECT_EQ(shape->schema().fields[0].type, kBigint);
+  EXPECT_EQ(shape->schema().fields[1].type, MakeDecimal(6, 2));
+  shape = Shape(*batch.schema(), {.destination = there, .contract = Contract::kFreeze, .widens = only_n});
+  EXPECT_THAT(shape->widened(), IsEmpty());
+}
+
 TEST(Normalizer, LaterBatchesAreCoercedToTheFirstType) {
   auto shape = Shape(Schema{});
   Normalizer normalizer(*shape);

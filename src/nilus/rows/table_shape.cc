@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "nilus/data/widening.h"
+
 namespace nilus {
 namespace {
 
@@ -21,7 +23,7 @@ Result<std::unique_ptr<TableShape>> TableShape::Create(const Schema& source, Sha
   NILUS_TRY(shape->IndexHints());
   std::lock_guard lock(shape->mutex_);
   for (const Field& field : source.fields) {
-    if (field.variant_of.empty()) NILUS_TRY(shape->ResolveLocked(field));
+    if (field.variant_of.empty()) NILUS_TRY(shape->ResolveLocked(field, /*may_widen=*/true));
   }
   return shape;
 }
@@ -70,10 +72,15 @@ const Field* TableShape::InDestination(std::string_view name) const {
 
 Result<std::optional<ColumnPlan>> TableShape::Resolve(const Field& source) {
   std::lock_guard lock(mutex_);
-  return ResolveLocked(source);
+  return ResolveLocked(source, /*may_widen=*/false);
 }
 
-Result<std::optional<ColumnPlan>> TableShape::ResolveLocked(const Field& source) {
+Result<bool> TableShape::Widens(const Field& there, const Type& to) const {
+  if (options_.contract != Contract::kEvolve || options_.widens == nullptr || !IsWidening(there.type, to)) return false;
+  return options_.widens(there, to);
+}
+
+Result<std::optional<ColumnPlan>> TableShape::ResolveLocked(const Field& source, bool may_widen) {
   if (auto known = plans_.find(source.name); known != plans_.end()) return std::optional(known->second);
   if (IsExcluded(source.name)) return std::optional<ColumnPlan>();
   ColumnPlan plan{.field = source};
@@ -90,7 +97,12 @@ Result<std::optional<ColumnPlan>> TableShape::ResolveLocked(const Field& source)
     // varchar(n) is checked by the destination itself
     const bool is_same = field.type.id == there->type.id && field.type.precision == there->type.precision &&
                          field.type.scale == there->type.scale;
-    if (!is_same) field.type = there->type;
+    NILUS_ASSIGN(const bool widens, may_widen ? Widens(*there, field.type) : Result<bool>(false));
+    if (widens) {
+      widened_.push_back(field.name);
+    } else if (!is_same) {
+      field.type = there->type;
+    }
   } else if (options_.destination && options_.contract != Contract::kEvolve && !field.name.starts_with("_nilus_")) {
     if (options_.contract == Contract::kFreeze) return NewColumnRefused(options_.table, field, source.name);
     plan.is_refused = true;
@@ -105,10 +117,15 @@ Result<Field> TableShape::VariantFor(const std::string& column, const Type& type
   const std::string name = FitToLimit(VariantName(column, TypeFamily(type)), options_.identifier_limit);
   std::lock_guard lock(mutex_);
   if (auto known = variants_.find(name); known != variants_.end()) return known->second;
-  if (auto [taken, is_new] = source_by_name_.emplace(name, column); !is_new) {
-    return Failure(NameCollision(options_.table, taken->second, column, name));
-  }
   Field field{.name = name, .type = FamilyType(type), .nullable = true, .variant_of = column};
+  if (auto [taken, is_new] = source_by_name_.emplace(name, column); !is_new) {
+    // The source was loaded by Nilus, and has this column's variants itself.
+    const auto own = plans_.find(taken->second);
+    if (own == plans_.end()) return Failure(NameCollision(options_.table, taken->second, column, name));
+    field.type = own->second.field.type;
+    variants_.emplace(name, field);
+    return field;
+  }
   if (const Field* there = InDestination(name)) field.type = there->type;
   variants_.emplace(name, field);
   schema_.fields.push_back(field);

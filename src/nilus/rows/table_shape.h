@@ -1,9 +1,11 @@
 // What a table's columns are called and of which type they are: decided once, for all threads of a run.
 //
-// Types of columns: an existing destination's column keeps its type; else a type hint's; else the described source's;
-// else the first batch that brings the column decides. What becomes of values that are of another type: normalizer.h.
+// Types of columns: an existing destination's column keeps its type, or becomes wider where the sink can do that; else
+// a type hint's; else the described source's; else the first batch that brings the column decides. What becomes of
+// values that are of another type: normalizer.h.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -40,6 +42,9 @@ struct ShapeOptions {
   std::vector<PinnedType> hints;
   Contract contract = Contract::kEvolve;
   std::vector<std::string> must_fit;  // destination's names of columns that rows are told apart by
+  // Under evolve: the destination's column `there`, whose type is narrower than the source's or the hint's
+  // (IsWidening), becomes as wide. Asked while the shape is created; empty: no.
+  std::function<Result<bool>(const Field& there, const Type& to)> widens;
 };
 
 // How one column of the source comes into the table.
@@ -67,6 +72,8 @@ class TableShape {
   // The destination's name of a source column, whether known or not.
   std::string NameOf(std::string_view source_name) const;
   bool IsExcluded(std::string_view source_name) const;
+  // Columns of the destination that are to be widened to their type in schema().
+  const std::vector<std::string>& widened() const { return widened_; }
   // Hints whose column has not come.
   std::vector<std::string> unused_hints() const;
 
@@ -76,10 +83,12 @@ class TableShape {
  private:
   explicit TableShape(ShapeOptions options) : options_(std::move(options)) {}
   Status IndexHints();
-  Result<std::optional<ColumnPlan>> ResolveLocked(const Field& source);
+  Result<std::optional<ColumnPlan>> ResolveLocked(const Field& source, bool may_widen);
+  Result<bool> Widens(const Field& there, const Type& to) const;
   const Field* InDestination(std::string_view name) const;
 
   const ShapeOptions options_;
+  std::vector<std::string> widened_;                          // fixed once the shape is made
   std::map<std::string, size_t, std::less<>> hints_by_name_;  // destination name → index into the hints
   mutable std::mutex mutex_;
   Schema schema_;                                                   // guarded by mutex_, as are the rest

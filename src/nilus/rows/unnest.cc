@@ -134,6 +134,7 @@ class Unnester::Impl {
   bool VisitArray(const Node& node, json::Scanner* scanner, const Row& row) {
     int64_t index = 0;
     return json::ReadElements(scanner, [&] {
+      if (node.table < 0) return Misfit(node);
       Table& table = tables_[static_cast<size_t>(node.table)];
       const ChildIds::Id id = ids_.Make(row.id, node.id_path, index);
       const std::string_view id_text(id.data(), id.size());

@@ -14,9 +14,9 @@
 //     row an element, with `value` (scalars, null) or the element's fields (objects). Down to max_nesting levels; an
 //     array and the objects in it are one level. What lies deeper is json.
 //   - A place that was object in one row and something else in another, or an object that names a key twice, stays json
-//     whole. So does one with nothing in it anywhere ([] and {} and [null]), and json columns of scalars. Scalars get
-//     the types of connectors/files/README.md.
-//   - NULL, missing, null and, in a place that is taken apart, [] and {} give no row and no value.
+//     whole. So do json columns of scalars. Scalars get the types of connectors/files/README.md.
+//   - NULL, missing, null and, in a place that is taken apart, [] and {} give no row and no value. An array that is
+//     always empty makes no table, an object that always is makes no column.
 //   - A child row has _nilus_id, _nilus_parent_id, _nilus_root_id (text) and _nilus_list_idx (bigint, from 0; null
 //     elements count and have a row). Ids: docs/formats.md, "Row ids of child tables".
 // Every other value is found again in exactly one place.
@@ -71,10 +71,11 @@ class NestingSurvey {
 
 // A table that a load writes.
 struct UnnestTable {
-  std::string name;  // at the destination: the parent's own, or "orders__items"
-  std::string path;  // for people: "orders", "orders.items[]", "orders.items[].tags[]"
-  int parent = -1;   // index of the table that its rows belong to
-  Schema schema;     // of its batches. Columns of objects stand in byte order of their keys
+  std::string name;       // at the destination: the parent's own, or "orders__items"
+  std::string path;       // for people: "orders", "orders.items[]", "orders.items[].tags[]"
+  std::string qualified;  // the place of its array, as UnnestOptions::keep names it; empty: the parent
+  int parent = -1;        // index of the table that its rows belong to
+  Schema schema;          // of its batches. Columns of objects stand in byte order of their keys
 };
 
 // Which column goes where. Immutable, thread-safe.
@@ -90,6 +91,7 @@ class UnnestPlan {
 
   // The parent first, and each table before its children. One table only: nothing is nested.
   const std::vector<UnnestTable>& tables() const { return tables_; }
+  const UnnestOptions& options() const { return options_; }
 
   struct Node;  // a place of the tree; unnest_plan.h
 

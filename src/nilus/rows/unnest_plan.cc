@@ -15,13 +15,6 @@ bool IsKept(const std::vector<std::string>& keep, std::string_view name) {
   return std::find(keep.begin(), keep.end(), name) != keep.end();
 }
 
-// There is something in it that would be a row or a value.
-bool HasContent(const json::JsonShape& shape) {
-  if (shape.is_array()) return shape.element() != nullptr && shape.element()->has_values();
-  return std::any_of(shape.fields().begin(), shape.fields().end(),
-                     [](const auto& field) { return field.second.has_values(); });
-}
-
 Field MakeField(std::string name, Type type) {
   return Field{.name = std::move(name), .type = type, .nullable = true, .variant_of = {}};
 }
@@ -88,12 +81,11 @@ class UnnestPlanner {
   explicit UnnestPlanner(UnnestPlan* plan) : plan_(plan), options_(plan->options_) {}
 
   Status AddParent(const Schema& parent, const NestingSurvey& survey) {
-    NILUS_TRY(AddTable(options_.table, options_.table, -1));
+    NILUS_TRY(AddTable(options_.table, options_.table, {}, -1));
     for (const Field& field : parent.fields) {
       const auto shape = survey.columns().find(field.name);
       const bool nested = field.type.id == TypeId::kJson && shape != survey.columns().end() &&
-                          (shape->second.is_object() || shape->second.is_array()) && HasContent(shape->second) &&
-                          !IsKept(options_.keep, field.name);
+                          (shape->second.is_object() || shape->second.is_array()) && !IsKept(options_.keep, field.name);
       if (!nested) {
         NILUS_TRY(AddColumn(0, field, field.name));
         continue;
@@ -130,7 +122,7 @@ class UnnestPlanner {
   Status Place(const json::JsonShape& shape, const Where& where, UnnestPlan::Node* node) {
     node->place = where.place;
     if (!shape.has_values()) return {};
-    const bool apart = HasContent(shape) && !IsKept(options_.keep, where.qualified);
+    const bool apart = !IsKept(options_.keep, where.qualified);
     if (apart && shape.is_object()) return PlaceObject(shape, where, node);
     if (apart && shape.is_array()) return PlaceArray(shape, where, node);
     node->what = UnnestPlan::Node::What::kColumn;
@@ -161,11 +153,12 @@ class UnnestPlanner {
 
   Status PlaceArray(const json::JsonShape& shape, const Where& where, UnnestPlan::Node* node) {
     node->what = UnnestPlan::Node::What::kArray;
+    if (shape.element() == nullptr) return {};  // always empty: a table without rows, of which nobody knows the columns
     node->id_path = where.id_path;
     const std::string name =
         FitToLimit(fmt::format("{}{}{}", where.table_name, kLevels, where.part), options_.identifier_limit);
     const std::string place = where.place + "[]";
-    NILUS_ASSIGN(node->table, AddTable(name, place, where.table));
+    NILUS_ASSIGN(node->table, AddTable(name, place, where.qualified, where.table));
     for (std::string_view column : {kRowIdColumn, kParentIdColumn, kRootIdColumn}) {
       NILUS_TRY(AddColumn(node->table, MakeField(std::string(column), MakeType(TypeId::kText)), std::string(column)));
     }
@@ -184,14 +177,15 @@ class UnnestPlanner {
                  node->element.get());
   }
 
-  Result<int> AddTable(const std::string& name, const std::string& place, int parent) {
+  Result<int> AddTable(const std::string& name, const std::string& place, const std::string& qualified, int parent) {
     const auto [known, is_new] = table_places_.emplace(name, place);
     if (!is_new) {
       return FailWithFix(ErrorKind::kInvalidInput,
                          "keep one of them whole with a type hint of json, or lower max_table_nesting",
                          "the arrays {} and {} both come to the table {}", known->second, place, name);
     }
-    plan_->tables_.push_back(UnnestTable{.name = name, .path = place, .parent = parent, .schema = {}});
+    plan_->tables_.push_back(
+        UnnestTable{.name = name, .path = place, .qualified = qualified, .parent = parent, .schema = {}});
     column_places_.emplace_back();
     built_.push_back(0);
     return static_cast<int>(plan_->tables_.size()) - 1;

@@ -19,7 +19,7 @@ struct UnnestPlan::Node {
     kNothing,  // only ever null
     kColumn,   // a column of the table at hand takes them
     kObject,   // their fields
-    kArray,    // rows of a child table
+    kArray,    // rows of a child table; no table: every array was empty
   };
 
   What what = What::kNothing;

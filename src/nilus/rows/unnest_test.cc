@@ -141,13 +141,19 @@ TEST(Unnest, MixedPlacesStayWhole) {
   EXPECT_THAT(RunUnnest({"1", "\"x\""}).tables, ElementsAre("t(_nilus_id:text doc:json n:bigint)"));
 }
 
-TEST(Unnest, NothingInItStaysWhole) {
-  for (const char* text : {"{}", "[]", "[null]", "{\"a\":null}"}) {
-    auto out = RunUnnest({text});
-    EXPECT_THAT(out.tables, ElementsAre("t(_nilus_id:text doc:json n:bigint)")) << text;
-    EXPECT_THAT(out.rows[0], ElementsAre(std::string(text) + "|0|"));
+TEST(Unnest, EmptyObjectsMakeNoColumnAndEmptyArraysNoTable) {
+  for (const char* text : {"{}", "[]", "{\"a\":null}"}) {
+    auto out = RunUnnest({text, "null", ""});
+    EXPECT_THAT(out.tables, ElementsAre("t(_nilus_id:text n:bigint)")) << text;
+    EXPECT_THAT(out.rows[0], ElementsAre("0|", "1|", "2|"));
   }
-  EXPECT_THAT(RunUnnest({R"({"a":{},"b":[],"c":null,"d":1})"}, {.max_nesting = 5}).rows[0], ElementsAre("{}|[]|1|0|"));
+  auto out = RunUnnest({"[null,null]"});
+  EXPECT_THAT(out.tables, ElementsAre("t(_nilus_id:text n:bigint)", "t__doc(" + std::string(kIds) + ")"));
+  EXPECT_THAT(out.rows[1], ElementsAre("r0|0|", "r0|1|"));
+  out = RunUnnest({R"({"a":{},"b":[],"c":null,"d":1})"}, {.max_nesting = 5});
+  EXPECT_THAT(out.tables, ElementsAre("t(_nilus_id:text doc__d:bigint n:bigint)"));
+  EXPECT_THAT(out.rows[0], ElementsAre("1|0|"));
+  EXPECT_THAT(RunUnnest({"[1]"}, {}, {"[]"}).error, HasSubstr("internal"));
 }
 
 TEST(Unnest, KeptColumnsStayWhole) {

@@ -107,17 +107,19 @@ class ColumnList {
     return {};
   }
 
-  std::vector<Field> Resolve(const std::deque<InferWork>& work) const {
+  void Resolve(const std::deque<InferWork>& work, TextColumns* table) const {
     std::vector<json::ScalarShape> shapes(names_.size());
     for (const InferWork& each : work) {
       for (size_t i = 0; i < each.size(); ++i) shapes[index_.at(std::string(each.name(i)))].Merge(each.shape(i));
     }
-    std::vector<Field> fields;
     for (size_t i = 0; i < names_.size(); ++i) {
-      if (!shapes[i].has_values()) continue;
-      fields.push_back(Field{.name = names_[i], .type = shapes[i].Resolve(), .nullable = true, .variant_of = {}});
+      if (shapes[i].has_values()) {
+        table->fields.push_back(
+            Field{.name = names_[i], .type = shapes[i].Resolve(), .nullable = true, .variant_of = {}});
+      } else {
+        table->null_columns.push_back(names_[i]);
+      }
     }
-    return fields;
   }
 
  private:
@@ -272,7 +274,7 @@ Result<TextColumns> InferJsonColumns(JsonChunks* chunks, int threads, const std:
     }
   }
   if (stop.stop_requested()) return Cancelled();
-  table.fields = columns.Resolve(work);
+  columns.Resolve(work, &table);
   return table;
 }
 

@@ -153,6 +153,7 @@ class FilesSource final : public Source {
     }
     planned->text = inferred_;
     planned->table.schema = *inferred_->schema;
+    planned->table.null_columns = inferred_->null_columns;
     planned->table.estimated_rows = inferred_->rows;
     if (inferred_->rows.value_or(0) > 0 && planned->table.schema.fields.empty()) {
       return FailWithFix(ErrorKind::kData, "check that these are the right files",

@@ -13,7 +13,8 @@
 namespace nilus::files {
 
 struct TextColumns {
-  std::vector<Field> fields;  // in order of first appearance
+  std::vector<Field> fields;              // in order of first appearance
+  std::vector<std::string> null_columns;  // JSON: keys that never had a value
   int64_t rows = 0;
 };
 

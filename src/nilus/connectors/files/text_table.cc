@@ -101,7 +101,10 @@ Result<TextTable> InferTextTable(std::vector<InputFile> files, size_t largest_ro
     NILUS_ASSIGN(columns, InferJsonColumns(chunks.get(), threads, stop));
   }
   auto schema = std::make_shared<Schema>(Schema{std::move(columns.fields)});
-  return TextTable{.files = std::move(files), .schema = std::move(schema), .rows = columns.rows};
+  return TextTable{.files = std::move(files),
+                   .schema = std::move(schema),
+                   .null_columns = std::move(columns.null_columns),
+                   .rows = columns.rows};
 }
 
 Result<TextTable> DeclaredTextTable(InputSet set) {
@@ -110,6 +113,7 @@ Result<TextTable> DeclaredTextTable(InputSet set) {
   if (!declared) return Failure(InContext("reading " + set.schema_file, std::move(declared).error()));
   return TextTable{.files = std::move(set.files),
                    .schema = std::make_shared<const Schema>(std::move(declared->schema)),
+                   .null_columns = {},
                    .rows = std::nullopt,
                    .is_declared = true};
 }

@@ -16,6 +16,7 @@ namespace nilus::files {
 struct TextTable {
   std::vector<InputFile> files;
   SchemaPtr schema;  // columns in order of first appearance. JSON: those that have a value somewhere
+  std::vector<std::string> null_columns;  // JSON: the others
   std::optional<int64_t> rows;
   bool is_declared = false;  // the schema is what a sink of ours wrote, not what the values say
 };

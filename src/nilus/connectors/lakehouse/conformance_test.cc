@@ -11,7 +11,6 @@ namespace {
 
 Quirks LakehouseQuirks(const std::string& format_version) {
   Quirks quirks;
-  quirks.merges_children = false;
   quirks.connector = &kLakehouseConnector;
   quirks.make_place = [] {
     const std::filesystem::path folder = std::filesystem::temp_directory_path() / ("nilus-lakehouse-" + NewId());

@@ -10,6 +10,7 @@
 #include "nilus/connectors/lakehouse/state.h"
 #include "nilus/connectors/lakehouse/table_load.h"
 #include "nilus/connectors/lakehouse/table_upkeep.h"
+#include "nilus/data/widening.h"
 
 namespace nilus::lakehouse {
 namespace {
@@ -46,6 +47,16 @@ class LakehouseSink final : public Sink {
     NILUS_ASSIGN(std::optional<lake::TablePtr> found, session_->catalog->Load(IdentifierOf(table), stop_));
     if (!found) return std::nullopt;
     return lake::ToNilusSchema((*found)->metadata.schema());
+  }
+
+  // Iceberg's own promotions: no file is written anew. A date stays one: its partitions would mean something else.
+  Result<bool> CanWiden(const TableName& table, const Field& to) override {
+    NILUS_ASSIGN(std::optional<lake::TablePtr> found, session_->catalog->Load(IdentifierOf(table), stop_));
+    if (!found) return false;
+    const lake::TableMetadata& metadata = (*found)->metadata;
+    const lake::IcebergField* field = metadata.schema().FindByName(to.name);
+    return field != nullptr && IsWidening(lake::ToNilusType(field->type), to.type) &&
+           lake::CanPromote(field->type, lake::ToIcebergType(to.type), metadata.format_version);
   }
 
   Result<std::vector<std::string>> Explain(const WriteRequest& request) override;
@@ -103,22 +114,10 @@ Status LakehouseSink::CheckReplay(const WriteRequest& request) const {
                        "dead letters of {} cannot be replayed: the {} commits one table at a time",
                        request.table.ToString(), session_->catalog->description());
   }
-  if (request.strategy == WriteStrategy::kMerge && !request.incremental_key.empty()) {
-    return FailWithFix(ErrorKind::kUnsupported, "mend the rows at the source and load them again",
-                       "dead letters of {} cannot be replayed: a lakehouse does not yet leave out rows that are older "
-                       "than the table's",
-                       request.table.ToString());
-  }
   return {};
 }
 
 Result<std::unique_ptr<Writer>> LakehouseSink::Open(const WriteRequest& request) {
-  if (request.root != nullptr && request.strategy != WriteStrategy::kReplace &&
-      request.strategy != WriteStrategy::kAppend) {
-    return FailWithFix(ErrorKind::kUnsupported, "use replace or append, or leave max_table_nesting at 0",
-                       "child tables cannot be loaded into a lakehouse with strategy {} yet",
-                       WriteStrategyName(request.strategy));
-  }
   NILUS_TRY(CheckReplay(request));
   if (load_id_ != request.load_id) Abandon();  // the engine gave that one up
   for (const std::shared_ptr<TableLoad>& load : loads_) {
@@ -136,6 +135,9 @@ TableLoad* LakehouseSink::MainOf(const PipelineId& pipeline) {
   const std::optional<lake::TableIdentifier> named = StateFinder::NamedTable(pipeline);
   for (const std::shared_ptr<TableLoad>& load : loads_) {
     if (named && IdentifierOf(load->request().table) == *named) return load.get();
+  }
+  for (const std::shared_ptr<TableLoad>& load : loads_) {
+    if (load->request().root == nullptr) return load.get();
   }
   return loads_.front().get();
 }
@@ -183,6 +185,12 @@ Result<CommitResult> LakehouseSink::TryCommit(const CommitRequest& request) {
   TableLoad* main = MainOf(request.pipeline);
   const lake::TableIdentifier home = IdentifierOf(main->request().table);
   if (home != StateFinder::NamedTable(request.pipeline)) NILUS_TRY(states_.NoteHome(request.pipeline, home, stop_));
+  for (const std::shared_ptr<TableLoad>& child : loads_) {
+    for (const std::shared_ptr<TableLoad>& root : loads_) {
+      if (child->request().root != nullptr && child->request().root->table == root->request().table)
+        child->SetRoot(root.get());
+    }
+  }
   std::vector<TableLoad*> loads;
   for (const std::shared_ptr<TableLoad>& load : loads_) loads.push_back(load.get());
   NILUS_ASSIGN(const std::vector<lake::TablePtr> tables, CommitTables(*session_, loads, main, request, &result));

@@ -16,15 +16,32 @@ namespace {
 
 using duck::QuoteIdentifier;
 
-bool IsKeyed(WriteStrategy strategy) { return strategy == WriteStrategy::kMerge || strategy == WriteStrategy::kScd2; }
-
 std::string QuotedList(const std::vector<std::string>& names) {
   std::vector<std::string> quoted;
   for (const std::string& name : names) quoted.push_back(QuoteIdentifier(name));
   return fmt::format("{}", fmt::join(quoted, ", "));
 }
 
-constexpr const char* kSupersededTable = "nilus_superseded";
+Field RootNumberField() { return Field{.name = std::string(kRootNumberColumn), .type = MakeType(TypeId::kInt64)}; }
+
+// The batch without the number of the row that each belongs to, and those numbers.
+std::pair<RecordBatch, std::optional<Column>> WithoutRootNumber(const RecordBatch& batch) {
+  const std::optional<int> at = batch.schema()->Find(kRootNumberColumn);
+  if (!at) return {batch, std::nullopt};
+  auto schema = std::make_shared<Schema>(*batch.schema());
+  std::vector<Column> columns = batch.columns();
+  schema->fields.erase(schema->fields.begin() + *at);
+  columns.erase(columns.begin() + *at);
+  return {RecordBatch(std::move(schema), std::move(columns), batch.num_rows()), batch.column(*at)};
+}
+
+RecordBatch WithRootNumber(const RecordBatch& batch, const Column& number) {
+  auto schema = std::make_shared<Schema>(*batch.schema());
+  std::vector<Column> columns = batch.columns();
+  schema->fields.push_back(RootNumberField());
+  columns.push_back(number);
+  return RecordBatch(std::move(schema), std::move(columns), batch.num_rows());
+}
 
 lake::Properties PropertiesOfNew(const Session& session) {
   lake::Properties properties = {{"write.parquet.compression-codec", "zstd"}};
@@ -42,7 +59,12 @@ Result<duck::Connection> Session::Connect() const {
   return connection;
 }
 
+bool TableLoad::WaitsForRoot() const {
+  return FollowsRoot(request_) && request_.strategy == WriteStrategy::kMerge && !request_.root->key_is_unique;
+}
+
 bool TableLoad::IsStaged() const {
+  if (request_.root != nullptr) return false;
   if (request_.strategy == WriteStrategy::kScd2) return true;
   return request_.strategy == WriteStrategy::kMerge && !request_.key_is_unique;
 }
@@ -65,11 +87,17 @@ Result<std::unique_ptr<TableLoad>> TableLoad::Open(std::shared_ptr<const Session
     NILUS_TRY(load->StartChanges());
     return load;
   }
-  if (IsKeyed(request.strategy)) {
-    std::vector<std::string> columns = load->IsStaged() ? std::vector<std::string>() : request.primary_key;
+  if (IsKeyed(request)) {
+    std::vector<std::string> columns;
+    if (!load->IsStaged()) {
+      columns = request.primary_key;
+      if (request.has_children) columns.emplace_back(kRowIdColumn);
+    }
     NILUS_ASSIGN(load->staged_, StagedRows::Make(shared.database, std::move(columns), load->IsStaged(), request.stop));
   }
-  if (!load->IsStaged()) {
+  if (load->WaitsForRoot()) {
+    NILUS_ASSIGN(load->staged_, StagedRows::Make(shared.database, {}, /*with_sequence=*/false, request.stop));
+  } else if (!load->IsStaged()) {
     NILUS_ASSIGN(load->writer_, load->OpenWriter());
   }
   NILUS_FAULT_POINT("lakehouse.sink.opened");
@@ -128,7 +156,7 @@ Result<std::unique_ptr<lake::DataWriter>> TableLoad::OpenWriter() const {
 }
 
 Status TableLoad::CheckKeys(const RecordBatch& batch) const {
-  if (!IsKeyed(request_.strategy)) return {};
+  if (!IsKeyed(request_)) return {};
   for (const std::string& key : request_.primary_key) {
     std::optional<int> at = batch.schema()->Find(key);
     const int64_t nulls = at ? batch.column(*at).null_count : batch.num_rows();
@@ -144,7 +172,7 @@ Status TableLoad::CheckKeys(const RecordBatch& batch) const {
 Status TableLoad::AddColumns(const Schema& batch) {
   bool is_new = false;
   for (const Field& field : batch.fields) {
-    if (columns_.Find(field.name)) continue;
+    if (columns_.Find(field.name) || field.name == kRootNumberColumn) continue;
     columns_.fields.push_back(field);
     is_new = true;
   }
@@ -165,8 +193,14 @@ Status TableLoad::Write(const RecordBatch& batch) {
   NILUS_TRY(AddColumns(*batch.schema()));
   NILUS_TRY(CheckKeys(batch));
   if (batch.num_rows() == 0) return {};
-  NILUS_ASSIGN(RecordBatch rows, converter_->Convert(batch));
+  const auto [plain, number] = WithoutRootNumber(batch);
+  NILUS_ASSIGN(RecordBatch rows, converter_->Convert(plain));
   rows_ += rows.num_rows();
+  if (WaitsForRoot()) {
+    if (!number)
+      return Fail(ErrorKind::kInternal, "rows of {} have no {}", request_.table.ToString(), kRootNumberColumn);
+    return staged_->Write(WithRootNumber(rows, *number));
+  }
   if (staged_ != nullptr) NILUS_TRY(staged_->Write(rows));
   return writer_ != nullptr ? writer_->Write(rows) : Status();
 }
@@ -249,11 +283,11 @@ Result<Receipt> TableLoad::Finish() {
     bytes_ += file.file_size;
     stored += file.record_count;
   }
-  if (request_.strategy != WriteStrategy::kScd2 && stored != written_rows) {
+  if (request_.strategy != WriteStrategy::kScd2 && !WaitsForRoot() && stored != written_rows) {
     return Fail(ErrorKind::kInternal, "{} rows of {} are in the data files of {}", stored, written_rows,
                 request_.table.ToString());
   }
-  if (request_.strategy == WriteStrategy::kScd2) bytes_ = staged_->bytes();
+  if (request_.strategy == WriteStrategy::kScd2 || WaitsForRoot()) bytes_ = staged_->bytes();
   is_finished_ = true;
   NILUS_FAULT_POINT("lakehouse.sink.finished");
   return Receipt{.table = request_.table, .rows = rows_, .files = static_cast<int64_t>(files_.size()), .bytes = bytes_};
@@ -308,17 +342,39 @@ Status TableLoad::UndoLoad(const lake::TablePtr& base, const std::string& load_i
   return {};
 }
 
-Result<lake::Transaction> TableLoad::Prepare(const lake::TablePtr& base, const std::optional<KeyRange>& interval,
-                                             const StateChange& state, const std::string& undo_load,
-                                             CommitResult* counts) {
+// The same for a child table, whose load has also taken rows out: the table becomes what it was before, as long as
+// nobody else has changed it since. The table to go on from.
+Result<lake::TablePtr> TableLoad::RollBack(const lake::TablePtr& base, const std::string& load_id) const {
+  const lake::SnapshotPtr last = base->metadata.current_snapshot();
+  if (last == nullptr || !last->parent_id) return base;
+  const auto id = last->summary.find("nilus.load-id");
+  if (id == last->summary.end() || id->second != load_id) return base;
+  lake::SnapshotRef ref = base->metadata.refs.at(std::string(lake::kMainBranch));
+  ref.snapshot_id = *last->parent_id;
+  lake::Transaction transaction(base);
+  NILUS_TRY(transaction.SetRef(std::string(lake::kMainBranch), ref));
+  RetryPolicy once = lake::Transaction::CommitRetryPolicy();
+  once.max_attempts = 1;  // on top of another writer's snapshot it would take that away
+  NILUS_ASSIGN(lake::CommitOutcome outcome, transaction.Commit(request_.stop, once));
+  return std::move(outcome.table);
+}
+
+Result<lake::Transaction> TableLoad::Prepare(lake::TablePtr base, const std::optional<KeyRange>& interval,
+                                             StateChange state, const std::string& undo_load, CommitResult* counts) {
   RemoveAttempt();
   if (fold_ && !undo_load.empty()) return TakeBack(base, undo_load).map([&] { return lake::Transaction(base); });
+  if (FollowsRoot(request_) && !MakesAnew(request_) && !undo_load.empty()) {
+    NILUS_ASSIGN(base, RollBack(base, undo_load));
+    NILUS_ASSIGN(const std::optional<lake::PipelineState> here,
+                 lake::FindPipelineState(base->metadata, state.pipeline));
+    state.expected_version = here ? here->version : 0;
+  }
   NILUS_ASSIGN(lake::Transaction transaction, Begin(base));
   const lake::SnapshotPtr snapshot = base == nullptr ? nullptr : base->metadata.current_snapshot();
   const bool makes_anew = MakesAnew(request_);
   if (makes_anew) {
     transaction.RemoveAllFiles();
-  } else if (!undo_load.empty() && request_.strategy == WriteStrategy::kAppend) {
+  } else if (!undo_load.empty() && (request_.strategy == WriteStrategy::kAppend || FollowsRoot(request_))) {
     NILUS_TRY(UndoLoad(base, undo_load, &transaction));
   }
   NILUS_ASSIGN(duck::Connection connection, session_->Connect());
@@ -329,7 +385,9 @@ Result<lake::Transaction> TableLoad::Prepare(const lake::TablePtr& base, const s
   } else if (request_.strategy == WriteStrategy::kScd2) {
     NILUS_TRY(ApplyVersions(asking, has_rows ? base : nullptr, &transaction, counts));
   } else {
-    if (has_rows && request_.strategy == WriteStrategy::kMerge) {
+    if (FollowsRoot(request_)) {
+      NILUS_TRY(ApplyChildren(has_rows ? base : nullptr, interval, &transaction, counts));
+    } else if (has_rows && request_.strategy == WriteStrategy::kMerge) {
       NILUS_TRY(ApplyMerge(asking, base, &transaction, counts));
     } else if (has_rows && request_.strategy == WriteStrategy::kDeleteInsert && interval) {
       NILUS_TRY(ApplyInterval(asking, base, *interval, &transaction, counts));

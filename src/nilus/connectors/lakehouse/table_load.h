@@ -1,5 +1,6 @@
 // The load of one table: rows become data files while they arrive (or wait, where their keys decide what is written),
-// and one snapshot at the commit.
+// and one snapshot at the commit. A child table is prepared while its root's load still waits: which of its rows count,
+// and which old ones go, follows from the root's.
 #pragma once
 
 #include <cstdint>
@@ -23,6 +24,9 @@
 
 namespace nilus::lakehouse {
 
+// Of a load's connection: the numbers (_nilus_seq) of its staged rows that a later version of their key supersedes.
+inline constexpr const char* kSupersededTable = "nilus_superseded";
+
 // What a table's snapshot says of the pipeline.
 struct StateChange {
   std::string pipeline;
@@ -45,17 +49,23 @@ class TableLoad {
   // One step of the commit: the transaction over `base` (null: there is no table), ready to be committed. Rows of a
   // crashed load of the pipeline that this table has and the pipeline's state does not (`undo_load`: its id) go with
   // it. kConflict: files that were written do not fit the table any more.
-  Result<lake::Transaction> Prepare(const lake::TablePtr& base, const std::optional<KeyRange>& interval,
-                                    const StateChange& state, const std::string& undo_load, CommitResult* counts);
+  Result<lake::Transaction> Prepare(lake::TablePtr base, const std::optional<KeyRange>& interval, StateChange state,
+                                    const std::string& undo_load, CommitResult* counts);
+  // Of a child table, before Prepare: the root table's finished load, which outlives it.
+  void SetRoot(TableLoad* root) { root_ = root; }
   // The files belong to a snapshot now.
   void MarkCommitted();
 
  private:
   TableLoad(std::shared_ptr<const Session> session, const WriteRequest& request)
-      : session_(std::move(session)), request_(request), columns_(*request.schema) {}
+      : session_(std::move(session)), request_(request), columns_(*request.schema) {
+    std::erase_if(columns_.fields, [](const Field& field) { return field.name == kRootNumberColumn; });
+  }
 
   // Whole rows wait: superseded versions are left out before they are written, scd2 compares them.
   bool IsStaged() const;
+  // Rows of a child table wait: some of them may belong to versions that are superseded.
+  bool WaitsForRoot() const;
   Status CheckKeys(const RecordBatch& batch) const;
   Status AddColumns(const Schema& batch);
   Result<lake::StorePtr> Store() const;
@@ -68,6 +78,7 @@ class TableLoad {
 
   Result<lake::Transaction> Begin(const lake::TablePtr& base);
   void AddFiles(std::vector<lake::DataFile> files, lake::Transaction* transaction) const;
+  Result<lake::TablePtr> RollBack(const lake::TablePtr& base, const std::string& load_id) const;
   Status UndoLoad(const lake::TablePtr& base, const std::string& load_id, lake::Transaction* transaction) const;
   Result<std::vector<int32_t>> IdsOf(const std::vector<std::string>& names) const;
   Result<lake::ScanPlan> PlanBase(const lake::TablePtr& base, const std::optional<lake::RangeFilter>& filter) const;
@@ -75,6 +86,12 @@ class TableLoad {
                     CommitResult* counts);
   Status ApplyInterval(duck::Connection& connection, const lake::TablePtr& base, const KeyRange& interval,
                        lake::Transaction* transaction, CommitResult* counts);
+  Status ApplyChildren(const lake::TablePtr& base, const std::optional<KeyRange>& interval,
+                       lake::Transaction* transaction, CommitResult* counts);
+  Status WriteChildren(duck::Connection& connection, bool some_superseded, lake::Transaction* transaction,
+                       CommitResult* counts);
+  // The row ids of the rows that this load takes out of the table, into kRemovedRootsTable.
+  Status FindRemoved(duck::Connection& connection, const std::optional<KeyRange>& interval) const;
   Status ApplyVersions(duck::Connection& connection, const lake::TablePtr& base, lake::Transaction* transaction,
                        CommitResult* counts);
   Status CompareVersions(duck::Connection& connection, const lake::ScanPlan& plan);
@@ -97,7 +114,7 @@ class TableLoad {
 
   const std::shared_ptr<const Session> session_;
   const WriteRequest request_;
-  Schema columns_;        // of the load, late ones too
+  Schema columns_;        // of the load, late ones too; without kRootNumberColumn, which is staged only
   lake::TablePtr base_;   // as found at Open; null: there was no table
   Target target_;         // as planned by what was found
   std::string location_;  // of a new table
@@ -107,6 +124,7 @@ class TableLoad {
   std::optional<ChangeFold> fold_;            // of changes, and what was folded
   std::unique_ptr<ChangeStage> changes_;
   std::shared_ptr<KeyFinder> finder_;
+  TableLoad* root_ = nullptr;
   std::optional<duck::Connection> connection_;  // there once a temporary table holds the numbers of superseded rows
   std::vector<lake::DataFile> files_;           // written before the commit
   std::vector<lake::DataFile> attempt_files_;   // written for one attempt of it

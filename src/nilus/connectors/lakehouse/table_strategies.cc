@@ -4,6 +4,7 @@
 
 #include "nilus/base/fault.h"
 #include "nilus/connector/sql_strategy.h"
+#include "nilus/connectors/lakehouse/strategy_sql.h"
 #include "nilus/connectors/lakehouse/table_load.h"
 #include "nilus/data/scalar.h"
 #include "nilus/duck/column_type.h"
@@ -31,6 +32,8 @@ std::string TypedText(const Scalar& value) {
 
 std::string Timestamp(WallTime time) { return TypedText(Scalar{MakeType(TypeId::kTimestamp), FormatWallTime(time)}); }
 
+}  // namespace
+
 std::string KeysEqual(const std::vector<std::string>& keys, std::string_view a, std::string_view b) {
   std::vector<std::string> conditions;
   for (const std::string& key : keys)
@@ -38,7 +41,20 @@ std::string KeysEqual(const std::vector<std::string>& keys, std::string_view a, 
   return fmt::format("{}", fmt::join(conditions, " AND "));
 }
 
-}  // namespace
+Result<IntervalSearch> SearchInterval(const IcebergField& field, const KeyRange& interval) {
+  NILUS_ASSIGN(lake::RangeFilter filter, lake::MakeRangeFilter(field, interval.lower, interval.upper,
+                                                               interval.upper_inclusive, /*with_nulls=*/false));
+  std::vector<std::string> conditions;
+  const Type type = lake::ToNilusType(field.type);
+  const std::string column = fmt::format("t.{}", QuoteIdentifier(field.name));
+  if (interval.lower) conditions.push_back(fmt::format("{} >= {}", column, TypedText({type, interval.lower->text})));
+  if (interval.upper) {
+    conditions.push_back(fmt::format("{} {} {}", column, interval.upper_inclusive ? "<=" : "<",
+                                     TypedText({type, interval.upper->text})));
+  }
+  if (conditions.empty()) conditions.push_back(column + " IS NOT NULL");
+  return IntervalSearch{std::move(filter), fmt::format("WHERE {}", fmt::join(conditions, " AND "))};
+}
 
 // Columns of the table as it will be, by name: `base` may not have them all yet.
 Result<std::vector<int32_t>> TableLoad::IdsOf(const std::vector<std::string>& names) const {
@@ -77,20 +93,9 @@ Status TableLoad::ApplyInterval(duck::Connection& connection, const lake::TableP
                                 lake::Transaction* transaction, CommitResult* counts) {
   const IcebergField* field = target_.schema.FindByName(request_.incremental_key);
   if (field == nullptr) return Fail(ErrorKind::kInternal, "no column {}", request_.incremental_key);
-  NILUS_ASSIGN(lake::RangeFilter filter, lake::MakeRangeFilter(*field, interval.lower, interval.upper,
-                                                               interval.upper_inclusive, /*with_nulls=*/false));
-  NILUS_ASSIGN(lake::ScanPlan plan, PlanBase(base, filter));
-  std::vector<std::string> conditions;
-  const Type type = lake::ToNilusType(field->type);
-  const std::string column = fmt::format("t.{}", QuoteIdentifier(field->name));
-  if (interval.lower) conditions.push_back(fmt::format("{} >= {}", column, TypedText({type, interval.lower->text})));
-  if (interval.upper) {
-    conditions.push_back(fmt::format("{} {} {}", column, interval.upper_inclusive ? "<=" : "<",
-                                     TypedText({type, interval.upper->text})));
-  }
-  if (conditions.empty()) conditions.push_back(column + " IS NOT NULL");
-  const std::string tail = fmt::format("WHERE {}", fmt::join(conditions, " AND "));
-  NILUS_ASSIGN(RowChanges changes, FindRows(connection, plan, {field->id}, tail, request_.stop));
+  NILUS_ASSIGN(IntervalSearch search, SearchInterval(*field, interval));
+  NILUS_ASSIGN(lake::ScanPlan plan, PlanBase(base, search.filter));
+  NILUS_ASSIGN(RowChanges changes, FindRows(connection, plan, {field->id}, search.tail, request_.stop));
   NILUS_FAULT_POINT("lakehouse.sink.rows_found");
   counts->rows_deleted += changes.count();
   transaction->SetIsolation(lake::Isolation::kSerializable);

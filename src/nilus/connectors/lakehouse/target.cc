@@ -114,6 +114,16 @@ bool MakesAnew(const WriteRequest& request) {
   return request.strategy == WriteStrategy::kReplace || request.full_refresh;
 }
 
+bool IsKeyed(const WriteRequest& request) {
+  return request.root == nullptr &&
+         (request.strategy == WriteStrategy::kMerge || request.strategy == WriteStrategy::kScd2);
+}
+
+bool FollowsRoot(const WriteRequest& request) {
+  return request.root != nullptr &&
+         (request.strategy == WriteStrategy::kMerge || request.strategy == WriteStrategy::kDeleteInsert);
+}
+
 std::vector<Field> OwnColumns(WriteStrategy strategy) {
   if (strategy != WriteStrategy::kScd2) return {};
   return {Field{.name = std::string(kValidFromColumn), .type = MakeType(TypeId::kTimestamp)},
@@ -121,9 +131,8 @@ std::vector<Field> OwnColumns(WriteStrategy strategy) {
 }
 
 Status CheckColumns(const WriteRequest& request, const Schema& columns) {
-  const bool keyed = request.strategy == WriteStrategy::kMerge || request.strategy == WriteStrategy::kScd2;
   std::set<std::string> ours;
-  if (keyed) ours.insert(std::string(kSequenceColumn));
+  if (IsKeyed(request)) ours.insert(std::string(kSequenceColumn));
   for (const Field& field : OwnColumns(request.strategy)) ours.insert(field.name);
   std::set<std::string> seen;
   for (const Field& field : columns.fields) {
@@ -152,12 +161,15 @@ Status CheckRequest(const WriteRequest& request) {
   const std::string table = request.table.ToString();
   if (request.schema->fields.empty()) return Fail(ErrorKind::kInvalidInput, "table {} has no columns to load", table);
   NILUS_TRY(CheckColumns(request, *request.schema));
-  const bool keyed = request.strategy == WriteStrategy::kMerge || request.strategy == WriteStrategy::kScd2;
+  const bool keyed = IsKeyed(request);
+  if (request.root != nullptr && !request.schema->Find(kRootIdColumn)) {
+    return Fail(ErrorKind::kInvalidInput, "child table {} has no column {}", table, kRootIdColumn);
+  }
   if (keyed && request.primary_key.empty()) {
     return FailWithFix(ErrorKind::kInvalidInput, "name its `primary_key`",
                        "strategy {} of table {} needs a primary key", WriteStrategyName(request.strategy), table);
   }
-  if (request.strategy == WriteStrategy::kDeleteInsert && request.incremental_key.empty()) {
+  if (request.root == nullptr && request.strategy == WriteStrategy::kDeleteInsert && request.incremental_key.empty()) {
     return FailWithFix(ErrorKind::kInvalidInput, "name its `incremental_key`",
                        "strategy delete+insert of table {} needs an incremental key", table);
   }

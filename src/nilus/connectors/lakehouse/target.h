@@ -21,6 +21,12 @@ struct Target {
 // The load makes the table's rows anew: replace, or full_refresh.
 bool MakesAnew(const WriteRequest& request);
 
+// Rows are told apart by their primary key.
+bool IsKeyed(const WriteRequest& request);
+
+// A child table whose rows go with the rows that the load replaces or removes in its root table.
+bool FollowsRoot(const WriteRequest& request);
+
 // Columns that the strategy adds to the load's own (scd2).
 std::vector<Field> OwnColumns(WriteStrategy strategy);
 

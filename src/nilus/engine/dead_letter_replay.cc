@@ -1,0 +1,245 @@
+#include "nilus/engine/dead_letter_replay.h"
+
+#include <algorithm>
+
+#include "nilus/base/fault.h"
+#include "nilus/engine/load_tables.h"
+#include "nilus/engine/masking.h"
+#include "nilus/engine/nesting.h"
+#include "nilus/rows/row_ids.h"
+
+namespace nilus {
+namespace {
+
+constexpr size_t kMostReasons = 20;
+
+RecordBatch ToBatch(const std::vector<const DeadLetter*>& letters) {
+  BatchBuilder builder(std::make_shared<Schema>(WithRowIds(*DeadLetterSchema())));
+  for (const DeadLetter* letter : letters) {
+    const std::string* texts[] = {&letter->payload,  &letter->reason,  &letter->column,
+                                  &letter->position, &letter->load_id, &letter->id};
+    for (int i = 0; i < static_cast<int>(std::size(texts)); ++i) builder.column(i).AppendBytes(*texts[i]);
+    builder.FinishRow();
+  }
+  return builder.Finish();
+}
+
+// One page of letters on its way into the table.
+class PageReplay {
+ public:
+  PageReplay(const BatchJob& job, const RunOptions& options, Sink* sink)
+      : job_(&job), options_(&options), sink_(sink) {}
+
+  Status Run(std::vector<DeadLetter> letters, const std::optional<CommittedState>& state, DeadLettersReport* report) {
+    letters_ = std::move(letters);
+    NILUS_TRY(Prepare(state));
+    for (size_t begin = 0; begin < letters_.size();) {
+      size_t end = begin + 1;  // letters of one origin have one schema
+      while (end < letters_.size() && letters_[end].position == letters_[begin].position) ++end;
+      NILUS_TRY(ReadGroup(begin, end));
+      begin = end;
+    }
+    NILUS_TRY(job_->max_nesting > 0 ? WriteNested() : WritePlain());
+    report->replayed += replayed_;
+    report->remaining += static_cast<int64_t>(left_.size());
+    for (const DeadLetter* letter : left_) {
+      std::vector<std::string>& reasons = report->reasons;
+      if (reasons.size() < kMostReasons && std::find(reasons.begin(), reasons.end(), letter->reason) == reasons.end())
+        reasons.push_back(letter->reason);
+    }
+    if (replayed_ == 0) return {};
+    return Commit(state);
+  }
+
+ private:
+  // Rows of letters that share an origin, by the destination's names.
+  struct Group {
+    size_t begin = 0;  // the first one's letter
+    RecordBatch rows;
+  };
+
+  Status Prepare(const std::optional<CommittedState>& state) {
+    if (state && !state->position.empty()) {
+      NILUS_ASSIGN(checkpoint_, ParseCheckpoint(state->position));
+    }
+    NILUS_ASSIGN(std::optional<Schema> there, sink_->Describe(job_->table));
+    NILUS_ASSIGN(shape_, TableShape::Create(Schema{}, FirstShape(*job_, std::move(there))));
+    std::vector<std::string> key = job_->primary_key;
+    for (std::string& column : key) column = shape_->NameOf(column);
+    NILUS_ASSIGN(std::shared_ptr<const Masking> masking, MakeMasking(*job_, Checkpoint{}));
+    NILUS_ASSIGN(masks_, MaskRecordsOf(*masking));
+    names_ = std::make_shared<RowNames>(load_id_, job_->table.ToString(),
+                                        MasksKeepUnique(*masking, job_->primary_key) ? key : std::vector<std::string>(),
+                                        job_->strategy == WriteStrategy::kScd2);
+    normalizer_.emplace(*shape_);
+    namer_.emplace(names_);
+
+    WriteRequest rows = MakeWriteRequest(*job_, options_->stop);
+    rows.load_id = load_id_;
+    rows.primary_key = key;
+    rows.full_refresh = false;
+    if (!job_->incremental_key.empty()) rows.incremental_key = shape_->NameOf(job_->incremental_key);
+    if (rows.strategy == WriteStrategy::kReplace || rows.strategy == WriteStrategy::kDeleteInsert)
+      rows.strategy = WriteStrategy::kAppend;
+    rows.keeps_newer = true;
+    WriteRequest letters = rows;
+    letters.table = LetterTable(*job_);
+    letters.schema = std::make_shared<Schema>(WithRowIds(*DeadLetterSchema()));
+    letters.strategy = job_->deletes_ranges ? WriteStrategy::kDeleteInsert : WriteStrategy::kReplace;
+    letters.primary_key.clear();
+    letters.incremental_key = kRowIdColumn;
+    letters.misfits = Misfits::kVariant;
+    letters.partition_by.clear();
+    letters.cluster_by.clear();
+    rows_request_ = std::move(rows);
+    letters_request_ = std::move(letters);
+    return {};
+  }
+
+  // Masks that the letters have not been through. Nothing: one of them was masked otherwise.
+  Result<std::shared_ptr<const Masking>> MissingMasks(const DeadLetterOrigin& origin) const {
+    MaskingOptions options{.rules = {},
+                           .naming = job_->naming,
+                           .identifier_limit = job_->identifier_limit,
+                           .table = job_->source_table,
+                           .sequences = {}};
+    for (const MaskRule& rule : job_->masks) {
+      const std::string name = NormalizeName(rule.column, job_->naming, job_->identifier_limit);
+      auto before = origin.masks.find(name);
+      if (before == origin.masks.end() && rule.algorithm != "sequential") {
+        options.rules.push_back(rule);
+      } else if (before == origin.masks.end() || before->second != masks_.at(name).how) {
+        return std::shared_ptr<const Masking>();
+      }
+    }
+    return Masking::Create(std::move(options));
+  }
+
+  Status ReadGroup(size_t begin, size_t end) {
+    std::vector<DeadLetter> group(letters_.begin() + static_cast<std::ptrdiff_t>(begin),
+                                  letters_.begin() + static_cast<std::ptrdiff_t>(end));
+    NILUS_ASSIGN(DeadLetterOrigin origin, ReadOrigin(group.front().position));
+    NILUS_ASSIGN(std::shared_ptr<const Masking> masking, MissingMasks(origin));
+    if (masking == nullptr) {
+      for (size_t i = begin; i < end; ++i) {
+        letters_[i].reason = "it was masked otherwise than the manifest says now";
+        left_.push_back(&letters_[i]);
+      }
+      return {};
+    }
+    NILUS_ASSIGN(RecordBatch batch, ReadPayloads(group, origin.schema));
+    Masker masker(masking);
+    NILUS_ASSIGN(batch, masker.Apply(batch));
+    NILUS_ASSIGN(NormalizedBatch normalized, normalizer_->Normalize(batch));
+    Keep(begin, normalized.dead);
+    if (normalized.rows.num_rows() > 0) groups_.push_back(Group{.begin = begin, .rows = std::move(normalized.rows)});
+    return {};
+  }
+
+  void Keep(size_t begin, const std::vector<DeadRow>& dead_rows) {
+    for (const DeadRow& dead : dead_rows) {
+      DeadLetter& letter = letters_[begin + static_cast<size_t>(dead.row)];
+      letter.reason = dead.reason;
+      letter.column = dead.column;
+      left_.push_back(&letter);
+    }
+  }
+
+  Status WritePlain() {
+    tables_.Add(std::move(rows_request_));
+    for (const Group& group : groups_) {
+      replayed_ += group.rows.num_rows();
+      NILUS_TRY(tables_.Write(0, namer_->Name(group.rows)));
+    }
+    return {};
+  }
+
+  // Rows that are taken apart: none of them is dead before (FirstShape), so that a row's number is its letter's.
+  Status WriteNested() {
+    NestingSurvey survey(NestedLoad::OptionsOf(*job_));
+    for (const Group& group : groups_) NILUS_TRY(survey.Observe(group.rows));
+    if (groups_.empty()) return {};
+    NILUS_ASSIGN(nested_, NestedLoad::Make(*job_, survey,
+                                           {.sink = sink_,
+                                            .shape = shape_.get(),
+                                            .write = &rows_request_,
+                                            .known = &checkpoint_.children,
+                                            .load_id = load_id_}));
+    std::vector<NestedTable>& tables = nested_->tables();
+    for (const NestedTable& table : tables) tables_.Add(table.request);
+    for (int table = tables_.size(); table-- > 0;) {  // children first
+      if (!tables[static_cast<size_t>(table)].is_refused) NILUS_TRY(tables_.Open(table, {}));
+    }
+    NestedStage stage(*nested_, load_id_);
+    for (const Group& group : groups_) {
+      NILUS_ASSIGN(std::vector<DeadRow> dead,
+                   stage.Process(namer_->NameOnly(group.rows), [this](int table, RecordBatch batch) {
+                     return tables_.Write(table, std::move(batch));
+                   }));
+      Keep(group.begin, dead);
+      replayed_ += group.rows.num_rows() - static_cast<int64_t>(dead.size());
+    }
+    for (std::string& child : nested_->children()) {
+      std::vector<std::string>& known = checkpoint_.children;
+      if (std::find(known.begin(), known.end(), child) == known.end()) known.push_back(std::move(child));
+    }
+    return {};
+  }
+
+  Status Commit(const std::optional<CommittedState>& state) {
+    NILUS_FAULT_POINT("engine.dead_letters.read");
+    const int letters = tables_.Add(letters_request_);
+    NILUS_TRY(tables_.Open(letters, {}));
+    if (!left_.empty()) NILUS_TRY(tables_.Write(letters, ToBatch(left_)));
+    NILUS_TRY(tables_.Finish());
+    NILUS_FAULT_POINT("engine.dead_letters.staged");
+    const Type text = MakeType(TypeId::kText);
+    Position position = state ? state->position : Position{};
+    if (nested_ != nullptr && !checkpoint_.children.empty()) {  // there may be further child tables now
+      NILUS_ASSIGN(position, ToPosition(checkpoint_));
+    }
+    CommitRequest commit{.pipeline = job_->pipeline,
+                         .load_id = load_id_,
+                         .expected_version = state ? state->version : 0,
+                         .position = std::move(position),
+                         .interval = KeyRange{.column = std::string(kRowIdColumn),
+                                              .lower = Scalar{text, letters_.front().id},
+                                              .upper = Scalar{text, letters_.back().id}}};
+    NILUS_TRY(sink_->Commit(commit));
+    NILUS_FAULT_POINT("engine.dead_letters.committed");
+    return {};
+  }
+
+  const BatchJob* job_;
+  const RunOptions* options_;
+  Sink* sink_;
+  const std::string load_id_ = NewId();
+  Progress progress_;
+  LoadTables tables_{sink_, &progress_};
+  std::vector<DeadLetter> letters_;
+  std::vector<const DeadLetter*> left_;
+  int64_t replayed_ = 0;
+  std::vector<Group> groups_;
+  WriteRequest rows_request_;
+  WriteRequest letters_request_;
+  Checkpoint checkpoint_;  // committed; nested rows may add child tables
+  std::unique_ptr<NestedLoad> nested_;
+  std::unique_ptr<TableShape> shape_;
+  std::map<std::string, MaskRecord> masks_;
+  std::shared_ptr<RowNames> names_;
+  std::optional<Normalizer> normalizer_;
+  std::optional<RowNamer> namer_;
+};
+
+}  // namespace
+
+TableName LetterTable(const BatchJob& job) {
+  return TableName{.schema = job.table.schema, .name = DeadLetterTable(job.table.name, job.identifier_limit)};
+}
+
+Status ReplayLetters(const BatchJob& job, const RunOptions& options, Sink* sink, std::vector<DeadLetter> letters,
+                     const std::optional<CommittedState>& state, DeadLettersReport* report) {
+  return PageReplay(job, options, sink).Run(std::move(letters), state, report);
+}
+
+}  // namespace nilus
