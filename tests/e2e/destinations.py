@@ -7,7 +7,7 @@ import contextlib
 import itertools
 
 import duckdb_file
-from lakehouse_destinations import LAKEHOUSE_VARIANTS, LakehouseDestination
+from lakehouse_destinations import LAKEHOUSE_VARIANTS, TABLES, LakehouseDestination
 
 
 class PostgresDestination:
@@ -45,16 +45,16 @@ class PostgresDestination:
         """Tells states apart that a run could; None: nobody knows, so each counts as different."""
         return None
 
-    def rows(self, columns):
-        if not self.database.exists(self.table):
+    def rows(self, columns, table="items"):
+        if not self.database.exists(f"lake.{table}"):
             return []
-        rows = self.database.execute(f"SELECT {', '.join(columns)} FROM {self.table}")
+        rows = self.database.execute(f"SELECT {', '.join(columns)} FROM lake.{table}")
         return [tuple(None if v is None else str(v) for v in row) for row in rows]
 
     def leftovers(self):
         return [name for (name,) in self.database.execute(
             "SELECT relname FROM pg_class JOIN pg_namespace n ON n.oid = relnamespace WHERE nspname = 'lake' AND relkind = 'r'"
-            " AND relname NOT IN ('items', '_nilus_state', '_nilus_loads')")]
+            " AND relname !~ '^(items(__lines|__lines__tags|__dead_letters)?|_nilus_state|_nilus_loads)$'")]
 
 
 class FileDatabase:
@@ -107,14 +107,14 @@ class SqliteDestination(FileDatabase):
         with contextlib.closing(sqlite3.connect(self.path)) as db:
             return [name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
 
-    def rows(self, columns):
-        if "items" not in self._tables():
+    def rows(self, columns, table="items"):
+        if table not in self._tables():
             return []
         with contextlib.closing(sqlite3.connect(self.path)) as db:
-            return [tuple(None if v is None else str(v) for v in row) for row in db.execute(f"SELECT {', '.join(columns)} FROM items")]
+            return [tuple(None if v is None else str(v) for v in row) for row in db.execute(f"SELECT {', '.join(columns)} FROM {table}")]
 
     def leftovers(self):
-        return [name for name in self._tables() if name not in ("items", "_nilus_state", "_nilus_loads")]
+        return [name for name in self._tables() if name not in TABLES]
 
 
 class DuckdbDestination(FileDatabase):
@@ -125,14 +125,14 @@ class DuckdbDestination(FileDatabase):
             return []
         return [name for (name,) in duckdb_file.query(self.path, "SELECT table_name FROM duckdb_tables() WHERE schema_name = 'lake'")]
 
-    def rows(self, columns):
-        if "items" not in self._tables():
+    def rows(self, columns, table="items"):
+        if table not in self._tables():
             return []
         listed = ", ".join(f'CAST("{column}" AS VARCHAR)' for column in columns)
-        return duckdb_file.query(self.path, f"SELECT {listed} FROM lake.items")
+        return duckdb_file.query(self.path, f"SELECT {listed} FROM lake.{table}")
 
     def leftovers(self):
-        return [name for name in self._tables() if name not in ("items", "_nilus_state", "_nilus_loads")]
+        return [name for name in self._tables() if name not in TABLES]
 
 
 class FilesDestination:
@@ -168,16 +168,16 @@ class FilesDestination:
     def fingerprint(self, saved):
         return None
 
-    def rows(self, columns):
+    def rows(self, columns, table="items"):
         rows = []
-        for file in sorted((self.path / "lake" / "items").glob("*.csv")):
+        for file in sorted((self.path / "lake" / table).glob("*.csv")):
             with open(file, newline="") as opened:
-                rows += [tuple(row[column] for column in columns) for row in csv.DictReader(opened)]
+                rows += [tuple(row.get(column) for column in columns) for row in csv.DictReader(opened)]
         return rows
 
     def leftovers(self):
         """Data files that no reader of the table's folder would see."""
-        seen = set((self.path / "lake" / "items").glob("*.csv"))
+        seen = set(self.path.glob("lake/items*/*.csv"))
         return [str(p) for p in self.path.rglob("*.csv*") if p not in seen]
 
 

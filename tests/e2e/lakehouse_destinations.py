@@ -10,12 +10,16 @@ import iceberg_reader
 from s3_double import BUCKET, S3Double
 
 
+# What the tests load, and what Nilus keeps beside it.
+TABLES = {"items", "items__lines", "items__lines__tags", "items__dead_letters", "_nilus_state", "_nilus_loads"}
+
+
 class LakehouseDestination:
     """A folder that is its own catalog."""
     kind, fault_prefix, table = "lakehouse_v2", ("lake", "store."), "lake.items"
     strategies = {"replace", "append", "merge", "delete+insert", "scd2"}
-    nested_strategies = {"replace", "append"}
     needs_recovery = False
+    commits_tables_together = False  # a folder has no step for several tables
     sink_options = {"loader_file_size": 60}
 
     def __init__(self, folder, postgres):
@@ -55,7 +59,7 @@ class LakehouseDestination:
 
     def leftovers(self):
         """Tables beside the one that was loaded. Files of killed loads stay, as Iceberg's way is: test_lake_orphans.py looks at them."""
-        return [str(p) for p in self.path.glob("*/*") if p.is_dir() and p.name not in ("items", "_nilus_state")]
+        return [str(p) for p in self.path.glob("*/*") if p.is_dir() and p.name not in TABLES]
 
 
 class DeletionVectorDestination(LakehouseDestination):
@@ -67,6 +71,7 @@ class DeletionVectorDestination(LakehouseDestination):
 class SqlLakehouseDestination(LakehouseDestination):
     """Tables found by a database: the JDBC catalog's, in SQLite."""
     kind = "lakehouse_sql"
+    commits_tables_together = True
     strategies = {"append", "merge"}  # what differs is how a commit is made current
 
     def __init__(self, folder, postgres):
@@ -127,7 +132,7 @@ class S3LakehouseDestination(LakehouseDestination):
                                                                           (f"s3://{BUCKET}/warehouse", str(self.path)))
 
     def leftovers(self):
-        return sorted({"/".join(key.split("/")[:3]) for key in self.bucket.objects} - {"warehouse/lake/items", "warehouse/lake/_nilus_state"})
+        return sorted({"/".join(key.split("/")[:3]) for key in self.bucket.objects} - {f"warehouse/lake/{table}" for table in TABLES})
 
 
 class TidyLakehouseDestination(LakehouseDestination):

@@ -126,3 +126,32 @@ def test_a_key_that_does_not_fit_is_an_error(nilus, source, destination):
     failed = nilus.run(manifest, expect=1)
     assert "`id`" in failed.report["error"]["message"] and "three" not in failed.report["error"]["message"]
     assert rows(destination, "id", "n") == [("1", "10")]
+
+
+def test_a_hinted_column_that_is_only_ever_null_has_its_type(nilus, destination, tmp_path):
+    """A JSON key without a value makes no column, but a hinted one does, and the type that the hint gives it stays."""
+    (tmp_path / "items.jsonl").write_text('{"id": 1, "amount": null, "other": null}\n')
+    manifest = nilus.manifest({"address": f"file://{tmp_path}", "options": {"source_table": "items.jsonl", "type_hints": {"amount": "decimal(12,2)", "nowhere": "date"}}},
+                              {"address": destination.uri, "options": {"dest_table": destination.table, "incremental_strategy": "append"}})
+    warnings = nilus.run(manifest).report["warnings"]
+    assert any("`nowhere`" in warning for warning in warnings) and not any("`amount`" in warning for warning in warnings)
+    columns = columns_of(destination)
+    assert columns is None or columns == {"id", "amount", "_nilus_load_id", "_nilus_id"}
+    if destination.kind == "postgres":
+        types = dict(destination.database.execute("SELECT attname::text, format_type(atttypid, atttypmod) FROM pg_attribute WHERE attrelid = 'lake.items'::regclass AND attnum > 0"))
+        assert types["amount"] == "numeric(12,2)"
+
+
+def test_variants_keep_their_names_on_a_second_hop(nilus, source, tmp_path, destination):
+    """What was loaded is a source itself: its variant columns are columns like others there."""
+    if destination.kind != "sqlite":
+        pytest.skip("one system is enough")
+    source.make("id BIGINT, discount BIGINT", (1, 10))
+    nilus.run(pipeline(nilus, source, destination))
+    source.make("id BIGINT, discount TEXT", (2, "half"))
+    nilus.run(pipeline(nilus, source, destination))
+    second = nilus.manifest({"address": destination.uri, "options": {"source_table": "items"}},
+                            {"address": f"file://{tmp_path}/second?format=jsonl", "options": {"dest_table": "lake.copy", "incremental_strategy": "replace"}}, name="second")
+    nilus.run(second)
+    lines = [json.loads(line) for file in (tmp_path / "second" / "lake" / "copy").glob("*.jsonl") for line in file.read_text().splitlines()]
+    assert [(row["id"], row.get("discount"), row.get("discount__v_text")) for row in sorted(lines, key=lambda row: row["id"])] == [(1, 10, None), (2, None, "half")]

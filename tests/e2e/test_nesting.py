@@ -1,11 +1,9 @@
 """Nested rows on every sink: json columns become columns and child tables, committed and replaced with the rows they belong to."""
 import csv
 import json
-import sqlite3
 
 import pytest
 
-import duckdb_file
 from destinations import DESTINATIONS
 from harness import was_killed
 from test_faults import passages
@@ -35,30 +33,8 @@ def pipeline(nilus, source, destination, strategy, sink=None, **options):
 
 
 def rows(destination, table, *columns):
-    """Rows of a table beside `items`, as texts, sorted; nothing where there is no such table."""
-    listed = ", ".join(f'"{column}"' for column in columns)
-    if destination.kind == "postgres":
-        if not destination.database.exists(f"lake.{table}"):
-            return []
-        found = destination.database.execute(f"SELECT {listed} FROM lake.{table}")
-    elif destination.kind == "sqlite":
-        with sqlite3.connect(destination.path) as db:
-            if not db.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (table,)).fetchall():
-                return []
-            found = db.execute(f"SELECT {listed} FROM {table}").fetchall()
-    elif destination.kind == "duckdb":
-        if table not in destination._tables():
-            return []
-        casts = ", ".join(f'CAST("{column}" AS VARCHAR)' for column in columns)
-        found = duckdb_file.query(destination.path, f"SELECT {casts} FROM lake.{table}")
-    elif destination.kind.startswith("lakehouse"):
-        found = destination.rows(columns, table)
-    else:
-        found = []
-        for file in (destination.path / "lake" / table).glob("*.csv"):
-            with open(file, newline="") as opened:
-                found += [tuple(row.get(column) or None for column in columns) for row in csv.DictReader(opened)]
-    return sorted([tuple(None if v is None else str(v) for v in row) for row in found], key=repr)
+    """Rows of a table as texts, sorted; nothing where there is no such table."""
+    return sorted([tuple(value or None for value in row) for row in destination.rows(columns, table)], key=repr)
 
 
 def elements(destination):
@@ -90,9 +66,8 @@ def test_objects_become_columns_and_arrays_child_tables(nilus, source, destinati
 
 
 def test_appended_rows_bring_their_children(nilus, source, destination):
-    manifest = pipeline(nilus, source, destination, "append", changed_files="reread", primary_key="")
     source.write(FIRST[0])
-    nilus.run(manifest)
+    nilus.run(pipeline(nilus, source, destination, "append"))
     source.path = source.path.with_name("orders2.jsonl")
     source.write(FIRST[1])
     nilus.run(pipeline(nilus, source, destination, "append"))
@@ -100,14 +75,13 @@ def test_appended_rows_bring_their_children(nilus, source, destination):
 
 
 def needs(destination, strategy):
-    if strategy not in getattr(destination, "nested_strategies", destination.strategies):
+    if strategy not in destination.strategies:
         pytest.skip(f"{destination.kind} has no {strategy} of nested rows")
 
 
 def merged(nilus, source, destination):
     needs(destination, "merge")
     source.write(*FIRST)
-    manifest = pipeline(nilus, source, destination, "merge", incremental_key="id", changed_files="reread")
     nilus.run(pipeline(nilus, source, destination, "merge"))
     return pipeline(nilus, source, destination, "merge", changed_files="reread")
 
@@ -139,27 +113,10 @@ def test_delete_insert_takes_children_along(nilus, source, destination):
     assert elements(destination) == [("2", "new")]
 
 
-def test_a_merge_with_children_is_cut_at_every_point(nilus, source, destination, tmp_path):
-    manifest = merged(nilus, source, destination)
-    source.write(*SECOND)
-    saved = destination.save()
-    before = elements(destination)
-    trace = tmp_path / "trace"
-    nilus.run(manifest, env={"NILUS_FAULT_TRACE": trace})
-    for name, kind, count in passages(trace):
-        for nth in sorted({1, count}):
-            destination.restore(saved)
-            cut = nilus.run(manifest, env={"NILUS_FAULT": f"{name}:kill:{nth}"}, expect=None)
-            assert was_killed(cut.code), (name, cut)
-            assert elements(destination) in (before, AFTER), name
-            nilus.run(manifest)
-            assert elements(destination) == AFTER, name
-
-
 def test_what_is_nested_in_postgres(nilus, destination, postgres):
     database = postgres.create_database()
     database.execute("CREATE TABLE docs (id bigint PRIMARY KEY, doc jsonb); INSERT INTO docs SELECT i, jsonb_build_object('n', i, 'l', jsonb_build_array(i, i + 1)) FROM generate_series(1, 500) i")
-    nilus.run(nilus.manifest({"address": database.uri, "options": {"source_table": "public.docs", "max_table_nesting": 1}},
+    nilus.run(nilus.manifest({"address": database.uri, "options": {"source_table": "public.docs", "max_table_nesting": 2}},
                              {"address": destination.uri, "options": {"dest_table": destination.table, "incremental_strategy": "replace"}}))
     assert len(rows(destination, "items", "id", "doc__n")) == 500
     assert sum(int(value) for (value,) in rows(destination, "items__doc__l", "value")) == sum(2 * i + 1 for i in range(1, 501))
@@ -169,3 +126,119 @@ def test_scd2_is_refused(nilus, source, destination):
     source.write(*FIRST)
     refused = nilus.run(pipeline(nilus, source, destination, "scd2"), expect=2)
     assert "scd2" in refused.report["error"]["message"]
+
+
+def letters(nilus, manifest, command="list"):
+    done = nilus("dead-letters", command, manifest, "--json")
+    assert done.code == 0, done
+    return json.loads(done.out)
+
+
+def test_a_row_whose_child_does_not_fit_is_a_dead_letter_whole(nilus, source, destination):
+    source.write(*FIRST)
+    nilus.run(pipeline(nilus, source, destination, "append", {"schema_contract": "discard_row"}))
+    source.path = source.path.with_name("orders2.jsonl")
+    source.write({"id": 4, "lines": [{"sku": "d", "tags": ["t"]}, {"sku": "e", "tags": ["t"], "new": 1}]}, {"id": 5, "lines": [{"sku": "f"}]},
+                 {"id": 6, "notes": ["n"]}, {"id": 7, "at": {"zip": "1", "new": True}})
+    manifest = pipeline(nilus, source, destination, "append", {"schema_contract": "discard_row"})
+    table = nilus.run(manifest).report["tables"][0]
+    assert (table["rows_in"], table["rows_dead_lettered"], table["rows_out"]) == (4, 3, 1)
+    assert elements(destination) == [("1", "a"), ("1", "b"), ("2", "c"), ("5", "f")]
+    assert [row[0] for row in rows(destination, "items", "id")] == ["1", "2", "3", "5"]
+    shown = {letter["payload"]["id"]: letter for letter in letters(nilus, manifest)["shown"]}
+    assert {row: letter["column"] for row, letter in shown.items()} == {4: "items.lines[].new", 6: "items.notes[]", 7: "at__new"}
+    assert shown[4]["payload"]["lines"][1] == {"sku": "e", "tags": ["t"], "new": 1}
+    assert letters(nilus, manifest, "replay")["replayed"] == 0, "under the same rules nothing changed"
+    evolving = pipeline(nilus, source, destination, "append")
+    assert letters(nilus, evolving, "replay")["remaining"] == 0
+    assert elements(destination) == [("1", "a"), ("1", "b"), ("2", "c"), ("4", "d"), ("4", "e"), ("5", "f")]
+    assert [row[0] for row in rows(destination, "items", "id")] == ["1", "2", "3", "4", "5", "6", "7"]
+    assert rows(destination, "items__notes", "value") == [("n",)]
+
+
+def test_a_replayed_merge_takes_the_place_of_old_children_but_not_of_newer_ones(nilus, source, destination):
+    needs(destination, "merge")
+    options = {"incremental_key": "v", "changed_files": "reread"}
+    source.write({"id": 1, "v": 1, "lines": [{"sku": "a"}]}, {"id": 2, "v": 1, "lines": [{"sku": "b"}]})
+    nilus.run(pipeline(nilus, source, destination, "merge", {"schema_contract": "discard_row"}, **options))
+    source.write({"id": 1, "v": 2, "lines": [{"sku": "a2", "new": 1}]}, {"id": 2, "v": 2, "lines": [{"sku": "b2", "new": 1}]})
+    discarding = pipeline(nilus, source, destination, "merge", {"schema_contract": "discard_row"}, **options)
+    assert nilus.run(discarding).report["tables"][0]["rows_dead_lettered"] == 2
+    source.write({"id": 1, "v": 3, "lines": [{"sku": "a3"}]})
+    nilus.run(discarding)
+    assert letters(nilus, pipeline(nilus, source, destination, "merge", **options), "replay")["remaining"] == 0
+    assert rows(destination, "items", "id", "v") == [("1", "3"), ("2", "2")]
+    assert elements(destination) == [("1", "a3"), ("2", "b2")]
+
+
+def test_contracts_speak_of_child_tables(nilus, source, destination):
+    source.write(*FIRST)
+    nilus.run(pipeline(nilus, source, destination, "append"))
+    source.path = source.path.with_name("orders2.jsonl")
+    source.write({"id": 4, "lines": [{"sku": "d", "new": 1}], "notes": ["n", "m"]})
+    frozen = nilus.run(pipeline(nilus, source, destination, "append", {"schema_contract": "freeze"}), expect=1)
+    assert "items.notes[]" in frozen.report["error"]["message"] or "`new`" in frozen.report["error"]["message"]
+    discarded = nilus.run(pipeline(nilus, source, destination, "append", {"schema_contract": "discard_value"})).report
+    assert elements(destination)[-1] == ("4", "d")
+    counts = {(table["name"].split(".")[1], d["column"]): d["values"] for table in discarded["tables"] for d in table.get("discarded", [])}
+    assert counts == {("items__lines", "new"): 1, ("items", "items.notes[]"): 2}
+    assert rows(destination, "items__notes", "value") == []
+
+
+def test_hints_pin_nested_columns(nilus, source, destination):
+    source.write(*FIRST)
+    report = nilus.run(pipeline(nilus, source, destination, "replace", type_hints={"lines__tags": "json", "at__zip": "bigint", "lines__nowhere": "text"})).report
+    assert any("`lines__nowhere`" in warning for warning in report["warnings"])
+    assert not any("`lines__tags`" in warning or "`at__zip`" in warning for warning in report["warnings"])
+    assert rows(destination, "items", "at__zip")[0] == ("123",)
+    tags = [value for (value,) in rows(destination, "items__lines", "tags") if value]
+    assert [json.loads(value.replace("'", '"')) for value in tags] == [["x", "y"]], "psycopg2 gives lists"
+    assert rows(destination, "items__lines__tags", "value") == []
+
+
+def test_arrays_that_are_always_empty_make_no_column(nilus, source, destination):
+    source.write({"id": 1, "lines": [], "at": {}}, {"id": 2, "lines": None})
+    nilus.run(pipeline(nilus, source, destination, "append"))
+    source.path = source.path.with_name("orders2.jsonl")
+    source.write({"id": 3, "lines": [{"sku": "a"}], "at": {"zip": "1"}})
+    nilus.run(pipeline(nilus, source, destination, "append"))
+    assert [row[0] for row in rows(destination, "items", "id")] == ["1", "2", "3"]
+    assert elements(destination) == [("3", "a")]
+    assert rows(destination, "items", "at__zip")[-1] == ("1",) or ("1",) in rows(destination, "items", "at__zip")
+
+
+def test_deep_documents_are_taken_apart_as_far_as_asked(nilus, source, destination):
+    """10,000 arrays inside one another: four are tables, the rest is one JSON value (a text beside it, where the server's json takes less)."""
+    deep = "[" * 10_000 + "1" + "]" * 10_000
+    source.path.write_text('{"id": 1, "deep": ' + deep + '}\n')
+    nilus.run(pipeline(nilus, source, destination, "replace", max_table_nesting="4"))
+    assert rows(destination, "items", "id") == [("1",)]
+    table = "items__deep__value__value__value"
+    column = "value__v_text" if destination.kind == "postgres" else "value"
+    csv.field_size_limit(1 << 20)
+    assert rows(destination, table, column) == [(deep[4:-4],)]
+
+
+def test_a_nested_replay_is_cut_at_every_point(nilus, source, destination, tmp_path):
+    """Killed anywhere, the replay of documents with children is done or not; run again, it is done once."""
+    source.write(*FIRST)
+    nilus.run(pipeline(nilus, source, destination, "append", {"schema_contract": "discard_row"}))
+    source.path = source.path.with_name("orders2.jsonl")
+    source.write({"id": 4, "lines": [{"sku": "d", "new": 1}], "notes": ["n"]}, {"id": 5, "lines": [{"sku": "e", "new": 2}]})
+    nilus.run(pipeline(nilus, source, destination, "append", {"schema_contract": "discard_row"}))
+    evolving = pipeline(nilus, source, destination, "append")
+    saved = destination.save()
+    before = elements(destination)
+    trace = tmp_path / "trace"
+    assert nilus("dead-letters", "replay", evolving, env={"NILUS_FAULT_TRACE": trace}).code == 0
+    after = elements(destination)
+    assert after == [*before, ("4", "d"), ("5", "e")]
+    for name, _, count in passages(trace):
+        for nth in sorted({1, count}):
+            destination.restore(saved)
+            cut = nilus("dead-letters", "replay", evolving, env={"NILUS_FAULT": f"{name}:kill:{nth}"})
+            assert was_killed(cut.code), (name, cut)
+            assert destination.needs_recovery or elements(destination) in (before, after), name
+            letters(nilus, evolving, "replay")
+            assert elements(destination) == after and rows(destination, "items__notes", "value") == [("n",)], name
+            assert letters(nilus, evolving)["letters"] == 0, name
