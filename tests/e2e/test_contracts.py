@@ -195,11 +195,7 @@ def test_a_merged_replay_does_not_bring_back_old_versions(nilus, source, destina
     source.make("id BIGINT, v BIGINT, n TEXT", (1, 3, "30"))
     nilus.run(manifest)
     evolving = pipeline(nilus, source, destination, "evolve", **options)
-    replay = nilus("dead-letters", "replay", evolving, "--json")
-    if isinstance(destination, SqlLakehouseDestination):
-        assert replay.code == 1 and "older" in replay.all_output, replay
-        return
-    assert json.loads(replay.out)["remaining"] == 0
+    assert json.loads(nilus("dead-letters", "replay", evolving, "--json").out)["remaining"] == 0
     assert rows(destination, "id", "v", "n", "n__v_text") == [("1", "3", "30", None), ("2", "2", None, "y")]
 
 

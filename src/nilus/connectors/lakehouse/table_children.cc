@@ -29,7 +29,7 @@ Status TableLoad::FindRemoved(duck::Connection& connection, const std::optional<
     return connection.Execute(fmt::format("INSERT INTO {} {}", kRemovedRootsTable, select), {}, request_.stop);
   };
   const std::string row_id = QuoteIdentifier(kRowIdColumn);
-  if (merges) NILUS_TRY(insert(fmt::format("SELECT {} FROM {}", row_id, staged_->relation())));
+  if (merges) NILUS_TRY(insert(fmt::format("SELECT {} FROM {}", row_id, StagedRelation())));
   NILUS_ASSIGN(std::optional<lake::TablePtr> base,
                session_->catalog->Load(IdentifierOf(request_.table), request_.stop));
   if (!base || (*base)->metadata.current_snapshot() == nullptr) return {};
@@ -38,7 +38,7 @@ Status TableLoad::FindRemoved(duck::Connection& connection, const std::optional<
   std::vector<std::string> columns;
   if (merges) {
     columns = request_.primary_key;
-    tail = fmt::format("SEMI JOIN {} AS k ON {}", staged_->relation(), KeysEqual(request_.primary_key, "t", "k"));
+    tail = fmt::format("SEMI JOIN {} AS k ON {}", StagedRelation(), KeysEqual(request_.primary_key, "t", "k"));
   } else {
     columns = {request_.incremental_key};
     const lake::IcebergField* field = target_.schema.FindByName(request_.incremental_key);

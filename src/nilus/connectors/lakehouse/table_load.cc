@@ -66,7 +66,11 @@ bool TableLoad::WaitsForRoot() const {
 bool TableLoad::IsStaged() const {
   if (request_.root != nullptr) return false;
   if (request_.strategy == WriteStrategy::kScd2) return true;
-  return request_.strategy == WriteStrategy::kMerge && !request_.key_is_unique;
+  return request_.strategy == WriteStrategy::kMerge && (!request_.key_is_unique || KeepsNewer());
+}
+
+bool TableLoad::KeepsNewer() const {
+  return request_.keeps_newer && request_.strategy == WriteStrategy::kMerge && !request_.incremental_key.empty();
 }
 
 Result<std::unique_ptr<TableLoad>> TableLoad::Open(std::shared_ptr<const Session> session,
@@ -205,9 +209,10 @@ Status TableLoad::Write(const RecordBatch& batch) {
   return writer_ != nullptr ? writer_->Write(rows) : Status();
 }
 
-// The numbers of rows that a later version of their key supersedes, into a temporary table.
+// The numbers of rows that a later version of their key supersedes, in the load or (keeps_newer) in the table as it was
+// when the load was opened, into a temporary table.
 Status TableLoad::DropSuperseded() {
-  if (request_.key_is_unique || !IsStaged() || staged_->rows() == 0) return {};
+  if ((request_.key_is_unique && !KeepsNewer()) || !IsStaged() || staged_->rows() == 0) return {};
   NILUS_ASSIGN(duck::Connection connection, session_->Connect());
   std::string order = fmt::format("{} DESC", kSequenceColumn);
   if (!request_.incremental_key.empty() && staged_->Has(request_.incremental_key))
@@ -218,8 +223,14 @@ Status TableLoad::DropSuperseded() {
                   kSupersededTable, kSequenceColumn, kSequenceColumn, QuotedList(request_.primary_key), order,
                   staged_->relation()),
       {}, request_.stop));
+  if (KeepsNewer() && !MakesAnew(request_)) NILUS_TRY(DropOlderThanTable(connection));
   connection_ = std::move(connection);
   return {};
+}
+
+// What the load brings, with the columns of the primary key at least: "read_parquet(…)" or "(SELECT …)".
+std::string TableLoad::StagedRelation() const {
+  return IsStaged() ? fmt::format("({})", StagedSelect()) : staged_->relation();
 }
 
 std::string TableLoad::StagedSelect() const {

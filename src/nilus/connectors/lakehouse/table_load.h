@@ -70,7 +70,10 @@ class TableLoad {
   Status AddColumns(const Schema& batch);
   Result<lake::StorePtr> Store() const;
   Result<std::unique_ptr<lake::DataWriter>> OpenWriter() const;
+  bool KeepsNewer() const;  // a row of the load whose key the table has with a higher incremental key is left out
   Status DropSuperseded();
+  Status DropOlderThanTable(duck::Connection& connection) const;
+  std::string StagedRelation() const;
   // "SELECT …": the staged rows that count, with all columns of the load and _nilus_seq.
   std::string StagedSelect() const;
   Status WriteQuery(duck::Connection& connection, const std::string& sql, lake::DataWriter* writer, int64_t* rows);

@@ -73,6 +73,28 @@ Result<lake::ScanPlan> TableLoad::PlanBase(const lake::TablePtr& base,
   return lake::PlanScan(base, base->metadata.current_snapshot(), target_.schema, filter, request_.stop);
 }
 
+Status TableLoad::DropOlderThanTable(duck::Connection& connection) const {
+  if (base_ == nullptr || base_->metadata.current_snapshot() == nullptr) return {};
+  NILUS_ASSIGN(lake::ScanPlan plan, PlanBase(base_, std::nullopt));
+  NILUS_TRY(PruneByKeys(connection, request_.primary_key, staged_->relation(), request_.stop, &plan));
+  std::vector<std::string> columns = request_.primary_key;
+  if (std::find(columns.begin(), columns.end(), request_.incremental_key) == columns.end())
+    columns.push_back(request_.incremental_key);
+  NILUS_ASSIGN(std::vector<int32_t> ids, IdsOf(columns));
+  const std::string key = QuoteIdentifier(request_.incremental_key);
+  for (std::vector<size_t>& group : BoundedGroups(plan)) {
+    NILUS_ASSIGN(lake::ScanRelation relation,
+                 lake::ScanRelation::Open(
+                     connection, {.plan = &plan, .files = std::move(group), .columns = ids, .stop = request_.stop}));
+    NILUS_TRY(
+        connection.Execute(fmt::format("INSERT INTO {} SELECT s.{} FROM {} AS s JOIN ({}) AS t ON {} WHERE t.{} > s.{}",
+                                       kSupersededTable, kSequenceColumn, staged_->relation(), relation.sql(),
+                                       KeysEqual(request_.primary_key, "t", "s"), key, key),
+                           {}, request_.stop));
+  }
+  return {};
+}
+
 Status TableLoad::ApplyMerge(duck::Connection& connection, const lake::TablePtr& base, lake::Transaction* transaction,
                              CommitResult* counts) {
   if (staged_->rows() == 0) return {};
@@ -80,7 +102,7 @@ Status TableLoad::ApplyMerge(duck::Connection& connection, const lake::TablePtr&
   NILUS_TRY(PruneByKeys(connection, request_.primary_key, staged_->relation(), request_.stop, &plan));
   NILUS_ASSIGN(std::vector<int32_t> ids, IdsOf(request_.primary_key));
   const std::string tail =
-      fmt::format("SEMI JOIN {} AS k ON {}", staged_->relation(), KeysEqual(request_.primary_key, "t", "k"));
+      fmt::format("SEMI JOIN {} AS k ON {}", StagedRelation(), KeysEqual(request_.primary_key, "t", "k"));
   NILUS_ASSIGN(RowChanges changes, FindRows(connection, plan, ids, tail, request_.stop));
   NILUS_FAULT_POINT("lakehouse.sink.rows_found");
   counts->rows_updated += changes.count();
