@@ -40,14 +40,14 @@ fuzz:             ## every fuzzer for FUZZ_SECONDS (60)
 	scripts/fuzz build/fuzz $(FUZZ_SECONDS)
 
 sanitize:         ## unit and end-to-end tests under ASan+UBSan, then concurrent parts under TSan
-	scripts/setup test
+	scripts/setup sanitize
 	cmake --preset dev >/dev/null
 	cmake --build build/dev -j $(JOBS)
 	scripts/with-sanitizer ctest --test-dir build/dev --output-on-failure --no-tests=error -j $(JOBS) -LE slow
 	$(MAKE) tsan
 
 tsan:             ## the concurrent part of it alone
-	scripts/setup test
+	scripts/setup sanitize
 	cmake --preset tsan >/dev/null
 	cmake --build build/tsan -j $(JOBS) --target concurrent_tests
 	scripts/with-sanitizer ctest --test-dir build/tsan --output-on-failure --no-tests=error -j $(JOBS) -L concurrent

@@ -1,3 +1,13 @@
+# nilus_unity(<target> SOURCE…): with NILUS_UNITY, the target's units are compiled that many at a time, but for those that
+# share a local name with another one (scripts/unity-alone).
+function(nilus_unity target)
+  if(NILUS_UNITY GREATER 1)
+    execute_process(COMMAND ${CMAKE_SOURCE_DIR}/scripts/unity-alone ${ARGN} OUTPUT_VARIABLE alone COMMAND_ERROR_IS_FATAL ANY)
+    set_source_files_properties(${alone} PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
+    set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE ${NILUS_UNITY})
+  endif()
+endfunction()
+
 # nilus_module(<name> [CONCURRENT] DEPS <targets…> [FOLDERS <subfolders…>]): one library per folder, named nilus_<name>;
 # the sources of FOLDERS belong to it.
 # By the file's ending: *_test.cc join the module's unit-test program, each *_fuzz.cc is a libFuzzer program,
@@ -29,6 +39,7 @@ function(nilus_module name)
 
   if(sources)
     add_library(${target} STATIC ${sources})
+    nilus_unity(${target} ${sources})
     target_include_directories(${target} PUBLIC ${CMAKE_SOURCE_DIR}/src)
     target_link_libraries(${target} PUBLIC ${ARG_DEPS})
   else()
@@ -38,10 +49,12 @@ function(nilus_module name)
   endif()
   if(testing AND (NILUS_TESTS OR NILUS_BENCHMARKS))
     add_library(${target}_testing STATIC ${testing})
+    nilus_unity(${target}_testing ${testing})
     target_link_libraries(${target}_testing PUBLIC ${target} $<TARGET_NAME_IF_EXISTS:GTest::gmock>)
   endif()
   if(tests AND NILUS_TESTS)
     add_executable(${target}_test ${tests})
+    nilus_unity(${target}_test ${tests})
     target_link_libraries(${target}_test PRIVATE ${target} ${ARG_TEST_DEPS} GTest::gmock GTest::gtest_main)
     if(TARGET ${target}_testing)
       target_link_libraries(${target}_test PRIVATE ${target}_testing)
