@@ -9,7 +9,7 @@
 namespace nilus::cli {
 namespace {
 
-std::vector<std::string> Split(std::string_view text, char separator) {
+std::vector<std::string> SplitAt(std::string_view text, char separator) {
   std::vector<std::string> parts;
   while (true) {
     size_t end = text.find(separator);
@@ -99,7 +99,7 @@ Result<Arguments::Outcome> Arguments::Parse(std::span<const std::string> argumen
       }
       if (entry.required) option->required();
       if (entry.name.starts_with('-')) {
-        for (std::string& flag : Split(entry.name, ',')) flags.push_back(std::move(flag));
+        for (std::string& flag : SplitAt(entry.name, ',')) flags.push_back(std::move(flag));
       }
     }
     std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());  // CLI11 takes them so
@@ -124,7 +124,7 @@ Result<Arguments::Outcome> Arguments::Parse(std::span<const std::string> argumen
   }
   for (const Entry& entry : entries_) {
     if (entry.kind != Kind::kChoice) continue;
-    std::vector<std::string> choices = Split(entry.value_name, '|');
+    std::vector<std::string> choices = SplitAt(entry.value_name, '|');
     if (std::find(choices.begin(), choices.end(), *entry.text) == choices.end()) {
       return FailWithFix(ErrorKind::kInvalidInput, fix, "`{}` takes {}, not `{}`", entry.name, entry.value_name,
                          *entry.text);

@@ -62,7 +62,6 @@ class TableLoad {
   std::optional<TargetTable> existing_;  // as found at Open
   bool is_direct_ = false;
   bool is_finished_ = false;
-  int64_t direct_rows_deleted_ = 0;
   int64_t next_sequence_ = 0;
   int64_t rows_ = 0;
   int64_t staged_rows_ = 0;  // or inserted

@@ -20,7 +20,7 @@ std::string Big(uint64_t value, int bytes) {
   for (int i = bytes - 1; i >= 0; --i) text += static_cast<char>(value >> (8 * i));
   return text;
 }
-std::string Field(const std::string& bytes) { return Big(bytes.size(), 4) + bytes; }
+std::string WireField(const std::string& bytes) { return Big(bytes.size(), 4) + bytes; }
 const std::string kNull = Big(0xFFFFFFFF, 4);
 const std::string kTrailer = Big(0xFFFF, 2);
 
@@ -52,7 +52,7 @@ const std::vector<CopyDecoder::Column> kTwo = {{"n", MakeType(TypeId::kInt64), W
                                                {"t", MakeType(TypeId::kText), Wire::kText}};
 
 TEST(CopyDecoder, RowsNullsAndTrailer) {
-  std::string row = Big(2, 2) + Field(Big(7, 4)) + Field("seven");
+  std::string row = Big(2, 2) + WireField(Big(7, 4)) + WireField("seven");
   std::string nulls = Big(2, 2) + kNull + kNull;
   Decoded decoded = Decode(kTwo, {kHeader + row, nulls, row + row, kTrailer});
   ASSERT_FALSE(decoded.error) << decoded.error->ToString();
@@ -105,7 +105,7 @@ TEST(CopyDecoder, HeadersThatAreNone) {
 }
 
 TEST(CopyDecoder, EveryCutOfARowIsAnError) {
-  std::string row = Big(2, 2) + Field(Big(7, 4)) + Field("seven");
+  std::string row = Big(2, 2) + WireField(Big(7, 4)) + WireField("seven");
   for (size_t size = 1; size < row.size(); ++size) {
     Decoded decoded = Decode(kTwo, {kHeader, row.substr(0, size)});
     ASSERT_TRUE(decoded.error.has_value()) << size;
@@ -118,7 +118,7 @@ TEST(CopyDecoder, LengthsThatCannotBe) {
     Decoded decoded = Decode(kTwo, {kHeader, row});
     return decoded.error ? decoded.error->message : "none";
   };
-  EXPECT_THAT(error(Big(2, 2) + Field(Big(7, 8)) + kNull), HasSubstr("column n"));
+  EXPECT_THAT(error(Big(2, 2) + WireField(Big(7, 8)) + kNull), HasSubstr("column n"));
   EXPECT_THAT(error(Big(2, 2) + kNull + Big(0x80000000, 4)), HasSubstr("column t"));
   EXPECT_THAT(error(Big(2, 2) + kNull + Big(0xFFFFFFFE, 4)), HasSubstr("column t"));
   EXPECT_THAT(error(Big(1, 2) + kNull), HasSubstr("1 fields"));
@@ -130,7 +130,7 @@ TEST(CopyDecoder, LengthsThatCannotBe) {
 
 TEST(CopyDecoder, ValuesOutsideTheirFormat) {
   auto is_refused = [&](Wire wire, Type type, const std::string& value) {
-    return Decode({{"c", type, wire}}, {kHeader, Big(1, 2) + Field(value)}).error.has_value();
+    return Decode({{"c", type, wire}}, {kHeader, Big(1, 2) + WireField(value)}).error.has_value();
   };
   EXPECT_TRUE(is_refused(Wire::kTime, MakeType(TypeId::kTime), Big(86'400'000'001, 8)));
   EXPECT_FALSE(is_refused(Wire::kTime, MakeType(TypeId::kTime), Big(86'400'000'000, 8)));
