@@ -9,32 +9,19 @@
 #include <string_view>
 #include <vector>
 
-#include "nilus/data/builder.h"
-#include "nilus/data/scalar.h"
+#include "nilus/rows/column_testing.h"
 #include "nilus/rows/mask.h"
 #include "nilus/rows/mask_sequence.h"
 
 namespace nilus {
 
-using Texts = std::vector<std::optional<std::string>>;
+using Texts = std::vector<Cell>;
 
 inline constexpr Type kText = MakeType(TypeId::kText);
 inline constexpr Type kBigint = MakeType(TypeId::kInt64);
 inline constexpr Type kDouble = MakeType(TypeId::kFloat64);
 inline constexpr Type kDate = MakeType(TypeId::kDate);
 inline constexpr Type kTimestamp = MakeType(TypeId::kTimestamp);
-
-inline Column ColumnOf(const Type& type, const Texts& texts) {
-  ColumnBuilder builder(type);
-  for (const auto& text : texts) {
-    if (!text) {
-      builder.AppendNull();
-    } else {
-      EXPECT_TRUE(AppendParsed(*text, &builder)) << *text;
-    }
-  }
-  return builder.Finish();
-}
 
 inline MaskRule RuleOf(std::string_view how) {
   size_t colon = how.find(':');
@@ -50,13 +37,7 @@ inline std::unique_ptr<Mask> Make(std::string_view how, const Type& type) {
   return mask ? *std::move(mask) : nullptr;
 }
 
-inline Texts TextsOf(const Column& column) {
-  Texts texts;
-  for (int64_t row = 0; row < column.length; ++row) {
-    texts.push_back(column.IsNull(row) ? std::nullopt : std::optional(ScalarAt(column, row).text));
-  }
-  return texts;
-}
+inline Texts TextsOf(const Column& column) { return CellsOf(column); }
 
 // The masked text of one value, or the error's message behind "!".
 inline std::string Masked(std::string_view how, const std::string& text, const Type& type = kText) {
