@@ -3,11 +3,11 @@
 #include <bit>
 #include <cassert>
 
+#include "nilus/connectors/postgres/wire_values.h"
+
 namespace nilus::postgres {
 namespace {
 
-constexpr int64_t kEpochDays = 10'957;  // 2000-01-01, PostgreSQL's day zero, since 1970-01-01
-constexpr int64_t kEpochMicros = kEpochDays * 86'400'000'000;
 constexpr uint32_t kNullLength = 0xFFFFFFFFU;
 constexpr uint8_t kJsonbVersion = 1;
 
