@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include <atomic>
+#include <deque>
 #include <filesystem>
 #include <fstream>
 #include <random>
@@ -317,7 +318,8 @@ void AStopEndsIt(const StoreUnderTest& under_test) {
 }  // namespace
 
 bool RegisterStoreConformance(StoreUnderTest store) {
-  const auto* kept = new StoreUnderTest(std::move(store));  // until the program ends, as its tests are
+  static std::deque<StoreUnderTest> stores;  // until the program ends, as their tests are
+  const StoreUnderTest* kept = &stores.emplace_back(std::move(store));
   struct NamedCase {
     const char* name;
     void (*body)(const StoreUnderTest&);
