@@ -1,5 +1,5 @@
 # The project's commands. Each installs what it needs (scripts/setup) and works again when run twice.
-.PHONY: all build demo test bench lint fuzz sanitize tsan docs clean
+.PHONY: all build demo test exhaustive bench lint fuzz sanitize tsan docs clean
 .DEFAULT_GOAL := build
 
 JOBS ?= $(shell nproc)
@@ -21,6 +21,12 @@ test:             ## every test: unit, conformance, end to end, faults, docs
 	cmake --preset test >/dev/null
 	cmake --build build/test -j $(JOBS)
 	ctest --test-dir build/test --output-on-failure -j $(JOBS)
+
+exhaustive:       ## the tests above and those that take hours: every fault point of every kind of lakehouse
+	scripts/setup test
+	cmake --preset test >/dev/null
+	cmake --build build/test -j $(JOBS)
+	ctest --test-dir build/test -C Exhaustive --output-on-failure -j $(JOBS)
 
 bench:            ## ratios against raw limits and what people do by hand
 	scripts/setup bench
