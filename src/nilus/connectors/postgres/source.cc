@@ -79,7 +79,9 @@ class PostgresSource : public Source {
 };
 
 TableDescription PostgresSource::ToDescription(const Target& target) {
-  TableDescription description{target.selection.ToSchema(), target.selection.primary_key, {}, {}};
+  TableDescription description;
+  description.schema = target.selection.ToSchema();
+  description.primary_key = target.selection.primary_key;
   if (target.relation && target.relation->estimated_rows >= 0) {
     const Relation& relation = *target.relation;
     bool knows = relation.kind == 'r' || relation.kind == 'm' || relation.kind == 'p';
