@@ -13,6 +13,9 @@
 namespace nilus::lakehouse {
 namespace {
 
+// Behind the pipeline's id, in the state of a table that a load brings beside its main one (docs/formats.md).
+constexpr std::string_view kPartOfLoad = "#part";
+
 // Another writer's commit in between makes merge, delete+insert and scd2 look the keys up again.
 RetryPolicy LookAgain() {
   return {.max_attempts = 40,
@@ -67,21 +70,25 @@ class TablesCommit {
     const lake::TableIdentifier identifier = IdentifierOf(load->request().table);
     NILUS_ASSIGN(std::optional<lake::TablePtr> found, session_.catalog->Load(identifier, load->request().stop));
     const lake::TablePtr base = found ? *found : nullptr;
-    StateChange change{.pipeline = request_.pipeline.value,
+    // The other tables keep a note of their own of what they have, beside the position that they may hold from an
+    // earlier load: a load that does not reach its main table must not be taken for one, nor hide the last one that
+    // did.
+    const std::string part = request_.pipeline.value + std::string(kPartOfLoad);
+    StateChange change{.pipeline = is_main ? request_.pipeline.value : part,
                        .state = {.version = request_.expected_version + 1,
                                  .load_id = request_.load_id,
                                  .position_json = is_main ? request_.position.json : std::string()}};
     std::string undo;
     if (base != nullptr) {
-      NILUS_ASSIGN(const bool is_there, lake::HasLoad(base->metadata, request_.pipeline.value, request_.load_id));
+      NILUS_ASSIGN(const bool is_there, lake::HasLoad(base->metadata, change.pipeline, request_.load_id));
       if (is_there) return std::optional<Prepared>();  // a table of a load that is being committed again
       NILUS_ASSIGN(const std::optional<lake::PipelineState> here,
-                   lake::FindPipelineState(base->metadata, request_.pipeline.value));
+                   lake::FindPipelineState(base->metadata, change.pipeline));
       if (here) change.expected_version = here->version;
-      if (here && here->version > request_.expected_version) {
-        if (is_main) return Failure(StateConflict(request_.pipeline, request_.expected_version, here->version));
-        undo = here->load_id;
-      }
+      if (is_main && here && here->version > request_.expected_version)
+        return Failure(StateConflict(request_.pipeline, request_.expected_version, here->version));
+      NILUS_ASSIGN(const std::optional<lake::PipelineState> cut, lake::FindPipelineState(base->metadata, part));
+      if (cut && cut->version > request_.expected_version) undo = cut->load_id;
     }
     CommitResult counts;
     NILUS_ASSIGN(lake::Transaction transaction, load->Prepare(base, request_.interval, change, undo, &counts));
