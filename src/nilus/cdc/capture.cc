@@ -148,12 +148,17 @@ Status Capture::BeginFresh(const CaptureStart& start, SnapshotHow how) {
 void Capture::BeginAgain(const CaptureStart& start) {
   const SnapshotPolicy& policy = job_->properties.snapshot;
   position_.identity = start.identity;
+  // One that is captured no more is forgotten: should it come back, changes are missing, and it is read as a new one.
+  std::set<std::string> captured;
+  for (const CapturedTable& table : start.tables) captured.insert(NameOf(table));
+  std::erase_if(position_.tables, [&](const std::string& name) { return !captured.contains(name); });
+  const bool reads_all = policy.at_every_start && is_start_;
   for (const CapturedTable& table : start.tables) {
     const bool is_new = position_.tables.insert(NameOf(table)).second;
     if (!policy.reads_rows || !IsSnapshotted(table)) continue;
     PendingTable entry{.schema = table.schema, .table = table.name, .how = SnapshotHow::kInitial};
-    if (policy.at_every_start) entry.how = SnapshotHow::kAnew;
-    const bool is_wanted = is_new || policy.at_every_start;
+    if (reads_all) entry.how = SnapshotHow::kAnew;
+    const bool is_wanted = is_new || reads_all;
     if (is_wanted && position_.FindPending(table.schema, table.name) == nullptr) position_.pending.push_back(entry);
   }
   DropVanished();

@@ -30,8 +30,10 @@ namespace nilus {
 class Capture {
  public:
   // All outlive it. `sink_stop` interrupts the sink: it comes some time after options.stop, so that a flush can end.
-  Capture(const CdcJob& job, const RunOptions& options, std::stop_token sink_stop, CaptureMonitor* monitor)
-      : job_(&job), options_(&options), sink_stop_(std::move(sink_stop)), monitor_(monitor) {}
+  // `is_start`: no attempt of this process has committed anything yet.
+  Capture(const CdcJob& job, const RunOptions& options, std::stop_token sink_stop, CaptureMonitor* monitor,
+          bool is_start)
+      : job_(&job), options_(&options), sink_stop_(std::move(sink_stop)), monitor_(monitor), is_start_(is_start) {}
 
   // Success: a stop was asked for, or all is done (initial_only). kTransient, kConflict, kUnknownOutcome: a new attempt
   // may succeed.
@@ -85,6 +87,7 @@ class Capture {
   const RunOptions* options_;
   const std::stop_token sink_stop_;
   CaptureMonitor* monitor_;
+  const bool is_start_;
 
   std::unique_ptr<Sink> sink_;
   std::unique_ptr<ChangeSource> source_;

@@ -73,15 +73,17 @@ class AttemptLoop {
   void Run() {
     GraceTimer grace(options_->stop);
     bool got_through = false;
+    bool has_begun = false;  // something was committed: what was still to be read then is in the position
     int attempt = 0;
     std::optional<Retry> retry(ServiceRetry(*options_));
     for (;;) {
       monitor_->StartAttempt(++attempt);
       Status status;
       {
-        Capture capture(*job_, *options_, grace.token(), monitor_);
+        Capture capture(*job_, *options_, grace.token(), monitor_, !has_begun);
         status = RunGuarded(&capture);
         got_through = got_through || capture.got_through();
+        has_begun = has_begun || capture.made_progress();
         if (capture.made_progress()) retry.emplace(ServiceRetry(*options_));
       }
       if (status || (options_->stop.stop_requested() && status.error().kind == ErrorKind::kCancelled)) {

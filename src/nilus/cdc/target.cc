@@ -165,10 +165,12 @@ Result<RecordBatch> TableTarget::FromChanges(const ChangeBatch& batch, const std
     skips = true;
   }
   if (skips) {
-    const ChangeBatch kept = KeepChanges(batch, keep);
-    NILUS_ASSIGN(const ChangeLines lines, ChangeLines::Of(kept, table_.key));
-    return job_->changelog ? Changelog(kept, lines, load_id) : Flatten(kept, lines, load_id);
+    return Rows(KeepChanges(batch, keep), load_id);
   }
+  return Rows(batch, load_id);
+}
+
+Result<RecordBatch> TableTarget::Rows(const ChangeBatch& batch, const std::string& load_id) {
   NILUS_ASSIGN(const ChangeLines lines, ChangeLines::Of(batch, table_.key));
   return job_->changelog ? Changelog(batch, lines, load_id) : Flatten(batch, lines, load_id);
 }
@@ -204,7 +206,7 @@ Result<RecordBatch> TableTarget::Truncation(const LogPosition& at, const std::st
                     .transactions = {0},
                     .committed_at = {Now().time_since_epoch().count()},
                     .sequence = {0}};
-  return FromChanges(batch, load_id);
+  return Rows(batch, load_id);  // ours, whatever skipped.operations says of the source's
 }
 
 std::vector<Field> TableTarget::TakeNewColumns() {

@@ -58,6 +58,7 @@ class TableTarget {
   TableTarget(const CdcJob& job, CapturedTable table, TableName name)
       : job_(&job), table_(std::move(table)), name_(std::move(name)) {}
   Status Prepare(std::optional<Schema> destination);
+  Result<RecordBatch> Rows(const ChangeBatch& batch, const std::string& load_id);
   Result<RecordBatch> Flatten(const ChangeBatch& batch, const ChangeLines& lines, const std::string& load_id);
   Result<RecordBatch> Changelog(const ChangeBatch& batch, const ChangeLines& lines, const std::string& load_id);
   Result<RecordBatch> Normalized(const RecordBatch& rows);

@@ -4,6 +4,10 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
+#include <map>
+#include <memory>
+#include <mutex>
 
 #include "nilus/base/clock.h"
 #include "nilus/base/encoding.h"
@@ -22,6 +26,17 @@
 namespace nilus::postgres {
 namespace {
 
+// The log of this slot brings values that have no binary form here. For the process's life: each attempt opens a source
+// of its own, and would ask for binary values again, and fail at the same place.
+std::shared_ptr<std::atomic<bool>> WantsText(const std::string& slot) {
+  static std::mutex mutex;
+  static std::map<std::string, std::shared_ptr<std::atomic<bool>>> flags;
+  std::lock_guard lock(mutex);
+  std::shared_ptr<std::atomic<bool>>& flag = flags[slot];
+  if (flag == nullptr) flag = std::make_shared<std::atomic<bool>>(false);
+  return flag;
+}
+
 class PostgresChangeSource : public ChangeSource {
  public:
   PostgresChangeSource(Address address, OpenContext context)
@@ -39,12 +54,13 @@ class PostgresChangeSource : public ChangeSource {
  private:
   Status Connect();
   Result<std::vector<FoundTable>> FindTables(bool via_partition_root, std::vector<std::string>* notices);
-  Status Prepare(CaptureStart* start);
+  Status Prepare(bool goes_on, CaptureStart* start);
   Status Describe(const std::vector<FoundTable>& tables, CaptureStart* start);
   Status TakeSlot(std::unique_ptr<Connection> replication, const LogIdentity& identity, uint64_t head,
                   const std::optional<CommittedLog>& committed, CaptureStart* start);
   Status CheckSlotFits(const SlotState& slot) const;
   Failure Lost(const std::string& lost) const;
+  std::string PublicationIsGone() const;
 
   const Address address_;
   const OpenContext context_;
@@ -54,7 +70,7 @@ class PostgresChangeSource : public ChangeSource {
   bool made_publication_ = false;
   KnownTables known_;
   bool is_binary_ = true;
-  const std::shared_ptr<std::atomic<bool>> wants_text_ = std::make_shared<std::atomic<bool>>(false);
+  std::shared_ptr<std::atomic<bool>> wants_text_;
   std::optional<NewSlot> new_slot_;  // until its snapshot is taken, or streaming begins
   std::shared_ptr<Confirmation> confirmation_;
 };
@@ -75,6 +91,7 @@ Result<CaptureStart> PostgresChangeSource::Start(const CaptureRequest& request,
                        "plugin.name: {} is not read", settings.plugin);
   }
   settings_ = std::make_shared<const CaptureSettings>(std::move(settings));
+  wants_text_ = WantsText(address_.ToDisplay() + '\n' + settings_->slot);
   new_slot_.reset();
   known_.clear();
   NILUS_TRY(Connect());
@@ -84,15 +101,17 @@ Result<CaptureStart> PostgresChangeSource::Start(const CaptureRequest& request,
   NILUS_ASSIGN(LogIdentity identity, IdentifyLog(*replication, settings_->slot, &head, context_.stop));
   CaptureStart start;
   start.identity = identity.ToString();
-  NILUS_TRY(Prepare(&start));
+  NILUS_TRY(Prepare(committed.has_value(), &start));
   NILUS_TRY(TakeSlot(std::move(replication), identity, head, committed, &start));
   return start;
 }
 
 // Tables and publication.
-Status PostgresChangeSource::Prepare(CaptureStart* start) {
+Status PostgresChangeSource::Prepare(bool goes_on, CaptureStart* start) {
   NILUS_ASSIGN(publication_, ReadPublication(*connection_, settings_->publication, context_.stop));
   made_publication_ = !publication_.exists;
+  // Said before it is made again: the next start could not tell.
+  if (made_publication_ && goes_on && !settings_->replaces_lost) return Lost(PublicationIsGone());
   const bool via_root = publication_.exists ? publication_.via_partition_root : connection_->server_version() >= 130000;
   NILUS_ASSIGN(std::vector<FoundTable> tables, FindTables(via_root, &start->notices));
   NILUS_ASSIGN(publication_, PreparePublication(*connection_, *settings_, tables, std::move(publication_),
@@ -186,6 +205,10 @@ Status PostgresChangeSource::CheckSlotFits(const SlotState& slot) const {
   return {};
 }
 
+std::string PostgresChangeSource::PublicationIsGone() const {
+  return fmt::format("publication {} was dropped, and the log cannot be read past that place", settings_->publication);
+}
+
 Failure PostgresChangeSource::Lost(const std::string& lost) const {
   return FailWithFix(ErrorKind::kData,
                      "set snapshot.mode: when_needed to read the tables anew, which brings the destination to their "
@@ -205,6 +228,7 @@ Status PostgresChangeSource::TakeSlot(std::unique_ptr<Connection> replication, c
   bool replaces = false;
   if (committed) {
     NILUS_ASSIGN(start->lost, WhatIsLost(*replication, identity, head, slot, *committed, stop));
+    if (start->lost.empty() && made_publication_) start->lost = PublicationIsGone();
     if (!start->lost.empty() && !settings_->replaces_lost) return Lost(start->lost);
     replaces = !start->lost.empty();
   } else if (slot) {

@@ -48,7 +48,10 @@ Status PgoutputDecoder::Stream(std::string_view bytes, uint64_t lsn) {
     case PgoutputMessage::kTruncate:
       stripped_ = bytes[0];
       stripped_ += bytes.substr(1 + sizeof(uint32_t));
-      return spool_->Append(streamed_, message_.xid, lsn, stripped_);
+      // The server describes a table once a transaction, under the subtransaction that met it first: the description
+      // holds for the others too, and must outlive an abort of that one.
+      return spool_->Append(streamed_, message_.type == PgoutputMessage::kRelation ? streamed_ : message_.xid, lsn,
+                            stripped_);
     case PgoutputMessage::kOrigin:
     case PgoutputMessage::kTypeName:
     case PgoutputMessage::kMessage:

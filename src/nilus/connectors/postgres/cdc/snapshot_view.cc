@@ -192,6 +192,8 @@ Result<const ViewedTable*> PostgresView::Look(const std::string& schema, const s
   ReadRequest request;
   request.table = schema + "." + name;
   NILUS_ASSIGN(table->selection, SelectFromTable({schema, name}, table->layout.catalog, request));
+  // The log tells changes under the table that has the row: what inherits from this one is not part of it.
+  if (relation.kind != 'p') table->selection.from = "ONLY " + table->selection.from;
   slot = std::move(table);
   return slot.get();
 }
