@@ -93,7 +93,7 @@ TEST_F(LakehouseSinkTest, AChildWhoseParentWasNotCommittedIsLoadedAnew) {
     lake::DataFile file = plan->files.at(0).file();  // stands for the crashed load's own
     file.path += ".copy";
     transaction.AddDataFile(file);
-    transaction.SetPipelineState("w/p:s.main", {.version = 2, .load_id = "crashed"}, 1);
+    transaction.SetPipelineState("w/p:s.main#part", {.version = 2, .load_id = "crashed"}, 1);
     ASSERT_NILUS_OK(transaction.Commit({}));
   }
   EXPECT_EQ(Rows("main__items"), 4);

@@ -187,7 +187,7 @@ TEST_P(LakehouseChanges, ALoadThatReachedOneOfItsTablesIsTakenBack) {
     auto plan = lake::PlanScan(table, table->metadata.current_snapshot(), table->metadata.schema(), std::nullopt, {});
     ASSERT_NILUS_OK(plan);
     for (const lake::ScanFile& file : plan->files) transaction.RemoveFile(file.entry);
-    transaction.SetPipelineState("w/p:s.t", {.version = 2, .load_id = "crashed"}, 1);
+    transaction.SetPipelineState("w/p:s.t#part", {.version = 2, .load_id = "crashed"}, 1);
     ASSERT_NILUS_OK(transaction.Commit({}));
   }
   EXPECT_EQ(Read("a"), Rows{});
