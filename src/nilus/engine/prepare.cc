@@ -110,6 +110,12 @@ std::vector<std::string> NamingKey(const BatchJob& job, const TableDescription& 
     if (shape.IsExcluded(column)) return {};
     key.push_back(shape.NameOf(column));
   }
+  // delete+insert leaves earlier versions of a key outside of its interval where they are: each has its own children.
+  if (job.strategy == WriteStrategy::kDeleteInsert && job.max_nesting > 0 && !job.incremental_key.empty() &&
+      !key.empty()) {
+    const std::string cursor = shape.NameOf(job.incremental_key);
+    if (std::find(key.begin(), key.end(), cursor) == key.end()) key.push_back(cursor);
+  }
   return MasksKeepUnique(masking, written) ? key : std::vector<std::string>();
 }
 

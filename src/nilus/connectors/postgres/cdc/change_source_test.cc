@@ -216,7 +216,8 @@ TEST_P(ChangeSourceTest, AMissingSlotIsTold) {
   ASSERT_TRUE(capture.source->Drop(capture.request));
   EXPECT_EQ(MustSelect(address_, "SELECT count(*) FROM pg_publication"), "0");
   const Error error = StartError({}, false, committed);
-  EXPECT_THAT(error.message, HasSubstr("does not exist (any more)"));
+  EXPECT_THAT(error.message, HasSubstr("was dropped"));
+  EXPECT_EQ(MustSelect(address_, "SELECT count(*) FROM pg_publication"), "0") << "the next start has to see it too";
 }
 
 TEST_P(ChangeSourceTest, AnotherClustersPositionIsTold) {
