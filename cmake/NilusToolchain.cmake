@@ -18,8 +18,9 @@ if(NILUS_WERROR)
   add_compile_options(-Werror)
 endif()
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
-  # g++ 12 warns falsely inside std::optional/tl::expected when it inlines (GCC bug 80635).
-  add_compile_options(-Wno-maybe-uninitialized -Wno-restrict)
+  # g++ 12 warns falsely inside std::optional/tl::expected when it inlines (GCC bug 80635), and of the counted state of a
+  # std::stop_token that waits were given a copy of.
+  add_compile_options(-Wno-maybe-uninitialized -Wno-restrict -Wno-use-after-free)
 endif()
 if(NOT NILUS_SANITIZE)
   add_compile_options(-fstack-protector-strong)
