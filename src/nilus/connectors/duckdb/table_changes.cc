@@ -41,24 +41,13 @@ Status TableLoad::RunSteps(const std::vector<SqlStep>& steps, CommitResult* coun
 }
 
 Status TableLoad::ApplyPart() {
-  if (!is_prepared_) {
-    // Looked at again: tables of the same commit may have changed it.
-    NILUS_ASSIGN(std::optional<TargetTable> target, session_->FindTable(request_.table));
-    const TargetState state = State(target);
-    NILUS_ASSIGN(const std::vector<SqlStep> prepare, sql_.PrepareTarget(state));
-    NILUS_TRY(RunSteps(prepare, &part_counts_));
-    target_is_fresh_ = !state.existing || (request_.full_refresh && state.can_drop);
-    if (!target_is_fresh_) target_columns_ = *state.existing;
-    is_prepared_ = true;
-  } else {
-    NILUS_ASSIGN(const std::vector<SqlStep> additions, sql_.AddToTarget(target_columns_));
-    NILUS_TRY(RunSteps(additions, &part_counts_));
-  }
-  for (const Field& field : sql_.columns().fields) {
-    if (!target_columns_.Find(field.name) && !sql_.IsStagedOnly(field.name)) target_columns_.fields.push_back(field);
-  }
-  NILUS_TRY(RunSteps(sql_.ApplyChanges(part_, target_is_fresh_), &part_counts_));
-  target_is_fresh_ &= part_.kept == 0;
+  NILUS_ASSIGN(const std::vector<SqlStep> ready,
+               target_.MakeReady(sql_, request_.full_refresh, [&]() -> Result<TargetState> {
+                 NILUS_ASSIGN(const std::optional<TargetTable> target, session_->FindTable(request_.table));
+                 return State(target);
+               }));
+  NILUS_TRY(RunSteps(ready, &part_counts_));
+  NILUS_TRY(RunSteps(target_.Apply(sql_, part_), &part_counts_));
   part_ = {};
   return {};
 }

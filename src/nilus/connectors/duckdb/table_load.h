@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "nilus/connector/change_fold.h"
+#include "nilus/connector/change_target.h"
 #include "nilus/connector/sink.h"
 #include "nilus/connector/sql_strategy.h"
 #include "nilus/connectors/duckdb/sink_session.h"
@@ -74,9 +75,7 @@ class TableLoad {
   std::optional<ChangeFold> fold_;
   FoldedChanges part_;        // that is in staging
   CommitResult part_counts_;  // of the parts that were applied
-  Schema target_columns_;     // once the target is prepared
-  bool is_prepared_ = false;
-  bool target_is_fresh_ = false;
+  ChangeTarget target_;
 };
 
 // kData when DuckDB would round, cut or silently change values on their way from `from` into a column of type `to`.

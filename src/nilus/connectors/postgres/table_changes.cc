@@ -52,25 +52,15 @@ Status TableLoad::ApplyPart(CommitResult* counts) {
     counts->rows_deleted += part_counts_.rows_deleted;
   }
   NILUS_TRY(CastStagedTexts());
-  if (!is_prepared_) {
-    NILUS_ASSIGN(TargetState state, LookAtTarget());
-    NILUS_ASSIGN(std::vector<SqlStep> prepare, sql_.PrepareTarget(state));
-    NILUS_TRY(RunSteps(prepare, counts));
-    target_is_fresh_ = !state.existing || (request_.full_refresh && state.can_drop);
-    if (state.existing && !target_is_fresh_) target_columns_ = *state.existing;
-    is_prepared_ = true;
-  } else {
-    NILUS_ASSIGN(std::vector<SqlStep> additions, sql_.AddToTarget(target_columns_));
-    NILUS_TRY(RunSteps(additions, counts));
-  }
-  for (const Field& field : sql_.columns().fields) {
-    if (!target_columns_.Find(field.name) && !sql_.IsStagedOnly(field.name)) target_columns_.fields.push_back(field);
-  }
-  const std::vector<SqlStep> steps = sql_.ApplyChanges(part_, target_is_fresh_);
-  if (!target_is_fresh_ && !steps.empty()) NILUS_TRY(session_->Execute(kByIndex, request_.stop));
+  NILUS_ASSIGN(const std::vector<SqlStep> ready,
+               target_.MakeReady(sql_, request_.full_refresh, [&] { return LookAtTarget(); }));
+  NILUS_TRY(RunSteps(ready, counts));
+  const bool meets_rows = !target_.is_fresh();
+  const std::vector<SqlStep> steps = target_.Apply(sql_, part_);
+  const bool by_index = meets_rows && !steps.empty();
+  if (by_index) NILUS_TRY(session_->Execute(kByIndex, request_.stop));
   NILUS_TRY(RunSteps(steps, counts));
-  if (!target_is_fresh_ && !steps.empty()) NILUS_TRY(session_->Execute(kAnyWay, request_.stop));
-  target_is_fresh_ &= part_.kept == 0;
+  if (by_index) NILUS_TRY(session_->Execute(kAnyWay, request_.stop));
   part_ = {};
   if (!HasCasts()) return {};
   // Texts were cast in place: the next ones have to wait as texts again.

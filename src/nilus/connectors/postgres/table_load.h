@@ -26,6 +26,7 @@
 #include <vector>
 
 #include "nilus/connector/change_fold.h"
+#include "nilus/connector/change_target.h"
 #include "nilus/connector/sink.h"
 #include "nilus/connector/sql_strategy.h"
 #include "nilus/connectors/postgres/copy_encoder.h"
@@ -112,9 +113,7 @@ class TableLoad {
   std::string staging_oid_;
   FoldedChanges part_;        // that is in staging
   CommitResult part_counts_;  // of the parts that were applied before the commit
-  Schema target_columns_;     // once the target is prepared
-  bool is_prepared_ = false;
-  bool target_is_fresh_ = false;
+  ChangeTarget target_;
   bool staging_is_new_ = true;  // made in this transaction
 };
 

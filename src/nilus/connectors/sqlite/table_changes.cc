@@ -32,22 +32,10 @@ Status TableLoad::StagePart() {
 }
 
 Status TableLoad::ApplyPart() {
-  if (!is_prepared_) {
-    NILUS_ASSIGN(const TargetState target, Target());
-    NILUS_ASSIGN(const std::vector<SqlStep> prepare, sql_.PrepareTarget(target));
-    NILUS_TRY(RunSteps(prepare, &counts_));
-    target_is_fresh_ = !target.existing || (request_.full_refresh && target.can_drop);
-    if (!target_is_fresh_) target_columns_ = *target.existing;
-    is_prepared_ = true;
-  } else {
-    NILUS_ASSIGN(const std::vector<SqlStep> additions, sql_.AddToTarget(target_columns_));
-    NILUS_TRY(RunSteps(additions, &counts_));
-  }
-  for (const Field& field : sql_.columns().fields) {
-    if (!target_columns_.Find(field.name) && !sql_.IsStagedOnly(field.name)) target_columns_.fields.push_back(field);
-  }
-  NILUS_TRY(RunSteps(sql_.ApplyChanges(part_, target_is_fresh_), &counts_));
-  target_is_fresh_ &= part_.kept == 0;
+  NILUS_ASSIGN(const std::vector<SqlStep> ready,
+               target_.MakeReady(sql_, request_.full_refresh, [&] { return Target(); }));
+  NILUS_TRY(RunSteps(ready, &counts_));
+  NILUS_TRY(RunSteps(target_.Apply(sql_, part_), &counts_));
   part_ = {};
   return {};
 }

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "nilus/connector/change_fold.h"
+#include "nilus/connector/change_target.h"
 #include "nilus/connector/sql_strategy.h"
 #include "nilus/connectors/sqlite/batch_rows.h"
 #include "nilus/connectors/sqlite/catalog.h"
@@ -63,9 +64,7 @@ class TableLoad {
 
   std::optional<ChangeFold> fold_;
   FoldedChanges part_;     // that is in staging
-  Schema target_columns_;  // once the target is prepared
-  bool is_prepared_ = false;
-  bool target_is_fresh_ = false;
+  ChangeTarget target_;
 };
 
 }  // namespace nilus::sqlite
