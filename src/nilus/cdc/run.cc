@@ -83,8 +83,10 @@ class AttemptLoop {
         Capture capture(*job_, *options_, grace.token(), monitor_, !has_begun);
         status = RunGuarded(&capture);
         got_through = got_through || capture.got_through();
-        has_begun = has_begun || capture.made_progress();
-        if (capture.made_progress()) retry.emplace(ServiceRetry(*options_));
+        if (capture.made_progress()) {
+          has_begun = true;
+          retry.emplace(ServiceRetry(*options_));
+        }
       }
       if (status || (options_->stop.stop_requested() && status.error().kind == ErrorKind::kCancelled)) {
         report_->is_success = true;

@@ -1,40 +1,15 @@
-// Changes a second into PostgreSQL, in loads of 1 to 50,000 changes of a table of a million keys, and the time of a
-// load.
-#include <benchmark/benchmark.h>
-
-#include <cstdlib>
-
-#include "nilus/base/clock.h"
-#include "nilus/connector/change_loads_testing.h"
+// Changes a second into PostgreSQL.
+#include "nilus/connector/change_loads_bench.h"
 #include "nilus/connectors/postgres/connector.h"
 #include "nilus/connectors/postgres/server_testing.h"
 
 namespace nilus {
 namespace {
 
-constexpr int64_t kKeys = 1'000'000;
-
 void BM_Changes(benchmark::State& state) {
-  const Address address = postgres::TestServer::Shared()->NewDatabase();
-  OpenContext context;
-  auto sink = kPostgresConnector.open_sink(address, context).value();
-  conformance::ChangeWorkload workload(sink.get(), "public", kKeys);
-  workload.SetUnknown(state.range(1));
-  if (Status filled = workload.Fill(); !filled) return state.SkipWithError(filled.error().ToString().c_str());
-  for (auto _ : state) {
-    if (Status loaded = workload.Load(state.range(0)); !loaded)
-      return state.SkipWithError(loaded.error().ToString().c_str());
-  }
-  state.SetItemsProcessed(state.iterations() * state.range(0));
+  conformance::RunChangeLoads(state, kPostgresConnector, postgres::TestServer::Shared()->NewDatabase(), "public");
 }
-BENCHMARK(BM_Changes)
-    ->ArgNames({"changes", "unknown"})
-    ->Args({1, 0})
-    ->Args({1'000, 0})
-    ->Args({50'000, 0})
-    ->Args({50'000, 10})
-    ->Unit(benchmark::kMillisecond)
-    ->UseRealTime();
+BENCHMARK(BM_Changes)->Apply(conformance::ChangeLoadArguments);
 
 }  // namespace
 }  // namespace nilus

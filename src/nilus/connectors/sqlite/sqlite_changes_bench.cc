@@ -1,46 +1,15 @@
-// Changes a second into a SQLite file, in loads of 1 to 50,000 changes of a table of a million keys, and the time of a
-// load.
-#include <benchmark/benchmark.h>
-
-#include <cstdlib>
-#include <filesystem>
-#include <memory>
-
-#include "nilus/base/clock.h"
-#include "nilus/connector/change_loads_testing.h"
+// Changes a second into a SQLite file.
+#include "nilus/connector/change_loads_bench.h"
 #include "nilus/connectors/sqlite/connector.h"
 
 namespace nilus {
 namespace {
 
-constexpr int64_t kKeys = 1'000'000;
-
 void BM_Changes(benchmark::State& state) {
-  const std::string folder = std::filesystem::temp_directory_path() / ("nilus-bench-" + NewId());
-  std::filesystem::create_directory(folder);
-  const std::shared_ptr<void> keep(nullptr, [&](void*) { std::filesystem::remove_all(folder); });
-  Address address;
-  address.scheme = "sqlite";
-  address.path = folder + "/bench.db";
-  OpenContext context;
-  auto sink = kSqliteConnector.open_sink(address, context).value();
-  conformance::ChangeWorkload workload(sink.get(), "main", kKeys);
-  workload.SetUnknown(state.range(1));
-  if (Status filled = workload.Fill(); !filled) return state.SkipWithError(filled.error().ToString().c_str());
-  for (auto _ : state) {
-    if (Status loaded = workload.Load(state.range(0)); !loaded)
-      return state.SkipWithError(loaded.error().ToString().c_str());
-  }
-  state.SetItemsProcessed(state.iterations() * state.range(0));
+  const conformance::BenchFolder folder;
+  conformance::RunChangeLoads(state, kSqliteConnector, folder.AddressOf("sqlite", "bench.db"), "main");
 }
-BENCHMARK(BM_Changes)
-    ->ArgNames({"changes", "unknown"})
-    ->Args({1, 0})
-    ->Args({1'000, 0})
-    ->Args({50'000, 0})
-    ->Args({50'000, 10})
-    ->Unit(benchmark::kMillisecond)
-    ->UseRealTime();
+BENCHMARK(BM_Changes)->Apply(conformance::ChangeLoadArguments);
 
 }  // namespace
 }  // namespace nilus
