@@ -104,7 +104,8 @@ std::string KeyValueOption(const ParquetOptions& options, const Schema& schema) 
 }
 
 // For every column at once DuckDB holds a table of the dictionary's values and, of text, a page of them: by default
-// some 3 MiB each, gigabytes for 1,000 columns. Both shrink as there are more columns than memory.
+// some 3 MiB each, gigabytes for 1,000 columns. Both shrink as there are more columns than memory. A column with more
+// different values than a sixteenth of its rows gains no room by a dictionary and costs time until it is given up.
 std::string DictionaryOptions(const ParquetOptions& options, const Schema& schema, int64_t memory_bytes,
                               bool keeps_negative_zero) {
   constexpr int64_t kEntryBytes = 64;
@@ -113,17 +114,23 @@ std::string DictionaryOptions(const ParquetOptions& options, const Schema& schem
   constexpr int64_t kLeastEntries = 64;
   constexpr int64_t kShare = 4;
   const int64_t column_bytes = memory_bytes / (kShare * std::max<int64_t>(schema.size(), 1));
-  const int64_t default_entries = options.row_group_rows / 5;
-  const int64_t entries = std::max(column_bytes / kEntryBytes, kLeastEntries);
-  std::string text;
-  if (keeps_negative_zero) {
-    text = ", DICTIONARY_SIZE_LIMIT 1";
-  } else if (entries < default_entries) {
-    text = fmt::format(", DICTIONARY_SIZE_LIMIT {}", entries);
-  }
+  const int64_t most_entries = options.row_group_rows / 16;
+  const int64_t entries = std::max(std::min(column_bytes / kEntryBytes, most_entries), kLeastEntries);
+  std::string text = fmt::format(", DICTIONARY_SIZE_LIMIT {}", keeps_negative_zero ? 1 : entries);
   const int64_t page_bytes = std::max(column_bytes / 2, kLeastPageBytes);
   if (page_bytes < kDefaultPageBytes) text += fmt::format(", STRING_DICTIONARY_PAGE_SIZE_LIMIT {}", page_bytes);
   return text;
+}
+
+// What DuckDB counts of a row group before it has any row: it collects rows in vectors of 2,048 values, whose room is
+// taken for every column at once. Without it a row group of 1,000 columns would end with the first batch.
+int64_t VectorBytes(const Schema& schema) {
+  constexpr int64_t kVectorRows = 2048;
+  constexpr int64_t kTextBytes = 16;  // what stands in the vector of a text
+  int64_t row_bytes = 0;
+  for (const Field& field : schema.fields)
+    row_bytes += HasOffsets(field.type.id) ? kTextBytes : std::max(FixedWidth(field.type.id), 1);
+  return kVectorRows * row_bytes + kVectorRows / 8 * schema.size();
 }
 
 std::string OrderClause(const ParquetOptions& options, const Schema& schema) {
@@ -164,7 +171,7 @@ std::string ParquetWriter::State::CopyStatement(const std::string& relation, con
       "COPY (SELECT * FROM {}{}) TO {} (FORMAT parquet, COMPRESSION {}{}, ROW_GROUP_SIZE {}, ROW_GROUP_SIZE_BYTES {}, "
       "USE_TMP_FILE false{}{}{})",
       relation, OrderClause(options, schema), QuoteLiteral(file.file.path), CompressionName(options.compression), level,
-      options.row_group_rows, options.row_group_bytes,
+      options.row_group_rows, options.row_group_bytes + VectorBytes(schema),
       DictionaryOptions(options, schema, database->config().memory_bytes, file.keeps_negative_zero),
       FieldIdsOption(options, schema), KeyValueOption(options, schema));
 }

@@ -203,6 +203,23 @@ TEST_F(ParquetWriterTest, UnwritableFolderIsNamed) {
   EXPECT_NE(files.error().message.find("nowhere"), std::string::npos);
 }
 
+// DuckDB's vectors of 1,000 texts take as much as the bound before they hold a row.
+TEST_F(ParquetWriterTest, RowGroupsOfVeryManyColumnsHoldMoreThanABatch) {
+  auto schema = std::make_shared<Schema>();
+  for (int i = 0; i < 1000; ++i) schema->fields.push_back(Field{fmt::format("c{}", i), MakeType(TypeId::kText)});
+  auto writer = Open({.file_rows = 1000});
+  for (int round = 0; round < 20; ++round) {
+    BatchBuilder batch(schema);
+    for (int row = 0; row < 10; ++row) {
+      for (int i = 0; i < 1000; ++i) batch.column(i).AppendBytes("value");
+      batch.FinishRow();
+    }
+    ASSERT_TRUE(writer->Write(batch.Finish()));
+  }
+  ASSERT_TRUE(writer->Finish());
+  EXPECT_EQ(Value("SELECT count(DISTINCT row_group_id) FROM parquet_metadata(" + AllFiles() + ")"), "1");
+}
+
 TEST_F(ParquetWriterTest, RowGroupsStayBoundedInBytes) {
   auto schema = std::make_shared<Schema>(Schema{{Field{.name = "v", .type = MakeType(TypeId::kText)}}});
   auto writer = Open({.row_group_bytes = 4 << 20});

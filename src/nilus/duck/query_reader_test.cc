@@ -194,8 +194,8 @@ TEST(QueryReader, TrailingSemicolonsAndQuotesInNamesAreReadable) {
 TEST(QueryReader, TwoColumnsOfOneNameAreRefused) {
   Connection connection = InMemory();
   for (const char* sql : {"SELECT 1 AS a, 2 AS b, 3 AS a", "SELECT 1 AS a, 2 AS A", "SELECT 1 AS a, [2] AS a"}) {
-    for (const auto& error : {DescribeQuery(connection, sql).error(),
-                              QueryReader::Open(connection, sql, {}, {}, {}).error()}) {
+    for (const auto& error :
+         {DescribeQuery(connection, sql).error(), QueryReader::Open(connection, sql, {}, {}, {}).error()}) {
       EXPECT_EQ(error.kind, ErrorKind::kInvalidInput);
       EXPECT_NE(error.message.find("two columns named `"), std::string::npos) << error.message;
       EXPECT_NE(error.fix.find("AS "), std::string::npos) << error.fix;
