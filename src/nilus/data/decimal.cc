@@ -1,5 +1,7 @@
 // Decimals between 128-bit integers and text.
 #include <charconv>
+#include <cstdint>
+#include <limits>
 
 #include "nilus/base/text.h"
 #include "nilus/data/scalar.h"
@@ -20,12 +22,15 @@ std::string FormatDecimal(Int128 unscaled, int scale) {
   bool negative = unscaled < 0;
   Unsigned128 rest = negative ? -static_cast<Unsigned128>(unscaled) : static_cast<Unsigned128>(unscaled);
   int written = 0;
-  while (rest != 0 || written <= scale) {  // at least one digit before the point
+  const auto put = [&](auto* number) {
     if (written == scale && scale > 0) *--at = '.';
-    *--at = static_cast<char>('0' + static_cast<int>(rest % 10));
-    rest /= 10;
+    *--at = static_cast<char>('0' + static_cast<int>(*number % 10));
+    *number /= 10;
     ++written;
-  }
+  };
+  while (rest > std::numeric_limits<uint64_t>::max()) put(&rest);
+  auto low = static_cast<uint64_t>(rest);          // divided ten times as fast
+  while (low != 0 || written <= scale) put(&low);  // at least one digit before the point
   if (negative) *--at = '-';
   return std::string(at, end);
 }

@@ -1,8 +1,10 @@
 // Characters (Unicode code points) of a text, as the masks that leave stars see them.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <string_view>
 
 namespace nilus {
@@ -32,15 +34,30 @@ inline MaskCharacter FirstCharacter(std::string_view text) {
   return code < 0x10000 || code > 0x10FFFF ? kBroken : MaskCharacter{code, 4};
 }
 
+// How many bytes at the beginning are ASCII, looked at eight at a time: a multiple of eight, or all of them.
+inline size_t AsciiBytes(std::string_view text) {
+  constexpr uint64_t kHighBits = 0x8080808080808080;
+  size_t at = 0;
+  for (uint64_t word = 0; at + sizeof word <= text.size(); at += sizeof word) {
+    std::memcpy(&word, text.data() + at, sizeof word);
+    if ((word & kHighBits) != 0) return at;
+  }
+  const size_t whole = at;
+  while (at < text.size() && static_cast<unsigned char>(text[at]) < 0x80) ++at;
+  return at == text.size() ? at : whole;
+}
+
 inline size_t CountCharacters(std::string_view text) {
-  size_t count = 0;
+  size_t count = AsciiBytes(text);
+  text.remove_prefix(count);
   for (size_t at = 0; at < text.size(); at += FirstCharacter(text.substr(at)).bytes) ++count;
   return count;
 }
 
 // Bytes of the first `count` characters; all of them when there are fewer.
 inline size_t BytesOfCharacters(std::string_view text, size_t count) {
-  size_t at = 0;
+  size_t at = std::min(AsciiBytes(text), count);
+  count -= at;
   for (; count > 0 && at < text.size(); --count) at += FirstCharacter(text.substr(at)).bytes;
   return at;
 }

@@ -4,8 +4,10 @@
 #include <array>
 #include <charconv>
 #include <limits>
+#include <optional>
 
 #include "nilus/rows/mask_families.h"
+#include "nilus/rows/mask_memo.h"
 
 namespace nilus {
 namespace {
@@ -74,14 +76,9 @@ class DatePartMask final : public Mask {
   Result<Column> Apply(const Column& column) override {
     ColumnBuilder out(result_type());
     MaskProblem problem = ForDays(column, &out, [this](int32_t day, ColumnBuilder* to) -> MaskProblem {
-      text_.clear();
-      AppendDate(day, &text_);
-      if (!year_only_) return AppendMasked(std::string_view(text_).substr(0, text_.size() - kDay), to);
-      std::string_view year = std::string_view(text_).substr(0, text_.size() - kMonthAndDay);
-      if (year.front() == '+') year.remove_prefix(1);
-      int64_t number = 0;
-      std::from_chars(year.data(), year.data() + year.size(), number);
-      to->Append<int64_t>(number);
+      const Part& part = parts_.Get(day, [&] { return PartOf(day); });
+      if (!year_only_) return AppendMasked(part.month, to);
+      to->Append<int64_t>(part.year);
       return nullptr;
     });
     if (problem != nullptr) return Refuse(problem);
@@ -89,8 +86,22 @@ class DatePartMask final : public Mask {
   }
 
  private:
+  struct Part {
+    std::string month;
+    int64_t year = 0;
+  };
+  static Part PartOf(int32_t day) {
+    Part part;
+    AppendDate(day, &part.month);
+    std::string_view year = std::string_view(part.month).substr(0, part.month.size() - kMonthAndDay);
+    if (year.front() == '+') year.remove_prefix(1);
+    std::from_chars(year.data(), year.data() + year.size(), part.year);
+    part.month.resize(part.month.size() - kDay);
+    return part;
+  }
+
   const bool year_only_;
-  std::string text_;
+  MaskMemo<Part> parts_;
 };
 
 // By how many days the values of a date move: its SHA-256 decides, so that equal dates move alike wherever they stand.
@@ -104,27 +115,9 @@ class Shift {
   }
   bool is_ready() const { return is_ready_; }
 
-  bool Of(int64_t day, int64_t* shift) {
-    if (has_last_ && day == last_day_) {
-      *shift = last_shift_;
-      return true;
-    }
-    text_.clear();
-    AppendDate(static_cast<int32_t>(day), &text_);
-    std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
-    if (EVP_DigestInit_ex2(context_.get(), nullptr, nullptr) != 1 ||
-        EVP_DigestUpdate(context_.get(), text_.data(), text_.size()) != 1 ||
-        EVP_DigestFinal_ex(context_.get(), digest.data(), nullptr) != 1) {
-      return false;
-    }
-    uint64_t number = 0;
-    for (size_t i = 0; i < sizeof number; ++i) number = number << 8 | digest[i];
-    const auto choice = static_cast<int64_t>(number % static_cast<uint64_t>(2 * days_));
-    last_shift_ = choice < days_ ? choice - days_ : choice - days_ + 1;
-    last_day_ = day;
-    has_last_ = true;
-    *shift = last_shift_;
-    return true;
+  // Nothing: OpenSSL refused.
+  std::optional<int64_t> Of(int64_t day) {
+    return shifts_.Get(day, [&] { return Digested(day); });
   }
 
  private:
@@ -132,14 +125,27 @@ class Shift {
     void operator()(EVP_MD* digest) const { EVP_MD_free(digest); }
     void operator()(EVP_MD_CTX* context) const { EVP_MD_CTX_free(context); }
   };
+  std::optional<int64_t> Digested(int64_t day) {
+    text_.clear();
+    AppendDate(static_cast<int32_t>(day), &text_);
+    std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
+    if (EVP_DigestInit_ex2(context_.get(), nullptr, nullptr) != 1 ||
+        EVP_DigestUpdate(context_.get(), text_.data(), text_.size()) != 1 ||
+        EVP_DigestFinal_ex(context_.get(), digest.data(), nullptr) != 1) {
+      return std::nullopt;
+    }
+    uint64_t number = 0;
+    for (size_t i = 0; i < sizeof number; ++i) number = number << 8 | digest[i];
+    const auto choice = static_cast<int64_t>(number % static_cast<uint64_t>(2 * days_));
+    return choice < days_ ? choice - days_ : choice - days_ + 1;
+  }
+
   const int64_t days_;
   std::unique_ptr<EVP_MD_CTX, Free> context_;
   std::unique_ptr<EVP_MD, Free> sha256_;
   bool is_ready_ = false;
   std::string text_;
-  bool has_last_ = false;  // rows often come in order of their dates
-  int64_t last_day_ = 0;
-  int64_t last_shift_ = 0;
+  MaskMemo<std::optional<int64_t>> shifts_;
 };
 
 // Dates and timestamps keep their type, and timestamps their time of day; texts come out as canonical texts.
@@ -165,15 +171,15 @@ class DateShiftMask final : public Mask {
   static constexpr MaskProblem kNoDigest = "could not be digested: OpenSSL refused";
 
   MaskProblem Moved(int64_t day, int32_t* moved) {
-    int64_t shift = 0;
-    if (!shift_.Of(day, &shift)) return kNoDigest;
-    *moved = static_cast<int32_t>(day + shift);
-    return *moved == day + shift ? nullptr : kTooFar;
+    const std::optional<int64_t> shift = shift_.Of(day);
+    if (!shift) return kNoDigest;
+    *moved = static_cast<int32_t>(day + *shift);
+    return *moved == day + *shift ? nullptr : kTooFar;
   }
   MaskProblem Moved(int64_t day, int64_t micros, int64_t* moved) {
-    int64_t shift = 0;
-    if (!shift_.Of(day, &shift)) return kNoDigest;
-    return __builtin_add_overflow(micros, shift * kMicrosPerDay, moved) ? kTooFar : nullptr;
+    const std::optional<int64_t> shift = shift_.Of(day);
+    if (!shift) return kNoDigest;
+    return __builtin_add_overflow(micros, *shift * kMicrosPerDay, moved) ? kTooFar : nullptr;
   }
   MaskProblem AppendDay(int32_t day, ColumnBuilder* to) {
     int32_t moved = 0;
