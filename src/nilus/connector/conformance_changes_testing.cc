@@ -11,8 +11,6 @@ int LinkChangeTests() { return 0; }
 
 namespace {
 
-using Rows = std::vector<Row>;
-
 // The table's columns, and behind them the three of changes.
 SchemaPtr WithMarkers(const SchemaPtr& table) {
   Schema schema = *table;

@@ -70,7 +70,6 @@ Row Child(int id, const char* value, std::optional<int> number = std::nullopt) {
     ASSERT_NILUS_OK(sink->Commit(commit));                                                                          \
   } while (false)
 
-using Rows = std::vector<Row>;
 const std::optional<KeyRange> kNoInterval;
 const std::vector<std::string> kChildColumns = {"_nilus_root_id", "v"};
 

@@ -38,6 +38,7 @@ struct Place {
 // Cells as canonical texts (data/scalar.h); nothing: NULL.
 using Cell = std::optional<std::string>;
 using Row = std::vector<Cell>;
+using Rows = std::vector<Row>;
 
 // What was read: fields and rows in the order of arrival. Rows of batches without a late (variant) column read NULL
 // there.

@@ -21,7 +21,7 @@ using conformance::MakeBatch;
 using conformance::MakeField;
 using conformance::MakeSchema;
 using conformance::Row;
-using Rows = std::vector<Row>;
+using conformance::Rows;
 
 class LakehouseChanges : public testing::TestWithParam<const char*> {
  protected:
