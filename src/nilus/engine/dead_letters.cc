@@ -13,6 +13,8 @@
 namespace nilus {
 namespace {
 
+using OrderedJson = nlohmann::ordered_json;
+
 constexpr int64_t kMostLettersAtOnce = 20'000;
 constexpr size_t kMostBytesAtOnce = size_t{32} << 20;
 
@@ -198,23 +200,22 @@ Result<DeadLettersReport> DropDeadLetters(const Pipeline& pipeline, const Connec
 }
 
 std::string ToJson(const DeadLettersReport& report) {
-  using Json = nlohmann::ordered_json;
-  Json json = {{"pipeline", Redact(report.pipeline)}, {"destination", Redact(report.destination)},
-               {"table", Redact(report.table)},       {"letters", report.letters},
-               {"replayed", report.replayed},         {"dropped", report.dropped},
-               {"remaining", report.remaining}};
-  Json shown = Json::array();
+  OrderedJson json = {{"pipeline", Redact(report.pipeline)}, {"destination", Redact(report.destination)},
+                      {"table", Redact(report.table)},       {"letters", report.letters},
+                      {"replayed", report.replayed},         {"dropped", report.dropped},
+                      {"remaining", report.remaining}};
+  OrderedJson shown = OrderedJson::array();
   for (const DeadLetter& letter : report.shown) {
-    Json payload = Json::parse(letter.payload, nullptr, /*allow_exceptions=*/false);
+    OrderedJson payload = OrderedJson::parse(letter.payload, nullptr, /*allow_exceptions=*/false);
     shown.push_back({{"id", letter.id},
                      {"load_id", letter.load_id},
                      {"column", letter.column},
                      {"reason", letter.reason},
-                     {"payload", payload.is_discarded() ? Json(letter.payload) : std::move(payload)}});
+                     {"payload", payload.is_discarded() ? OrderedJson(letter.payload) : std::move(payload)}});
   }
   json["shown"] = std::move(shown);
   json["reasons"] = report.reasons;
-  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+  return json.dump(-1, ' ', false, OrderedJson::error_handler_t::replace);
 }
 
 }  // namespace nilus
