@@ -246,7 +246,7 @@ class ChangeModel {
       out->push_back(Removed({id, std::nullopt, std::nullopt}));
       rows_.erase(row);
     } else if (kind < 9 && row != rows_.end()) {
-      Move(row->first, out);
+      Move(id, out);
     } else {
       Update(id, row == rows_.end(), out);
     }
