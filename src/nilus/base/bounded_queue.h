@@ -1,7 +1,7 @@
 // A queue between threads that holds at most a number of bytes: back-pressure in one place.
 // Any number of producers and consumers. An item larger than the limit is let in when the queue is empty, so a single
-// huge row still passes; whoever pushed it makes no other one before the consumer has come back for more, so that huge
-// rows pass one by one.
+// huge row still passes; whoever pushed it makes no other one before the consumer has come back for more (or said that
+// it will not), so that huge rows pass one by one.
 #pragma once
 
 #include <condition_variable>
@@ -58,6 +58,12 @@ class BoundedQueue {
     return TakeFirst(std::move(lock));
   }
 
+  // A consumer is done with what it took and comes for no more: it may have been the one that a producer waits for.
+  void Leave() {
+    std::lock_guard lock(mutex_);
+    ReturnTaken();
+  }
+
   // No more items will come; consumers drain what is there.
   void Close() {
     std::lock_guard lock(mutex_);
@@ -93,7 +99,7 @@ class BoundedQueue {
   std::deque<std::pair<T, int64_t>> items_;
   int64_t bytes_ = 0;
   int64_t pushed_ = 0;
-  int64_t returned_ = 0;  // of the items taken, those that their consumer is done with
+  int64_t returned_ = 0;    // of the items taken, those that their consumer is done with
   int waiting_behind_ = 0;  // producers, behind an item over the limit
   bool closed_ = false;
 };

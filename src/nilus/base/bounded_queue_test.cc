@@ -72,6 +72,22 @@ TEST(BoundedQueueTest, AnItemOverTheLimitPassesAlone) {
   EXPECT_FALSE(queue.Pop(never.get_token()).has_value());
 }
 
+TEST(BoundedQueueTest, AConsumerThatLeavesLetsTheNextLargeItemPass) {
+  BoundedQueue<int> queue(1);
+  const std::stop_token never;
+  std::jthread producer([&] {
+    EXPECT_TRUE(queue.Push(1, 5, never));
+    EXPECT_TRUE(queue.Push(2, 5, never));
+    queue.Close();
+  });
+  EXPECT_EQ(queue.Pop(never), 1);
+  queue.Leave();
+  std::jthread other([&] {
+    EXPECT_EQ(queue.Pop(never), 2);
+    EXPECT_EQ(queue.Pop(never), std::nullopt);
+  });
+}
+
 TEST(BoundedQueueTest, AStopEndsTheWaitBehindALargeItem) {
   BoundedQueue<int> queue(1);
   std::stop_source stop;

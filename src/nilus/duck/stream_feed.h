@@ -38,6 +38,8 @@ class StreamFeed {
   void Close() { queue_.Close(); }
   // Nothing at the end, or after Abort.
   std::optional<FedBatch> Pop() { return queue_.Pop(aborted_.get_token()); }
+  // A thread that popped will not again: its statement has what it wants (LIMIT).
+  void Leave() { queue_.Leave(); }
 
   // Ends both sides at once. The first reason stays.
   void Abort(Error reason);

@@ -26,8 +26,17 @@ struct Projection {
   std::vector<int> columns;
 };
 
-// One scanning thread.
+// One scanning thread. It may end before the stream does, while others wait for more.
 struct Cursor {
+  explicit Cursor(std::shared_ptr<StreamFeed> from) : feed(std::move(from)) {}
+  ~Cursor() {
+    current = previous = {};
+    feed->Leave();
+  }
+  Cursor(const Cursor&) = delete;
+  Cursor& operator=(const Cursor&) = delete;
+
+  const std::shared_ptr<StreamFeed> feed;
   FedBatch current;
   // Vectors hold pointers into a batch's text. DuckDB is done with them when it asks this thread again; the batch
   // before stays one round longer for operators that hand their last chunk on late.
@@ -65,7 +74,10 @@ void Init(duckdb_init_info info) {
   duckdb_init_set_init_data(info, projection.release(), Delete<Projection>);
 }
 
-void InitThread(duckdb_init_info info) { duckdb_init_set_init_data(info, new Cursor, Delete<Cursor>); }
+void InitThread(duckdb_init_info info) {
+  const auto* bound = static_cast<const BoundStream*>(duckdb_init_get_bind_data(info));
+  duckdb_init_set_init_data(info, new Cursor(bound->feed), Delete<Cursor>);
+}
 
 void Scan(duckdb_function_info info, duckdb_data_chunk output) {
   auto* projection = static_cast<Projection*>(duckdb_function_get_init_data(info));
