@@ -20,8 +20,8 @@ CheckItem CheckTables(const CaptureSettings& settings, const std::vector<FoundTa
     if (!table.is_readable) {
       status = FailWithFix(ErrorKind::kAuth, "GRANT SELECT ON " + table.Quoted() + " TO …;", "table {} cannot be read",
                            table.ref.ToString());
-    } else if (settings.needs_keys && !settings.IsSignalTable(table.ref.schema, table.ref.name)) {
-      status = CheckIdentity(table);
+    } else {
+      status = CheckIdentity(settings, table);
     }
     if (!status) troubles += (troubles.empty() ? "" : "; ") + status.error().ToString();
   }
@@ -52,6 +52,11 @@ CheckItem CheckPublication(const CaptureSettings& settings, const Publication& p
 Result<CheckItem> CheckSlot(Connection& connection, const CaptureSettings& settings, const std::stop_token& stop) {
   NILUS_ASSIGN(std::optional<SlotState> slot, ReadSlot(connection, settings.slot, stop));
   if (slot) {
+    if (slot->plugin != settings.plugin->name) {
+      return CheckItem{
+          "slot", false,
+          fmt::format("{} was made for plugin {}, not for {}", settings.slot, slot->plugin, settings.plugin->name)};
+    }
     const bool is_lost = slot->wal_status == "lost" || !slot->invalidation.empty();
     return CheckItem{"slot", !is_lost,
                      is_lost ? settings.slot + " was invalidated: the server has not kept its log"
@@ -83,6 +88,15 @@ Status CheckWalLevel(Connection& connection, const std::stop_token& stop) {
                      "the server's wal_level is {}: its log does not tell the rows' values", level);
 }
 
+Status CheckEncoding(Connection& connection, const CaptureSettings& settings) {
+  const char* told = PQparameterStatus(connection.raw(), "server_encoding");
+  const std::string_view encoding = told == nullptr ? "" : told;
+  const OutputPlugin& plugin = *settings.plugin;
+  if (plugin.converts_encoding || encoding == "UTF8" || (encoding == "SQL_ASCII" && plugin.takes_any_bytes)) return {};
+  return FailWithFix(ErrorKind::kUnsupported, "use plugin.name: pgoutput, with a slot of its own",
+                     "the database has encoding {}, and {} sends its texts as they are", encoding, plugin.name);
+}
+
 Result<std::unique_ptr<Connection>> OpenForReplication(const Address& address, Connection& connection,
                                                        const std::stop_token& stop) {
   auto session = Connection::OpenReplication(address, stop);
@@ -105,15 +119,23 @@ Result<std::vector<CheckItem>> CheckCapture(const Address& address, Connection& 
   std::vector<CheckItem> items;
   items.push_back({"connect", true, fmt::format("PostgreSQL {}", connection.server_version() / 10000)});
   items.push_back(Item("wal_level", CheckWalLevel(connection, stop), "logical"));
+  if (Status encoding = CheckEncoding(connection, settings); !encoding) {
+    items.push_back(Item("encoding", encoding, ""));
+  }
   auto replication = OpenForReplication(address, connection, stop);
   items.push_back(
       {"replication right", replication.has_value(), replication ? "granted" : replication.error().ToString()});
-  NILUS_ASSIGN(Publication publication, ReadPublication(connection, settings.publication, stop));
-  const bool via_root = publication.exists ? publication.via_partition_root : connection.server_version() >= 130000;
+  const bool has_publication = settings.plugin->has_publication;
+  Publication publication;
+  if (has_publication) {
+    NILUS_ASSIGN(publication, ReadPublication(connection, settings.publication, stop));
+  }
+  const bool via_root =
+      has_publication && (publication.exists ? publication.via_partition_root : connection.server_version() >= 130000);
   NILUS_ASSIGN(std::vector<FoundTable> tables, FindCapturedTables(connection, settings, via_root, stop));
   std::erase_if(tables, [](const FoundTable& table) { return !table.is_logged; });
   items.push_back(CheckTables(settings, tables));
-  items.push_back(CheckPublication(settings, publication, tables));
+  if (has_publication) items.push_back(CheckPublication(settings, publication, tables));
   NILUS_ASSIGN(CheckItem slot, CheckSlot(connection, settings, stop));
   items.push_back(std::move(slot));
   return items;

@@ -13,6 +13,8 @@ namespace nilus::postgres {
 
 // kUnsupported with the statement that mends it.
 Status CheckWalLevel(Connection& connection, const std::stop_token& stop);
+// The plugin sends the database's own encoding, and that has to be one we read. kUnsupported.
+Status CheckEncoding(Connection& connection, const CaptureSettings& settings);
 // A session of the replication protocol; a refusal says which right is missing, and how it is granted.
 Result<std::unique_ptr<Connection>> OpenForReplication(const Address& address, Connection& connection,
                                                        const std::stop_token& stop);

@@ -111,7 +111,14 @@ Result<CaptureSettings> CaptureSettings::Read(const CaptureRequest& request) {
     NILUS_ASSIGN(*list.patterns, NamePatterns::Parse(list.property, Property(request, list.property)));
   }
   settings.signal_table = Property(request, "signal.data.collection");
-  settings.plugin = Property(request, "plugin.name", "pgoutput");
+  const std::string plugin = Property(request, "plugin.name", std::string(settings.plugin->name));
+  settings.plugin = FindPlugin(plugin);
+  if (settings.plugin == nullptr) {
+    return FailWithFix(ErrorKind::kUnsupported,
+                       "leave it out (pgoutput is built into PostgreSQL 10 and later), or write wal2json or "
+                       "test_decoding, with a slot that was made for it",
+                       "plugin.name: {} is not read", plugin);
+  }
   const std::string name = DefaultName(request.pipeline);
   settings.slot = Property(request, "slot.name", name);
   NILUS_TRY(CheckSlotName(settings.slot));

@@ -12,6 +12,7 @@
 
 #include "nilus/base/result.h"
 #include "nilus/connector/change_source.h"
+#include "nilus/connectors/postgres/cdc/output_plugin.h"
 
 namespace nilus::postgres {
 
@@ -39,7 +40,7 @@ struct CaptureSettings {
 
   NamePatterns include_schemas, exclude_schemas, include_tables, exclude_tables, include_columns, exclude_columns;
   std::string signal_table;  // schema.table; empty: none
-  std::string plugin = "pgoutput";
+  const OutputPlugin* plugin = DefaultPlugin();
   std::string slot;
   std::string publication;
   // Debezium's default is all_tables, which only a superuser may and which adds a burden to tables that nobody wants

@@ -18,10 +18,13 @@ char CharField(const PgResult& result, int row, int column) {
 }
 
 // Generated columns are not in the log; PostgreSQL 18 has a say in it, and its list of published columns then tells.
-// (That of PostgreSQL 15 to 17 names them, and they are not sent all the same.)
-Result<std::set<std::string>> ReadGenerated(Connection& connection, uint32_t relation, const std::stop_token& stop) {
+// (That of PostgreSQL 15 to 17 names them, and they are not sent all the same.) Plugins without a publication send
+// stored ones, which are left out as well.
+Result<std::set<std::string>> ReadGenerated(Connection& connection, uint32_t relation, bool is_published,
+                                            const std::stop_token& stop) {
   std::set<std::string> generated;
-  if (connection.server_version() < 120000 || connection.server_version() >= 180000) return generated;
+  if (connection.server_version() < 120000) return generated;
+  if (connection.server_version() >= 180000 && is_published) return generated;
   std::array<Connection::Parameter, 1> parameters = {std::to_string(relation)};
   NILUS_ASSIGN(PgResult result,
                connection.Query("SELECT attname FROM pg_catalog.pg_attribute WHERE attrelid = $1::pg_catalog.oid AND "
@@ -110,7 +113,8 @@ Result<TableLayout> DescribeCaptured(Connection& connection, const FoundTable& t
                                      const std::optional<std::vector<std::string>>& published,
                                      const std::stop_token& stop) {
   NILUS_ASSIGN(std::vector<CatalogColumn> columns, ReadColumns(connection, table.oid, stop));
-  NILUS_ASSIGN(std::set<std::string> generated, ReadGenerated(connection, table.oid, stop));
+  NILUS_ASSIGN(std::set<std::string> generated,
+               ReadGenerated(connection, table.oid, settings.plugin->has_publication, stop));
   std::vector<bool> captured;
   for (const CatalogColumn& column : columns) {
     const bool is_published =
@@ -127,9 +131,15 @@ Result<TableLayout> DescribeCaptured(Connection& connection, const FoundTable& t
   return MakeLayout(std::move(described), columns, captured);
 }
 
-Status CheckIdentity(const FoundTable& table) {
-  if (!table.key.empty()) return {};
+Status CheckIdentity(const CaptureSettings& settings, const FoundTable& table) {
+  if (!table.key.empty() || settings.IsSignalTable(table.ref.schema, table.ref.name)) return {};
   const std::string quoted = table.Quoted();
+  if (!settings.needs_keys) {
+    if (settings.plugin->has_publication || table.identity == 'f') return {};
+    return FailWithFix(ErrorKind::kUnsupported, "ALTER TABLE " + quoted + " REPLICA IDENTITY FULL;",
+                       "table {} has no replica identity: {} does not say which rows its updates and deletes are about",
+                       table.ref.ToString(), settings.plugin->name);
+  }
   if (table.identity == 'n') {
     return FailWithFix(ErrorKind::kUnsupported,
                        "ALTER TABLE " + quoted + " REPLICA IDENTITY DEFAULT; (it needs a primary key)",

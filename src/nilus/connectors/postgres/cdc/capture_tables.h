@@ -49,7 +49,8 @@ Result<TableLayout> DescribeCaptured(Connection& connection, const FoundTable& t
 bool IsCaptured(const CaptureSettings& settings, const TableRef& table, const std::vector<std::string>& key,
                 const std::string& column);
 
-// Merging needs to know which row a change is about. kUnsupported with the statement that mends it.
-Status CheckIdentity(const FoundTable& table);
+// Merging needs to know which row a change is about, and so do plugins that say nothing of it otherwise. kUnsupported
+// with the statement that mends it.
+Status CheckIdentity(const CaptureSettings& settings, const FoundTable& table);
 
 }  // namespace nilus::postgres

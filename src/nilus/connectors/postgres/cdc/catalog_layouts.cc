@@ -1,8 +1,10 @@
 #include "nilus/connectors/postgres/cdc/catalog_layouts.h"
 
 #include <algorithm>
+#include <array>
 #include <set>
 
+#include "nilus/base/option_spec.h"
 #include "nilus/connectors/postgres/cdc/capture_tables.h"
 
 namespace nilus::postgres {
@@ -22,6 +24,17 @@ bool IsSameShape(const CapturedTable& a, const CapturedTable& b) {
   return a.columns == b.columns && a.key == b.key && a.has_full_old_rows == b.has_full_old_rows;
 }
 
+// A number of a type by its name, as the log has it; 0: it was dropped or renamed since.
+Result<uint32_t> TypeNamed(Connection& session, const std::string& name, const std::stop_token& stop) {
+  std::array<Connection::Parameter, 1> parameters = {name};
+  auto result = session.Query("SELECT coalesce(pg_catalog.to_regtype($1)::pg_catalog.oid, 0)", parameters, stop);
+  if (!result) {
+    if (!session.is_usable() || result.error().kind == ErrorKind::kCancelled) return Failure(result.error());
+    return 0;  // no name of a type at all
+  }
+  return static_cast<uint32_t>(ParseInteger(FieldText(*result, 0, 0)).value_or(0));
+}
+
 }  // namespace
 
 Result<Connection*> CatalogLayouts::Session() {
@@ -32,7 +45,7 @@ Result<Connection*> CatalogLayouts::Session() {
   return connection_.get();
 }
 
-Result<std::vector<CatalogColumn>> CatalogLayouts::TypesOf(const PgoutputMessage& relation) {
+Result<std::vector<CatalogColumn>> CatalogLayouts::TypesOf(const LogRelation& relation) {
   std::vector<std::pair<uint32_t, int32_t>> unknown;
   for (const RelationColumn& column : relation.columns) {
     if (!types_.contains({column.type, column.typmod})) unknown.emplace_back(column.type, column.typmod);
@@ -55,7 +68,7 @@ Result<std::vector<CatalogColumn>> CatalogLayouts::TypesOf(const PgoutputMessage
 
 // The log flags the columns of the replica identity (under FULL: all of them), in the table's order; an index has an
 // order of its own, which is asked for.
-Result<std::vector<std::string>> CatalogLayouts::KeyOf(const PgoutputMessage& relation, const CapturedTable* known) {
+Result<std::vector<std::string>> CatalogLayouts::KeyOf(const LogRelation& relation, const CapturedTable* known) {
   std::set<std::string> names;
   std::vector<std::string> flagged;
   for (const RelationColumn& column : relation.columns) {
@@ -77,7 +90,7 @@ Result<std::vector<std::string>> CatalogLayouts::KeyOf(const PgoutputMessage& re
   return flagged;
 }
 
-Result<LayoutSource::Answer> CatalogLayouts::LayoutOf(const PgoutputMessage& relation) {
+Result<LayoutSource::Answer> CatalogLayouts::LayoutOf(const LogRelation& relation) {
   const TableRef ref = {std::string(relation.schema), std::string(relation.name)};
   if (!settings_->Captures(ref.schema, ref.name)) return Answer{};
   const std::string name = QuoteName(ref.schema, ref.name);
@@ -87,16 +100,16 @@ Result<LayoutSource::Answer> CatalogLayouts::LayoutOf(const PgoutputMessage& rel
   table.name = ref.name;
   table.has_full_old_rows = relation.identity == 'f';
   NILUS_ASSIGN(table.key, KeyOf(relation, known == known_.end() ? nullptr : &known->second));
-  if (settings_->needs_keys && !settings_->IsSignalTable(ref.schema, ref.name)) {
-    FoundTable found;
-    found.ref = ref;
-    found.identity = relation.identity;
-    found.key = table.key;
-    NILUS_TRY(CheckIdentity(found));
-  }
+  FoundTable found;
+  found.ref = ref;
+  found.identity = relation.identity;
+  found.key = table.key;
+  NILUS_TRY(CheckIdentity(*settings_, found));
   NILUS_ASSIGN(std::vector<CatalogColumn> columns, TypesOf(relation));
   std::vector<bool> captured;
-  for (const CatalogColumn& column : columns) captured.push_back(IsCaptured(*settings_, ref, table.key, column.name));
+  for (size_t i = 0; i < columns.size(); ++i) {
+    captured.push_back(!relation.columns[i].is_left_out && IsCaptured(*settings_, ref, table.key, columns[i].name));
+  }
   if (known != known_.end()) table.estimated_rows = known->second.estimated_rows;
   auto layout = std::make_shared<TableLayout>(MakeLayout(std::move(table), columns, captured));
   const bool is_news = known == known_.end() || !IsSameShape(known->second, layout->table);
@@ -108,6 +121,74 @@ Result<LayoutSource::Answer> CatalogLayouts::LayoutOf(const PgoutputMessage& rel
   }
   known_[name] = layout->table;
   return Answer{std::move(layout), is_news};
+}
+
+Result<CatalogLayouts::TableNow> CatalogLayouts::AskTable(const std::string& schema, const std::string& name) {
+  NILUS_ASSIGN(Connection * session, Session());
+  const std::string generated = session->server_version() >= 120000 ? "a.attgenerated <> ''" : "false";
+  std::array<Connection::Parameter, 2> parameters = {schema, name};
+  NILUS_ASSIGN(PgResult result,
+               session->Query("SELECT c.oid, c.relreplident, a.attname, a.atttypid, a.atttypmod, "
+                              "pg_catalog.format_type(a.atttypid, NULL), a.attlen = -1, " +
+                                  generated +
+                                  " FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = "
+                                  "c.relnamespace JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid WHERE n.nspname "
+                                  "= $1 AND c.relname = $2 AND c.relkind = 'r' AND a.attnum > 0 AND NOT a.attisdropped "
+                                  "ORDER BY a.attnum",
+                              parameters, stop_));
+  TableNow table;
+  for (int row = 0; row < PQntuples(result.get()); ++row) {
+    table.oid = static_cast<uint32_t>(ParseInteger(FieldText(result, row, 0)).value_or(0));
+    table.identity = FieldText(result, row, 1).empty() ? 'd' : FieldText(result, row, 1)[0];
+    NamedColumn column;
+    column.name = FieldText(result, row, 2);
+    column.type_oid = static_cast<uint32_t>(ParseInteger(FieldText(result, row, 3)).value_or(0));
+    column.type = FieldText(result, row, 5);
+    column.can_be_external = FieldText(result, row, 6) == "t";
+    table.columns.push_back(std::move(column));
+    table.typmods.push_back(static_cast<int32_t>(ParseInteger(FieldText(result, row, 4)).value_or(-1)));
+    table.generated.push_back(FieldText(result, row, 7) == "t");
+  }
+  return table;
+}
+
+Result<std::vector<NamedColumn>> CatalogLayouts::ColumnsNow(const std::string& schema, const std::string& name) {
+  NILUS_ASSIGN(TableNow table, AskTable(schema, name));
+  return std::move(table.columns);
+}
+
+Result<LayoutSource::Answer> CatalogLayouts::LayoutOf(const NamedRelation& relation) {
+  NILUS_ASSIGN(TableNow now, AskTable(relation.schema, relation.name));
+  std::vector<std::string> key;
+  if (now.oid != 0) {
+    NILUS_ASSIGN(Connection * session, Session());
+    NILUS_ASSIGN(key, ReadLogKey(*session, now.oid, now.identity, stop_));
+  } else if (auto known = known_.find(QuoteName(relation.schema, relation.name)); known != known_.end()) {
+    key = known->second.key;
+  }
+  LogRelation described;
+  described.relation = now.oid;
+  described.schema = relation.schema;
+  described.name = relation.name;
+  described.identity = now.identity;
+  for (const NamedColumn& column : relation.columns) {
+    RelationColumn told;
+    told.name = column.name;
+    told.is_key = std::find(key.begin(), key.end(), column.name) != key.end();
+    told.type = column.type_oid;
+    if (told.type == 0) {
+      NILUS_ASSIGN(Connection * session, Session());
+      NILUS_ASSIGN(told.type, TypeNamed(*session, column.type, stop_));
+    }
+    // What the log does not say, as the catalog has it now; values that this narrows too much stay as texts.
+    for (size_t i = 0; i < now.columns.size(); ++i) {
+      if (now.columns[i].name != column.name) continue;
+      told.is_left_out = now.generated[i];
+      if (now.columns[i].type_oid == told.type) told.typmod = now.typmods[i];
+    }
+    described.columns.push_back(told);
+  }
+  return LayoutOf(described);
 }
 
 }  // namespace nilus::postgres

@@ -1,5 +1,6 @@
 // Layouts of the log's relations by asking the catalog. The log's descriptions name types by OID; what those are is
-// looked up once each, over a session of this object's own. One thread.
+// looked up once each, over a session of this object's own. Where the log has names only, the catalog says the rest, as
+// it is now. One thread.
 #pragma once
 
 #include <atomic>
@@ -10,7 +11,7 @@
 
 #include "nilus/base/address.h"
 #include "nilus/connectors/postgres/cdc/capture_settings.h"
-#include "nilus/connectors/postgres/cdc/pgoutput_decoder.h"
+#include "nilus/connectors/postgres/cdc/layout_source.h"
 #include "nilus/connectors/postgres/connection.h"
 
 namespace nilus::postgres {
@@ -32,13 +33,26 @@ class CatalogLayouts : public LayoutSource {
         wants_text_(std::move(wants_text)),
         stop_(std::move(stop)) {}
 
-  Result<Answer> LayoutOf(const PgoutputMessage& relation) override;
+  Result<Answer> LayoutOf(const LogRelation& relation) override;
+  Result<Answer> LayoutOf(const NamedRelation& relation) override;
+  bool Captures(std::string_view schema, std::string_view name) const override {
+    return settings_->Captures(schema, name);
+  }
+  Result<std::vector<NamedColumn>> ColumnsNow(const std::string& schema, const std::string& name) override;
   // A session for questions; opened anew when it was lost.
   Result<Connection*> Session();
 
  private:
-  Result<std::vector<CatalogColumn>> TypesOf(const PgoutputMessage& relation);
-  Result<std::vector<std::string>> KeyOf(const PgoutputMessage& relation, const CapturedTable* known);
+  struct TableNow {
+    uint32_t oid = 0;  // 0: there is no such table
+    char identity = 'd';
+    std::vector<NamedColumn> columns;
+    std::vector<int32_t> typmods;
+    std::vector<bool> generated;
+  };
+  Result<TableNow> AskTable(const std::string& schema, const std::string& name);
+  Result<std::vector<CatalogColumn>> TypesOf(const LogRelation& relation);
+  Result<std::vector<std::string>> KeyOf(const LogRelation& relation, const CapturedTable* known);
 
   const Address address_;
   const std::shared_ptr<const CaptureSettings> settings_;

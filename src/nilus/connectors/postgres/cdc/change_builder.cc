@@ -13,6 +13,14 @@ Failure WrongCount(const TableLayout& layout, size_t count) {
               layout.table.schema, layout.table.name, count, layout.columns.size());
 }
 
+Failure NullOrNan(const TableLayout& layout, const LayoutColumn& column) {
+  return FailWithFix(ErrorKind::kUnsupported, "install wal2json 2.6, or use a new slot with plugin.name: pgoutput",
+                     "table {}.{}, column {}: the server's wal2json writes NULL, NaN and the infinities alike, and one "
+                     "of them has come",
+                     layout.table.schema, layout.table.name,
+                     layout.table.columns.fields[static_cast<size_t>(column.target)].name);
+}
+
 int64_t SizeOf(const std::vector<TupleValue>& row) {
   int64_t bytes = 0;
   for (const TupleValue& value : row) bytes += static_cast<int64_t>(value.bytes.size()) + 4;
@@ -112,6 +120,8 @@ Status ChangeBuilder::AppendRow(const TableLayout& layout, const std::vector<Tup
           flags.back() = 1;
         }
         break;
+      case TupleValue::kNullOrNan:
+        return NullOrNan(layout, column);
       case TupleValue::kText:
         is_sound = AppendLogText(column, value.bytes, into);
         break;

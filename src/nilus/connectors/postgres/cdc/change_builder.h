@@ -12,12 +12,9 @@
 #include <vector>
 
 #include "nilus/connector/change_source.h"
-#include "nilus/connectors/postgres/cdc/pgoutput.h"
-#include "nilus/connectors/postgres/cdc/table_layout.h"
+#include "nilus/connectors/postgres/cdc/layout_source.h"
 
 namespace nilus::postgres {
-
-using LayoutPtr = std::shared_ptr<const TableLayout>;
 
 // A chunk whose batches may have columns that only the server can convert (ask_server.h). `unchanged` still counts the
 // table's columns only, without variant columns between them.
@@ -45,7 +42,8 @@ class ChangeBuilder {
   void Head(uint64_t lsn, int64_t time);
 
   // A change of the open transaction, at `lsn`. `new_row` and `old_row` have one value a column of the layout's
-  // relation; old_kind as in PgoutputMessage. kData names table and column.
+  // relation; old_kind as in PgoutputMessage; what an old row does not tell is kNull, or kUnchanged where
+  // that must not be mistaken for a NULL. kData names table and column.
   Status Row(const LayoutPtr& layout, ChangeOp op, char old_kind, const std::vector<TupleValue>& old_row,
              const std::vector<TupleValue>& new_row, uint64_t lsn);
   Status Truncate(const LayoutPtr& layout, uint64_t lsn);

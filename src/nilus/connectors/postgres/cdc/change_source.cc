@@ -21,6 +21,7 @@
 #include "nilus/connectors/postgres/cdc/publication.h"
 #include "nilus/connectors/postgres/cdc/slot.h"
 #include "nilus/connectors/postgres/cdc/snapshot_view.h"
+#include "nilus/connectors/postgres/cdc/wal2json.h"
 #include "nilus/connectors/postgres/options.h"
 
 namespace nilus::postgres {
@@ -55,6 +56,8 @@ class PostgresChangeSource : public ChangeSource {
   Status Connect();
   Result<std::vector<FoundTable>> FindTables(bool via_partition_root, std::vector<std::string>* notices);
   Status Prepare(bool goes_on, CaptureStart* start);
+  Failure PartitionsAreNotNamed(const TableRef& root) const;
+  Status CheckNumbers();
   Status Describe(const std::vector<FoundTable>& tables, CaptureStart* start);
   Status TakeSlot(std::unique_ptr<Connection> replication, const LogIdentity& identity, uint64_t head,
                   const std::optional<CommittedLog>& committed, CaptureStart* start);
@@ -70,6 +73,8 @@ class PostgresChangeSource : public ChangeSource {
   bool made_publication_ = false;
   KnownTables known_;
   bool is_binary_ = true;
+  bool has_exact_numbers_ = true;
+  std::string nullable_number_;  // a column where both NULL and NaN may stand
   std::shared_ptr<std::atomic<bool>> wants_text_;
   std::optional<NewSlot> new_slot_;  // until its snapshot is taken, or streaming begins
   std::shared_ptr<Confirmation> confirmation_;
@@ -86,16 +91,13 @@ Status PostgresChangeSource::Connect() {
 Result<CaptureStart> PostgresChangeSource::Start(const CaptureRequest& request,
                                                  const std::optional<CommittedLog>& committed) {
   NILUS_ASSIGN(CaptureSettings settings, CaptureSettings::Read(request));
-  if (settings.plugin != "pgoutput") {
-    return FailWithFix(ErrorKind::kUnsupported, "leave plugin.name out: pgoutput is built into PostgreSQL 10 and later",
-                       "plugin.name: {} is not read", settings.plugin);
-  }
   settings_ = std::make_shared<const CaptureSettings>(std::move(settings));
   wants_text_ = WantsText(address_.ToDisplay() + '\n' + settings_->slot);
   new_slot_.reset();
   known_.clear();
   NILUS_TRY(Connect());
   NILUS_TRY(CheckWalLevel(*connection_, context_.stop));
+  NILUS_TRY(CheckEncoding(*connection_, *settings_));
   NILUS_ASSIGN(std::unique_ptr<Connection> replication, OpenForReplication(address_, *connection_, context_.stop));
   uint64_t head = 0;
   NILUS_ASSIGN(LogIdentity identity, IdentifyLog(*replication, settings_->slot, &head, context_.stop));
@@ -103,11 +105,18 @@ Result<CaptureStart> PostgresChangeSource::Start(const CaptureRequest& request,
   start.identity = identity.ToString();
   NILUS_TRY(Prepare(committed.has_value(), &start));
   NILUS_TRY(TakeSlot(std::move(replication), identity, head, committed, &start));
+  NILUS_TRY(CheckNumbers());
   return start;
 }
 
 // Tables and publication.
 Status PostgresChangeSource::Prepare(bool goes_on, CaptureStart* start) {
+  made_publication_ = false;
+  if (!settings_->plugin->has_publication) {
+    publication_ = {};
+    NILUS_ASSIGN(std::vector<FoundTable> tables, FindTables(false, &start->notices));
+    return Describe(tables, start);
+  }
   NILUS_ASSIGN(publication_, ReadPublication(*connection_, settings_->publication, context_.stop));
   made_publication_ = !publication_.exists;
   // Said before it is made again: the next start could not tell.
@@ -130,14 +139,7 @@ Result<std::vector<FoundTable>> PostgresChangeSource::FindTables(bool via_partit
       NILUS_ASSIGN(std::vector<Partition> leaves, ReadPartitions(*connection_, table.oid, context_.stop));
       for (const Partition& leaf : leaves) {
         if (settings_->Captures(leaf.relation.ref.schema, leaf.relation.ref.name)) continue;
-        return FailWithFix(ErrorKind::kUnsupported,
-                           connection_->server_version() >= 130000
-                               ? "ALTER PUBLICATION " + QuoteIdentifier(settings_->publication) +
-                                     " SET (publish_via_partition_root = true);"
-                               : "name the partitions in table.include.list (before PostgreSQL 13 changes come under "
-                                 "their names)",
-                           "table {} is partitioned, and publication {} sends changes under the partitions' names",
-                           table.ref.ToString(), settings_->publication);
+        return PartitionsAreNotNamed(table.ref);
       }
     }
   }
@@ -155,9 +157,7 @@ Result<std::vector<FoundTable>> PostgresChangeSource::FindTables(bool via_partit
                                      table.Quoted(), QuoteIdentifier(PQuser(connection_->raw()))),
                          "table {} may not be read by {}", table.ref.ToString(), PQuser(connection_->raw()));
     }
-    if (settings_->needs_keys && !settings_->IsSignalTable(table.ref.schema, table.ref.name)) {
-      NILUS_TRY(CheckIdentity(table));
-    }
+    NILUS_TRY(CheckIdentity(*settings_, table));
     captured.push_back(std::move(table));
   }
   if (captured.empty()) {
@@ -168,8 +168,44 @@ Result<std::vector<FoundTable>> PostgresChangeSource::FindTables(bool via_partit
   return captured;
 }
 
+// Changes come under the partitions' names, and the properties capture the root only.
+Failure PostgresChangeSource::PartitionsAreNotNamed(const TableRef& root) const {
+  const std::string name_them = "name the partitions in table.include.list";
+  if (!settings_->plugin->has_publication) {
+    return FailWithFix(ErrorKind::kUnsupported, name_them + ", or use plugin.name: pgoutput with a slot of its own",
+                       "table {} is partitioned, and {} sends changes under the partitions' names", root.ToString(),
+                       settings_->plugin->name);
+  }
+  return FailWithFix(
+      ErrorKind::kUnsupported,
+      connection_->server_version() >= 130000
+          ? "ALTER PUBLICATION " + QuoteIdentifier(settings_->publication) + " SET (publish_via_partition_root = true);"
+          : name_them + " (before PostgreSQL 13 changes come under their names)",
+      "table {} is partitioned, and publication {} sends changes under the partitions' names", root.ToString(),
+      settings_->publication);
+}
+
+// Does the plugin tell NaN and the infinities from NULL? If it does not, columns where both may stand cannot be read
+// through it.
+Status PostgresChangeSource::CheckNumbers() {
+  NILUS_ASSIGN(has_exact_numbers_, TellsNumbersApart(*connection_, *settings_, context_.stop));
+  if (has_exact_numbers_ || nullable_number_.empty()) return {};
+  if (new_slot_) {  // of no use now, and it would keep the log
+    new_slot_.reset();
+    NILUS_TRY(DropSlot(*connection_, settings_->slot, context_.stop));
+  }
+  return FailWithFix(
+      ErrorKind::kUnsupported,
+      fmt::format("install {0} 2.6 at the server, or use plugin.name: pgoutput with a slot of its own, or "
+                  "leave the column out (column.exclude.list)",
+                  settings_->plugin->name),
+      "{} can be NULL, and the server's {} writes NULL, NaN and the infinities alike", nullable_number_,
+      settings_->plugin->name);
+}
+
 Status PostgresChangeSource::Describe(const std::vector<FoundTable>& tables, CaptureStart* start) {
   is_binary_ = true;
+  nullable_number_.clear();
   for (const FoundTable& table : tables) {
     auto listed = publication_.tables.find(table.Quoted());
     NILUS_ASSIGN(TableLayout layout,
@@ -180,6 +216,10 @@ Status PostgresChangeSource::Describe(const std::vector<FoundTable>& tables, Cap
                          "table {} has no column that is captured", table.ref.ToString());
     }
     is_binary_ = is_binary_ && layout.is_binary_safe;
+    for (const CatalogColumn& column : layout.catalog) {
+      if (column.not_null || !IsLossyNumber(column.type.oid) || !nullable_number_.empty()) continue;
+      nullable_number_ = "table " + table.ref.ToString() + ", column " + column.name;
+    }
     known_[table.Quoted()] = layout.table;
     if (!settings_->IsSignalTable(table.ref.schema, table.ref.name)) start->tables.push_back(std::move(layout.table));
   }
@@ -194,9 +234,9 @@ Status PostgresChangeSource::CheckSlotFits(const SlotState& slot) const {
   if (!slot.is_logical) {
     return FailWithFix(ErrorKind::kInvalidInput, fix, "replication slot {} is a physical one", settings_->slot);
   }
-  if (slot.plugin != settings_->plugin) {
+  if (slot.plugin != settings_->plugin->name) {
     return FailWithFix(ErrorKind::kInvalidInput, fix, "replication slot {} was made for plugin {}, not for {}",
-                       settings_->slot, slot.plugin, settings_->plugin);
+                       settings_->slot, slot.plugin, settings_->plugin->name);
   }
   if (slot.database != PQdb(connection_->raw())) {
     return FailWithFix(ErrorKind::kInvalidInput, fix, "replication slot {} is of database {}", settings_->slot,
@@ -275,6 +315,7 @@ Result<std::unique_ptr<ChangeReader>> PostgresChangeSource::Stream(const LogPosi
   for (const auto& [name, table] : known_) request.watched.push_back({table.schema, table.name});
   request.from = from;
   request.is_binary = is_binary_ && !wants_text_->load();
+  request.has_exact_numbers = has_exact_numbers_;
   request.confirmation = confirmation_;
   request.wants_text = wants_text_;
   request.stop = context_.stop;
@@ -325,7 +366,9 @@ Status PostgresChangeSource::Drop(const CaptureRequest& request) {
   NILUS_TRY(WaitUntilFree(*connection_, settings.slot, &slot, context_.stop));
   NILUS_TRY(DropSlot(*connection_, settings.slot, context_.stop));
   // A publication of another name is somebody's own.
-  if (!settings.owns_publication || settings.autocreate == CaptureSettings::Autocreate::kDisabled) return {};
+  if (!settings.plugin->has_publication || !settings.owns_publication ||
+      settings.autocreate == CaptureSettings::Autocreate::kDisabled)
+    return {};
   NILUS_TRY(connection_->Execute("DROP PUBLICATION IF EXISTS " + QuoteIdentifier(settings.publication), context_.stop));
   return {};
 }

@@ -4,15 +4,13 @@
 #include <condition_variable>
 #include <utility>
 
-#include "nilus/base/encoding.h"
 #include "nilus/base/fault.h"
 #include "nilus/base/option_spec.h"
 #include "nilus/base/private_folder.h"
 #include "nilus/connectors/postgres/cdc/ask_server.h"
 #include "nilus/connectors/postgres/cdc/heartbeat.h"
 #include "nilus/connectors/postgres/cdc/log_messages.h"
-#include "nilus/connectors/postgres/cdc/pgoutput_decoder.h"
-#include "nilus/connectors/postgres/cdc/publication.h"
+#include "nilus/connectors/postgres/cdc/lost_tables.h"
 #include "nilus/connectors/postgres/cdc/slot.h"
 
 namespace nilus::postgres {
@@ -54,6 +52,10 @@ constexpr int64_t kReceiveBufferBytes = 256 << 10;
 constexpr int64_t kMostChunkBytes = 256 << 20;
 constexpr std::chrono::milliseconds kAskForHeadEach{5'000};
 
+PluginRequest AskedOf(const StreamRequest& request) {
+  return {request.settings.get(), request.is_binary, request.has_exact_numbers};
+}
+
 class LogReader : public ChangeReader {
  public:
   // `session`: for questions to the catalog.
@@ -63,7 +65,7 @@ class LogReader : public ChangeReader {
         layouts_(request_.address, request_.settings, std::move(request_.known), std::move(session),
                  request_.is_binary ? request_.wants_text : nullptr, request_.stop),
         spool_(TemporaryParent()),
-        decoder_(&layouts_, &builder_, request_.settings->streams_in_progress ? &spool_ : nullptr),
+        decoder_(request_.settings->plugin->decoder(AskedOf(request_), &layouts_, &builder_, &spool_)),
         receiver_(std::move(connection), request_.confirmation->lsn(), limits),
         link_(request_.confirmation, &receiver_),
         heartbeat_(request_.address,
@@ -87,8 +89,8 @@ class LogReader : public ChangeReader {
   Status Read(int64_t max_rows, int64_t max_bytes, steady_clock::time_point deadline, const std::stop_token& stop) {
     while (true) {
       while (true) {
-        if (decoder_.is_replaying()) {
-          if (Status replayed = decoder_.Replay(); !replayed) {
+        if (decoder_->is_replaying()) {
+          if (Status replayed = decoder_->Replay(); !replayed) {
             failed_ = replayed.error();
             return replayed;
           }
@@ -126,7 +128,7 @@ class LogReader : public ChangeReader {
     }
     builder_.Head(header.wal_end, header.sent_at);
     if (header.is_data) {
-      NILUS_TRY(decoder_.Decode(header.payload, header.start));
+      NILUS_TRY(decoder_->Decode(header.payload, header.start));
     } else {
       builder_.Passed(header.wal_end);
     }
@@ -135,12 +137,7 @@ class LogReader : public ChangeReader {
 
   Result<ChangeChunk> Finish(const std::stop_token& stop) {
     if (std::string lost = heartbeat_.lost_table(); !lost.empty()) {
-      failed_ = Error{ErrorKind::kData,
-                      fmt::format("publication {} does not send all changes of table {} any more (ALTER or DROP "
-                                  "PUBLICATION): those made since are missing",
-                                  request_.settings->publication, lost),
-                      "add the table (and insert, update, delete) to the publication again, then have the table read "
-                      "anew: nilus cdc snapshot"};
+      failed_ = LostTableError(*request_.settings, lost);
       return Failure(*failed_);
     }
     BuiltChunk built = builder_.Take();
@@ -167,7 +164,7 @@ class LogReader : public ChangeReader {
   ChangeBuilder builder_;
   CatalogLayouts layouts_;
   TransactionSpool spool_;
-  PgoutputDecoder decoder_;
+  std::unique_ptr<LogDecoder> decoder_;
   MessageBlock block_;
   std::optional<Error> failed_;
   LogReceiver receiver_;
@@ -175,19 +172,10 @@ class LogReader : public ChangeReader {
   Heartbeat heartbeat_;
 };
 
-// The replication protocol's literals know no E'…'.
-std::string PlainLiteral(std::string_view text) { return QuoteDoubled(text, '\''); }
-
 std::string StartStatement(const StreamRequest& request) {
   const CaptureSettings& settings = *request.settings;
-  // Prepared transactions (protocol 3) are not asked for: they come when they are committed. Those in progress
-  // (protocol 2) only where it was asked for: else the server holds them on its own disk, which makes one copy less.
-  const bool streams = settings.streams_in_progress;
-  std::string options = streams ? "proto_version '2', streaming 'on', " : "proto_version '1', ";
-  options += "publication_names " + PlainLiteral(QuoteIdentifier(settings.publication));
-  if (request.is_binary) options += ", binary 'true'";
   return "START_REPLICATION SLOT " + QuoteIdentifier(settings.slot) + " LOGICAL " + FormatLsn(request.from.major) +
-         " (" + options + ")";
+         " (" + settings.plugin->options(AskedOf(request)) + ")";
 }
 
 // The server ends a stream when it has heard nothing for wal_sender_timeout; it is told something well before that.
@@ -232,7 +220,8 @@ Result<std::unique_ptr<ChangeReader>> StartStream(StreamRequest request) {
   NILUS_ASSIGN(std::unique_ptr<Connection> connection, Connection::OpenReplication(request.address, request.stop));
   connection->HideRowValues();
   NILUS_TRY(connection->GrowReceiveBuffer(kReceiveBufferBytes, request.stop));
-  request.is_binary = request.is_binary && connection->server_version() >= 140000;
+  request.is_binary =
+      request.is_binary && request.settings->plugin->sends_binary && connection->server_version() >= 140000;
   if (request.settings->streams_in_progress && connection->server_version() < 140000) {
     return FailWithFix(ErrorKind::kUnsupported, "leave slot.stream.params out",
                        "slot.stream.params: transactions in progress are sent since PostgreSQL 14");

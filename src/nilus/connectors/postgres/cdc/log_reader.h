@@ -35,9 +35,10 @@ struct StreamRequest {
   Address address;
   std::shared_ptr<const CaptureSettings> settings;
   KnownTables known;
-  std::vector<TableRef> watched;  // which the publication has to send
+  std::vector<TableRef> watched;  // of which all changes have to come
   LogPosition from;
-  bool is_binary = false;  // every captured column's binary form is one that we read
+  bool is_binary = false;          // every captured column's binary form is one that we read
+  bool has_exact_numbers = false;  // see PluginRequest
   std::shared_ptr<Confirmation> confirmation;
   std::shared_ptr<std::atomic<bool>> wants_text;  // set when a table shows up that has to be sent as text
   std::stop_token stop;

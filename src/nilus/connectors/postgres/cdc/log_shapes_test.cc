@@ -16,7 +16,8 @@ using testing::SizeIs;
 class LogShapesTest : public testing::TestWithParam<std::string> {
  protected:
   void SetUp() override {
-    server_ = TestServer::Shared(GetParam());
+    which_ = LogServer::Parse(GetParam());
+    server_ = which_.Find();
     if (server_ == nullptr) GTEST_SKIP() << "PostgreSQL " << GetParam() << " is not here";
     address_ = server_->NewDatabase();
   }
@@ -26,6 +27,7 @@ class LogShapesTest : public testing::TestWithParam<std::string> {
   }
 
   void Stream(std::map<std::string, std::string> properties = {}, bool needs_keys = false) {
+    properties.try_emplace("plugin.name", which_.plugin);
     auto capture = StreamCapture(address_, Requested(std::move(properties), needs_keys));
     ASSERT_TRUE(capture) << capture.error().ToString();
     capture_ = *std::move(capture);
@@ -53,13 +55,19 @@ class LogShapesTest : public testing::TestWithParam<std::string> {
   }
   void Run(const std::string& sql) { MustExecute(address_, sql); }
 
+  LogServer which_;
   TestServer* server_ = nullptr;
   Address address_;
   Capture capture_;
 };
 
-INSTANTIATE_TEST_SUITE_P(Servers, LogShapesTest, testing::Values("15", "18"),
-                         [](const auto& server) { return "Postgres" + server.param; });
+INSTANTIATE_TEST_SUITE_P(Servers, LogShapesTest, testing::ValuesIn(kLogServers),
+                         [](const auto& server) { return LogServer::TestName(server.param); });
+
+// What only pgoutput has: publications, binary values, transactions in progress.
+class PublishedShapesTest : public LogShapesTest {};
+INSTANTIATE_TEST_SUITE_P(Servers, PublishedShapesTest, testing::Values("15", "18"),
+                         [](const auto& server) { return LogServer::TestName(server.param); });
 
 TEST_P(LogShapesTest, ColumnsChangeInsideATransaction) {
   Run("CREATE TABLE t (id int PRIMARY KEY, a text)");
@@ -68,8 +76,10 @@ TEST_P(LogShapesTest, ColumnsChangeInsideATransaction) {
       "'y', 2.25); ALTER TABLE t DROP a; ALTER TABLE t RENAME b TO c; INSERT INTO t VALUES (3, 3); ALTER TABLE t ALTER "
       "c TYPE text; INSERT INTO t VALUES (4, 'four'); COMMIT");
   const SeenLog seen = Read();
-  EXPECT_THAT(seen.Texts(), ElementsAre("c public.t id=1 a=x", "c public.t id=2 a=y b=2.25", "c public.t id=3 c=3.00",
-                                        "c public.t id=4 c=four"));
+  // The others do not tell how many digits a column had that is none of numbers any more.
+  const std::string zeros = which_.is_pgoutput() ? "" : "0000000";
+  EXPECT_THAT(seen.Texts(), ElementsAre("c public.t id=1 a=x", "c public.t id=2 a=y b=2.25" + zeros,
+                                        "c public.t id=3 c=3.00" + zeros, "c public.t id=4 c=four"));
   ASSERT_THAT(seen.schemas, SizeIs(3));
   EXPECT_EQ(seen.schemas[0].table.columns.fields.back().name, "b");
   EXPECT_EQ(seen.schemas[0].at, seen.changes[0].position);
@@ -136,7 +146,7 @@ TEST_P(LogShapesTest, AnIdentityThatIsLostIsRefusedWhereRowsAreMerged) {
   EXPECT_THAT(error.fix, HasSubstr("ADD PRIMARY KEY"));
 }
 
-TEST_P(LogShapesTest, PartitionsComeUnderTheirRootsName) {
+TEST_P(PublishedShapesTest, PartitionsComeUnderTheirRootsName) {
   Run("CREATE TABLE p (id int, day date, PRIMARY KEY (id, day)) PARTITION BY RANGE (day); CREATE TABLE p_1 PARTITION "
       "OF p "
       "FOR VALUES FROM ('2024-01-01') TO ('2025-01-01'); CREATE TABLE p_2 (day date NOT NULL, id int NOT NULL); ALTER "
@@ -150,7 +160,7 @@ TEST_P(LogShapesTest, PartitionsComeUnderTheirRootsName) {
                                           "u public.p id=3 day=2025-02-02 | id=2 day=2025-02-02", "t public.p"));
 }
 
-TEST_P(LogShapesTest, PartitionsThatAPublicationSendsByTheirNamesAreTold) {
+TEST_P(PublishedShapesTest, PartitionsThatAPublicationSendsByTheirNamesAreTold) {
   Run("CREATE TABLE p (id int PRIMARY KEY) PARTITION BY RANGE (id); CREATE TABLE p_1 PARTITION OF p FOR VALUES FROM "
       "(0) TO "
       "(10); CREATE PUBLICATION mine FOR TABLE p");
@@ -197,7 +207,7 @@ TEST_P(LogShapesTest, PreparedTransactionsComeWhenTheyAreCommitted) {
   EXPECT_THAT(Read().Texts(), ElementsAre("c public.t id=1"));
 }
 
-TEST_P(LogShapesTest, TransactionsMayBeSentWhileTheyAreInProgress) {
+TEST_P(PublishedShapesTest, TransactionsMayBeSentWhileTheyAreInProgress) {
   Run("CREATE TABLE t (id int PRIMARY KEY, v text)");
   address_.params["options"] = "-c logical_decoding_work_mem=64kB";
   Stream({{"slot.stream.params", "streaming=on"}});
@@ -236,7 +246,7 @@ TEST_P(LogShapesTest, NamesMayHoldAnything) {
   EXPECT_THAT(*rows, SizeIs(2));
 }
 
-TEST_P(LogShapesTest, ADroppedPublicationIsTold) {
+TEST_P(PublishedShapesTest, ADroppedPublicationIsTold) {
   Run("CREATE TABLE t (id int PRIMARY KEY)");
   Stream({{"heartbeat.interval.ms", "50"}});
   Run("DROP PUBLICATION nilus_test");
@@ -245,7 +255,7 @@ TEST_P(LogShapesTest, ADroppedPublicationIsTold) {
   EXPECT_THAT(StreamError().message, HasSubstr("publication"));
 }
 
-TEST_P(LogShapesTest, ATableThatIsTakenOutOfThePublicationIsTold) {
+TEST_P(PublishedShapesTest, ATableThatIsTakenOutOfThePublicationIsTold) {
   Run("CREATE TABLE t (id int PRIMARY KEY); CREATE TABLE u (id int PRIMARY KEY)");
   Stream({{"heartbeat.interval.ms", "50"}});
   Run("ALTER PUBLICATION nilus_test DROP TABLE u");
@@ -259,7 +269,7 @@ TEST_P(LogShapesTest, ATableThatIsTakenOutOfThePublicationIsTold) {
   EXPECT_THAT(again->start.notices, testing::Contains(HasSubstr("nilus cdc snapshot")));
 }
 
-TEST_P(LogShapesTest, AColumnThatNeedsTextEndsABinaryStream) {
+TEST_P(PublishedShapesTest, AColumnThatNeedsTextEndsABinaryStream) {
   Run("CREATE TABLE t (id int PRIMARY KEY)");
   Stream();
   Run("INSERT INTO t VALUES (1)");

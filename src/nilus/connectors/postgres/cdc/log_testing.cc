@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <tuple>
 
 #include "nilus/connectors/postgres/cdc/change_source.h"
@@ -77,6 +78,26 @@ void AddBatch(const ChangeBatch& batch, std::vector<SeenChange>* changes) {
 }
 
 }  // namespace
+
+LogServer LogServer::Parse(const std::string& parameter) {
+  const size_t blank = parameter.find(' ');
+  if (blank == std::string::npos) return {parameter, "pgoutput"};
+  return {parameter.substr(0, blank), parameter.substr(blank + 1)};
+}
+
+std::string LogServer::TestName(const std::string& parameter) {
+  std::string name = "Postgres" + parameter;
+  std::replace(name.begin(), name.end(), ' ', '_');
+  return name;
+}
+
+TestServer* LogServer::Find() const {
+  TestServer* server = TestServer::Shared(version);
+  if (server == nullptr) return nullptr;
+  const Address address = server->DatabaseAddress("postgres");
+  const std::string folder = MustSelect(address, "SELECT setting FROM pg_config WHERE name = 'PKGLIBDIR'");
+  return std::filesystem::exists(folder + "/" + plugin + ".so") ? server : nullptr;
+}
 
 std::vector<std::string> SeenLog::Texts() const {
   std::vector<std::string> texts;

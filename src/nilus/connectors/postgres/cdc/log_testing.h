@@ -11,6 +11,21 @@
 
 namespace nilus::postgres {
 
+class TestServer;
+
+// What a test of logs runs with: "15", "18", "15 test_decoding", "15 wal2json", as a parameter of a test suite.
+struct LogServer {
+  std::string version;
+  std::string plugin;  // plugin.name
+
+  static LogServer Parse(const std::string& parameter);
+  static std::string TestName(const std::string& parameter);  // "Postgres15_wal2json"
+  // Null: that server, or its plugin, is not here.
+  TestServer* Find() const;
+  bool is_pgoutput() const { return plugin == "pgoutput"; }
+};
+inline const std::string kLogServers[] = {"15", "18", "15 test_decoding", "18 test_decoding", "15 wal2json"};
+
 // One change: "c public.t id=1 name=x", "u … | id=0" with what is known of the old row behind the bar, unchanged values
 // as "name=?". NULLs are left out, but for creates of no value at all.
 struct SeenChange {
@@ -53,7 +68,6 @@ Result<Capture> StreamCapture(const Address& address, const CaptureRequest& requ
 
 // Ends all sessions that use replication slots, and drops the slots: a server keeps its log for them, and has only so
 // many.
-class TestServer;
 void EndCaptures(const TestServer& server);
 
 // Reads until the stream has passed what the database's log holds now.

@@ -85,7 +85,8 @@ const std::vector<TypeCase> kConverted = {
 class LogValuesTest : public testing::TestWithParam<std::string> {
  protected:
   void SetUp() override {
-    server_ = TestServer::Shared(GetParam());
+    which_ = LogServer::Parse(GetParam());
+    server_ = which_.Find();
     if (server_ == nullptr) GTEST_SKIP() << "PostgreSQL " << GetParam() << " is not here";
     address_ = server_->NewDatabase();
     MustExecute(address_,
@@ -106,7 +107,7 @@ class LogValuesTest : public testing::TestWithParam<std::string> {
     }
     std::string sql = "CREATE TABLE t (" + columns + "); ";
     MustExecute(address_, sql);
-    auto capture = StreamCapture(address_, Requested({}));
+    auto capture = StreamCapture(address_, Requested({{"plugin.name", which_.plugin}}));
     ASSERT_TRUE(capture) << capture.error().ToString();
     sql.clear();
     for (const std::string& insert : inserts) sql += insert;
@@ -136,17 +137,26 @@ class LogValuesTest : public testing::TestWithParam<std::string> {
     EndCaptures(*server_);
   }
 
+  LogServer which_;
   TestServer* server_ = nullptr;
   Address address_;
 };
 
-INSTANTIATE_TEST_SUITE_P(Servers, LogValuesTest, testing::Values("15", "18"),
-                         [](const auto& server) { return "Postgres" + server.param; });
+INSTANTIATE_TEST_SUITE_P(Servers, LogValuesTest, testing::ValuesIn(kLogServers),
+                         [](const auto& server) { return LogServer::TestName(server.param); });
 
-TEST_P(LogValuesTest, InBinary) { ExpectSame(kDirect, true); }
+TEST_P(LogValuesTest, InBinary) {
+  if (!which_.is_pgoutput()) GTEST_SKIP() << "it sends texts only";
+  ExpectSame(kDirect, true);
+}
 
 TEST_P(LogValuesTest, InText) {
   std::vector<TypeCase> cases = kDirect;
+  if (which_.plugin == "wal2json") {  // its version here cannot tell NaN from NULL, and columns with both are refused
+    std::erase_if(cases, [](const TypeCase& type) {
+      return std::string_view(type.type).starts_with("float") || std::string_view(type.type).starts_with("numeric");
+    });
+  }
   cases.push_back({"interval", {"'1 day'"}});
   ExpectSame(cases, false);
 }
@@ -155,7 +165,7 @@ TEST_P(LogValuesTest, ThatASelectConverts) { ExpectSame(kConverted, false); }
 
 TEST_P(LogValuesTest, OfATypeThatWasDroppedSince) {
   MustExecute(address_, "CREATE TABLE t (id int PRIMARY KEY, p pair, m mood)");
-  auto capture = StreamCapture(address_, Requested({}));
+  auto capture = StreamCapture(address_, Requested({{"plugin.name", which_.plugin}}));
   ASSERT_TRUE(capture) << capture.error().ToString();
   MustExecute(address_,
               "INSERT INTO t VALUES (1, ROW(1, 'x'), 'sad'); ALTER TABLE t DROP p, DROP m; DROP TYPE pair; DROP TYPE "

@@ -9,26 +9,14 @@
 #include <vector>
 
 #include "nilus/base/result.h"
+#include "nilus/connectors/postgres/cdc/layout_source.h"
 
 namespace nilus::postgres {
 
-// A value of a row. `bytes` points into the message.
-struct TupleValue {
-  enum Kind : char { kNull = 'n', kUnchanged = 'u', kText = 't', kBinary = 'b' };
-  Kind kind = kNull;
-  std::string_view bytes;
-};
-
-struct RelationColumn {
-  bool is_key = false;  // part of the replica identity; all columns under REPLICA IDENTITY FULL
-  std::string_view name;
-  uint32_t type = 0;  // pg_type.oid of the column, which may be a domain
-  int32_t typmod = -1;
-};
-
 // One message. Only the fields of its type mean something; views point into the bytes it was parsed from. Meant to be
-// used again and again: its vectors keep their memory.
-struct PgoutputMessage {
+// used again and again: its vectors keep their memory. The description that it is made of is Relation's; `relation` is
+// also of rows, and `schema` and `name` of Type.
+struct PgoutputMessage : LogRelation {
   enum Type : char {
     kBegin = 'B',
     kMessage = 'M',
@@ -58,12 +46,6 @@ struct PgoutputMessage {
   uint64_t end_lsn = 0;   // and where it ends
   int64_t time = 0;       // of the commit, microseconds since 1970
   std::string_view text;  // Origin's name, a prepared transaction's gid, Message's prefix
-  // Relation and Type
-  uint32_t relation = 0;  // pg_class.oid; also of rows
-  std::string_view schema;
-  std::string_view name;
-  char identity = 'd';  // pg_class.relreplident: d default, n nothing, f full, i index
-  std::vector<RelationColumn> columns;
   // Rows
   char old_kind = 0;  // 0: no old row; 'K': the identity's columns, others are NULL; 'O': the whole row
   std::vector<TupleValue> old_row;

@@ -8,37 +8,22 @@
 #include <unordered_map>
 
 #include "nilus/connectors/postgres/cdc/change_builder.h"
+#include "nilus/connectors/postgres/cdc/log_decoder.h"
 #include "nilus/connectors/postgres/cdc/pgoutput.h"
 #include "nilus/connectors/postgres/cdc/transaction_spool.h"
 
 namespace nilus::postgres {
 
-// Says how rows of a relation become rows of a captured table.
-class LayoutSource {
- public:
-  struct Answer {
-    LayoutPtr layout;      // null: the relation is not captured
-    bool is_news = false;  // its shape is not the one that was known: for the schema history
-  };
-  virtual ~LayoutSource() = default;
-  // Of a message Relation that was not seen like this before.
-  virtual Result<Answer> LayoutOf(const PgoutputMessage& relation) = 0;
-};
-
-class PgoutputDecoder {
+class PgoutputDecoder : public LogDecoder {
  public:
   // `spool`: where transactions wait that come while they are in progress (protocol 2 and later, streaming); null:
   // there must be none.
   PgoutputDecoder(LayoutSource* layouts, ChangeBuilder* builder, TransactionSpool* spool = nullptr)
       : layouts_(layouts), builder_(builder), spool_(spool) {}
 
-  // The next message of the plugin, which the server wrote for the log's place `lsn`. kData: it is none, or none that
-  // may come here; the stream is then of no more use.
-  Status Decode(std::string_view bytes, uint64_t lsn);
-
-  // A transaction that waited has been committed: Replay until it is no longer so, then Decode goes on.
-  bool is_replaying() const { return is_replaying_; }
-  Status Replay();
+  Status Decode(std::string_view bytes, uint64_t lsn) override;
+  bool is_replaying() const override { return is_replaying_; }
+  Status Replay() override;
 
  private:
   struct Known {

@@ -17,7 +17,7 @@ namespace nilus::postgres {
 // Every table but those named hidden… is captured, with types by their OID alone.
 class PlainLayouts : public LayoutSource {
  public:
-  Result<Answer> LayoutOf(const PgoutputMessage& relation) override {
+  Result<Answer> LayoutOf(const LogRelation& relation) override {
     if (relation.name.starts_with("hidden")) return Answer{};
     CapturedTable table;
     table.schema = relation.schema;
@@ -37,6 +37,34 @@ class PlainLayouts : public LayoutSource {
     const std::vector<bool> captured(columns.size(), true);
     return Answer{std::make_shared<TableLayout>(MakeLayout(std::move(table), columns, captured)), true};
   }
+
+  // Of plugins that write names: the first column is the key, tables named Full… have a full identity, and the
+  // catalog's columns are those of `now`.
+  bool Captures(std::string_view, std::string_view name) const override { return !name.starts_with("hidden"); }
+  Result<std::vector<NamedColumn>> ColumnsNow(const std::string&, const std::string& name) override {
+    ++asked;
+    auto found = now.find(name);
+    return found == now.end() ? std::vector<NamedColumn>() : found->second;
+  }
+  Result<Answer> LayoutOf(const NamedRelation& named) override {
+    LogRelation relation;
+    relation.schema = named.schema;
+    relation.name = named.name;
+    relation.identity = named.name.starts_with("Full") ? 'f' : 'd';
+    for (const NamedColumn& column : named.columns) {
+      uint32_t type = column.type_oid;
+      if (type == 0) {
+        type = column.type == "integer"                    ? oid::kInt4
+               : column.type == "numeric"                  ? oid::kNumeric
+               : column.type == "timestamp with time zone" ? oid::kTimestampTz
+                                                           : oid::kText;
+      }
+      relation.columns.push_back({column.name == named.columns[0].name, column.name, type, -1, false});
+    }
+    return LayoutOf(relation);
+  }
+  std::map<std::string, std::vector<NamedColumn>> now;
+  int asked = 0;
 };
 
 struct CapturedMessage {

@@ -149,19 +149,4 @@ Result<Publication> PreparePublication(Connection& connection, const CaptureSett
   return known;
 }
 
-std::string LostTableQuery(const CaptureSettings& settings, const std::vector<TableRef>& tables) {
-  const std::string name = QuoteLiteral(settings.publication);
-  std::string values;
-  for (const TableRef& table : tables) {
-    values += (values.empty() ? "(" : ", (") + QuoteLiteral(table.schema) + ", " + QuoteLiteral(table.name) + ")";
-  }
-  return "SELECT t.s || '.' || t.n FROM (VALUES " + values +
-         ") AS t(s, n) JOIN pg_catalog.pg_namespace ns ON ns.nspname = t.s JOIN pg_catalog.pg_class c ON "
-         "c.relnamespace = "
-         "ns.oid AND c.relname = t.n WHERE (t.s, t.n) NOT IN (SELECT p.schemaname::pg_catalog.text, "
-         "p.tablename::pg_catalog.text FROM pg_catalog.pg_publication_tables p WHERE p.pubname = " +
-         name + ") OR NOT EXISTS (SELECT FROM pg_catalog.pg_publication p WHERE p.pubname = " + name +
-         " AND p.pubinsert AND p.pubupdate" + (settings.needs_deletes ? " AND p.pubdelete" : "") + ") LIMIT 1";
-}
-
 }  // namespace nilus::postgres

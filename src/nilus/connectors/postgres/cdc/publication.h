@@ -31,8 +31,4 @@ Result<Publication> PreparePublication(Connection& connection, const CaptureSett
                                        const std::vector<FoundTable>& tables, Publication known,
                                        std::vector<std::string>* notices, const std::stop_token& stop);
 
-// Selects a table ("schema.table") among these that is there and that the publication does not send (any more), or not
-// with all its changes; no row: it sends them all.
-std::string LostTableQuery(const CaptureSettings& settings, const std::vector<TableRef>& tables);
-
 }  // namespace nilus::postgres

@@ -186,7 +186,7 @@ Result<NewSlot> MakeSlot(std::unique_ptr<Connection> replication, const CaptureS
                          const std::string& name, bool is_temporary, const std::stop_token& stop) {
   const int version = replication->server_version();
   std::string sql = "CREATE_REPLICATION_SLOT " + QuoteIdentifier(name) + (is_temporary ? " TEMPORARY" : "") +
-                    " LOGICAL " + QuoteIdentifier(settings.plugin);
+                    " LOGICAL " + QuoteIdentifier(settings.plugin->name);
   if (settings.is_failover && !is_temporary) {
     if (version < 170000) {
       return FailWithFix(ErrorKind::kUnsupported, "leave slot.failover out",
@@ -204,6 +204,12 @@ Result<NewSlot> MakeSlot(std::unique_ptr<Connection> replication, const CaptureS
           "drop a slot that nobody uses (SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE "
           "NOT "
           "active AND slot_name = '…';) or raise max_replication_slots in postgresql.conf and restart the server";
+    }
+    if (error.message.find("58P01") != std::string::npos) {  // its library
+      error.fix = fmt::format(
+          "install output plugin {} at the server (Debian: postgresql-<version>-{}; test_decoding is "
+          "in PostgreSQL's contrib), or leave plugin.name out",
+          settings.plugin->name, settings.plugin->name);
     }
     if (error.message.find("wal_level") != std::string::npos)
       error.fix = "ALTER SYSTEM SET wal_level = logical; and restart the server";
@@ -240,6 +246,19 @@ Status WaitUntilFree(Connection& connection, const std::string& name, std::optio
     NILUS_ASSIGN(*slot, ReadSlot(connection, name, stop));
   }
   return {};
+}
+
+Result<bool> TellsNumbersApart(Connection& connection, const CaptureSettings& settings, const std::stop_token& stop) {
+  if (settings.plugin->tells_numbers_apart) return true;
+  // Reads one record of the log, and takes nothing from the slot.
+  std::array<Connection::Parameter, 2> parameters = {settings.slot, std::string(kExactNumbersOption)};
+  auto peeked = connection.Query(
+      "SELECT pg_catalog.count(*) FROM pg_catalog.pg_logical_slot_peek_changes($1, '0/1', NULL, 'format-version', '2', "
+      "$2, 'true')",
+      parameters, stop);
+  if (peeked) return true;
+  if (peeked.error().message.find("22023") != std::string::npos) return false;  // no such option
+  return Failure(InContext("asking plugin " + std::string(settings.plugin->name), peeked.error()));
 }
 
 Status DropSlot(Connection& connection, const std::string& name, const std::stop_token& stop) {

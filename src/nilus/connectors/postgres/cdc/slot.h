@@ -65,6 +65,9 @@ Result<NewSlot> MakeSlot(std::unique_ptr<Connection> replication, const CaptureS
 Status WaitUntilFree(Connection& connection, const std::string& name, std::optional<SlotState>* slot,
                      const std::stop_token& stop);
 
+// Does the slot's plugin tell NaN and the infinities from NULL? Asked of the plugin itself where its version matters.
+Result<bool> TellsNumbersApart(Connection& connection, const CaptureSettings& settings, const std::stop_token& stop);
+
 Status DropSlot(Connection& connection, const std::string& name, const std::stop_token& stop);
 
 }  // namespace nilus::postgres
