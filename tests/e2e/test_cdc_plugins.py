@@ -90,7 +90,7 @@ def test_another_plugin_needs_another_slot(nilus, tmp_path, server, source):
     assert workload.source_rows("docs") == end.rows("shop_public_docs", ["id", "title", "body"])
 
 
-PREPARED = [{}, {"plugin.name": "test_decoding"}]
+PREPARED = [{}, {"slot.stream.params": "two_phase=on"}, {"slot.stream.params": "two_phase=on;streaming=on"}, {"plugin.name": "test_decoding"}]
 
 
 @pytest.fixture(scope="module", params=["15", "18"])
@@ -102,7 +102,7 @@ def each_server(request, tmp_path_factory):
         yield running
 
 
-@pytest.mark.parametrize("properties", PREPARED, ids=["whole", "test_decoding"])
+@pytest.mark.parametrize("properties", PREPARED, ids=["whole", "two_phase", "two_phase_streamed", "test_decoding"])
 def test_prepared_transactions(properties, nilus, tmp_path, each_server):
     """They show when they are committed, wherever the service was killed in between, and never when they are rolled back."""
     source = each_server.create_database()

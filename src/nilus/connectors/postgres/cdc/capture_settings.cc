@@ -72,6 +72,29 @@ Status CheckSlotName(const std::string& slot) {
                      "slot.name: PostgreSQL takes no replication slot named {}", slot);
 }
 
+// "streaming=on;two_phase=on"
+Status ReadParameters(std::string_view text, CaptureSettings* settings) {
+  for (size_t from = 0; from < text.size();) {
+    const size_t end = std::min(text.find(';', from), text.size());
+    const std::string_view parameter = TrimSpaces(text.substr(from, end - from));
+    from = end + 1;
+    if (parameter == "streaming=on" || parameter == "streaming=parallel") {
+      settings->streams_in_progress = true;
+    } else if (parameter == "two_phase=on" || parameter == "two_phase=true") {
+      settings->is_two_phase = true;
+    } else if (!parameter.empty() && parameter != "streaming=off" && parameter != "two_phase=off") {
+      return FailWithFix(ErrorKind::kUnsupported,
+                         "leave it out, or write streaming=on, two_phase=on or both with a ';'",
+                         "slot.stream.params: the only parameters that can be set are streaming and two_phase");
+    }
+  }
+  if ((settings->streams_in_progress || settings->is_two_phase) && !settings->plugin->has_parameters) {
+    return FailWithFix(ErrorKind::kUnsupported, "leave it out, or use plugin.name: pgoutput with a slot of its own",
+                       "slot.stream.params: {} knows none of these parameters", settings->plugin->name);
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<NamePatterns> NamePatterns::Parse(std::string_view property, std::string_view list) {
@@ -129,12 +152,7 @@ Result<CaptureSettings> CaptureSettings::Read(const CaptureRequest& request) {
                         : autocreate == "disabled" ? Autocreate::kDisabled
                                                    : Autocreate::kFiltered;
   settings.is_failover = IsTrue(request, "slot.failover");
-  const std::string parameters = Property(request, "slot.stream.params");
-  settings.streams_in_progress = parameters == "streaming=on" || parameters == "streaming=parallel";
-  if (!settings.streams_in_progress && !parameters.empty() && parameters != "streaming=off") {
-    return FailWithFix(ErrorKind::kUnsupported, "leave it out, or write streaming=on",
-                       "slot.stream.params: the only parameter that can be set is streaming");
-  }
+  NILUS_TRY(ReadParameters(Property(request, "slot.stream.params"), &settings));
   const std::string mode = Property(request, "snapshot.mode");
   settings.replaces_lost = mode == "when_needed" || mode == "always";
   settings.needs_keys = request.needs_keys;

@@ -49,6 +49,7 @@ struct CaptureSettings {
   bool owns_publication = false;     // it has the name that derives from the pipeline
   bool is_failover = false;          // slot.failover
   bool streams_in_progress = false;  // slot.stream.params: streaming=on
+  bool is_two_phase = false;         // two_phase=on; a slot that was made so stays so
   bool replaces_lost = false;        // snapshot.mode when_needed, always: what is lost is read anew
   bool needs_keys = false;
   bool needs_deletes = true;

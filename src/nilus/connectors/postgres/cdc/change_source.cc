@@ -74,6 +74,7 @@ class PostgresChangeSource : public ChangeSource {
   KnownTables known_;
   bool is_binary_ = true;
   bool has_exact_numbers_ = true;
+  bool is_two_phase_ = false;
   std::string nullable_number_;  // a column where both NULL and NaN may stand
   std::shared_ptr<std::atomic<bool>> wants_text_;
   std::optional<NewSlot> new_slot_;  // until its snapshot is taken, or streaming begins
@@ -238,6 +239,11 @@ Status PostgresChangeSource::CheckSlotFits(const SlotState& slot) const {
     return FailWithFix(ErrorKind::kInvalidInput, fix, "replication slot {} was made for plugin {}, not for {}",
                        settings_->slot, slot.plugin, settings_->plugin->name);
   }
+  if (slot.is_two_phase && !settings_->plugin->has_parameters) {
+    return FailWithFix(ErrorKind::kInvalidInput, fix,
+                       "replication slot {} is a two-phase one, which {} is not read with", settings_->slot,
+                       slot.plugin);
+  }
   if (slot.database != PQdb(connection_->raw())) {
     return FailWithFix(ErrorKind::kInvalidInput, fix, "replication slot {} is of database {}", settings_->slot,
                        slot.database);
@@ -281,6 +287,7 @@ Status PostgresChangeSource::TakeSlot(std::unique_ptr<Connection> replication, c
     start->notices.push_back("replication slot " + settings_->slot + " is made anew");
     slot.reset();
   }
+  is_two_phase_ = settings_->is_two_phase || (slot && slot->is_two_phase);
   if (slot) {
     start->from = committed ? committed->at : LogPosition{slot->confirmed, 0};
     confirmation_ = std::make_shared<Confirmation>(slot->confirmed);
@@ -316,6 +323,7 @@ Result<std::unique_ptr<ChangeReader>> PostgresChangeSource::Stream(const LogPosi
   request.from = from;
   request.is_binary = is_binary_ && !wants_text_->load();
   request.has_exact_numbers = has_exact_numbers_;
+  request.is_two_phase = is_two_phase_;
   request.confirmation = confirmation_;
   request.wants_text = wants_text_;
   request.stop = context_.stop;

@@ -35,7 +35,8 @@ class ConfirmationLink {
   const std::shared_ptr<Confirmation> confirmation_;
 };
 
-void Confirmation::Confirm(uint64_t lsn) {
+void Confirmation::Confirm(uint64_t durable) {
+  const uint64_t lsn = prepared_.Confirmable(durable);
   uint64_t before = lsn_.load();
   while (before < lsn && !lsn_.compare_exchange_weak(before, lsn)) {
   }
@@ -53,7 +54,8 @@ constexpr int64_t kMostChunkBytes = 256 << 20;
 constexpr std::chrono::milliseconds kAskForHeadEach{5'000};
 
 PluginRequest AskedOf(const StreamRequest& request) {
-  return {request.settings.get(), request.is_binary, request.has_exact_numbers};
+  return {request.settings.get(), request.is_binary, request.has_exact_numbers,
+          request.is_two_phase ? request.confirmation->prepared() : nullptr, request.from.major};
 }
 
 class LogReader : public ChangeReader {
@@ -174,8 +176,10 @@ class LogReader : public ChangeReader {
 
 std::string StartStatement(const StreamRequest& request) {
   const CaptureSettings& settings = *request.settings;
-  return "START_REPLICATION SLOT " + QuoteIdentifier(settings.slot) + " LOGICAL " + FormatLsn(request.from.major) +
-         " (" + settings.plugin->options(AskedOf(request)) + ")";
+  // What is prepared and not committed yet comes again, and lies before what is confirmed.
+  const uint64_t from = request.is_two_phase ? request.confirmation->lsn() : request.from.major;
+  return "START_REPLICATION SLOT " + QuoteIdentifier(settings.slot) + " LOGICAL " + FormatLsn(from) + " (" +
+         settings.plugin->options(AskedOf(request)) + ")";
 }
 
 // The server ends a stream when it has heard nothing for wal_sender_timeout; it is told something well before that.
@@ -225,6 +229,10 @@ Result<std::unique_ptr<ChangeReader>> StartStream(StreamRequest request) {
   if (request.settings->streams_in_progress && connection->server_version() < 140000) {
     return FailWithFix(ErrorKind::kUnsupported, "leave slot.stream.params out",
                        "slot.stream.params: transactions in progress are sent since PostgreSQL 14");
+  }
+  if (request.is_two_phase && connection->server_version() < 150000) {
+    return FailWithFix(ErrorKind::kUnsupported, "leave two_phase out of slot.stream.params, and use a new slot",
+                       "replication slot {}: pgoutput tells prepared transactions since PostgreSQL 15", slot_name);
   }
   Status started = connection->StartCopyBoth(StartStatement(request), request.stop);
   if (!started) return Failure(StreamError(*request.settings, started.error()));

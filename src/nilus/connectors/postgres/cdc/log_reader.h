@@ -14,6 +14,7 @@
 #include "nilus/connectors/postgres/cdc/capture_settings.h"
 #include "nilus/connectors/postgres/cdc/catalog_layouts.h"
 #include "nilus/connectors/postgres/cdc/log_receiver.h"
+#include "nilus/connectors/postgres/cdc/prepared_transactions.h"
 
 namespace nilus::postgres {
 
@@ -21,11 +22,14 @@ namespace nilus::postgres {
 class Confirmation {
  public:
   explicit Confirmation(uint64_t lsn) : lsn_(lsn) {}
-  void Confirm(uint64_t lsn);
+  // The sink has everything up to `durable`; the server is told as much of it as it may forget.
+  void Confirm(uint64_t durable);
   uint64_t lsn() const { return lsn_.load(); }
+  PreparedTransactions* prepared() { return &prepared_; }
 
  private:
   friend class ConfirmationLink;
+  PreparedTransactions prepared_;
   std::atomic<uint64_t> lsn_;
   std::mutex mutex_;
   LogReceiver* receiver_ = nullptr;  // guarded by mutex_
@@ -39,6 +43,7 @@ struct StreamRequest {
   LogPosition from;
   bool is_binary = false;          // every captured column's binary form is one that we read
   bool has_exact_numbers = false;  // see PluginRequest
+  bool is_two_phase = false;
   std::shared_ptr<Confirmation> confirmation;
   std::shared_ptr<std::atomic<bool>> wants_text;  // set when a table shows up that has to be sent as text
   std::stop_token stop;

@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "nilus/connectors/postgres/cdc/log_messages.h"
 #include "nilus/connectors/postgres/cdc/log_testing.h"
 #include "nilus/connectors/postgres/server_testing.h"
 
@@ -244,6 +245,40 @@ TEST_P(LogShapesTest, NamesMayHoldAnything) {
   auto rows = ReadView(**view, capture_.start.tables[0], 1, nullptr);
   ASSERT_TRUE(rows) << rows.error().ToString();
   EXPECT_THAT(*rows, SizeIs(2));
+}
+
+TEST_P(PublishedShapesTest, PreparedTransactionsMayBeSentWhenTheyArePrepared) {
+  Run("CREATE TABLE t (id int PRIMARY KEY, v text)");
+  Stream({{"slot.stream.params", "two_phase=on"}});
+  EXPECT_EQ(
+      MustSelect(address_, "SELECT two_phase FROM pg_replication_slots WHERE slot_name = 'slot_" + address_.path + "'"),
+      "t");
+  Run("BEGIN; INSERT INTO t VALUES (1, 'x'); PREPARE TRANSACTION 'one'; BEGIN; INSERT INTO t VALUES (2); PREPARE "
+      "TRANSACTION 'two'; INSERT INTO t VALUES (3)");
+  const SeenLog before = Read();
+  EXPECT_THAT(before.Texts(), ElementsAre("c public.t id=3"));
+  // The sink has it, and the service starts again: what is prepared comes once more, and what was loaded does not.
+  ASSERT_TRUE(capture_.source->Acknowledge(before.complete));
+  capture_.reader.reset();
+  Run("COMMIT PREPARED 'one'");
+  Run("ROLLBACK PREPARED 'two'");
+  capture_.request.properties.erase("slot.stream.params");  // the slot stays what it is
+  auto again = StreamCapture(address_, capture_.request, CommittedLog{before.complete, capture_.start.identity});
+  ASSERT_TRUE(again) << again.error().ToString();
+  capture_ = *std::move(again);
+  Run("INSERT INTO t VALUES (4)");
+  const SeenLog after = Read();
+  EXPECT_THAT(after.Texts(), ElementsAre("c public.t id=1 v=x", "c public.t id=4"));
+  ASSERT_TRUE(capture_.source->Acknowledge(after.complete));
+  capture_.reader.reset();
+  uint64_t confirmed = 0;
+  for (int i = 0; i < 3000 && confirmed < after.complete.major; ++i) {  // the server hears of it a moment later
+    const std::string told =
+        MustSelect(address_, "SELECT confirmed_flush_lsn FROM pg_replication_slots WHERE slot_name = 'slot_" +
+                                 address_.path + "'");
+    ASSERT_TRUE(ParseLsn(told, &confirmed));
+  }
+  EXPECT_EQ(confirmed, after.complete.major);
 }
 
 TEST_P(PublishedShapesTest, ADroppedPublicationIsTold) {

@@ -12,11 +12,14 @@
 namespace nilus::postgres {
 namespace {
 
-// Prepared transactions (protocol 3) are not asked for: they come when they are committed. Those in progress (protocol
-// 2) only where it was asked for: else the server holds them on its own disk, which makes one copy less.
+// Transactions in progress (protocol 2) and prepared ones (protocol 3) are sent only where it was asked for: else the
+// server holds the former on its own disk, which makes one copy less, and the latter come when they are committed.
 std::string PgoutputOptions(const PluginRequest& request) {
   const CaptureSettings& settings = *request.settings;
-  std::string options = settings.streams_in_progress ? "proto_version '2', streaming 'on', " : "proto_version '1', ";
+  std::string options = request.prepared != nullptr    ? "proto_version '3', two_phase 'on', "
+                        : settings.streams_in_progress ? "proto_version '2', "
+                                                       : "proto_version '1', ";
+  if (settings.streams_in_progress) options += "streaming 'on', ";
   // The replication protocol's literals know no E'…'.
   options += "publication_names " + QuoteDoubled(QuoteIdentifier(settings.publication), '\'');
   if (request.is_binary) options += ", binary 'true'";
@@ -25,7 +28,9 @@ std::string PgoutputOptions(const PluginRequest& request) {
 
 std::unique_ptr<LogDecoder> MakePgoutput(const PluginRequest& request, LayoutSource* layouts, ChangeBuilder* builder,
                                          TransactionSpool* spool) {
-  return std::make_unique<PgoutputDecoder>(layouts, builder, request.settings->streams_in_progress ? spool : nullptr);
+  const bool needs_spool = request.settings->streams_in_progress || request.prepared != nullptr;
+  return std::make_unique<PgoutputDecoder>(layouts, builder, needs_spool ? spool : nullptr, request.prepared,
+                                           request.prepared != nullptr ? request.from : 0);
 }
 
 // Types come as OIDs: their names are written as invalid JSON where they hold quotes (wal2json up to 2.6).
@@ -55,6 +60,7 @@ constexpr std::array<OutputPlugin, 3> kPlugins = {{
     {.name = "pgoutput",
      .has_publication = true,
      .sends_binary = true,
+     .has_parameters = true,
      .converts_encoding = true,
      .takes_any_bytes = true,
      .options = PgoutputOptions,

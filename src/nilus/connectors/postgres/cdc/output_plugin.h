@@ -9,6 +9,7 @@
 
 #include "nilus/connectors/postgres/cdc/change_builder.h"
 #include "nilus/connectors/postgres/cdc/log_decoder.h"
+#include "nilus/connectors/postgres/cdc/prepared_transactions.h"
 #include "nilus/connectors/postgres/cdc/transaction_spool.h"
 
 namespace nilus::postgres {
@@ -20,6 +21,10 @@ struct PluginRequest {
   const CaptureSettings* settings = nullptr;
   bool is_binary = false;          // values in binary, where the plugin knows that
   bool has_exact_numbers = false;  // wal2json 2.6: NaN and the infinities are told from NULL
+  // Two-phase, where the plugin knows that: transactions come when they are prepared. Then the stream begins before
+  // `from`, where the sink stands. Null: they come when they are committed.
+  PreparedTransactions* prepared = nullptr;
+  uint64_t from = 0;
 };
 
 struct OutputPlugin {
@@ -29,6 +34,7 @@ struct OutputPlugin {
   // all; so such tables are refused.
   bool has_publication = false;
   bool sends_binary = false;
+  bool has_parameters = false;  // slot.stream.params: transactions in progress, and prepared ones
   // It converts texts to the session's encoding. The others send the database's own: UTF8 has to be it.
   bool converts_encoding = false;
   bool takes_any_bytes = false;     // of a database without encoding (SQL_ASCII)

@@ -1,5 +1,7 @@
 #include "nilus/connectors/postgres/cdc/pgoutput_decoder.h"
 
+#include <utility>
+
 namespace nilus::postgres {
 
 Status PgoutputDecoder::Decode(std::string_view bytes, uint64_t lsn) {
@@ -24,14 +26,84 @@ Status PgoutputDecoder::Decode(std::string_view bytes, uint64_t lsn) {
       return {};
     case PgoutputMessage::kStreamCommit:
       if (in_stream_) break;
-      return CommitStreamed();
-    default:
-      return in_stream_ ? Stream(bytes, lsn) : Apply(bytes, lsn);
+      return CommitSpooled();
+    default: {
+      if (in_stream_) return Stream(bytes, lsn);
+      NILUS_ASSIGN(bool is_done, TwoPhase());
+      if (is_done) return {};
+      return is_preparing_ ? Spool(bytes, lsn) : Apply(bytes, lsn);
+    }
   }
   return Fail(ErrorKind::kData, "the log ends a transaction inside one of its blocks");
 }
 
-Status PgoutputDecoder::CommitStreamed() {
+// Messages of prepared transactions. False: it is another one.
+Result<bool> PgoutputDecoder::TwoPhase() {
+  if (prepared_ == nullptr) return false;
+  switch (message_.type) {
+    case PgoutputMessage::kBeginPrepare:
+      if (is_preparing_ || builder_->is_inside()) {
+        return Fail(ErrorKind::kData, "the log prepares a transaction inside another");
+      }
+      is_preparing_ = true;
+      preparing_ = message_.xid;
+      return true;
+    case PgoutputMessage::kPrepare:
+      if (!is_preparing_ || message_.xid != preparing_) break;
+      is_preparing_ = false;
+      prepared_->Prepare(message_.xid, message_.lsn);
+      return true;
+    case PgoutputMessage::kStreamPrepare:
+      prepared_->Prepare(message_.xid, message_.lsn);
+      return true;
+    case PgoutputMessage::kRollbackPrepared:
+      static_cast<void>(prepared_->End(message_.xid, message_.end_lsn - 1));
+      spool_->Abort(message_.xid, message_.xid);
+      return true;
+    case PgoutputMessage::kCommitPrepared:
+      if (is_preparing_) break;
+      if (!prepared_->End(message_.xid, message_.lsn) && !IsPassed(message_.lsn)) {
+        return FailWithFix(ErrorKind::kData,
+                           "set snapshot.mode: when_needed, and drop the slot: the tables are read anew",
+                           "transaction {} was prepared before the place that the slot was confirmed up to, and is "
+                           "committed now: its changes are not told again",
+                           message_.xid);
+      }
+      NILUS_TRY(CommitSpooled());
+      return true;
+    default:
+      return false;
+  }
+  return Fail(ErrorKind::kData, "the log ends a prepared transaction that it did not open");
+}
+
+// What stands between BeginPrepare and Prepare.
+Status PgoutputDecoder::Spool(std::string_view bytes, uint64_t lsn) {
+  switch (message_.type) {
+    case PgoutputMessage::kRelation:
+      // Told once for all transactions, and it holds for those that come before this one is committed.
+      NILUS_TRY(Relation(bytes));
+      return spool_->Append(preparing_, preparing_, lsn, bytes);
+    case PgoutputMessage::kInsert:
+    case PgoutputMessage::kUpdate:
+    case PgoutputMessage::kDelete:
+    case PgoutputMessage::kTruncate:
+      return spool_->Append(preparing_, preparing_, lsn, bytes);
+    case PgoutputMessage::kOrigin:
+    case PgoutputMessage::kTypeName:
+    case PgoutputMessage::kMessage:
+      return {};
+    default:
+      return Fail(ErrorKind::kData, "the log brings a message {} of pgoutput inside a prepared transaction",
+                  static_cast<char>(message_.type));
+  }
+}
+
+Status PgoutputDecoder::CommitSpooled() {
+  if (IsPassed(message_.lsn)) {
+    spool_->Abort(message_.xid, message_.xid);
+    return {};
+  }
   NILUS_TRY(builder_->Begin(message_.lsn, message_.time, message_.xid));
   replayed_lsn_ = message_.lsn;
   replayed_end_ = message_.end_lsn;
@@ -75,8 +147,11 @@ Status PgoutputDecoder::Replay() {
 Status PgoutputDecoder::Apply(std::string_view bytes, uint64_t lsn) {
   switch (message_.type) {
     case PgoutputMessage::kBegin:
+      is_passing_over_ = IsPassed(message_.lsn);
+      if (is_passing_over_) return {};
       return builder_->Begin(message_.lsn, message_.time, message_.xid);
     case PgoutputMessage::kCommit:
+      if (std::exchange(is_passing_over_, false)) return {};
       return builder_->Commit(message_.lsn, message_.end_lsn);
     case PgoutputMessage::kRelation:
       return Relation(bytes);
@@ -118,6 +193,7 @@ Result<LayoutPtr> PgoutputDecoder::LayoutOf(uint32_t relation) const {
 }
 
 Status PgoutputDecoder::Row(ChangeOp op, uint64_t lsn) {
+  if (is_passing_over_) return {};
   NILUS_ASSIGN(LayoutPtr layout, LayoutOf(message_.relation));
   if (layout == nullptr) {
     builder_->Skip();
@@ -127,6 +203,7 @@ Status PgoutputDecoder::Row(ChangeOp op, uint64_t lsn) {
 }
 
 Status PgoutputDecoder::Truncate(uint64_t lsn) {
+  if (is_passing_over_) return {};
   for (uint32_t relation : message_.relations) {
     NILUS_ASSIGN(LayoutPtr layout, LayoutOf(relation));
     if (layout == nullptr) {

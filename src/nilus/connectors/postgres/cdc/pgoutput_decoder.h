@@ -10,16 +10,20 @@
 #include "nilus/connectors/postgres/cdc/change_builder.h"
 #include "nilus/connectors/postgres/cdc/log_decoder.h"
 #include "nilus/connectors/postgres/cdc/pgoutput.h"
+#include "nilus/connectors/postgres/cdc/prepared_transactions.h"
 #include "nilus/connectors/postgres/cdc/transaction_spool.h"
 
 namespace nilus::postgres {
 
 class PgoutputDecoder : public LogDecoder {
  public:
-  // `spool`: where transactions wait that come while they are in progress (protocol 2 and later, streaming); null:
-  // there must be none.
-  PgoutputDecoder(LayoutSource* layouts, ChangeBuilder* builder, TransactionSpool* spool = nullptr)
-      : layouts_(layouts), builder_(builder), spool_(spool) {}
+  // `spool`: where transactions wait that come while they are in progress (protocol 2 and later, streaming), or when
+  // they are prepared; null: there must be none. `prepared`: those that come when they are prepared (protocol 3,
+  // two_phase); null: there must be none. Then the stream begins before `from`, and what was committed before it is
+  // passed over.
+  PgoutputDecoder(LayoutSource* layouts, ChangeBuilder* builder, TransactionSpool* spool = nullptr,
+                  PreparedTransactions* prepared = nullptr, uint64_t from = 0)
+      : layouts_(layouts), builder_(builder), spool_(spool), prepared_(prepared), from_(from) {}
 
   Status Decode(std::string_view bytes, uint64_t lsn) override;
   bool is_replaying() const override { return is_replaying_; }
@@ -32,7 +36,10 @@ class PgoutputDecoder : public LogDecoder {
   };
   Status Apply(std::string_view bytes, uint64_t lsn);
   Status Stream(std::string_view bytes, uint64_t lsn);
-  Status CommitStreamed();
+  Status CommitSpooled();
+  Result<bool> TwoPhase();
+  Status Spool(std::string_view bytes, uint64_t lsn);
+  bool IsPassed(uint64_t commit_lsn) const { return commit_lsn < from_; }
   Status Relation(std::string_view bytes);
   Result<LayoutPtr> LayoutOf(uint32_t relation) const;
   Status Row(ChangeOp op, uint64_t lsn);
@@ -41,11 +48,16 @@ class PgoutputDecoder : public LogDecoder {
   LayoutSource* const layouts_;
   ChangeBuilder* const builder_;
   TransactionSpool* const spool_;
+  PreparedTransactions* const prepared_;
+  const uint64_t from_;
   std::unordered_map<uint32_t, Known> relations_;
   PgoutputMessage message_;
-  bool in_stream_ = false;  // between StreamStart and StreamStop
-  uint32_t streamed_ = 0;   // the transaction of that block
-  std::string stripped_;    // a message of it without its transaction's id
+  bool in_stream_ = false;        // between StreamStart and StreamStop
+  uint32_t streamed_ = 0;         // the transaction of that block
+  std::string stripped_;          // a message of it without its transaction's id
+  bool is_passing_over_ = false;  // inside a transaction that lies before `from_`
+  bool is_preparing_ = false;     // between BeginPrepare and Prepare
+  uint32_t preparing_ = 0;        // the transaction of that
   bool is_replaying_ = false;
   uint64_t replayed_lsn_ = 0;  // of the commit record of what is replayed
   uint64_t replayed_end_ = 0;

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <fstream>
+#include <memory>
 #include <sstream>
 
 #include "nilus/base/private_folder.h"
@@ -126,6 +127,99 @@ TEST_F(PgoutputDecoderTest, WhatIsNotAskedForIsRefused) {
   bool is_refused = false;
   for (const CapturedMessage& message : Captured("18-streamed")) is_refused |= !Feed(message.bytes, message.lsn);
   EXPECT_TRUE(is_refused);
+}
+
+std::string PreparedMessage(char type, uint64_t lsn, uint64_t end_lsn, uint32_t xid) {
+  MessageWriter message(type);
+  if (type != 'b') message.Byte(0);
+  message.Int64(lsn).Int64(end_lsn).Int64(0);
+  if (type == 'r') message.Int64(0);
+  return message.Int32(xid).Text("gid").bytes();
+}
+
+class PreparedTest : public PgoutputDecoderTest {
+ protected:
+  // A stream from its beginning, as after a restart.
+  void Start(uint64_t from) {
+    builder_ = std::make_unique<ChangeBuilder>();
+    builder_->StartAt({from, 0});
+    spool_ = std::make_unique<TransactionSpool>(TemporaryParent());
+    decoder_ = std::make_unique<PgoutputDecoder>(&layouts_, builder_.get(), spool_.get(), &prepared_, from);
+  }
+  Status Feed(const std::string& message, uint64_t lsn = 1) {
+    Status decoded = decoder_->Decode(message, lsn);
+    while (decoded && decoder_->is_replaying()) decoded = decoder_->Replay();
+    return decoded;
+  }
+  void FeedAll(const std::vector<std::string>& messages) {
+    for (const std::string& message : messages) {
+      Status decoded = Feed(message);
+      ASSERT_TRUE(decoded) << decoded.error().ToString();
+    }
+  }
+  std::vector<std::string> Texts() {
+    SeenLog seen;
+    AddChunk(FinishChunk(builder_->Take()), &seen);
+    return seen.Texts();
+  }
+  static std::string Insert(const std::string& id) {
+    return MessageWriter('I').Int32(1).Byte('N').Int16(1).Value(id).bytes();
+  }
+  const std::string relation_ = RelationMessage(1, "t", {{"id", oid::kInt4}});
+  PreparedTransactions prepared_;
+  std::unique_ptr<ChangeBuilder> builder_;
+  std::unique_ptr<TransactionSpool> spool_;
+  std::unique_ptr<PgoutputDecoder> decoder_;
+};
+
+TEST_F(PreparedTest, ReadsWhatPostgres15Sends) {
+  Start(0);
+  for (const CapturedMessage& message : Captured("15-prepared")) {
+    Status decoded = Feed(message.bytes, message.lsn);
+    ASSERT_TRUE(decoded) << decoded.error().ToString();
+  }
+  EXPECT_THAT(Texts(), testing::Not(IsEmpty()));
+}
+
+TEST_F(PreparedTest, ComesWhenItIsCommittedAndHoldsTheSlotUntilThen) {
+  Start(0);
+  FeedAll({PreparedMessage('b', 100, 110, 7), relation_, Insert("1"), PreparedMessage('P', 100, 110, 7),
+           BeginMessage(120, 8), Insert("2"), CommitMessage(120, 130)});
+  EXPECT_THAT(Texts(), ElementsAre("c public.t id=2"));
+  EXPECT_EQ(prepared_.Confirmable(90), 90U);
+  EXPECT_EQ(prepared_.Confirmable(130), 100U);
+  FeedAll({PreparedMessage('K', 140, 150, 7)});
+  EXPECT_EQ(prepared_.Confirmable(130), 100U) << "the sink does not have it yet";
+  EXPECT_THAT(Texts(), ElementsAre("c public.t id=1"));
+  EXPECT_EQ(prepared_.Confirmable(150), 150U);
+  FeedAll({PreparedMessage('b', 160, 170, 9), Insert("3"), PreparedMessage('P', 160, 170, 9),
+           PreparedMessage('r', 170, 180, 9)});
+  EXPECT_THAT(Texts(), IsEmpty());
+  EXPECT_EQ(prepared_.Confirmable(180), 180U);
+}
+
+TEST_F(PreparedTest, WhatTheSinkHasIsPassedOverWhenTheStreamBeginsBeforeIt) {
+  Start(150);
+  FeedAll({PreparedMessage('b', 100, 110, 7), relation_, Insert("1"), PreparedMessage('P', 100, 110, 7),
+           PreparedMessage('b', 111, 112, 9), Insert("4"), PreparedMessage('P', 111, 112, 9), BeginMessage(120, 8),
+           Insert("2"), CommitMessage(120, 130), PreparedMessage('K', 140, 150, 7), BeginMessage(150, 10), Insert("3"),
+           CommitMessage(150, 160), PreparedMessage('K', 170, 180, 9)});
+  EXPECT_THAT(Texts(), ElementsAre("c public.t id=3", "c public.t id=4"));
+  EXPECT_EQ(prepared_.Confirmable(180), 180U);
+}
+
+TEST_F(PreparedTest, OneWhoseChangesAreNotToldAgainIsTold) {
+  Start(100);
+  Status decoded = Feed(PreparedMessage('K', 140, 150, 7));
+  ASSERT_FALSE(decoded);
+  EXPECT_EQ(decoded.error().kind, ErrorKind::kData);
+  EXPECT_THAT(decoded.error().message, HasSubstr("its changes are not told again"));
+  Start(100);
+  EXPECT_TRUE(Feed(PreparedMessage('r', 140, 150, 7))) << "nothing is missing";
+  EXPECT_FALSE(Feed(PreparedMessage('P', 140, 150, 7))) << "not open";
+  ASSERT_TRUE(Feed(PreparedMessage('b', 160, 170, 9)));
+  EXPECT_FALSE(Feed(PreparedMessage('b', 160, 170, 9)));
+  EXPECT_FALSE(Feed(BeginMessage(200)));
 }
 
 TEST(TransactionSpool, KeepsLargeTransactionsApartAndInOrder) {

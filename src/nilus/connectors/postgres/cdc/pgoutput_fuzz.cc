@@ -6,9 +6,12 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   PlainLayouts layouts;
   ChangeBuilder builder;
   TransactionSpool spool("/tmp");
-  // Captures of transactions in progress begin with one's block.
+  PreparedTransactions prepared;
+  // Captures of transactions in progress begin with one's block, and those of prepared ones with one's begin.
   const bool streams = size > 12 && data[12] == 'S';
-  PgoutputDecoder decoder(&layouts, &builder, streams ? &spool : nullptr);
+  const bool is_two_phase = size > 12 && data[12] == 'b';
+  PgoutputDecoder decoder(&layouts, &builder, streams || is_two_phase ? &spool : nullptr,
+                          is_two_phase ? &prepared : nullptr);
   DecodeAny(data, size, &decoder, &builder);
   return 0;
 }

@@ -84,6 +84,7 @@ Result<std::optional<SlotState>> ReadSlot(Connection& connection, const std::str
       "confirmed_flush_lsn, restart_lsn, ";
   sql += version >= 130000 ? "coalesce(wal_status, ''), safe_wal_size, " : "'', NULL, ";
   sql += version >= 170000 ? "coalesce(invalidation_reason, ''), " : "'', ";
+  sql += version >= 140000 ? "two_phase, " : "false, ";
   sql +=
       "CASE WHEN pg_catalog.pg_is_in_recovery() THEN pg_catalog.pg_last_wal_replay_lsn() "
       "ELSE pg_catalog.pg_current_wal_flush_lsn() END FROM pg_catalog.pg_replication_slots WHERE slot_name = $1";
@@ -101,7 +102,8 @@ Result<std::optional<SlotState>> ReadSlot(Connection& connection, const std::str
   slot.wal_status = FieldText(result, 0, 7);
   if (!FieldIsNull(result, 0, 8)) slot.safe_bytes = ParseInteger(FieldText(result, 0, 8));
   slot.invalidation = FieldText(result, 0, 9);
-  slot.head = LsnField(result, 0, 10);
+  slot.is_two_phase = FieldText(result, 0, 10) == "t";
+  slot.head = LsnField(result, 0, 11);
   return slot;
 }
 

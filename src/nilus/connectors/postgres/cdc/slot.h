@@ -21,6 +21,7 @@ struct SlotState {
   std::string database;
   bool is_logical = true;
   bool is_active = false;
+  bool is_two_phase = false;  // PostgreSQL 14: transactions come when they are prepared
   std::string active_pid;
   uint64_t confirmed = 0;             // confirmed_flush_lsn; 0: none yet
   uint64_t restart = 0;               // restart_lsn: log from here on is kept
