@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "nilus/cdc/seeded_bug.h"
 #include "nilus/engine/manifest_terms.h"
 #include "nilus/engine/masking.h"
 
@@ -142,12 +143,12 @@ Result<CdcJob> MakeCdcJob(const Pipeline& pipeline, const ConnectorRegistry& reg
                       .duckdb_bytes = job.memory.duckdb_bytes,
                       .threads = job.threads,
                       .stop = {}};
-  job.open_source = [source, address = pipeline.source.address, context,
-                     values = from.connector](std::stop_token stop) mutable {
-    context.options = values;
-    context.stop = std::move(stop);
-    return source->open_changes(address, context);
-  };
+  job.open_source = WithSeededBug(
+      [source, address = pipeline.source.address, context, values = from.connector](std::stop_token stop) mutable {
+        context.options = values;
+        context.stop = std::move(stop);
+        return source->open_changes(address, context);
+      });
   job.open_sink = [sink, address = pipeline.sink->address, context,
                    values = SinkValuesOf(to)](std::stop_token stop) mutable {
     context.options = values;
