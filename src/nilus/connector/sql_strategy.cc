@@ -285,7 +285,12 @@ Result<std::vector<SqlStep>> LoadSql::PrepareTarget(const TargetState& state) co
   }
   NILUS_ASSIGN(std::vector<SqlStep> additions, AddToTarget(*state.existing));
   steps.insert(steps.end(), additions.begin(), additions.end());
-  if (is_changes_ && dialect_->index_keys && !state.has_key_index) steps.push_back(CreateKeyIndex());
+  if (is_changes_ && dialect_->index_keys && !state.has_key_index) {
+    // One of another key, which is no more, has its name.
+    steps.push_back(
+        {"DROP INDEX IF EXISTS " + QuoteTable(*dialect_, TableName{target_.schema, DerivedName("key", "", target_)})});
+    steps.push_back(CreateKeyIndex());
+  }
   return steps;
 }
 
