@@ -1,7 +1,5 @@
 #include "nilus/cdc/capture.h"
 
-#include <re2/re2.h>
-
 #include <algorithm>
 
 #include "nilus/base/fault.h"
@@ -22,19 +20,29 @@ Status PassCommitted() {
   return {};
 }
 
-std::string NameOf(const CapturedTable& table) { return table.schema + "." + table.name; }
-
-// Somebody's expression, which may be none.
-bool IsMatch(const std::string& name, const std::string& pattern) {
-  RE2::Options quiet;
-  quiet.set_log_errors(false);
-  RE2 regex(pattern, quiet);
-  return regex.ok() && RE2::FullMatch(name, regex);
+// Of a row that somebody removed at the destination, a change says only what has changed.
+std::string AnewFix(const CapturedTable& table) {
+  return fmt::format(
+      "somebody removed rows at the destination. Ask for the table: `nilus cdc snapshot FILE --table {} --anew`, then "
+      "start the service again",
+      NameOf(table));
 }
 
 }  // namespace
 
 Status Capture::Run() {
+  Status run = RunToTheEnd();
+  if (run || run.error().fix != kRowIsGoneFix) return run;
+  Error error = std::move(run).error();
+  if (targets_ != nullptr) {
+    targets_->ForEachTarget([&](const TableTarget& target) {
+      if (error.message.find(target.name().ToString()) != std::string::npos) error.fix = AnewFix(target.table());
+    });
+  }
+  return Failure(std::move(error));
+}
+
+Status Capture::RunToTheEnd() {
   NILUS_TRY(Open());
   while (!IsStopped()) {
     if (!is_inside_) NILUS_TRY(TakeRequests());
@@ -50,126 +58,6 @@ Status Capture::Run() {
   feed_.reset();
   if (!job_->properties.drops_slot && !is_done) return {};
   return source_->Drop(job_->capture);
-}
-
-// ---- start ----
-
-Status Capture::Open() {
-  monitor_->SetPhase("load");
-  NILUS_ASSIGN(sink_, job_->open_sink(sink_stop_));
-  NILUS_ASSIGN(std::optional<CommittedState> state, sink_->Committed(job_->pipeline));
-  NILUS_FAULT_POINT("cdc.after_state");
-  std::optional<CdcPosition> committed;
-  if (state) {
-    version_ = state->version;
-    if (!state->position.empty()) {
-      NILUS_ASSIGN(committed, ParseCdcPosition(state->position));
-    }
-  }
-  monitor_->SetFirstRun(!committed);
-  monitor_->SetPhase("plan");
-  NILUS_ASSIGN(source_, job_->open_source(options_->stop));
-  bool is_fresh = !committed;
-  SnapshotHow how = SnapshotHow::kInitial;
-  NILUS_ASSIGN(const CaptureStart start, StartSource(committed, &is_fresh, &how));
-  NILUS_FAULT_POINT("cdc.after_start");
-  for (const std::string& notice : start.notices) monitor_->Warn(notice);
-  targets_ = std::make_unique<CaptureTargets>(*job_, sink_.get());
-  NILUS_TRY(targets_->Begin(start.tables));
-  got_through_ = true;
-  if (committed) position_ = *std::move(committed);
-  return Begin(start, is_fresh, how);
-}
-
-Result<CaptureStart> Capture::StartSource(const std::optional<CdcPosition>& committed, bool* is_fresh,
-                                          SnapshotHow* how) {
-  if (!committed) {
-    if (job_->properties.snapshot.needs_position) {
-      return FailWithFix(ErrorKind::kInvalidInput, "use snapshot.mode: initial for a first start",
-                         "snapshot.mode {} goes on from a committed position, and there is none",
-                         job_->properties.snapshot.mode);
-    }
-    return source_->Start(job_->capture, std::nullopt);
-  }
-  NILUS_ASSIGN(CaptureStart start,
-               source_->Start(job_->capture, CommittedLog{.at = committed->at, .identity = committed->identity}));
-  if (start.lost.empty()) return start;
-  if (!job_->properties.snapshot.when_lost) {
-    return FailWithFix(ErrorKind::kData,
-                       "set snapshot.mode: when_needed, which reads all tables anew, or forget the position with "
-                       "`nilus state reset`",
-                       "the log cannot be continued from {}: {}", committed->shown, start.lost);
-  }
-  monitor_->Warn(
-      fmt::format("the log cannot be continued from {}: {}. All tables are read anew", committed->shown, start.lost));
-  *is_fresh = true;
-  *how = SnapshotHow::kLost;
-  return start;
-}
-
-Status Capture::Begin(const CaptureStart& start, bool is_fresh, SnapshotHow how) {
-  if (is_fresh) {
-    NILUS_TRY(BeginFresh(start, how));
-  } else {
-    BeginAgain(start);
-  }
-  complete_ = position_.at;
-  last_commit_ = Clock::now();
-  monitor_->Show(position_, {}, 0);
-  return {};
-}
-
-bool Capture::IsSnapshotted(const CapturedTable& table) const {
-  const std::vector<std::string>& patterns = job_->properties.snapshot_tables;
-  return patterns.empty() || std::any_of(patterns.begin(), patterns.end(), [&](const std::string& pattern) {
-           return RE2::FullMatch(NameOf(table), pattern);
-         });
-}
-
-// The position is committed before anything is read: from here on a slot that was made is known.
-Status Capture::BeginFresh(const CaptureStart& start, SnapshotHow how) {
-  const SnapshotPolicy& policy = job_->properties.snapshot;
-  const std::set<std::string> known = std::move(position_.tables);
-  position_ = CdcPosition{.at = start.from, .shown = source_->Format(start.from), .identity = start.identity};
-  for (const CapturedTable& table : start.tables) {
-    position_.tables.insert(NameOf(table));
-    if (policy.reads_rows && IsSnapshotted(table)) {
-      const SnapshotHow table_how = known.contains(NameOf(table)) ? how : SnapshotHow::kInitial;
-      position_.pending.push_back(PendingTable{.schema = table.schema, .table = table.name, .how = table_how});
-    } else if (policy.makes_tables) {
-      NILUS_ASSIGN(TableTarget * target, targets_->TargetOf(table));
-      NILUS_TRY(CurrentLoad().Open(*target));
-    }
-  }
-  complete_ = position_.at;
-  return Commit();
-}
-
-void Capture::BeginAgain(const CaptureStart& start) {
-  const SnapshotPolicy& policy = job_->properties.snapshot;
-  position_.identity = start.identity;
-  // One that is captured no more is forgotten: should it come back, changes are missing, and it is read as a new one.
-  std::set<std::string> captured;
-  for (const CapturedTable& table : start.tables) captured.insert(NameOf(table));
-  std::erase_if(position_.tables, [&](const std::string& name) { return !captured.contains(name); });
-  const bool reads_all = policy.at_every_start && is_start_;
-  for (const CapturedTable& table : start.tables) {
-    const bool is_new = position_.tables.insert(NameOf(table)).second;
-    if (!policy.reads_rows || !IsSnapshotted(table)) continue;
-    PendingTable entry{.schema = table.schema, .table = table.name, .how = SnapshotHow::kInitial};
-    if (reads_all) entry.how = SnapshotHow::kAnew;
-    const bool is_wanted = is_new || reads_all;
-    if (is_wanted && position_.FindPending(table.schema, table.name) == nullptr) position_.pending.push_back(entry);
-  }
-  DropVanished();
-}
-
-void Capture::DropVanished() {
-  std::erase_if(position_.pending, [&](const PendingTable& pending) {
-    if (targets_->Find(pending.schema, pending.table) != nullptr) return false;
-    monitor_->Warn(fmt::format("table {} is captured no more: its snapshot is given up", pending.name()));
-    return true;
-  });
 }
 
 // ---- the stream ----
@@ -196,8 +84,8 @@ Status Capture::StreamStep() {
   Clock::time_point deadline = Clock::now() + kIdleWait;
   if (HasStaged() && !is_inside_)
     deadline = std::min(deadline, load_->started() + std::max<Clock::duration>(job_->commit_interval, {}));
-  NILUS_ASSIGN(const std::optional<ChangeChunk> chunk, NextChunk(deadline));
-  if (chunk) NILUS_TRY(Apply(*chunk));
+  NILUS_ASSIGN(std::optional<ChangeChunk> chunk, NextChunk(deadline));
+  if (chunk) NILUS_TRY(Apply(*std::move(chunk)));
   if (!IsFlushDue()) return {};
   return Commit();
 }
@@ -230,7 +118,7 @@ Status Capture::StreamUntil(const LogPosition& until) {
       leftover_ = std::move(chunk);
       break;
     }
-    NILUS_TRY(Apply(*chunk));
+    NILUS_TRY(Apply(*std::move(chunk)));
     if (IsFlushDue() && complete_ < until) NILUS_TRY(Commit());
   }
   complete_ = std::max(complete_, until);
@@ -238,13 +126,9 @@ Status Capture::StreamUntil(const LogPosition& until) {
   return Commit();
 }
 
-Status Capture::Apply(const ChangeChunk& chunk) {
+Status Capture::Apply(ChangeChunk chunk) {
   monitor_->SetPhase("normalize");
-  for (const SchemaEvent& event : chunk.schemas) {
-    NILUS_TRY(targets_->Learn(event.table));
-    position_.tables.insert(NameOf(event.table));
-    monitor_->SchemaSeen(source_->Format(event.at), event.table);
-  }
+  NILUS_TRY(LearnShapes(&chunk));
   for (const ChangeBatch& batch : chunk.batches) NILUS_TRY(ApplyBatch(batch));
   is_inside_ = chunk.ends_inside;
   if (!is_inside_) complete_ = std::max(complete_, chunk.complete);
@@ -254,9 +138,17 @@ Status Capture::Apply(const ChangeChunk& chunk) {
 }
 
 Status Capture::ApplyBatch(const ChangeBatch& batch) {
-  if (!job_->properties.signal_table.empty() && batch.schema + "." + batch.table == job_->properties.signal_table)
-    return TakeSignals(batch);
+  for (const LogPosition& at : batch.positions) last_at_ = std::max(last_at_, at);
+  if (IsSignalTable(batch.schema, batch.table)) return TakeSignals(batch);
+  const CapturedTable* known = targets_->Find(batch.schema, batch.table);
+  if (known != nullptr && position_.tables.insert(NameOf(*known)).second) MeetNewTable(*known);
   PendingTable* pending = position_.FindPending(batch.schema, batch.table);
+  if (job_->merges && pending == nullptr && known != nullptr && known->key != batch.key) {
+    CapturedTable now = *known;
+    now.key = batch.key;
+    NILUS_TRY(targets_->Learn(now));
+    if (ReadAgain(now, "its key is another one than it was")) return {};
+  }
   std::optional<ChangeBatch> kept;
   if (pending != nullptr && (pending->how == SnapshotHow::kInitial || pending->how == SnapshotHow::kLost)) {
     NILUS_ASSIGN(kept, LeaveOutUnread(batch, pending));
@@ -264,6 +156,11 @@ Status Capture::ApplyBatch(const ChangeBatch& batch) {
   }
   const ChangeBatch& changes = kept ? *kept : batch;
   NILUS_ASSIGN(TableTarget * target, targets_->TargetOf(changes));
+  if (pending == nullptr && target->lacks_key()) {
+    if (ReadAgain(target->table(), "its key has columns that the destination's rows do not have")) return {};
+    target->ForgetOldRows();
+  }
+  if (pending == nullptr || pending->how != SnapshotHow::kAnew) TellUnfilled(target);
   const bool truncates = std::find(changes.ops.begin(), changes.ops.end(), ChangeOp::kTruncate) != changes.ops.end();
   if (truncates && job_->merges && targets_->IsShared(target->name())) {
     return FailWithFix(ErrorKind::kData, "send the tables apart, or leave truncates out with skipped.operations: t",
@@ -310,6 +207,7 @@ Status Capture::Commit() {
                         .position = ToPosition(position_),
                         .interval = std::nullopt};
   monitor_->SetPhase("commit");
+  has_sent_ = true;
   Result<CommitResult> committed = sink_->Commit(request);
   Status status = committed ? PassCommitted() : Status(Failure(committed.error()));
   if (!status) return status;
@@ -359,14 +257,22 @@ Status Capture::TakeSignals(const ChangeBatch& batch) {
 }
 
 void Capture::AskFor(const std::vector<std::string>& names, bool anew, std::string_view by) {
+  // Before anything is streamed, changes need not be merged into rows that go: some may not find what they rely on.
+  const bool is_before_stream = feed_ == nullptr && job_->merges;
+  const SnapshotHow how = !anew              ? SnapshotHow::kIncremental
+                          : is_before_stream ? SnapshotHow::kLost
+                                             : SnapshotHow::kAnew;
   for (const std::string& name : names) {
     bool is_known = false;
     for (const CapturedTable& table : targets_->tables()) {
-      if (NameOf(table) != name && !IsMatch(NameOf(table), name)) continue;
+      if (!NamesTable(name, NameOf(table))) continue;
       is_known = true;
-      if (position_.FindPending(table.schema, table.name) != nullptr) continue;  // it is read anyhow
-      position_.pending.push_back(PendingTable{
-          .schema = table.schema, .table = table.name, .how = anew ? SnapshotHow::kAnew : SnapshotHow::kIncremental});
+      if (PendingTable* pending = position_.FindPending(table.schema, table.name)) {  // it is read anyhow
+        const bool is_better = how != SnapshotHow::kIncremental && pending->how != SnapshotHow::kInitial;
+        if (is_better) *pending = PendingTable{.schema = table.schema, .table = table.name, .how = how, .up_to = {}};
+        continue;
+      }
+      position_.pending.push_back(PendingTable{.schema = table.schema, .table = table.name, .how = how, .up_to = {}});
       LogInfo("{}: {} asks for a snapshot of {}", job_->name, by, NameOf(table));
     }
     if (!is_known) monitor_->Warn(fmt::format("{}: `{}` is no captured table", by, name));

@@ -46,20 +46,35 @@ class Capture {
  private:
   using Clock = std::chrono::steady_clock;
 
+  Status RunToTheEnd();
   bool IsStopped() const { return options_->stop.stop_requested(); }
   Status Open();
   Result<CaptureStart> StartSource(const std::optional<CdcPosition>& committed, bool* is_fresh, SnapshotHow* how);
+  CommittedLog LogOf(const CdcPosition& committed) const;
+  Status BeginWith(const CaptureStart& start, std::optional<CdcPosition> committed, bool is_fresh, SnapshotHow how);
   Status Begin(const CaptureStart& start, bool is_fresh, SnapshotHow how);
   Status BeginFresh(const CaptureStart& start, SnapshotHow how);
   void BeginAgain(const CaptureStart& start);
+  void BeginTableAgain(const CapturedTable& table, bool reads_all);
   bool IsSnapshotted(const CapturedTable& table) const;
+  bool IsSignalTable(const std::string& schema, const std::string& table) const;
 
   Status StreamStep();
   // Loads the log up to `until`, the end of a transaction, and commits.
   Status StreamUntil(const LogPosition& until);
   Result<std::optional<ChangeChunk>> NextChunk(Clock::time_point deadline);
-  Status Apply(const ChangeChunk& chunk);
+  Status Apply(ChangeChunk chunk);
   Status ApplyBatch(const ChangeBatch& batch);
+
+  // Shapes that the log shows (capture_shapes.cc).
+  Status LearnShapes(ChangeChunk* chunk);
+  Status EndOldKey(const SchemaEvent& event, ChangeChunk* chunk);
+  Status Meet(const SchemaEvent& event);
+  void MeetNewTable(const CapturedTable& table);
+  // What is there of the table cannot be gone on with: it is read anew, and its changes are left out until then. False:
+  // by its snapshot.mode nothing is read, which is told.
+  bool ReadAgain(const CapturedTable& table, std::string_view why);
+  void TellUnfilled(TableTarget* target);
   Result<std::optional<ChangeBatch>> LeaveOutUnread(const ChangeBatch& batch, PendingTable* pending);
   bool IsFlushDue() const;
   bool HasStaged() const { return load_ && !load_->empty(); }
@@ -75,6 +90,9 @@ class Capture {
   Status ReadIncrement(SnapshotView& view);
   Status ReadRound(SnapshotView& view, const std::vector<SnapshotChunk>& chunks);
   Status StartTable(const PendingTable& pending, const LogPosition& at);
+  // Nothing: the table is not there any more, and is forgotten.
+  Result<std::optional<std::vector<SnapshotChunk>>> PlanChunks(SnapshotView& view, const PendingTable& pending,
+                                                               int64_t rows);
   void DropVanished();
   void Finish(const SnapshotChunk& last, bool is_end);
 
@@ -96,6 +114,8 @@ class Capture {
   CdcPosition position_;    // as of the last commit, but for what is staged (pending tables)
   LogPosition complete_;    // everything at or before it is committed or staged
   bool is_inside_ = false;  // what is staged ends inside a transaction
+  LogPosition last_at_;     // of the last change that was taken
+  bool has_sent_ = false;   // a commit, whatever became of it
   std::optional<ChangeLoad> load_;
   std::unique_ptr<ChangeFeed> feed_;
   std::optional<ChangeChunk> leftover_;  // of the feed, behind a view

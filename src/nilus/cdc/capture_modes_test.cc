@@ -217,6 +217,116 @@ TEST_F(CaptureModes, TablesThatMeetAreRefused) {
   const RunReport report = Run();
   ASSERT_TRUE(report.error);
   EXPECT_THAT(report.error->message, HasSubstr("would both land in raw.shop_public_items"));
+  EXPECT_FALSE(world_.log.slot.has_value()) << "nothing is left behind that the start has made";
+}
+
+TEST_F(CaptureModes, AStartThatIsRefusedLeavesASlotOfBeforeAlone) {
+  ASSERT_TRUE(Run().is_success);
+  Schema schema;
+  schema.fields = {Field{"id", MakeType(TypeId::kInt64), true, {}}};
+  world_.log.AddTable("Items", schema);
+  EXPECT_FALSE(Run().is_success);
+  EXPECT_TRUE(world_.log.slot.has_value());
+}
+
+class CaptureGaps : public CaptureModes {
+ protected:
+  // Changes that the log never sends.
+  void Miss() {
+    world_.log.unpublished.insert("items");
+    Write(20, 21, "missed");
+    Remove(5);
+  }
+};
+
+TEST_F(CaptureGaps, ATableWhoseChangesAreMissingEndsTheStart) {
+  ASSERT_TRUE(Run().is_success);
+  Miss();
+  for (int i = 0; i < 2; ++i) {  // the second start sees it as well
+    const RunReport report = Run();
+    ASSERT_TRUE(report.error);
+    EXPECT_EQ(report.error->kind, ErrorKind::kData);
+    EXPECT_THAT(report.error->message, HasSubstr("public.items was not published"));
+  }
+}
+
+TEST_F(CaptureGaps, ATableWhoseChangesAreMissingIsReadAnewWhenNeeded) {
+  ASSERT_TRUE(Run({{"snapshot.mode", "when_needed"}}).is_success);
+  Miss();
+  const RunReport report = Run({{"snapshot.mode", "when_needed"}});
+  ASSERT_TRUE(report.is_success);
+  EXPECT_THAT(report.warnings, Contains(HasSubstr("table public.items: the publication has not sent all")));
+  ExpectEqual();
+}
+
+TEST_F(CaptureGaps, ATableWhoseChangesAreMissingIsReadAnewWhenAsked) {
+  folder_ = std::filesystem::temp_directory_path() / ("nilus-cdc-test-" + NewId());
+  ASSERT_TRUE(Run().is_success);
+  Miss();
+  ServiceFolder folder = ServiceFolder::Of("public/test:raw", "", [this](std::string_view name) {
+    return name == "NILUS_STATE_DIR" ? std::optional(folder_) : std::nullopt;
+  });
+  ASSERT_TRUE(folder.Ask({"public.items"}, true));
+  ASSERT_TRUE(Run().is_success);
+  ExpectEqual();
+  std::filesystem::remove_all(folder_);
+}
+
+TEST_F(CaptureGaps, WhatWasNeverLoadedHasNoGap) {
+  on_commit_ = [this] { stop_.request_stop(); };  // behind the first commit: nothing is read yet
+  static_cast<void>(Run());
+  on_commit_ = nullptr;
+  Miss();
+  ASSERT_TRUE(Run().is_success);
+  ExpectEqual();
+}
+
+TEST_F(CaptureModes, AnotherTableUnderTheSameNameIsReadAnew) {
+  ASSERT_TRUE(Run().is_success);
+  world_.log.Begin();
+  world_.log.ReplaceTable("items");
+  world_.log.Insert("items", {"50", "of another table"});
+  world_.log.Commit();
+  const RunReport report = Run();
+  ASSERT_TRUE(report.is_success);
+  EXPECT_THAT(report.warnings, Contains(HasSubstr("another table than before")));
+  ExpectEqual();
+}
+
+TEST_F(CaptureModes, AnotherTableIsSeenWhileItStreams) {
+  on_commit_ = [this] {
+    if (!world_.IsSnapshotDone() || world_.log.StateAt()["items"].size() < 10) return;
+    world_.log.Begin();
+    world_.log.ReplaceTable("items");
+    world_.log.Insert("items", {"50", "of another table"});
+    world_.log.Commit();
+  };
+  ASSERT_TRUE(Run().is_success);
+  ExpectEqual();
+}
+
+TEST_F(CaptureModes, AColumnThatCameWithValuesIsTold) {
+  ASSERT_TRUE(Run().is_success);
+  world_.log.Begin();
+  world_.log.AddFilledColumn("items", Field{"rate", MakeType(TypeId::kInt64), true, {}}, "7");
+  world_.log.Insert("items", {"60", "new", "8"});
+  world_.log.Commit();
+  const RunReport report = Run();
+  ASSERT_TRUE(report.is_success);
+  EXPECT_THAT(report.warnings, Contains(HasSubstr("table public.items: column `rate` has come up")));
+  EXPECT_THAT(report.warnings, Contains(HasSubstr("nilus cdc snapshot FILE --table public.items --anew")));
+}
+
+TEST_F(CaptureModes, AColumnThatCameEmptyIsNotTold) {
+  ASSERT_TRUE(Run().is_success);
+  world_.log.Begin();
+  world_.log.AddColumn("items", Field{"rate", MakeType(TypeId::kInt64), true, {}});
+  world_.log.Insert("items", {"60", "new", "8"});
+  world_.log.Commit();
+  const RunReport report = Run();
+  ASSERT_TRUE(report.is_success);
+  EXPECT_THAT(report.warnings, testing::IsEmpty());
+  ExpectEqual();
 }
 
 }  // namespace

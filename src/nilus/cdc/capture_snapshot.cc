@@ -42,6 +42,7 @@ Status Capture::ReadPending() {
 // Before the first chunk of a table: what is there goes, in the same commit.
 Status Capture::StartTable(const PendingTable& pending, const LogPosition& at) {
   NILUS_ASSIGN(TableTarget * target, targets_->TargetOf(*targets_->Find(pending.schema, pending.table)));
+  target->ForgetOldRows();
   ChangeLoad& load = CurrentLoad();
   NILUS_TRY(load.Open(*target));
   const bool is_initial = pending.how == SnapshotHow::kInitial;
@@ -50,6 +51,17 @@ Status Capture::StartTable(const PendingTable& pending, const LogPosition& at) {
   if (is_initial && (!job_->merges || !targets_->WasThere(target->name()))) return {};
   NILUS_ASSIGN(RecordBatch row, target->Truncation(at, load.load_id()));
   return load.Write(*target, std::move(row));
+}
+
+Result<std::optional<std::vector<SnapshotChunk>>> Capture::PlanChunks(SnapshotView& view, const PendingTable& pending,
+                                                                      int64_t rows) {
+  auto chunks = view.Plan(*targets_->Find(pending.schema, pending.table), pending.up_to, rows);
+  if (chunks) return std::optional(*std::move(chunks));
+  if (chunks.error().kind != ErrorKind::kNotFound) return Failure(chunks.error());
+  monitor_->Warn(fmt::format("table {} is not there any more: its snapshot is given up", pending.name()));
+  position_.Forget(pending.name());
+  Finish(SnapshotChunk{.schema = pending.schema, .table = pending.table, .above = {}, .up_to = {}}, true);
+  return std::optional<std::vector<SnapshotChunk>>();
 }
 
 Status Capture::ReadRound(SnapshotView& view, const std::vector<SnapshotChunk>& chunks) {
@@ -96,9 +108,10 @@ Status Capture::ReadInitial(SnapshotView& view) {
       const PendingTable& pending = position_.pending[table_index];
       if (pending.how != SnapshotHow::kInitial) break;
       if (!planned || planned->table.name() != pending.name()) {
-        const CapturedTable& table = *targets_->Find(pending.schema, pending.table);
-        NILUS_ASSIGN(std::vector<SnapshotChunk> chunks, view.Plan(table, pending.up_to, job_->chunk_rows));
-        planned = Planned{.table = pending, .chunks = std::move(chunks)};
+        NILUS_ASSIGN(std::optional<std::vector<SnapshotChunk>> chunks,
+                     PlanChunks(view, PendingTable(pending), job_->chunk_rows));
+        if (!chunks) continue;
+        planned = Planned{.table = pending, .chunks = *std::move(chunks)};
         if (pending.up_to.empty()) NILUS_TRY(StartTable(pending, view.at()));
       }
       const size_t from = planned->next;
@@ -125,10 +138,10 @@ Status Capture::ReadInitial(SnapshotView& view) {
 // One table in one commit, so that nobody sees it half empty.
 Status Capture::ReadAnew(SnapshotView& view) {
   const PendingTable pending = position_.pending.front();
-  const CapturedTable& table = *targets_->Find(pending.schema, pending.table);
-  NILUS_ASSIGN(const std::vector<SnapshotChunk> chunks, view.Plan(table, "", job_->chunk_rows));
+  NILUS_ASSIGN(const std::optional<std::vector<SnapshotChunk>> chunks, PlanChunks(view, pending, job_->chunk_rows));
+  if (!chunks) return Commit();
   NILUS_TRY(StartTable(pending, view.at()));
-  NILUS_TRY(ReadRound(view, chunks));
+  NILUS_TRY(ReadRound(view, *chunks));
   Finish(SnapshotChunk{.schema = pending.schema, .table = pending.table, .above = {}, .up_to = {}}, true);
   return Commit();
 }
@@ -136,8 +149,9 @@ Status Capture::ReadAnew(SnapshotView& view) {
 // A few chunks between two stretches of the stream, which is not held up for longer.
 Status Capture::ReadIncrement(SnapshotView& view) {
   const PendingTable pending = position_.pending.front();
-  const CapturedTable& table = *targets_->Find(pending.schema, pending.table);
-  NILUS_ASSIGN(std::vector<SnapshotChunk> chunks, view.Plan(table, pending.up_to, job_->increment_rows));
+  NILUS_ASSIGN(std::optional<std::vector<SnapshotChunk>> planned, PlanChunks(view, pending, job_->increment_rows));
+  if (!planned) return Commit();
+  std::vector<SnapshotChunk>& chunks = *planned;
   const size_t most = static_cast<size_t>(job_->properties.snapshot_threads);
   const bool is_end = chunks.size() <= most;
   if (!is_end) chunks.resize(most);

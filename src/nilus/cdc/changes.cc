@@ -90,8 +90,9 @@ ChangeBatch KeepChanges(const ChangeBatch& batch, const std::vector<KeepAs>& kee
 
 ChangeChunk TakeUntil(const LogPosition& until, ChangeChunk* chunk) {
   ChangeChunk taken{.complete = until, .ends_inside = false, .head = chunk->head, .head_at = chunk->head_at};
-  taken.schemas = std::move(chunk->schemas);
-  chunk->schemas.clear();
+  std::vector<SchemaEvent> later;
+  for (SchemaEvent& event : chunk->schemas) (event.at <= until ? taken.schemas : later).push_back(std::move(event));
+  chunk->schemas = std::move(later);
   std::vector<ChangeBatch> behind;
   for (ChangeBatch& batch : chunk->batches) {
     const auto is_before = [&](const LogPosition& at) { return at <= until; };

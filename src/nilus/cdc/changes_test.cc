@@ -93,8 +93,12 @@ TEST(Changes, AreCutAtTheEndOfATransaction) {
       Make({{ChangeOp::kCreate, 1, "a", {}, false, 10}, {ChangeOp::kCreate, 2, "b", {}, false, 20}}));
   chunk.batches.push_back(Make({{ChangeOp::kCreate, 3, "c", {}, false, 30}}));
   chunk.complete = {30, 0};
+  chunk.schemas = {SchemaEvent{.at = {15, 0}, .table = {}}, SchemaEvent{.at = {16, 0}, .table = {}}};
   const ChangeChunk taken = TakeUntil({15, 0}, &chunk);
   EXPECT_EQ(taken.complete.major, 15U);
+  ASSERT_EQ(taken.schemas.size(), 1U);
+  EXPECT_EQ(taken.schemas[0].at.major, 15U);
+  ASSERT_EQ(chunk.schemas.size(), 1U) << "a shape goes with its rows";
   ASSERT_EQ(taken.batches.size(), 1U);
   EXPECT_THAT(Ids(taken.batches[0].rows), ElementsAre("1"));
   ASSERT_EQ(chunk.batches.size(), 2U);

@@ -18,7 +18,13 @@ void FakeLog::AddTable(const std::string& name, Schema columns, std::set<int> to
   const std::lock_guard lock(mutex_);
   CapturedTable shape{.schema = kSchema, .name = name, .columns = std::move(columns)};
   shape.key = {shape.columns.fields[0].name};
+  shape.id = 100 * (tables_.size() + 1);
   tables_[name] = Table{.shapes = {{0, std::move(shape)}}, .toasted = std::move(toasted), .rows = {}};
+}
+
+void FakeLog::Log(FakeChange change) {
+  change.is_hidden = unpublished.contains(change.table);
+  open_.changes.push_back(std::move(change));
 }
 
 void FakeLog::Begin() {
@@ -30,7 +36,7 @@ void FakeLog::Insert(const std::string& table, FakeRow row) {
   row.resize(tables_[table].shapes.back().second.columns.fields.size());
   const std::string key = *row[0];
   if (!tables_[table].rows.emplace(key, row).second) return;
-  open_.changes.push_back(FakeChange{.table = table, .op = ChangeOp::kCreate, .row = std::move(row)});
+  Log(FakeChange{.table = table, .op = ChangeOp::kCreate, .row = std::move(row)});
 }
 
 void FakeLog::Update(const std::string& table, const std::string& key, const std::function<void(FakeRow&)>& change) {
@@ -52,21 +58,21 @@ void FakeLog::Update(const std::string& table, const std::string& key, const std
   if (*after[0] != key) logged.old_key = KeyOnly(before);
   of.rows.erase(found);
   of.rows[*after[0]] = std::move(after);
-  open_.changes.push_back(std::move(logged));
+  Log(std::move(logged));
 }
 
 void FakeLog::Delete(const std::string& table, const std::string& key) {
   Table& of = tables_[table];
   auto found = of.rows.find(key);
   if (found == of.rows.end()) return;
-  open_.changes.push_back(FakeChange{.table = table, .op = ChangeOp::kDelete, .row = KeyOnly(found->second)});
+  Log(FakeChange{.table = table, .op = ChangeOp::kDelete, .row = KeyOnly(found->second)});
   of.rows.erase(found);
 }
 
 void FakeLog::Truncate(const std::string& table) {
   tables_[table].rows.clear();
   const size_t columns = tables_[table].shapes.back().second.columns.fields.size();
-  open_.changes.push_back(FakeChange{.table = table, .op = ChangeOp::kTruncate, .row = FakeRow(columns)});
+  Log(FakeChange{.table = table, .op = ChangeOp::kTruncate, .row = FakeRow(columns)});
 }
 
 void FakeLog::AddColumn(const std::string& table, const Field& field) {
@@ -75,6 +81,26 @@ void FakeLog::AddColumn(const std::string& table, const Field& field) {
   tables_[table].shapes.emplace_back(open_.position, shape);
   for (auto& [key, row] : tables_[table].rows) row.resize(shape.columns.fields.size());
   open_.new_shape = std::move(shape);
+}
+
+void FakeLog::AddFilledColumn(const std::string& table, const Field& field, const std::string& value) {
+  AddColumn(table, field);
+  open_.new_shape->filled.insert(field.name);
+  tables_[table].shapes.back().second.filled.insert(field.name);
+  for (auto& [key, row] : tables_[table].rows) {
+    row.back() = value;
+    Log(FakeChange{.table = table, .op = ChangeOp::kUpdate, .row = row, .old_key = {}, .unchanged = {}});
+    open_.changes.back().is_hidden = true;
+  }
+}
+
+void FakeLog::ReplaceTable(const std::string& table) {
+  CapturedTable shape = tables_[table].shapes.back().second;
+  ++shape.id;
+  tables_[table].shapes.emplace_back(open_.position, shape);
+  open_.new_shape = std::move(shape);
+  Truncate(table);
+  open_.changes.back().is_hidden = true;
 }
 
 void FakeLog::Commit() {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 #include <thread>
+#include <utility>
 
 #include "nilus/cdc/position.h"
 #include "nilus/data/builder.h"
@@ -135,7 +136,9 @@ class FakeStream : public ChangeReader {
       if (transaction.new_shape && at_change_ == 0)
         chunk.schemas.push_back(SchemaEvent{.at = {transaction.position, 0}, .table = *transaction.new_shape});
       while (at_change_ < transaction.changes.size() && (rows < most || !world_->splits_transactions)) {
-        Add(transaction, at_change_++, &chunk);
+        const size_t index = at_change_++;
+        if (transaction.changes[index].is_hidden) continue;
+        Add(transaction, index, &chunk);
         ++rows;
       }
       if (at_change_ < transaction.changes.size()) {
@@ -197,14 +200,27 @@ class FakeChangeSource : public ChangeSource {
       auto mode = request.properties.find("snapshot.mode");
       const bool replaces =
           mode != request.properties.end() && (mode->second == "when_needed" || mode->second == "always");
+      for (const std::string& table : std::exchange(log.unpublished, {})) {
+        const std::string name = std::string(kSchema) + "." + table;
+        if (!committed->tables.contains(name)) continue;
+        start.gaps.insert(name);
+        if (committed->replaceable.contains(name)) continue;
+        log.unpublished.insert(table);
+        return Fail(ErrorKind::kData, "table {} was not published for a while", name);
+      }
       if (start.lost.empty() || !replaces) return start;
       log.slot.reset();
     }
     is_new_ = !log.slot.has_value();
+    made_ = is_new_;
     if (is_new_) log.slot = log.end();
     start.from = {*log.slot, 0};
     first_view_ = *log.slot;
     return start;
+  }
+  Status Undo() override {
+    if (made_) world_->log.slot.reset();
+    return {};
   }
   Result<std::unique_ptr<SnapshotView>> View() override {
     if (world_->on_call) world_->on_call();
@@ -226,7 +242,10 @@ class FakeChangeSource : public ChangeSource {
     world_->log.slot = durable.major;
     return {};
   }
-  Result<CaptureStatus> AskStatus(const CaptureRequest&) override { return CaptureStatus{}; }
+  Result<CaptureStatus> AskStatus(const CaptureRequest&, const std::optional<CommittedLog>&) override {
+    return CaptureStatus{};
+  }
+  Result<std::vector<CapturedTable>> Tables(const CaptureRequest&) override { return world_->log.tables(); }
   Result<std::vector<CheckItem>> Check(const CaptureRequest&) override { return std::vector<CheckItem>(); }
   Status Drop(const CaptureRequest&) override {
     world_->log.slot.reset();
@@ -237,6 +256,7 @@ class FakeChangeSource : public ChangeSource {
  private:
   FakeCapture* world_;
   bool is_new_ = false;
+  bool made_ = false;
   uint64_t first_view_ = 0;
 };
 

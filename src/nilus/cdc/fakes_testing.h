@@ -22,6 +22,7 @@ struct FakeChange {
   FakeRow row;                     // new; of a delete: the old key, NULL elsewhere
   std::optional<FakeRow> old_key;  // of an update that changes the key: the old key, NULL elsewhere
   std::set<int> unchanged;         // columns that the log leaves out
+  bool is_hidden = false;          // the log does not send it
 };
 
 struct FakeTransaction {
@@ -42,6 +43,10 @@ class FakeLog {
   void Delete(const std::string& table, const std::string& key);
   void Truncate(const std::string& table);
   void AddColumn(const std::string& table, const Field& field);  // first in its transaction
+  // The same, where the log does not tell that the rows that are there have `value` in it.
+  void AddFilledColumn(const std::string& table, const Field& field, const std::string& value);
+  // Another table, without rows, takes the name: first in its transaction.
+  void ReplaceTable(const std::string& table);
   void Commit();
 
   // By key, as after the transaction at `position`; nothing: now.
@@ -53,8 +58,9 @@ class FakeLog {
   // The columns of a table as of a position.
   CapturedTable ShapeAt(const std::string& table, uint64_t position) const;
 
-  std::optional<uint64_t> slot;  // what the log has confirmed; nothing: no slot
-  int generation = 1;            // of the log: another one is another server
+  std::optional<uint64_t> slot;       // what the log has confirmed; nothing: no slot
+  int generation = 1;                 // of the log: another one is another server
+  std::set<std::string> unpublished;  // tables whose changes the log does not send; a start mends it
 
  private:
   struct Table {
@@ -62,6 +68,7 @@ class FakeLog {
     std::set<int> toasted;
     Rows rows;
   };
+  void Log(FakeChange change);
   mutable std::recursive_mutex mutex_;
   std::map<std::string, Table> tables_;
   std::vector<FakeTransaction> log_;

@@ -7,6 +7,7 @@
 #include "nilus/base/redact.h"
 #include "nilus/cdc/position.h"
 #include "nilus/cdc/service_folder.h"
+#include "nilus/cdc/targets.h"
 #include "nilus/engine/job.h"
 
 namespace nilus {
@@ -58,8 +59,31 @@ BatchJob StateJob(const CdcJob& job) {
   return state;
 }
 
-std::string StepsOf(const CdcJob& job, const std::optional<CdcPosition>& position) {
+// What a start hands its source, but for what may be read anew.
+std::optional<CommittedLog> LogOf(const std::optional<CdcPosition>& position) {
+  if (!position) return std::nullopt;
+  return CommittedLog{
+      .at = position->at, .identity = position->identity, .tables = position->Loaded(), .replaceable = {}};
+}
+
+std::string LostFix(const CdcJob& job) {
+  if (job.properties.snapshot.when_lost) return "the next start reads what is lost anew";
+  return "set snapshot.mode: when_needed, which reads what is lost anew, or forget the position with `nilus state "
+         "reset`";
+}
+
+// What a start would refuse of the tables themselves: those that would meet in one, masks of no column, names.
+Status CheckTables(const CdcJob& job, const std::vector<CapturedTable>& tables, Sink& sink) {
+  CaptureTargets targets(job, &sink);
+  NILUS_TRY(targets.Begin(tables));
+  for (const CapturedTable& table : tables) NILUS_TRY(targets.TargetOf(table));
+  return {};
+}
+
+std::string StepsOf(const CdcJob& job, const std::optional<CdcPosition>& position, const std::string& lost) {
   const SnapshotPolicy& policy = job.properties.snapshot;
+  if (!lost.empty() && policy.when_lost) return "reads anew what is lost: " + lost;
+  if (!lost.empty()) return "is refused: " + lost;
   if (!position) {
     if (policy.needs_position) return "nothing is committed, and snapshot.mode " + policy.mode + " needs a position";
     if (policy.reads_rows) {
@@ -91,7 +115,10 @@ Result<CdcStatus> AskCdcStatus(const Pipeline& pipeline, const ConnectorRegistry
   status.service = FolderOf(job, options).ReadStatus().value_or("");
   NILUS_ASSIGN(const std::optional<CdcPosition> position, AskPosition(job, options, status.service));
   NILUS_ASSIGN(const std::unique_ptr<ChangeSource> source, job.open_source(options.stop));
-  NILUS_ASSIGN(status.source, source->AskStatus(job.capture));
+  // What a running service says of itself may be a second old: beside it the slot seems to be ahead.
+  const bool is_running = PositionOfService(status.service).has_value();
+  NILUS_ASSIGN(status.source, source->AskStatus(job.capture, is_running ? std::nullopt : LogOf(position)));
+  if (!status.source.lost.empty()) status.fix = LostFix(job);
   status.head = source->Format(status.source.head);
   if (status.source.confirmed != LogPosition{}) status.confirmed = source->Format(status.source.confirmed);
   if (position) {
@@ -127,6 +154,10 @@ std::string ToJson(const CdcStatus& status) {
                  {"head", status.head},
                  {"confirmed", status.confirmed},
                  {"retained_bytes", status.source.retained_bytes}}}};
+  if (!status.source.lost.empty()) {
+    json["source"]["lost"] = Redact(status.source.lost);
+    json["fix"] = status.fix;
+  }
   if (status.behind_bytes) json["behind_bytes"] = *status.behind_bytes;
   if (status.source.bytes_until_lost) json["source"]["bytes_until_lost"] = *status.source.bytes_until_lost;
   if (status.seconds_until_lost) json["seconds_until_lost"] = *status.seconds_until_lost;
@@ -169,7 +200,23 @@ Result<CdcPlan> PlanCdc(const Pipeline& pipeline, const ConnectorRegistry& regis
   NILUS_ASSIGN(const std::optional<CdcPosition> position, CommittedPosition(job, *sink));
   NILUS_ASSIGN(const std::unique_ptr<ChangeSource> source, job.open_source(options.stop));
   NILUS_ASSIGN(plan.source_checks, source->Check(job.capture));
-  plan.steps.push_back(StepsOf(job, position));
+  std::string lost;
+  const bool is_reached = !plan.source_checks.empty() && plan.source_checks.front().ok;
+  if (position && is_reached) {
+    NILUS_ASSIGN(CaptureStatus status, source->AskStatus(job.capture, LogOf(position)));
+    lost = std::move(status.lost);
+    if (!lost.empty()) {
+      plan.source_checks.push_back(
+          CheckItem{"log", job.properties.snapshot.when_lost, lost + "\n  fix: " + LostFix(job)});
+    }
+  }
+  if (plan.IsUsable()) {  // else more would be asked in vain
+    Result<std::vector<CapturedTable>> tables = source->Tables(job.capture);
+    const Status fits = tables ? CheckTables(job, *tables, *sink) : Status(Failure(tables.error()));
+    if (!fits && fits.error().kind == ErrorKind::kCancelled) return Failure(fits.error());
+    if (!fits) plan.source_checks.push_back(CheckItem{"tables' places", false, fits.error().ToString()});
+  }
+  plan.steps.push_back(StepsOf(job, position, lost));
   plan.steps.push_back(fmt::format("tables land in {} as {}_<schema>_<table>{}", job.schema,
                                    NormalizeName(job.properties.prefix, job.naming, job.identifier_limit),
                                    job.properties.routes.empty() ? "" : ", or where the router sends them"));

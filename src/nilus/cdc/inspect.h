@@ -19,6 +19,7 @@ struct CdcStatus {
   std::vector<std::string>
       pending;  // tables that are still to be read: "public.orders (initial, up to key [\"4711\"])"
   CaptureStatus source;
+  std::string fix;   // of source.lost
   std::string head;  // as the source shows them
   std::string confirmed;
   std::optional<int64_t> behind_bytes;       // between what is committed and the head

@@ -22,6 +22,7 @@ class ChangeLoad {
   int64_t rows() const { return rows_; }
   int64_t bytes() const { return bytes_; }
   bool empty() const { return tables_.empty(); }
+  bool Holds(const TableName& table) const { return tables_.contains(table.ToString()); }
   // When its first rows came, by the steady clock.
   std::chrono::steady_clock::time_point started() const { return started_; }
 

@@ -39,7 +39,7 @@ void CaptureMonitor::Warn(std::string text) {
 }
 
 void CaptureMonitor::Failed(const Error& error) {
-  last_error_ = error.message;
+  last_error_ = error.ToString();
   WriteStatus("waiting to try again");
 }
 
@@ -128,7 +128,10 @@ void CaptureMonitor::Show(const CdcPosition& position, const LogPosition& head, 
   WriteStatus(position.pending.empty() ? "streaming" : "snapshot");
 }
 
-void CaptureMonitor::Stopped() { WriteStatus("stopped"); }
+void CaptureMonitor::Stopped(const Error* error) {
+  if (error != nullptr) last_error_ = error->ToString();
+  WriteStatus("stopped");
+}
 
 void CaptureMonitor::WriteStatus(std::string_view state) {
   const auto now = std::chrono::steady_clock::now();

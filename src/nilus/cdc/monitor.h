@@ -37,7 +37,8 @@ class CaptureMonitor {
                  const Position& position, const CaptureTargets& targets);
   // Where it stands; `head` (when it has a value) is how far the source has written. Writes the status now and then.
   void Show(const CdcPosition& position, const LogPosition& head, int64_t head_at);
-  void Stopped();
+  // `error`: what ended it; null: it was asked to.
+  void Stopped(const Error* error);
 
  private:
   struct TableState {

@@ -72,7 +72,7 @@ Result<CdcPosition> Read(const Json& json) {
     return Damaged("it is one of another type of pipeline");
   if (!json.contains("v") || json["v"] != 1) return Damaged("it is of a newer version");
   for (const auto& [key, value] : json.items()) {
-    static const std::set<std::string> known = {"v", "kind", "at", "shown", "identity", "tables", "snapshot"};
+    static const std::set<std::string> known = {"v", "kind", "at", "shown", "identity", "tables", "ids", "snapshot"};
     if (!known.contains(key)) return Damaged("it has keys of a newer version");
   }
   const Json& at = json.contains("at") ? json["at"] : json;
@@ -89,6 +89,14 @@ Result<CdcPosition> Read(const Json& json) {
     for (const Json& table : json["tables"]) {
       if (!table.is_string()) return Damaged("`tables` is no list of names");
       position.tables.insert(table.get<std::string>());
+    }
+  }
+  if (json.contains("ids")) {
+    if (!json["ids"].is_object()) return Damaged("`ids` is no object");
+    for (const auto& [name, id] : json["ids"].items()) {
+      TableIds& known = position.ids[name];
+      if (!id.is_array() || id.size() != 2 || !ReadNumber(id[0], &known.table) || !ReadNumber(id[1], &known.sender))
+        return Damaged("an entry of `ids` is no pair of numbers");
     }
   }
   if (json.contains("snapshot")) {
@@ -117,6 +125,33 @@ std::string_view SnapshotHowName(SnapshotHow how) {
   return "initial";
 }
 
+bool CdcPosition::TakesPlace(const std::string& name, const CapturedTable& table) {
+  if (table.id == 0 && table.sender == 0) return false;
+  TableIds& known = ids[name];
+  const uint64_t before = known.table;
+  if (table.id != 0) known.table = table.id;
+  if (table.sender != 0) known.sender = table.sender;
+  return before != 0 && before != known.table;
+}
+
+std::map<std::string, uint64_t> CdcPosition::Loaded() const {
+  std::map<std::string, uint64_t> loaded;
+  for (const std::string& name : tables) {
+    const auto known = ids.find(name);
+    loaded[name] = known == ids.end() ? 0 : known->second.sender;
+  }
+  for (const PendingTable& table : pending) {
+    const bool is_unread = table.how == SnapshotHow::kInitial && table.up_to.empty();
+    if (is_unread || table.how == SnapshotHow::kLost) loaded.erase(table.name());
+  }
+  return loaded;
+}
+
+void CdcPosition::Forget(const std::string& name) {
+  tables.erase(name);
+  ids.erase(name);
+}
+
 PendingTable* CdcPosition::FindPending(const std::string& schema, const std::string& table) {
   auto found = std::find_if(pending.begin(), pending.end(),
                             [&](const PendingTable& p) { return p.table == table && p.schema == schema; });
@@ -130,6 +165,8 @@ Position ToPosition(const CdcPosition& position) {
                {"shown", position.shown},
                {"identity", position.identity},
                {"tables", position.tables}};
+  for (const auto& [name, known] : position.ids)
+    json["ids"][name] = {std::to_string(known.table), std::to_string(known.sender)};
   if (!position.pending.empty()) {
     Json& list = json["snapshot"] = Json::array();
     for (const PendingTable& pending : position.pending) {

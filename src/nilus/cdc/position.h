@@ -2,7 +2,7 @@
 // version 1:
 //
 //   {"v":1,"kind":"cdc","at":["22927240","0"],"shown":"0/15DD788","identity":"…",
-//    "tables":["public.orders","public.items"],
+//    "tables":["public.orders","public.items"],"ids":{"public.orders":["16390","16401"]},
 //    "snapshot":[{"table":"public.items","how":"initial","up_to":"[\"4711\"]"}]}
 //
 // at        everything committed at or before it is at the destination, but for tables under `snapshot`. Two numbers
@@ -10,10 +10,13 @@
 // shown     the same, as the source shows it: for people.
 // identity  the log that `at` is of (CaptureStart::identity).
 // tables    the tables that are captured, schema.table: one that comes anew is read as a whole first.
+// ids       the source's own numbers of tables (CapturedTable::id and sender) as decimal texts, 0: not known; absent:
+//           none is.
 // snapshot  tables that are still to be read, in that order; absent: none. `up_to`: their rows with keys up to here are
 //           at the destination (SnapshotChunk::up_to); absent: none.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -42,13 +45,27 @@ struct PendingTable {
   friend bool operator==(const PendingTable&, const PendingTable&) = default;
 };
 
+struct TableIds {
+  uint64_t table = 0;
+  uint64_t sender = 0;
+  friend bool operator==(const TableIds&, const TableIds&) = default;
+};
+
 struct CdcPosition {
   LogPosition at;
   std::string shown;
   std::string identity;
   std::set<std::string> tables;
+  std::map<std::string, TableIds> ids;
   std::vector<PendingTable> pending;
 
+  // Notes the table's numbers. True: it had another id, and is another table under the same name.
+  bool TakesPlace(const std::string& name, const CapturedTable& table);
+  // The table is captured no more: should it come back, it is a new one.
+  void Forget(const std::string& name);
+  // The tables whose rows are loaded: not those that wait for their first chunk, or to be read in place of what is
+  // lost.
+  std::map<std::string, uint64_t> Loaded() const;
   PendingTable* FindPending(const std::string& schema, const std::string& table);
   friend bool operator==(const CdcPosition&, const CdcPosition&) = default;
 };

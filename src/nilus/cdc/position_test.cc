@@ -11,6 +11,7 @@ using ::testing::HasSubstr;
 CdcPosition Sample() {
   CdcPosition position{.at = {22927240, 7}, .shown = "0/15DD788", .identity = "7/1/shop/slot"};
   position.tables = {"public.items", "public.orders"};
+  position.ids = {{"public.orders", {.table = 16390, .sender = 16401}}};
   position.pending = {{.schema = "public", .table = "orders", .how = SnapshotHow::kInitial, .up_to = R"(["4711"])"},
                       {.schema = "a.b", .table = "c.d", .how = SnapshotHow::kAnew, .up_to = {}}};
   return position;
@@ -32,8 +33,30 @@ TEST(CdcPosition, HasTheDocumentedFormat) {
   position.at.minor = 0;
   EXPECT_EQ(ToPosition(position).json,
             R"({"v":1,"kind":"cdc","at":["22927240","0"],"shown":"0/15DD788","identity":"…",)"
-            R"("tables":["public.items","public.orders"],)"
+            R"("tables":["public.items","public.orders"],"ids":{"public.orders":["16390","16401"]},)"
             R"("snapshot":[{"table":"public.orders","how":"initial","up_to":"[\"4711\"]"}]})");
+}
+
+TEST(CdcPosition, TablesThatAreNotReadYetAreNotLoaded) {
+  CdcPosition position = Sample();
+  position.tables.insert("a.b.c.d");
+  using Loaded = std::map<std::string, uint64_t>;
+  EXPECT_EQ(position.Loaded(), (Loaded{{"a.b.c.d", 0}, {"public.items", 0}, {"public.orders", 16401}}));
+  position.pending[0].up_to.clear();
+  position.pending[1].how = SnapshotHow::kLost;
+  EXPECT_EQ(position.Loaded(), (Loaded{{"public.items", 0}}));
+}
+
+TEST(CdcPosition, AnotherTableTakesTheNameOfOne) {
+  CdcPosition position = Sample();
+  CapturedTable table{.schema = "public", .name = "orders"};
+  EXPECT_FALSE(position.TakesPlace("public.orders", table)) << "nothing is known of it";
+  table.id = 16390;
+  EXPECT_FALSE(position.TakesPlace("public.orders", table));
+  table.id = 16555;
+  EXPECT_TRUE(position.TakesPlace("public.orders", table));
+  EXPECT_FALSE(position.TakesPlace("public.orders", table));
+  EXPECT_EQ(position.ids["public.orders"].sender, 16401U);
 }
 
 TEST(CdcPosition, WholeLogsFit) {
@@ -48,6 +71,7 @@ TEST(CdcPosition, AnythingElseIsRefused) {
            "[]",
            "{",
            R"({"v":1,"table":"public.orders"})",
+           R"({"v":1,"kind":"cdc","at":["1","0"],"shown":"","identity":"","ids":{"a.b":"1"}})",
            R"({"v":2,"kind":"cdc"})",
            R"({"v":1,"kind":"cdc","at":[1,2],"shown":"","identity":""})",
            R"({"v":1,"kind":"cdc","at":["1"],"shown":"","identity":""})",

@@ -150,7 +150,9 @@ RunReport RunCdcJob(const CdcJob& job, const RunOptions& options) {
   CaptureMonitor monitor(job.name, ServiceFolder::Of(job.pipeline.value, job.sink_display, options.variables), &report,
                          progress);
   AttemptLoop(job, options, &report, &monitor).Run();
-  monitor.Stopped();
+  std::optional<Error> ended_by;
+  if (const auto& error = report.error) ended_by = Error{error->kind, error->message, error->fix};
+  monitor.Stopped(ended_by ? &*ended_by : nullptr);
   progress->SetPhase(RunPhase::kDone);
   report.finished_at = Now();
   report.seconds = MonotonicSeconds() - started;

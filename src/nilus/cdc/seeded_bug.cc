@@ -20,7 +20,12 @@ class BuggySource : public ChangeSource {
   Result<std::unique_ptr<SnapshotView>> View() override { return source_->View(); }
   Result<std::unique_ptr<ChangeReader>> Stream(const LogPosition& from) override { return source_->Stream(from); }
   Status Acknowledge(const LogPosition& durable) override { return source_->Acknowledge(durable); }
-  Result<CaptureStatus> AskStatus(const CaptureRequest& request) override { return source_->AskStatus(request); }
+  Status Undo() override { return source_->Undo(); }
+  Result<CaptureStatus> AskStatus(const CaptureRequest& request,
+                                  const std::optional<CommittedLog>& committed) override {
+    return source_->AskStatus(request, committed);
+  }
+  Result<std::vector<CapturedTable>> Tables(const CaptureRequest& request) override { return source_->Tables(request); }
   Result<std::vector<CheckItem>> Check(const CaptureRequest& request) override { return source_->Check(request); }
   Status Drop(const CaptureRequest& request) override { return source_->Drop(request); }
   std::string Format(const LogPosition& position) const override { return source_->Format(position); }
@@ -70,7 +75,7 @@ class SnapshotGap final : public BuggySource {
     Boaster(std::unique_ptr<SnapshotView> view, SnapshotGap* owner) : view_(std::move(view)), owner_(owner) {}
     LogPosition at() const override {
       if (!at_) {
-        Result<CaptureStatus> status = owner_->source_->AskStatus(owner_->request_);
+        Result<CaptureStatus> status = owner_->source_->AskStatus(owner_->request_, std::nullopt);
         at_ = status ? std::max(status->head, view_->at()) : view_->at();
       }
       return *at_;

@@ -1,5 +1,7 @@
 #include "nilus/cdc/signals.h"
 
+#include <re2/re2.h>
+
 #include <nlohmann/json.hpp>
 #include <optional>
 
@@ -32,6 +34,14 @@ void ReadData(const std::string& data, Signal* signal) {
 }
 
 }  // namespace
+
+bool NamesTable(const std::string& asked, const std::string& table) {
+  if (asked == table) return true;
+  RE2::Options quiet;
+  quiet.set_log_errors(false);
+  const RE2 regex(asked, quiet);
+  return regex.ok() && RE2::FullMatch(table, regex);
+}
 
 std::vector<Signal> ReadSignals(const ChangeBatch& batch) {
   std::vector<Signal> signals;

@@ -16,6 +16,10 @@ struct Signal {
   std::string problem;              // not empty: it cannot be followed, and why
 };
 
+// A snapshot is asked for by a table's name, schema.table, or by a regular expression that matches it (of somebody's:
+// it may be none).
+bool NamesTable(const std::string& asked, const std::string& table);
+
 // Of the rows that were inserted. Safe for hostile values.
 std::vector<Signal> ReadSignals(const ChangeBatch& batch);
 

@@ -93,6 +93,7 @@ Status TableTarget::Prepare(std::optional<Schema> destination) {
   if (destination) {
     for (const Field& field : WithoutRowIds(*destination).fields) reported_columns_.insert(field.name);
   }
+  const std::optional<Schema> there = destination;
   ShapeOptions options{.naming = job_->naming,
                        .identifier_limit = job_->identifier_limit,
                        .exclude = {},
@@ -106,7 +107,47 @@ Status TableTarget::Prepare(std::optional<Schema> destination) {
   }
   NILUS_ASSIGN(shape_, TableShape::Create(masked, std::move(options)));
   normalizer_ = std::make_unique<Normalizer>(*shape_);
+  if (there) CompareWith(WithoutRowIds(*there));
   return {};
+}
+
+void TableTarget::CompareWith(const Schema& destination) {
+  if (!job_->merges) return;  // a log of changes tells what each row was then
+  const std::vector<std::string> key = KeyNames();
+  lacks_key_ = std::any_of(key.begin(), key.end(), [&](const std::string& name) { return !destination.Find(name); });
+  if (job_->changelog) return;
+  std::vector<std::string> added;
+  std::set<std::string> names;
+  for (const Field& field : table_.columns.fields) {
+    if (!field.variant_of.empty()) continue;
+    const std::string name = shape_->NameOf(field.name);
+    names.insert(name);
+    if (!destination.Find(name)) added.push_back(field.name);
+  }
+  const bool has_gone = std::any_of(destination.fields.begin(), destination.fields.end(), [&](const Field& field) {
+    return field.variant_of.empty() && !names.contains(field.name) && !IsChangeColumn(field.name, false);
+  });
+  for (const std::string& column : added) {
+    if (has_gone || table_.filled.contains(column)) unfilled_.push_back(column);
+  }
+}
+
+// A rename shows as a column that goes and one that comes.
+void TableTarget::SetTable(CapturedTable table) {
+  const auto has = [](const CapturedTable& of, const Field& field) { return of.columns.Find(field.name).has_value(); };
+  const bool has_gone = std::any_of(table_.columns.fields.begin(), table_.columns.fields.end(),
+                                    [&](const Field& field) { return !has(table, field); });
+  for (const Field& field : table.columns.fields) {
+    const bool is_new = field.variant_of.empty() && !has(table_, field);
+    if (is_new && job_->merges && !job_->changelog && (has_gone || table.filled.contains(field.name)))
+      unfilled_.push_back(field.name);
+  }
+  table_ = std::move(table);
+}
+
+void TableTarget::ForgetOldRows() {
+  lacks_key_ = false;
+  unfilled_.clear();
 }
 
 std::vector<std::string> TableTarget::KeyNames() const {
@@ -171,7 +212,7 @@ Result<RecordBatch> TableTarget::FromChanges(const ChangeBatch& batch, const std
 }
 
 Result<RecordBatch> TableTarget::Rows(const ChangeBatch& batch, const std::string& load_id) {
-  NILUS_ASSIGN(const ChangeLines lines, ChangeLines::Of(batch, table_.key));
+  NILUS_ASSIGN(const ChangeLines lines, ChangeLines::Of(batch, batch.key));
   return job_->changelog ? Changelog(batch, lines, load_id) : Flatten(batch, lines, load_id);
 }
 

@@ -15,6 +15,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "nilus/cdc/job.h"
@@ -36,7 +37,7 @@ class TableTarget {
 
   const CapturedTable& table() const { return table_; }
   // The log shows the table in a new shape.
-  void SetTable(CapturedTable table) { table_ = std::move(table); }
+  void SetTable(CapturedTable table);
   const TableName& name() const { return name_; }
 
   // A load's request for the table as it is known so far, but for its load_id and stop.
@@ -47,6 +48,14 @@ class TableTarget {
   Result<RecordBatch> FromSnapshot(const RecordBatch& rows, const LogPosition& at, const std::string& load_id);
   // merge: one row that says that everything goes. append: the same as a change, `t`.
   Result<RecordBatch> Truncation(const LogPosition& at, const std::string& load_id);
+
+  // merge: the destination's rows lack a column of the key: rows that come by it would not find them.
+  bool lacks_key() const { return lacks_key_; }
+  // Columns (the source's names) that came up after rows were loaded, which may have values in them at the source and
+  // have none at the destination: each is told once.
+  std::vector<std::string> TakeUnfilled() { return std::exchange(unfilled_, {}); }
+  // What is there is replaced: nothing is said of it any more.
+  void ForgetOldRows();
 
   // Values kept in variant columns or dropped by the contract so far, as the normalizer counts them.
   const Normalizer& normalizer() const { return *normalizer_; }
@@ -64,6 +73,7 @@ class TableTarget {
   Result<RecordBatch> Normalized(const RecordBatch& rows);
   RecordBatch Named(const RecordBatch& rows, const std::string& load_id);
   std::vector<std::string> KeyNames() const;  // at the destination
+  void CompareWith(const Schema& destination);
   void AddMergeColumns(const ChangeBatch& batch, const ChangeLines& lines, Schema* schema,
                        std::vector<Column>* columns) const;
 
@@ -77,6 +87,8 @@ class TableTarget {
   std::optional<RowNamer> namer_;
   std::string namer_load_;
   std::set<std::string> reported_columns_;
+  bool lacks_key_ = false;
+  std::vector<std::string> unfilled_;
 };
 
 }  // namespace nilus

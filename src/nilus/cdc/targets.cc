@@ -14,6 +14,11 @@ Status CaptureTargets::Begin(const std::vector<CapturedTable>& tables) {
   return CheckMasks(tables);
 }
 
+bool CaptureTargets::ChangesKey(const CapturedTable& table) const {
+  const CapturedTable* known = Find(table.schema, table.name);
+  return known != nullptr && known->key != table.key;
+}
+
 Status CaptureTargets::Learn(const CapturedTable& table) {
   const Key key{table.schema, table.name};
   const bool is_new = !tables_.contains(key);

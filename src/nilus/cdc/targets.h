@@ -11,6 +11,8 @@
 
 namespace nilus {
 
+inline std::string NameOf(const CapturedTable& table) { return table.schema + "." + table.name; }
+
 class CaptureTargets {
  public:
   CaptureTargets(const CdcJob& job, Sink* sink) : job_(&job), sink_(sink) {}
@@ -18,6 +20,8 @@ class CaptureTargets {
   // The tables of a start. kInvalidInput: two tables would land in one without a router that says so, or a mask is of
   // no table's column.
   Status Begin(const std::vector<CapturedTable>& tables);
+  // Rows of the table are told apart by other columns than so far.
+  bool ChangesKey(const CapturedTable& table) const;
   // The log shows a table in a new shape, or a new one.
   Status Learn(const CapturedTable& table);
 

@@ -19,6 +19,9 @@ constexpr std::array<std::string_view, 3> kActions = {"status", "snapshot", "dro
 
 std::string Safe(std::string_view text) { return EscapeForTerminal(Redact(text)); }
 
+// The same of text of several lines, further ones indented.
+std::string SafeLines(std::string_view text) { return Indented(EscapeForTerminal(Redact(text), true), 2); }
+
 std::string RenderService(const std::string& text) {
   const nlohmann::json service = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
   if (!service.is_object()) return "  service: none has run on this machine\n";
@@ -33,7 +36,7 @@ std::string RenderService(const std::string& text) {
                                   FormatCount(static_cast<int64_t>(number_of("rows_per_second"))),
                                   FormatSeconds(number_of("behind_seconds")));
   if (const std::string error = text_of("last_error"); !error.empty())
-    lines += fmt::format("  last error: {}\n", Safe(error));
+    lines += fmt::format("  last error: {}\n", SafeLines(error));
   return lines;
 }
 
@@ -44,6 +47,9 @@ std::string Render(const CdcStatus& status) {
   text += fmt::format("  source: {}, written up to {}, confirmed {}, {} of log kept\n", Safe(status.source.state),
                       Safe(status.head), status.confirmed.empty() ? "nothing" : Safe(status.confirmed),
                       FormatBytes(status.source.retained_bytes));
+  if (!status.source.lost.empty()) {
+    text += fmt::format("  LOST: {}\n  fix: {}\n", Safe(status.source.lost), Safe(status.fix));
+  }
   if (status.source.bytes_until_lost) {
     text += fmt::format("  lost when the source has written {} more", FormatBytes(*status.source.bytes_until_lost));
     if (status.seconds_until_lost) text += ", in about " + FormatSeconds(*status.seconds_until_lost);

@@ -90,10 +90,7 @@ class Check final : public Command {
     for (const RoleResult& result : results) {
       context.out.Write(fmt::format("  as a {}: {}\n", result.role, result.usable ? "usable" : "not usable"));
       for (const CheckItem& item : result.items) {
-        std::string detail = EscapeForTerminal(Redact(item.detail), true);
-        for (size_t at = detail.find('\n'); at != std::string::npos; at = detail.find('\n', at + 1)) {
-          detail.insert(at + 1, "           ");
-        }
+        const std::string detail = Indented(EscapeForTerminal(Redact(item.detail), true), 11);
         context.out.Write(fmt::format("    {:<6} {}{}{}\n", item.ok ? "ok" : "FAILED",
                                       EscapeForTerminal(Redact(item.what)), detail.empty() ? "" : ": ", detail));
       }

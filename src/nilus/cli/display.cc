@@ -118,6 +118,13 @@ std::string EscapeForTerminal(std::string_view text, bool keep_newlines) {
   return result;
 }
 
+std::string Indented(std::string text, size_t spaces) {
+  for (size_t at = text.find('\n'); at != std::string::npos; at = text.find('\n', at + 1)) {
+    text.insert(at + 1, spaces, ' ');
+  }
+  return text;
+}
+
 int DisplayWidth(std::string_view text) {
   int width = 0;
   for (size_t at = 0; at < text.size();) {

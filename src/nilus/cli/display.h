@@ -1,6 +1,7 @@
 // Text for people: numbers with units, and foreign text made safe and measurable for a terminal.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -16,6 +17,9 @@ std::string FormatRows(int64_t rows);       // "1 row", "1,234 rows"
 // \x1b, \u202e: nothing that reaches a terminal from data can move its cursor or forge its lines.
 // `keep_newlines` leaves '\n' as it is.
 std::string EscapeForTerminal(std::string_view text, bool keep_newlines = false);
+
+// Lines behind the first begin with so many spaces more.
+std::string Indented(std::string text, size_t spaces);
 
 // Columns that escaped text takes on a terminal: 0 for combining marks, 2 for wide East Asian characters and emoji.
 int DisplayWidth(std::string_view text);

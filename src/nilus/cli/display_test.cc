@@ -26,6 +26,7 @@ TEST(Display, NothingFromDataCanMoveTheCursor) {
   EXPECT_EQ(EscapeForTerminal("a\x1b[2Jb"), "a\\x1b[2Jb");
   EXPECT_EQ(EscapeForTerminal("a\nb\tc\r"), "a\\nb\\tc\\r");
   EXPECT_EQ(EscapeForTerminal("a\nb", true), "a\nb");
+  EXPECT_EQ(Indented("a\nb\nc", 2), "a\n  b\n  c");
   EXPECT_EQ(EscapeForTerminal(std::string_view("\0", 1)), "\\x00");
   EXPECT_EQ(EscapeForTerminal("\xC2\x9B"
                               "31m"),

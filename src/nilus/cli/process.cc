@@ -82,7 +82,7 @@ std::stop_token StopOnSignals() {
   std::thread([signals] {
     int signal = 0;
     if (::sigwait(&signals, &signal) != 0) return;
-    WriteToStderr("\nstopping: what is not committed is given up, once more stops at once\n");
+    WriteToStderr("\nstopping in an orderly way; once more stops at once\n");
     source->request_stop();
     if (::sigwait(&signals, &signal) != 0) return;
     ::_exit(kInterruptedCode);

@@ -214,7 +214,7 @@ std::string RenderCdcPlan(const CdcPlan& plan) {
   const auto checks = [&](std::string_view role, const std::vector<CheckItem>& items) {
     for (const CheckItem& item : items) {
       text += fmt::format("  {:<6} {}: {}{}{}\n", item.ok ? "ok" : "FAILED", role, Safe(item.what),
-                          item.detail.empty() ? "" : ": ", Safe(item.detail));
+                          item.detail.empty() ? "" : ": ", Indented(EscapeForTerminal(Redact(item.detail), true), 9));
     }
   };
   checks("source", plan.source_checks);

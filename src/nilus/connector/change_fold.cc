@@ -280,7 +280,7 @@ Result<const std::vector<int32_t>*> ChangeFold::ColumnsNamed(std::string_view na
 Status ChangeFold::Put(int32_t key, Place place, const Before& before, const std::vector<int32_t>& unknown) {
   Patch patch;
   if (before.is_gone && !unknown.empty()) {
-    return FailWithFix(ErrorKind::kData, "take a new snapshot of the table",
+    return FailWithFix(ErrorKind::kData, kRowIsGoneFix,
                        "a change of table {} leaves column `{}` as it was, but its row is not there any more",
                        table_.ToString(), fields_[static_cast<size_t>(unknown.front())].name);
   }

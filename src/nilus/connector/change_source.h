@@ -14,6 +14,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -42,6 +43,15 @@ struct CapturedTable {
   std::vector<std::string> key;    // what identifies a row in the log (primary key, or the replica identity's columns)
   bool has_full_old_rows = false;  // updates and deletes bring the whole old row (REPLICA IDENTITY FULL)
   std::optional<int64_t> estimated_rows;
+  // The source's own number of the table: another one under the same name is another table, whose rows from before the
+  // log does not have. 0: not known.
+  uint64_t id = 0;
+  // The source's own number of what sends the table's changes: another one says that they were not sent for a while. 0:
+  // not known.
+  uint64_t sender = 0;
+  // Columns that rows from before the column may have values in, which the log does not tell of: a DEFAULT that came
+  // with the column. Empty: there are none, or nothing is known of it.
+  std::set<std::string> filled;
 };
 
 // Changes of one table under one schema, in the order of the log; columnar, one entry a change throughout.
@@ -135,6 +145,10 @@ struct CaptureRequest {
 struct CommittedLog {
   LogPosition at;
   std::string identity;  // CaptureStart::identity of the start that it came from
+  // Tables, schema.table, whose rows are loaded as of `at`, with their CapturedTable::sender of then (0: not known).
+  // Where the log has not all of their changes since, that is told (CaptureStart::gaps), and never passed over.
+  std::map<std::string, uint64_t> tables;
+  std::set<std::string> replaceable;  // those of them that may be read anew
 };
 
 struct CaptureStart {
@@ -147,6 +161,10 @@ struct CaptureStart {
   // What is committed can not be continued, and why: a re-snapshot is needed (snapshot.mode: when_needed), or the
   // source has refused to start (the other modes give the error).
   std::string lost;
+  // Of CommittedLog::replaceable: changes of these tables are missing from the log, and they have to be read anew. (Of
+  // a table that is not replaceable Start fails: kData, and nothing was mended by which the next start would not see
+  // it.)
+  std::set<std::string> gaps;
   std::vector<std::string> notices;
 };
 
@@ -156,6 +174,8 @@ struct CaptureStatus {  // nilus cdc status
   int64_t retained_bytes = 0;  // of log that is kept for this pipeline
   std::optional<int64_t> bytes_until_lost;
   std::string state;  // "streaming", "no slot", …
+  // Why the committed position that was given cannot be continued; empty: it can, as far as can be told.
+  std::string lost;
 };
 
 class ChangeSource {
@@ -164,6 +184,8 @@ class ChangeSource {
   // Checks rights, settings, tables; makes publication and slot where they are missing and `committed` is nothing.
   // Every failure names the exact statement that mends it.
   virtual Result<CaptureStart> Start(const CaptureRequest& request, const std::optional<CommittedLog>& committed) = 0;
+  // What the last Start made (slot, publication) goes again: it is refused before anything was committed.
+  virtual Status Undo() = 0;
   // The tables at one place of the log, not before any place that Stream has delivered as complete. The first view
   // after a Start that made the slot is exact at CaptureStart::from.
   virtual Result<std::unique_ptr<SnapshotView>> View() = 0;
@@ -171,9 +193,12 @@ class ChangeSource {
   virtual Result<std::unique_ptr<ChangeReader>> Stream(const LogPosition& from) = 0;
   // Everything up to here is durable in the sink: the source may forget it. Thread-safe beside Next.
   virtual Status Acknowledge(const LogPosition& durable) = 0;
-  // Needs no Start: `nilus cdc status` and `nilus cdc drop` ask from a process of their own. Not beside a call of
-  // another thread but Acknowledge and ChangeReader::Next.
-  virtual Result<CaptureStatus> AskStatus(const CaptureRequest& request) = 0;
+  // Need no Start: `nilus cdc status`, `nilus plan` and `nilus cdc drop` ask from a process of their own. Not beside a
+  // call of another thread but Acknowledge and ChangeReader::Next.
+  virtual Result<CaptureStatus> AskStatus(const CaptureRequest& request,
+                                          const std::optional<CommittedLog>& committed) = 0;
+  // The tables that a Start would capture. Makes nothing.
+  virtual Result<std::vector<CapturedTable>> Tables(const CaptureRequest& request) = 0;
   virtual Result<std::vector<CheckItem>> Check(const CaptureRequest& request) = 0;
   // slot.drop.on.stop, or `nilus cdc drop`: what the source keeps for this pipeline goes.
   virtual Status Drop(const CaptureRequest& request) = 0;

@@ -68,6 +68,8 @@ inline constexpr std::string_view kRemovedColumn = "_nilus_removed";
 // (TOAST): as an earlier change of the same load has left the row, else as the destination's row has them. NULL or
 // empty: all are known. Variant columns of such a column stay too.
 inline constexpr std::string_view kUnchangedColumn = "_nilus_unchanged";
+// The fix of the kData that a sink answers when there is no row (any more) to take such values from.
+inline constexpr const char* kRowIsGoneFix = "take a new snapshot of the table";
 // bool. True: the row has got another key. The change right before it, in the same load, removed the row with its old
 // key, and unknown values are that row's.
 inline constexpr std::string_view kMovedColumn = "_nilus_moved";

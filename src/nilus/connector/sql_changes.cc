@@ -12,7 +12,7 @@ using sql_text::Qualified;
 
 Status CheckStep(const SqlStep& step, int64_t affected) {
   if (step.wanted_rows < 0 || affected >= step.wanted_rows) return {};
-  return FailWithFix(ErrorKind::kData, "take a new snapshot of the table",
+  return FailWithFix(ErrorKind::kData, kRowIsGoneFix,
                      "{} of the changes leave{} values as they were, but the destination has no row to take them from",
                      step.wanted_rows - affected, step.wanted_rows - affected == 1 ? "s" : "");
 }

@@ -97,7 +97,7 @@ Status ChangeStage::TakeFromEarlier(const FoldedChanges& part, const Schema& row
                                                : fmt::format("NOT o.{}", kKeptColumn)),
                         {}, request_.stop));
   if (lost[0][0] != "0") {
-    return FailWithFix(ErrorKind::kData, "take a new snapshot of the table",
+    return FailWithFix(ErrorKind::kData, kRowIsGoneFix,
                        "{} changes of table {} leave values as they were, but their row is not there any more",
                        lost[0][0].value_or("?"), request_.table.ToString());
   }
@@ -171,7 +171,7 @@ Status ChangeStage::Add(const FoldedChanges& part, const RecordBatch& rows) {
   if (parts_ == 0) {
     relation_ = SelectPart(part, *rows.schema());
     if (truncates_ && !part.groups.empty()) {
-      return FailWithFix(ErrorKind::kData, "take a new snapshot of the table",
+      return FailWithFix(ErrorKind::kData, kRowIsGoneFix,
                          "changes of table {} leave values as they were, but their rows are not there any more",
                          request_.table.ToString());
     }

@@ -185,7 +185,7 @@ Status TableLoad::Complete(const lake::ScanPlan& plan, lake::Transaction* transa
   NILUS_ASSIGN(std::vector<lake::DataFile> files, writer->Finish());
   attempt_files_.insert(attempt_files_.end(), files.begin(), files.end());
   if (fmt::format("{}", written) != wanted[0][0]) {
-    return FailWithFix(ErrorKind::kData, "take a new snapshot of the table",
+    return FailWithFix(ErrorKind::kData, kRowIsGoneFix,
                        "{} changes of table {} leave values as they were, but the table has {} rows to take them from",
                        wanted[0][0].value_or("?"), request_.table.ToString(), written);
   }

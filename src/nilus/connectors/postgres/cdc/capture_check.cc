@@ -58,8 +58,9 @@ Result<CheckItem> CheckSlot(Connection& connection, const CaptureSettings& setti
           fmt::format("{} was made for plugin {}, not for {}", settings.slot, slot->plugin, settings.plugin->name)};
     }
     const bool is_lost = slot->wal_status == "lost" || !slot->invalidation.empty();
-    return CheckItem{"slot", !is_lost,
-                     is_lost ? settings.slot + " was invalidated: the server has not kept its log"
+    return CheckItem{"slot", !is_lost || settings.replaces_lost,
+                     is_lost ? settings.slot + " was invalidated: the server has not kept its log" +
+                                   (settings.replaces_lost ? "; it will be made anew" : "")
                              : settings.slot + (slot->is_active ? " (in use by server process " + slot->active_pid + ")"
                                                                 : " (made already)")};
   }

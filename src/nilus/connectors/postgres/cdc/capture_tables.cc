@@ -17,23 +17,6 @@ char CharField(const PgResult& result, int row, int column) {
   return text.empty() ? ' ' : text[0];
 }
 
-// Generated columns are not in the log; PostgreSQL 18 has a say in it, and its list of published columns then tells.
-// (That of PostgreSQL 15 to 17 names them, and they are not sent all the same.) Plugins without a publication send
-// stored ones, which are left out as well.
-Result<std::set<std::string>> ReadGenerated(Connection& connection, uint32_t relation, bool is_published,
-                                            const std::stop_token& stop) {
-  std::set<std::string> generated;
-  if (connection.server_version() < 120000) return generated;
-  if (connection.server_version() >= 180000 && is_published) return generated;
-  std::array<Connection::Parameter, 1> parameters = {std::to_string(relation)};
-  NILUS_ASSIGN(PgResult result,
-               connection.Query("SELECT attname FROM pg_catalog.pg_attribute WHERE attrelid = $1::pg_catalog.oid AND "
-                                "attnum > 0 AND NOT attisdropped AND attgenerated <> ''",
-                                parameters, stop));
-  for (int row = 0; row < PQntuples(result.get()); ++row) generated.emplace(FieldText(result, row, 0));
-  return generated;
-}
-
 }  // namespace
 
 Result<std::vector<std::string>> ReadLogKey(Connection& connection, uint32_t relation, char identity,
@@ -53,6 +36,27 @@ Result<std::vector<std::string>> ReadLogKey(Connection& connection, uint32_t rel
                        parameters, stop));
   for (int row = 0; row < PQntuples(result.get()); ++row) key.emplace_back(FieldText(result, row, 0));
   return key;
+}
+
+Result<ColumnTraits> ReadColumnTraits(Connection& connection, uint32_t relation, const std::stop_token& stop) {
+  const int version = connection.server_version();
+  std::string sql = "SELECT attname, ";
+  sql += version >= 120000 ? "attgenerated, " : "'', ";
+  sql += "atthasdef OR attidentity <> ''";
+  sql += version >= 110000 ? " OR atthasmissing " : " ";
+  sql += "FROM pg_catalog.pg_attribute WHERE attrelid = $1::pg_catalog.oid AND attnum > 0 AND NOT attisdropped";
+  std::array<Connection::Parameter, 1> parameters = {std::to_string(relation)};
+  NILUS_ASSIGN(PgResult result, connection.Query(sql, parameters, stop));
+  ColumnTraits traits;
+  for (int row = 0; row < PQntuples(result.get()); ++row) {
+    const std::string name(FieldText(result, row, 0));
+    const std::string_view generated = FieldText(result, row, 1);
+    traits.names.insert(name);
+    if (!generated.empty()) traits.generated.insert(name);
+    if (generated == "s") traits.stored.insert(name);
+    if (IsTrueField(result, row, 2)) traits.filled.insert(name);
+  }
+  return traits;
 }
 
 Result<std::vector<FoundTable>> FindCapturedTables(Connection& connection, const CaptureSettings& settings,
@@ -113,22 +117,36 @@ Result<TableLayout> DescribeCaptured(Connection& connection, const FoundTable& t
                                      const std::optional<std::vector<std::string>>& published,
                                      const std::stop_token& stop) {
   NILUS_ASSIGN(std::vector<CatalogColumn> columns, ReadColumns(connection, table.oid, stop));
-  NILUS_ASSIGN(std::set<std::string> generated,
-               ReadGenerated(connection, table.oid, settings.plugin->has_publication, stop));
+  NILUS_ASSIGN(ColumnTraits traits, ReadColumnTraits(connection, table.oid, stop));
+  // Generated columns are not in the log; PostgreSQL 18 has a say in it, and its list of published columns then tells.
+  // (That of PostgreSQL 15 to 17 names them, and they are not sent all the same.) Plugins without a publication send
+  // stored ones, which are left out as well.
+  const bool sends_generated = connection.server_version() >= 180000 && settings.plugin->has_publication;
   std::vector<bool> captured;
+  std::vector<std::string> generated;
+  std::vector<std::string> offered;
   for (const CatalogColumn& column : columns) {
     const bool is_published =
         !published || std::find(published->begin(), published->end(), column.name) != published->end();
-    const bool is_in_log = is_published && !generated.contains(column.name);
-    captured.push_back(is_in_log && IsCaptured(settings, table.ref, table.key, column.name));
+    const bool is_wanted = IsCaptured(settings, table.ref, table.key, column.name);
+    const bool is_generated = traits.generated.contains(column.name);
+    captured.push_back(is_wanted && is_published && (sends_generated || !is_generated));
+    if (!is_wanted || !is_generated || captured.back()) continue;
+    const bool is_offered = sends_generated && traits.stored.contains(column.name);
+    (is_offered ? offered : generated).push_back(column.name);
   }
   CapturedTable described;
   described.schema = table.ref.schema;
   described.name = table.ref.name;
   described.key = table.key;
   described.has_full_old_rows = table.identity == 'f';
+  described.id = table.oid;
+  described.filled = std::move(traits.filled);
   if (table.estimated_rows > 0) described.estimated_rows = static_cast<int64_t>(table.estimated_rows);
-  return MakeLayout(std::move(described), columns, captured);
+  TableLayout layout = MakeLayout(std::move(described), columns, captured);
+  layout.generated = std::move(generated);
+  layout.offered = std::move(offered);
+  return layout;
 }
 
 Status CheckIdentity(const CaptureSettings& settings, const FoundTable& table) {

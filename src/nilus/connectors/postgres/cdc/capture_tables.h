@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -38,6 +39,16 @@ Result<std::vector<FoundTable>> FindCapturedTables(Connection& connection, const
 // index. Empty: nothing does.
 Result<std::vector<std::string>> ReadLogKey(Connection& connection, uint32_t relation, char identity,
                                             const std::stop_token& stop);
+
+// What a table's rows have that the log may not tell of.
+struct ColumnTraits {
+  std::set<std::string> names;  // of all columns
+  std::set<std::string> generated;
+  std::set<std::string> stored;  // of the generated ones
+  // Rows from before the column may have values in it: it has a DEFAULT, or had one when it was added.
+  std::set<std::string> filled;
+};
+Result<ColumnTraits> ReadColumnTraits(Connection& connection, uint32_t relation, const std::stop_token& stop);
 
 // A table as it is now, with the columns that the log brings (`published`: those that the publication names, nothing:
 // all that it can). The layout's `catalog` tells the columns' types.

@@ -21,7 +21,7 @@ PgType UnknownType() {
 }
 
 bool IsSameShape(const CapturedTable& a, const CapturedTable& b) {
-  return a.columns == b.columns && a.key == b.key && a.has_full_old_rows == b.has_full_old_rows;
+  return a.id == b.id && a.columns == b.columns && a.key == b.key && a.has_full_old_rows == b.has_full_old_rows;
 }
 
 // A number of a type by its name, as the log has it; 0: it was dropped or renamed since.
@@ -90,6 +90,20 @@ Result<std::vector<std::string>> CatalogLayouts::KeyOf(const LogRelation& relati
   return flagged;
 }
 
+Result<std::set<std::string>> CatalogLayouts::FilledColumns(const CapturedTable& before, const CapturedTable& table) {
+  std::set<std::string> added;
+  for (const Field& field : table.columns.fields) {
+    if (field.variant_of.empty() && !before.columns.Find(field.name)) added.insert(field.name);
+  }
+  if (added.empty() || table.id == 0) return added;
+  NILUS_ASSIGN(Connection * session, Session());
+  NILUS_ASSIGN(const ColumnTraits traits, ReadColumnTraits(*session, static_cast<uint32_t>(table.id), stop_));
+  // One that is not there any more may have had a DEFAULT.
+  std::erase_if(added,
+                [&](const std::string& name) { return traits.names.contains(name) && !traits.filled.contains(name); });
+  return added;
+}
+
 Result<LayoutSource::Answer> CatalogLayouts::LayoutOf(const LogRelation& relation) {
   const TableRef ref = {std::string(relation.schema), std::string(relation.name)};
   if (!settings_->Captures(ref.schema, ref.name)) return Answer{};
@@ -99,6 +113,8 @@ Result<LayoutSource::Answer> CatalogLayouts::LayoutOf(const LogRelation& relatio
   table.schema = ref.schema;
   table.name = ref.name;
   table.has_full_old_rows = relation.identity == 'f';
+  table.id = relation.relation;
+  if (table.id == 0 && known != known_.end()) table.id = known->second.id;  // the log does not tell
   NILUS_ASSIGN(table.key, KeyOf(relation, known == known_.end() ? nullptr : &known->second));
   FoundTable found;
   found.ref = ref;
@@ -118,6 +134,9 @@ Result<LayoutSource::Answer> CatalogLayouts::LayoutOf(const LogRelation& relatio
     return Fail(ErrorKind::kTransient,
                 "table {} has got a column whose values have to be sent as text: the stream is started anew",
                 ref.ToString());
+  }
+  if (known != known_.end() && is_news) {
+    NILUS_ASSIGN(layout->table.filled, FilledColumns(known->second, layout->table));
   }
   known_[name] = layout->table;
   return Answer{std::move(layout), is_news};

@@ -6,6 +6,7 @@
 #include <atomic>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <utility>
 
@@ -52,6 +53,8 @@ class CatalogLayouts : public LayoutSource {
   };
   Result<TableNow> AskTable(const std::string& schema, const std::string& name);
   Result<std::vector<CatalogColumn>> TypesOf(const LogRelation& relation);
+  // Of the columns that the table has and did not have before, those that older rows may have values in.
+  Result<std::set<std::string>> FilledColumns(const CapturedTable& before, const CapturedTable& table);
   Result<std::vector<std::string>> KeyOf(const LogRelation& relation, const CapturedTable* known);
 
   const Address address_;

@@ -15,6 +15,7 @@
 #include "nilus/base/log.h"
 #include "nilus/connectors/postgres/cdc/capture_check.h"
 #include "nilus/connectors/postgres/cdc/capture_settings.h"
+#include "nilus/connectors/postgres/cdc/capture_status.h"
 #include "nilus/connectors/postgres/cdc/capture_tables.h"
 #include "nilus/connectors/postgres/cdc/log_messages.h"
 #include "nilus/connectors/postgres/cdc/log_reader.h"
@@ -47,7 +48,9 @@ class PostgresChangeSource : public ChangeSource {
   Result<std::unique_ptr<SnapshotView>> View() override;
   Result<std::unique_ptr<ChangeReader>> Stream(const LogPosition& from) override;
   Status Acknowledge(const LogPosition& durable) override;
-  Result<CaptureStatus> AskStatus(const CaptureRequest& request) override;
+  Status Undo() override;
+  Result<CaptureStatus> AskStatus(const CaptureRequest& request, const std::optional<CommittedLog>& committed) override;
+  Result<std::vector<CapturedTable>> Tables(const CaptureRequest& request) override;
   Result<std::vector<CheckItem>> Check(const CaptureRequest& request) override;
   Status Drop(const CaptureRequest& request) override;
   std::string Format(const LogPosition& position) const override { return FormatLsn(position.major); }
@@ -55,22 +58,23 @@ class PostgresChangeSource : public ChangeSource {
  private:
   Status Connect();
   Result<std::vector<FoundTable>> FindTables(bool via_partition_root, std::vector<std::string>* notices);
-  Status Prepare(bool goes_on, CaptureStart* start);
+  Status Prepare(const std::optional<CommittedLog>& committed, CaptureStart* start);
   Failure PartitionsAreNotNamed(const TableRef& root) const;
   Status CheckNumbers();
   Status Describe(const std::vector<FoundTable>& tables, CaptureStart* start);
+  void TellGenerated(const FoundTable& table, const TableLayout& layout, std::vector<std::string>* notices) const;
   Status TakeSlot(std::unique_ptr<Connection> replication, const LogIdentity& identity, uint64_t head,
                   const std::optional<CommittedLog>& committed, CaptureStart* start);
   Status CheckSlotFits(const SlotState& slot) const;
   Failure Lost(const std::string& lost) const;
-  std::string PublicationIsGone() const;
 
   const Address address_;
   const OpenContext context_;
   std::unique_ptr<Connection> connection_;
   std::shared_ptr<const CaptureSettings> settings_;
   Publication publication_;
-  bool made_publication_ = false;
+  bool made_publication_ = false;  // by the last Start
+  bool made_slot_ = false;
   KnownTables known_;
   bool is_binary_ = true;
   bool has_exact_numbers_ = true;
@@ -95,6 +99,7 @@ Result<CaptureStart> PostgresChangeSource::Start(const CaptureRequest& request,
   settings_ = std::make_shared<const CaptureSettings>(std::move(settings));
   wants_text_ = WantsText(address_.ToDisplay() + '\n' + settings_->slot);
   new_slot_.reset();
+  made_publication_ = made_slot_ = false;
   known_.clear();
   NILUS_TRY(Connect());
   NILUS_TRY(CheckWalLevel(*connection_, context_.stop));
@@ -104,28 +109,31 @@ Result<CaptureStart> PostgresChangeSource::Start(const CaptureRequest& request,
   NILUS_ASSIGN(LogIdentity identity, IdentifyLog(*replication, settings_->slot, &head, context_.stop));
   CaptureStart start;
   start.identity = identity.ToString();
-  NILUS_TRY(Prepare(committed.has_value(), &start));
+  NILUS_TRY(Prepare(committed, &start));
   NILUS_TRY(TakeSlot(std::move(replication), identity, head, committed, &start));
   NILUS_TRY(CheckNumbers());
   return start;
 }
 
 // Tables and publication.
-Status PostgresChangeSource::Prepare(bool goes_on, CaptureStart* start) {
-  made_publication_ = false;
+Status PostgresChangeSource::Prepare(const std::optional<CommittedLog>& committed, CaptureStart* start) {
   if (!settings_->plugin->has_publication) {
     publication_ = {};
     NILUS_ASSIGN(std::vector<FoundTable> tables, FindTables(false, &start->notices));
     return Describe(tables, start);
   }
   NILUS_ASSIGN(publication_, ReadPublication(*connection_, settings_->publication, context_.stop));
-  made_publication_ = !publication_.exists;
+  const bool is_missing = !publication_.exists;
   // Said before it is made again: the next start could not tell.
-  if (made_publication_ && goes_on && !settings_->replaces_lost) return Lost(PublicationIsGone());
+  if (is_missing && committed && !settings_->replaces_lost) return Lost(PublicationIsGone(*settings_));
   const bool via_root = publication_.exists ? publication_.via_partition_root : connection_->server_version() >= 130000;
   NILUS_ASSIGN(std::vector<FoundTable> tables, FindTables(via_root, &start->notices));
+  if (committed) {
+    NILUS_ASSIGN(start->gaps, FindGaps(*settings_, publication_, tables, *committed));
+  }
   NILUS_ASSIGN(publication_, PreparePublication(*connection_, *settings_, tables, std::move(publication_),
                                                 &start->notices, context_.stop));
+  made_publication_ = is_missing;
   return Describe(tables, start);
 }
 
@@ -204,6 +212,23 @@ Status PostgresChangeSource::CheckNumbers() {
       settings_->plugin->name);
 }
 
+void PostgresChangeSource::TellGenerated(const FoundTable& table, const TableLayout& layout,
+                                         std::vector<std::string>* notices) const {
+  if (!layout.offered.empty()) {
+    notices->push_back(fmt::format(
+        "table {}: generated columns are left out, as the publication does not send them: {}. To capture them: ALTER "
+        "PUBLICATION {} SET (publish_generated_columns = stored);",
+        table.ref.ToString(), fmt::join(layout.offered, ", "), QuoteIdentifier(settings_->publication)));
+  }
+  if (!layout.generated.empty()) {
+    notices->push_back(fmt::format("table {}: generated columns are not in the log, and are left out: {}{}",
+                                   table.ref.ToString(), fmt::join(layout.generated, ", "),
+                                   !settings_->plugin->has_publication || connection_->server_version() >= 180000
+                                       ? ""
+                                       : " (PostgreSQL 18 can send those that are stored)"));
+  }
+}
+
 Status PostgresChangeSource::Describe(const std::vector<FoundTable>& tables, CaptureStart* start) {
   is_binary_ = true;
   nullable_number_.clear();
@@ -217,6 +242,8 @@ Status PostgresChangeSource::Describe(const std::vector<FoundTable>& tables, Cap
                          "table {} has no column that is captured", table.ref.ToString());
     }
     is_binary_ = is_binary_ && layout.is_binary_safe;
+    TellGenerated(table, layout, &start->notices);
+    layout.table.sender = publication_.SenderOf(table.Quoted());
     for (const CatalogColumn& column : layout.catalog) {
       if (column.not_null || !IsLossyNumber(column.type.oid) || !nullable_number_.empty()) continue;
       nullable_number_ = "table " + table.ref.ToString() + ", column " + column.name;
@@ -251,10 +278,6 @@ Status PostgresChangeSource::CheckSlotFits(const SlotState& slot) const {
   return {};
 }
 
-std::string PostgresChangeSource::PublicationIsGone() const {
-  return fmt::format("publication {} was dropped, and the log cannot be read past that place", settings_->publication);
-}
-
 Failure PostgresChangeSource::Lost(const std::string& lost) const {
   return FailWithFix(ErrorKind::kData,
                      "set snapshot.mode: when_needed to read the tables anew, which brings the destination to their "
@@ -274,7 +297,7 @@ Status PostgresChangeSource::TakeSlot(std::unique_ptr<Connection> replication, c
   bool replaces = false;
   if (committed) {
     NILUS_ASSIGN(start->lost, WhatIsLost(*replication, identity, head, slot, *committed, stop));
-    if (start->lost.empty() && made_publication_) start->lost = PublicationIsGone();
+    if (start->lost.empty() && made_publication_) start->lost = PublicationIsGone(*settings_);
     if (!start->lost.empty() && !settings_->replaces_lost) return Lost(start->lost);
     replaces = !start->lost.empty();
   } else if (slot) {
@@ -295,6 +318,7 @@ Status PostgresChangeSource::TakeSlot(std::unique_ptr<Connection> replication, c
   }
   NILUS_FAULT_POINT("postgres.changes.make_slot");
   NILUS_ASSIGN(new_slot_, MakeSlot(std::move(replication), *settings_, settings_->slot, false, stop));
+  made_slot_ = true;
   start->from = {new_slot_->at, 0};
   confirmation_ = std::make_shared<Confirmation>(new_slot_->at);
   return {};
@@ -303,6 +327,10 @@ Status PostgresChangeSource::TakeSlot(std::unique_ptr<Connection> replication, c
 Result<std::unique_ptr<SnapshotView>> PostgresChangeSource::View() {
   if (settings_ == nullptr) return Fail(ErrorKind::kInternal, "a view was asked for before Start");
   NILUS_TRY(Connect());
+  // Of a table that came up since Start it tells the columns, too.
+  if (settings_->plugin->has_publication) {
+    NILUS_ASSIGN(publication_, ReadPublication(*connection_, settings_->publication, context_.stop));
+  }
   std::optional<NewSlot> slot = std::exchange(new_slot_, std::nullopt);
   if (!slot || !slot->session->is_usable()) {
     NILUS_ASSIGN(std::unique_ptr<Connection> replication, OpenForReplication(address_, *connection_, context_.stop));
@@ -336,25 +364,44 @@ Status PostgresChangeSource::Acknowledge(const LogPosition& durable) {
   return {};
 }
 
-Result<CaptureStatus> PostgresChangeSource::AskStatus(const CaptureRequest& request) {
+Result<CaptureStatus> PostgresChangeSource::AskStatus(const CaptureRequest& request,
+                                                      const std::optional<CommittedLog>& committed) {
   NILUS_ASSIGN(CaptureSettings settings, CaptureSettings::Read(request));
   NILUS_TRY(Connect());
-  NILUS_ASSIGN(std::optional<SlotState> slot, ReadSlot(*connection_, settings.slot, context_.stop));
-  CaptureStatus status;
-  if (!slot) {
-    status.state = "no slot";
-    return status;
+  return AskCaptureStatus(address_, *connection_, settings, committed, context_.stop);
+}
+
+Result<std::vector<CapturedTable>> PostgresChangeSource::Tables(const CaptureRequest& request) {
+  NILUS_ASSIGN(CaptureSettings settings, CaptureSettings::Read(request));
+  settings_ = std::make_shared<const CaptureSettings>(std::move(settings));
+  NILUS_TRY(Connect());
+  publication_ = {};
+  bool via_root = false;
+  if (settings_->plugin->has_publication) {
+    NILUS_ASSIGN(publication_, ReadPublication(*connection_, settings_->publication, context_.stop));
+    via_root = publication_.exists ? publication_.via_partition_root : connection_->server_version() >= 130000;
   }
-  status.head = {slot->head, 0};
-  status.confirmed = {slot->confirmed, 0};
-  if (slot->restart != 0 && slot->head > slot->restart) {
-    status.retained_bytes = static_cast<int64_t>(slot->head - slot->restart);
+  CaptureStart start;
+  NILUS_ASSIGN(const std::vector<FoundTable> tables, FindTables(via_root, &start.notices));
+  NILUS_TRY(Describe(tables, &start));
+  return std::move(start.tables);
+}
+
+Status PostgresChangeSource::Undo() {
+  new_slot_.reset();
+  if (made_slot_) {
+    NILUS_TRY(Connect());
+    NILUS_ASSIGN(std::optional<SlotState> slot, ReadSlot(*connection_, settings_->slot, context_.stop));
+    NILUS_TRY(WaitUntilFree(*connection_, settings_->slot, &slot, context_.stop));
+    NILUS_TRY(DropSlot(*connection_, settings_->slot, context_.stop));
+    made_slot_ = false;
   }
-  status.bytes_until_lost = slot->safe_bytes;
-  const bool is_lost = slot->wal_status == "lost" || !slot->invalidation.empty();
-  status.state = is_lost ? "lost" : slot->is_active ? "streaming" : "not connected";
-  if (slot->wal_status == "unreserved") status.state += ", about to be lost";
-  return status;
+  if (!made_publication_) return {};
+  NILUS_TRY(Connect());
+  NILUS_TRY(
+      connection_->Execute("DROP PUBLICATION IF EXISTS " + QuoteIdentifier(settings_->publication), context_.stop));
+  made_publication_ = false;
+  return {};
 }
 
 Result<std::vector<CheckItem>> PostgresChangeSource::Check(const CaptureRequest& request) {

@@ -220,6 +220,68 @@ TEST_P(ChangeSourceTest, AMissingSlotIsTold) {
   EXPECT_EQ(MustSelect(address_, "SELECT count(*) FROM pg_publication"), "0") << "the next start has to see it too";
 }
 
+TEST_P(ChangeSourceTest, ATableThatThePublicationLeftOutIsAGap) {
+  Run("CREATE TABLE t (id int PRIMARY KEY); CREATE TABLE u (id int PRIMARY KEY)");
+  Capture capture = Stream();
+  CommittedLog committed{capture.start.from, capture.start.identity, {}, {}};
+  for (const CapturedTable& table : capture.start.tables) committed.tables["public." + table.name] = table.sender;
+  capture.reader.reset();
+  Run("ALTER PUBLICATION nilus_test DROP TABLE u");
+  for (int i = 0; i < 2; ++i) {
+    const Error error = StartError({}, false, committed);
+    EXPECT_EQ(error.kind, ErrorKind::kData);
+    EXPECT_THAT(error.message, HasSubstr("does not send table public.u"));
+    EXPECT_THAT(error.fix, HasSubstr("nilus cdc snapshot FILE --table public.u --anew"));
+  }
+  auto status = capture.source->AskStatus(capture.request, committed);
+  ASSERT_TRUE(status) << status.error().ToString();
+  EXPECT_THAT(status->lost, HasSubstr("does not send table public.u"));
+  committed.replaceable = {"public.u"};
+  auto again = StartCapture(address_, Requested({}), committed);
+  ASSERT_TRUE(again) << again.error().ToString();
+  EXPECT_THAT(again->start.gaps, ElementsAre("public.u"));
+  EXPECT_EQ(MustSelect(address_, "SELECT count(*) FROM pg_publication_tables"), "2");
+  // Somebody puts one back by hand.
+  for (const CapturedTable& table : again->start.tables) committed.tables["public." + table.name] = table.sender;
+  ASSERT_TRUE(StartCapture(address_, Requested({}), committed));
+  committed.replaceable.clear();
+  Run("ALTER PUBLICATION nilus_test DROP TABLE t; ALTER PUBLICATION nilus_test ADD TABLE t");
+  EXPECT_THAT(StartError({}, false, committed).message, HasSubstr("did not send for a while table public.t"));
+}
+
+TEST_P(ChangeSourceTest, UndoTakesBackWhatTheStartMade) {
+  Run("CREATE TABLE t (id int PRIMARY KEY)");
+  auto capture = StartCapture(address_, Requested({}));
+  ASSERT_TRUE(capture) << capture.error().ToString();
+  ASSERT_TRUE(capture->source->Undo());
+  EXPECT_EQ(MustSelect(address_, "SELECT count(*) FROM pg_publication"), "0");
+  EXPECT_EQ(Confirmed(), 0U) << "no slot";
+  // What was there before stays.
+  capture = StartCapture(address_, Requested({}));
+  ASSERT_TRUE(capture);
+  const CommittedLog committed{capture->start.from, capture->start.identity, {}, {}};
+  capture = StartCapture(address_, Requested({}), committed);
+  ASSERT_TRUE(capture) << capture.error().ToString();
+  ASSERT_TRUE(capture->source->Undo());
+  EXPECT_EQ(MustSelect(address_, "SELECT count(*) FROM pg_publication"), "1");
+  EXPECT_NE(Confirmed(), 0U);
+}
+
+TEST_P(ChangeSourceTest, ColumnsThatRowsHaveValuesInAreMarked) {
+  Run("CREATE TABLE t (id int PRIMARY KEY)");
+  Capture capture = Stream();
+  Run("ALTER TABLE t ADD a int, ADD b int DEFAULT 5; INSERT INTO t VALUES (1)");
+  SeenLog seen = Read(capture);
+  ASSERT_THAT(seen.schemas, SizeIs(1));
+  EXPECT_THAT(seen.schemas[0].table.filled, ElementsAre("b"));
+  EXPECT_EQ(seen.schemas[0].table.id, capture.start.tables[0].id);
+  Run("DROP TABLE t; CREATE TABLE t (id int PRIMARY KEY, a int, b int); ALTER PUBLICATION nilus_test ADD TABLE t; "
+      "INSERT INTO t VALUES (2)");
+  seen = Read(capture);
+  ASSERT_THAT(seen.schemas, SizeIs(1));
+  EXPECT_NE(seen.schemas[0].table.id, capture.start.tables[0].id) << "another table";
+}
+
 TEST_P(ChangeSourceTest, AnotherClustersPositionIsTold) {
   Run("CREATE TABLE t (id int PRIMARY KEY)");
   Capture capture = Stream();

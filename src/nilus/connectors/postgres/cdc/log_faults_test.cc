@@ -172,7 +172,7 @@ TEST_P(LogUseTest, StatusAndCheckNeedNoStart) {
   Run("INSERT INTO t SELECT i, repeat('x', 100) FROM generate_series(1, 1000) i");
   auto source = StartCapture(shared_->NewDatabase(), Requested({}));  // fails: it has no tables
   EXPECT_FALSE(source);
-  auto status = capture_.source->AskStatus(capture_.request);
+  auto status = capture_.source->AskStatus(capture_.request, std::nullopt);
   ASSERT_TRUE(status) << status.error().ToString();
   EXPECT_EQ(status->state, "streaming");
   EXPECT_GT(status->retained_bytes, 100'000);
@@ -183,7 +183,7 @@ TEST_P(LogUseTest, StatusAndCheckNeedNoStart) {
   for (const CheckItem& item : *items) EXPECT_TRUE(item.ok) << item.what << ": " << item.detail;
   CaptureRequest other = capture_.request;
   other.properties["slot.name"] = "nobodys";
-  status = capture_.source->AskStatus(other);
+  status = capture_.source->AskStatus(other, std::nullopt);
   ASSERT_TRUE(status);
   EXPECT_EQ(status->state, "no slot");
 }

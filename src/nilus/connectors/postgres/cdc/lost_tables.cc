@@ -30,19 +30,25 @@ std::string LostTableQuery(const CaptureSettings& settings, const std::vector<Ta
 
 Error LostTableError(const CaptureSettings& settings, const std::string& table) {
   if (settings.plugin->has_publication) {
-    return {ErrorKind::kData,
-            fmt::format("publication {} does not send all changes of table {} any more (ALTER or DROP PUBLICATION): "
-                        "those made since are missing",
-                        settings.publication, table),
-            "add the table (and insert, update, delete) to the publication again, then have the table read anew: "
-            "nilus cdc snapshot"};
+    return {
+        ErrorKind::kData,
+        fmt::format("publication {} does not send all changes of table {} any more (ALTER or DROP PUBLICATION): "
+                    "those made since are missing",
+                    settings.publication, table),
+        fmt::format("ask for the table, then start again: `nilus cdc snapshot FILE --table {} --anew` (the start adds "
+                    "it to the publication, where publication.autocreate.mode is filtered; what the publication "
+                    "sends of it, insert, update and delete, is yours to mend)",
+                    table)};
   }
   return {
       ErrorKind::kData,
       fmt::format("table {} has lost its replica identity: {} does not say which rows its updates and deletes since "
                   "are about, and they are missing",
                   table, settings.plugin->name),
-      "give the table its primary key again (or REPLICA IDENTITY FULL), then have it read anew: nilus cdc snapshot"};
+      fmt::format(
+          "give the table its primary key again (or REPLICA IDENTITY FULL), then ask for it: `nilus cdc snapshot "
+          "FILE --table {} --anew`, and start again",
+          table)};
 }
 
 }  // namespace nilus::postgres

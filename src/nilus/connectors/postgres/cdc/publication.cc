@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "nilus/base/option_spec.h"
+
 namespace nilus::postgres {
 namespace {
 
@@ -18,7 +20,9 @@ std::string JoinWords(const std::vector<std::string>& words) {
   return joined;
 }
 
-std::string RootOption(const Connection& connection) {
+std::string PublishOptions(const Connection& connection) {
+  if (connection.server_version() >= 180000)
+    return " WITH (publish_via_partition_root = true, publish_generated_columns = stored)";
   return connection.server_version() >= 130000 ? " WITH (publish_via_partition_root = true)" : "";
 }
 
@@ -27,7 +31,7 @@ std::string CreateStatement(const Connection& connection, const CaptureSettings&
   const std::string what = settings.autocreate == CaptureSettings::Autocreate::kAllTables
                                ? "FOR ALL TABLES"
                                : "FOR TABLE " + JoinNames(tables);
-  return "CREATE PUBLICATION " + QuoteIdentifier(settings.publication) + " " + what + RootOption(connection);
+  return "CREATE PUBLICATION " + QuoteIdentifier(settings.publication) + " " + what + PublishOptions(connection);
 }
 
 // Publishing a table without a replica identity makes UPDATE and DELETE fail on it, for everybody.
@@ -76,6 +80,29 @@ Result<std::vector<FoundTable>> AllTables(Connection& connection, const std::sto
   return FindCapturedTables(connection, everything, false, stop);
 }
 
+// Which entry of the catalog puts a table into the publication.
+Status ReadSenders(Connection& connection, const std::string& name, Publication* publication,
+                   const std::stop_token& stop) {
+  std::string sql =
+      "SELECT n.nspname, c.relname, r.oid FROM pg_catalog.pg_publication p JOIN pg_catalog.pg_publication_rel r ON "
+      "r.prpubid = p.oid JOIN pg_catalog.pg_class c ON c.oid = r.prrelid JOIN pg_catalog.pg_namespace n ON n.oid = "
+      "c.relnamespace WHERE p.pubname = $1";
+  if (connection.server_version() >= 150000) {
+    sql +=
+        " UNION ALL SELECT n.nspname, c.relname, r.oid FROM pg_catalog.pg_publication p JOIN "
+        "pg_catalog.pg_publication_namespace r ON r.pnpubid = p.oid JOIN pg_catalog.pg_namespace n ON n.oid = "
+        "r.pnnspid "
+        "JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relkind IN ('r', 'p') WHERE p.pubname = $1";
+  }
+  std::array<Connection::Parameter, 1> parameters = {name};
+  NILUS_ASSIGN(PgResult result, connection.Query(sql, parameters, stop));
+  for (int row = 0; row < PQntuples(result.get()); ++row) {
+    publication->senders.emplace(QuoteName(FieldText(result, row, 0), FieldText(result, row, 1)),
+                                 static_cast<uint64_t>(ParseInteger(FieldText(result, row, 2)).value_or(0)));
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<Publication> ReadPublication(Connection& connection, const std::string& name, const std::stop_token& stop) {
@@ -106,7 +133,36 @@ Result<Publication> ReadPublication(Connection& connection, const std::string& n
     if (!columns) columns.emplace();
     if (!FieldIsNull(tables, row, 2)) columns->emplace_back(FieldText(tables, row, 2));
   }
+  NILUS_TRY(ReadSenders(connection, name, &publication, stop));
   return publication;
+}
+
+uint64_t Publication::SenderOf(const std::string& table) const {
+  const auto found = senders.find(table);
+  return found == senders.end() ? 0 : found->second;
+}
+
+Result<std::set<std::string>> FindGaps(const CaptureSettings& settings, const Publication& publication,
+                                       const std::vector<FoundTable>& tables, const CommittedLog& committed) {
+  std::set<std::string> gaps;
+  if (!publication.exists) return gaps;  // which is a loss of all
+  for (const FoundTable& table : tables) {
+    const std::string name = table.ref.schema + "." + table.ref.name;
+    const auto loaded = committed.tables.find(name);
+    if (loaded == committed.tables.end()) continue;
+    const bool is_missing = !publication.tables.contains(table.Quoted());
+    const uint64_t sender = publication.SenderOf(table.Quoted());
+    const bool is_back = !is_missing && sender != 0 && loaded->second != 0 && sender != loaded->second;
+    if (!is_missing && !is_back) continue;
+    gaps.insert(name);
+    if (committed.replaceable.contains(name)) continue;
+    return FailWithFix(ErrorKind::kData,
+                       "ask for the table, then start again: `nilus cdc snapshot FILE --table " + name +
+                           " --anew`; or set snapshot.mode: when_needed",
+                       "publication {} {} table {}: what has changed in it meanwhile is missing from the log",
+                       settings.publication, is_missing ? "does not send" : "did not send for a while", name);
+  }
+  return gaps;
 }
 
 Result<Publication> PreparePublication(Connection& connection, const CaptureSettings& settings,
@@ -137,12 +193,6 @@ Result<Publication> PreparePublication(Connection& connection, const CaptureSett
   if (!statement.empty()) {
     if (auto done = connection.Execute(statement, stop); !done) return CannotChange(done.error(), statement);
     notices->push_back("made at the source: " + statement);
-    if (known.exists) {
-      notices->push_back(
-          "the log has no changes of the added tables from before: rows of them that were loaded earlier have to be "
-          "read "
-          "anew (nilus cdc snapshot)");
-    }
     NILUS_ASSIGN(known, ReadPublication(connection, settings.publication, stop));
   }
   NILUS_TRY(CheckEvents(settings, known));

@@ -1,8 +1,10 @@
 // The publication that says which tables' changes the plugin pgoutput sends.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -21,6 +23,11 @@ struct Publication {
   std::vector<std::string> unpublished;  // of insert, update, delete, truncate
   // Its tables by "schema"."table", with the columns it sends where the server tells (PostgreSQL 15).
   std::map<std::string, std::optional<std::vector<std::string>>> tables;
+  // By the same names CapturedTable::sender: the number of the entry by which the table is in the publication; one that
+  // was taken out and put back has another one.
+  std::map<std::string, uint64_t> senders;
+
+  uint64_t SenderOf(const std::string& table) const;
 };
 
 Result<Publication> ReadPublication(Connection& connection, const std::string& name, const std::stop_token& stop);
@@ -30,5 +37,10 @@ Result<Publication> ReadPublication(Connection& connection, const std::string& n
 Result<Publication> PreparePublication(Connection& connection, const CaptureSettings& settings,
                                        const std::vector<FoundTable>& tables, Publication known,
                                        std::vector<std::string>* notices, const std::stop_token& stop);
+
+// The tables, schema.table, whose rows are loaded and that the publication does not send, or did not for a while. kData
+// for one that is not to be read anew, with the way out. Before PreparePublication.
+Result<std::set<std::string>> FindGaps(const CaptureSettings& settings, const Publication& publication,
+                                       const std::vector<FoundTable>& tables, const CommittedLog& committed);
 
 }  // namespace nilus::postgres

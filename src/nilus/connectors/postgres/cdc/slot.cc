@@ -14,7 +14,8 @@
 namespace nilus::postgres {
 namespace {
 
-constexpr std::chrono::seconds kLongestWait{30};  // a killed process's session may linger for a moment
+constexpr std::chrono::seconds kLongestWait{15};  // a killed process's session may linger for a moment
+constexpr std::chrono::seconds kQuietWait{1};
 constexpr std::chrono::milliseconds kBetweenLooks{200};
 
 uint64_t LsnField(const PgResult& result, int row, int column) {
@@ -72,6 +73,17 @@ Result<std::string> LostByTimeline(Connection& replication, const LogIdentity& n
       "the server left timeline {} at {} (failover or restore), before the committed position {}: what "
       "was loaded from the {} bytes between them does not exist there",
       before, FormatLsn(*switched), FormatLsn(committed), committed - *switched);
+}
+
+// Who holds the slot: the session's application name and where it comes from, as far as this role may see them.
+std::string HolderOf(Connection& connection, const std::string& pid, const std::stop_token& stop) {
+  std::array<Connection::Parameter, 1> parameters = {pid};
+  auto found = connection.Query(
+      "SELECT coalesce(application_name, ''), coalesce(pg_catalog.host(client_addr), 'a local socket') FROM "
+      "pg_catalog.pg_stat_activity WHERE pid = $1::pg_catalog.int4",
+      parameters, stop);
+  if (!found || PQntuples(found->get()) == 0 || FieldText(*found, 0, 0).empty()) return "server process " + pid;
+  return fmt::format("`{}` from {}, server process {}", FieldText(*found, 0, 0), FieldText(*found, 0, 1), pid);
 }
 
 }  // namespace
@@ -230,19 +242,21 @@ Result<NewSlot> MakeSlot(std::unique_ptr<Connection> replication, const CaptureS
 
 Status WaitUntilFree(Connection& connection, const std::string& name, std::optional<SlotState>* slot,
                      const std::stop_token& stop) {
-  const auto until = std::chrono::steady_clock::now() + kLongestWait;
+  const auto started = std::chrono::steady_clock::now();
   bool is_told = false;
   while (*slot && (*slot)->is_active) {
-    if (std::chrono::steady_clock::now() >= until) {
-      return FailWithFix(
-          ErrorKind::kTransient,
-          fmt::format("stop the other pipeline, or give this one a slot.name of its own; if that process "
-                      "is dead: SELECT pg_terminate_backend({});",
-                      (*slot)->active_pid),
-          "replication slot {} is in use by another session (server process {})", name, (*slot)->active_pid);
+    const auto waited = std::chrono::steady_clock::now() - started;
+    const std::string fix = fmt::format(
+        "stop the other pipeline, or give this one a slot.name of its own; if that process is dead: SELECT "
+        "pg_terminate_backend({});",
+        (*slot)->active_pid);
+    if (waited >= kLongestWait) {
+      return FailWithFix(ErrorKind::kTransient, fix, "replication slot {} is in use by another session ({})", name,
+                         HolderOf(connection, (*slot)->active_pid, stop));
     }
-    if (!std::exchange(is_told, true)) {
-      LogInfo("replication slot {} is in use by server process {}: waiting", name, (*slot)->active_pid);
+    if (waited >= kQuietWait && !std::exchange(is_told, true)) {
+      LogWarning("replication slot {} is in use by another session ({}): waiting. If it stays: {}", name,
+                 HolderOf(connection, (*slot)->active_pid, stop), fix);
     }
     if (!Pause(kBetweenLooks, stop)) return Fail(ErrorKind::kCancelled, "stopped");
     NILUS_ASSIGN(*slot, ReadSlot(connection, name, stop));

@@ -39,6 +39,9 @@ struct TableLayout {
   std::vector<LayoutColumn> columns;   // of the relation, in its order
   std::vector<CatalogColumn> catalog;  // the captured columns' types, in the table's order
   bool has_server_columns = false;
+  // DescribeCaptured: generated columns that are not sent; those that the publication could have sent (PostgreSQL 18).
+  std::vector<std::string> generated;
+  std::vector<std::string> offered;
   bool is_binary_safe = true;  // every captured column's binary form is one that this code reads
 };
 

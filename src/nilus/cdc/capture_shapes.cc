@@ -1,0 +1,122 @@
+// Shapes that the log shows: new tables, other ones under a known name, keys that change, columns that come up.
+#include <algorithm>
+
+#include "nilus/base/log.h"
+#include "nilus/cdc/capture.h"
+
+namespace nilus {
+
+bool Capture::IsSignalTable(const std::string& schema, const std::string& table) const {
+  const std::string& signals = job_->properties.signal_table;
+  return !signals.empty() && schema + "." + table == signals;
+}
+
+Status Capture::LearnShapes(ChangeChunk* chunk) {
+  for (const SchemaEvent& event : std::exchange(chunk->schemas, {})) {
+    if (IsSignalTable(event.table.schema, event.table.name)) continue;
+    if (job_->merges && targets_->ChangesKey(event.table)) NILUS_TRY(EndOldKey(event, chunk));
+    NILUS_TRY(Meet(event));
+  }
+  return {};
+}
+
+// A load merges a table by one key: what came under the old one is committed before a row under the new one is staged.
+Status Capture::EndOldKey(const SchemaEvent& event, ChangeChunk* chunk) {
+  LogPosition before = complete_;  // behind the last transaction before the event's
+  if (last_at_ < event.at) before = std::max(before, last_at_);
+  for (const ChangeBatch& batch : chunk->batches) {
+    for (const LogPosition& at : batch.positions) {
+      if (at < event.at) before = std::max(before, at);
+    }
+  }
+  const ChangeChunk earlier = TakeUntil(before, chunk);
+  for (const ChangeBatch& batch : earlier.batches) NILUS_TRY(ApplyBatch(batch));
+
+  const CapturedTable old = *targets_->Find(event.table.schema, event.table.name);
+  bool is_mixed = std::any_of(chunk->batches.begin(), chunk->batches.end(), [&](const ChangeBatch& batch) {
+    return batch.schema == old.schema && batch.table == old.name && batch.key == old.key &&
+           batch.positions.front() == event.at;
+  });
+  const bool is_its_transaction = is_inside_ && last_at_ >= event.at;
+  if (is_its_transaction) {
+    NILUS_ASSIGN(TableTarget * target, targets_->TargetOf(old));
+    is_mixed = is_mixed || (load_ && load_->Holds(target->name()));
+  } else {
+    is_inside_ = false;
+    complete_ = std::max(complete_, before);
+    if (HasStaged()) NILUS_TRY(Commit());
+  }
+  PendingTable* pending = position_.FindPending(old.schema, old.name);
+  const bool is_half_read = pending != nullptr && !pending->up_to.empty();
+  if (is_mixed) {
+    if (!ReadAgain(event.table, "its key changes in a transaction that changes rows before, too")) {
+      return FailWithFix(ErrorKind::kUnsupported,
+                         fmt::format("ask for the table: `nilus cdc snapshot FILE --table {} --anew`, then start the "
+                                     "service again",
+                                     NameOf(old)),
+                         "the key of table {} changes inside a transaction, and snapshot.mode {} reads no rows",
+                         NameOf(old), job_->properties.snapshot.mode);
+    }
+  } else if (is_half_read) {
+    ReadAgain(event.table, "its key changes while it is being read");
+  }
+  return {};
+}
+
+Status Capture::Meet(const SchemaEvent& event) {
+  const CapturedTable& table = event.table;
+  const std::string name = NameOf(table);
+  const bool is_new = position_.tables.insert(name).second;
+  const bool is_other = position_.TakesPlace(name, table);
+  NILUS_TRY(targets_->Learn(table));
+  monitor_->SchemaSeen(source_->Format(event.at), table);
+  if (is_new) {
+    MeetNewTable(table);
+  } else if (is_other) {
+    ReadAgain(table, "it is another table than before under the same name");
+  }
+  return {};
+}
+
+// Also one that only its name is new of, whose rows from before the log does not have.
+void Capture::MeetNewTable(const CapturedTable& table) {
+  if (!job_->properties.snapshot.reads_rows || !IsSnapshotted(table)) return;
+  if (position_.FindPending(table.schema, table.name) != nullptr) return;
+  position_.pending.push_back(
+      PendingTable{.schema = table.schema, .table = table.name, .how = SnapshotHow::kInitial, .up_to = {}});
+  LogInfo("{}: table {} is captured from now on, and read as a whole first", job_->name, NameOf(table));
+}
+
+bool Capture::ReadAgain(const CapturedTable& table, std::string_view why) {
+  const bool reads = job_->properties.snapshot.reads_rows && IsSnapshotted(table);
+  monitor_->Warn(fmt::format("table {}: {}. {}", NameOf(table), why,
+                             reads
+                                 ? std::string("It is read anew")
+                                 : fmt::format("Rows from before stay as they are at the destination, until `nilus cdc "
+                                               "snapshot FILE --table {} --anew` replaces them",
+                                               NameOf(table))));
+  if (!reads) return false;
+  PendingTable* pending = position_.FindPending(table.schema, table.name);
+  if (pending != nullptr && pending->how == SnapshotHow::kInitial && pending->up_to.empty()) return true;
+  const PendingTable lost{.schema = table.schema, .table = table.name, .how = SnapshotHow::kLost, .up_to = {}};
+  if (pending != nullptr) {
+    *pending = lost;
+  } else {
+    position_.pending.push_back(lost);
+  }
+  return true;
+}
+
+void Capture::TellUnfilled(TableTarget* target) {
+  for (const std::string& column : target->TakeUnfilled()) {
+    if (targets_->IsShared(target->name())) continue;  // it may be a column of another table there
+    monitor_->Warn(fmt::format(
+        "table {0}: column `{1}` has come up, by a rename or with a DEFAULT, which the log does not tell the values "
+        "of: "
+        "rows from before have none at the destination until they change. `nilus cdc snapshot FILE --table {0} --anew` "
+        "brings them",
+        NameOf(target->table()), column));
+  }
+}
+
+}  // namespace nilus

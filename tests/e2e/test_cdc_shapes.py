@@ -1,0 +1,343 @@
+"""Change data capture of tables that change their shape, their name, their key or their place in the publication."""
+import contextlib
+import json
+import sqlite3
+
+import pytest
+
+from cdc_world import ENDS, LakehouseEnd, PostgresEnd, Service, SqliteEnd, log_server
+from harness import postgres18_bin
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    with log_server(tmp_path_factory.mktemp("pg")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def server18(tmp_path_factory):
+    binaries = postgres18_bin()
+    if binaries is None:
+        pytest.skip("PostgreSQL 18 is only pinned for x86-64")
+    with log_server(tmp_path_factory.mktemp("pg18"), binaries=binaries) as running:
+        yield running
+
+
+@pytest.fixture
+def source(server):
+    return server.create_database()
+
+
+@pytest.fixture(autouse=True)
+def no_service_is_left():
+    yield
+    Service.end_all()
+
+
+# Rows that come within two seconds go into one load.
+TOGETHER = {"poll.interval.ms": "2000"}
+
+
+def expect_equal(source, end, table, columns, at=None):
+    listed = ", ".join(f"{column}::text" for column in columns)
+    assert end.rows(f"shop_public_{at or table}", columns) == sorted(source.execute(f"SELECT {listed} FROM {table}"), key=repr)
+
+
+def make_items(source, rows=3):
+    source.execute("CREATE TABLE items (id int NOT NULL CONSTRAINT items_key PRIMARY KEY, code text NOT NULL, v text)")
+    source.execute("INSERT INTO items SELECT i, 'code ' || i, 'first' FROM generate_series(1, %s) i", (rows,))
+
+
+def ended(service):
+    """What it said at its end, which is a failure."""
+    out, err = service.process.communicate(timeout=120)
+    assert service.process.returncode in (1, 2), err.decode()[-3000:]
+    return out.decode() + err.decode()
+
+
+# ---- keys ----
+
+KEY_OF_CODE = "ALTER TABLE items DROP CONSTRAINT items_key; ALTER TABLE items ADD CONSTRAINT items_key PRIMARY KEY (code)"
+
+
+@pytest.mark.parametrize("kind", ENDS, ids=lambda kind: kind.kind)
+def test_a_key_that_changes_between_two_rows_of_a_load(kind, nilus, tmp_path, server, source):
+    make_items(source)
+    end = kind(tmp_path, server)
+    service = Service(nilus, source, end, **TOGETHER).start()
+    service.settle()
+    source.execute("INSERT INTO items VALUES (4, 'code 4', 'by the old key')")
+    source.execute(KEY_OF_CODE)
+    source.execute("INSERT INTO items VALUES (4, 'code 5', 'by the new key')")
+    source.execute("UPDATE items SET v = 'changed' WHERE code = 'code 1'")
+    source.execute("DELETE FROM items WHERE code = 'code 2'")
+    service.settle()
+    service.stop()
+    expect_equal(source, end, "items", ["id", "code", "v"])
+
+
+def test_a_key_that_changes_inside_a_transaction(nilus, tmp_path, server, source):
+    make_items(source)
+    end = PostgresEnd(tmp_path, server)
+    service = Service(nilus, source, end, **TOGETHER).start()
+    service.settle()
+    source.execute(f"BEGIN; INSERT INTO items VALUES (4, 'code 4', 'old'); {KEY_OF_CODE}; INSERT INTO items VALUES (4, 'code 5', 'new'); COMMIT")
+    service.settle()
+    source.execute("INSERT INTO items VALUES (4, 'code 6', 'newer')")
+    service.settle()
+    report = service.stop()
+    expect_equal(source, end, "items", ["id", "code", "v"])
+    assert any("its key changes in a transaction" in warning for warning in report["warnings"]), report["warnings"]
+
+
+@pytest.mark.parametrize("kind", [PostgresEnd, SqliteEnd, LakehouseEnd], ids=lambda kind: kind.kind)
+@pytest.mark.parametrize("runs", [True, False], ids=["running", "stopped"])
+def test_a_key_of_columns_that_no_row_has_yet(kind, runs, nilus, tmp_path, server, source):
+    make_items(source)
+    end = kind(tmp_path, server)
+    service = Service(nilus, source, end).start()
+    service.settle()
+    if not runs:
+        service.stop()
+    source.execute("ALTER TABLE items ADD COLUMN uid bigserial; ALTER TABLE items DROP CONSTRAINT items_key; ALTER TABLE items ADD PRIMARY KEY (uid)")
+    source.execute("UPDATE items SET v = 'changed' WHERE id = 1")
+    source.execute("DELETE FROM items WHERE id = 2")
+    if not runs:
+        service.start()
+    service.settle()
+    service.stop()
+    expect_equal(source, end, "items", ["id", "code", "v", "uid"])
+
+
+# ---- publications and names ----
+
+def take_out(source):
+    """A table is taken out of the publication while nobody looks, and changes."""
+    source.execute("ALTER PUBLICATION pub_shop DROP TABLE items")
+    source.execute("INSERT INTO items VALUES (10, 'code 10', 'missed')")
+    source.execute("DELETE FROM items WHERE id = 2")
+
+
+@pytest.mark.parametrize("is_back", [False, True], ids=["missing", "put_back_by_hand"])
+def test_a_table_that_left_the_publication_is_not_passed_over(is_back, nilus, tmp_path, server, source):
+    make_items(source)
+    source.execute("CREATE TABLE others (id int PRIMARY KEY)")
+    end = PostgresEnd(tmp_path, server)
+    service = Service(nilus, source, end).start()
+    service.settle()
+    service.stop()
+    take_out(source)
+    if is_back:
+        source.execute("ALTER PUBLICATION pub_shop ADD TABLE items")
+    told = "did not send for a while table public.items" if is_back else "does not send table public.items"
+    for _ in range(2):  # the second start sees it as well
+        done = nilus("run", service.manifest, "--json", env=service.env)
+        assert done.code == 1 and told in done.all_output and "--table public.items --anew" in done.all_output, done
+    plan = nilus("plan", service.manifest, env=service.env)
+    assert told in plan.out and plan.code != 0, plan
+    # The way out that it names.
+    service("snapshot", "--table", "public.items", "--anew")
+    service.start()
+    service.settle()
+    source.execute("INSERT INTO items VALUES (11, 'code 11', 'seen')")
+    service.settle()
+    service.stop()
+    expect_equal(source, end, "items", ["id", "code", "v"])
+
+
+def test_a_table_that_left_the_publication_is_read_anew_when_needed(nilus, tmp_path, server, source):
+    make_items(source)
+    end = SqliteEnd(tmp_path, server)
+    service = Service(nilus, source, end, **{"snapshot.mode": "when_needed"}).start()
+    service.settle()
+    service.stop()
+    take_out(source)
+    service.start()
+    service.settle()
+    report = service.stop()
+    expect_equal(source, end, "items", ["id", "code", "v"])
+    assert any("public.items" in warning and "read anew" in warning for warning in report["warnings"]), report["warnings"]
+
+
+@pytest.mark.parametrize("runs", [True, False], ids=["running", "stopped"])
+def test_a_table_that_gets_an_included_name(runs, nilus, tmp_path, server, source):
+    make_items(source)
+    source.execute("CREATE TABLE early (id int PRIMARY KEY, v text); INSERT INTO early SELECT i, 'before' FROM generate_series(1, 50) i")
+    end = PostgresEnd(tmp_path, server)
+    service = Service(nilus, source, end, **{"table.include.list": r"public\.(items|late)", "publication.autocreate.mode": "all_tables"}).start()
+    service.settle()
+    if not runs:
+        service.stop()
+    source.execute("ALTER TABLE early RENAME TO late; INSERT INTO late VALUES (100, 'after'); UPDATE late SET v = 'changed' WHERE id = 3")
+    if not runs:
+        service.start()
+    service.settle()
+    source.execute("DELETE FROM late WHERE id = 4")
+    service.settle()
+    service.stop()
+    expect_equal(source, end, "late", ["id", "v"])
+    expect_equal(source, end, "items", ["id", "code", "v"])
+
+
+@pytest.mark.parametrize("runs", [True, False], ids=["running", "stopped"])
+def test_another_table_takes_the_name(runs, nilus, tmp_path, server, source):
+    make_items(source)
+    end = PostgresEnd(tmp_path, server)
+    service = Service(nilus, source, end, **{"table.include.list": r"public\.items", "publication.autocreate.mode": "all_tables"}).start()
+    service.settle()
+    if not runs:
+        service.stop()
+    source.execute("CREATE TABLE fresh (LIKE items INCLUDING ALL); INSERT INTO fresh SELECT i, 'c', 'fresh' FROM generate_series(2, 5) i")
+    source.execute("ALTER TABLE items RENAME TO items_old; ALTER TABLE fresh RENAME TO items")
+    source.execute("INSERT INTO items VALUES (7, 'c', 'after')")
+    if not runs:
+        service.start()
+    service.settle()
+    service.stop()
+    expect_equal(source, end, "items", ["id", "code", "v"])
+
+
+# ---- columns ----
+
+@pytest.mark.parametrize("runs", [True, False], ids=["running", "stopped"])
+@pytest.mark.parametrize("change, column", [("ADD COLUMN rate int DEFAULT 7", "rate"), ("RENAME COLUMN v TO w", "w")], ids=["default", "rename"])
+def test_values_that_the_log_does_not_tell_are_named(runs, change, column, nilus, tmp_path, server, source):
+    make_items(source)
+    end = PostgresEnd(tmp_path, server)
+    service = Service(nilus, source, end).start()
+    service.settle()
+    if not runs:
+        service.stop()
+    source.execute(f"ALTER TABLE items {change}")
+    source.execute("UPDATE items SET code = 'changed' WHERE id = 1")
+    if not runs:
+        service.start()
+    service.settle()
+    report = service.stop()
+    told = [warning for warning in report["warnings"] if f"column `{column}`" in warning]
+    assert told and "nilus cdc snapshot FILE --table public.items --anew" in told[0], report["warnings"]
+    service("snapshot", "--table", "public.items", "--anew")
+    service.start()
+    service.settle()
+    report = service.stop()
+    assert not report["warnings"], report["warnings"]
+    expect_equal(source, end, "items", ["id", "code", column])
+
+
+def test_a_column_without_a_default_needs_no_word(nilus, tmp_path, server, source):
+    make_items(source)
+    end = PostgresEnd(tmp_path, server)
+    service = Service(nilus, source, end).start()
+    service.settle()
+    source.execute("ALTER TABLE items ADD COLUMN note text; UPDATE items SET note = 'x' WHERE id = 1")
+    service.settle()
+    report = service.stop()
+    assert not any("note" in warning for warning in report["warnings"]), report["warnings"]
+    expect_equal(source, end, "items", ["id", "code", "v", "note"])
+
+
+GENERATED = """CREATE TABLE people (id int PRIMARY KEY, first text, last text, full_name text GENERATED ALWAYS AS (first || ' ' || last) STORED);
+               INSERT INTO people (id, first, last) VALUES (1, 'Ada', 'Byron')"""
+
+
+def test_generated_columns_are_told(nilus, tmp_path, server, source):
+    source.execute(GENERATED)
+    end = PostgresEnd(tmp_path, server)
+    service = Service(nilus, source, end).start()
+    service.settle()
+    report = service.stop()
+    assert any("public.people" in w and "full_name" in w and "generated" in w for w in report["warnings"]), report["warnings"]
+    expect_equal(source, end, "people", ["id", "first", "last"])
+
+
+def test_generated_columns_are_captured_from_postgresql_18(nilus, tmp_path, server18):
+    source = server18.create_database()
+    source.execute(GENERATED + "; ALTER TABLE people ADD COLUMN v int GENERATED ALWAYS AS (id + 1) VIRTUAL")
+    end = PostgresEnd(tmp_path, server18)
+    service = Service(nilus, source, end).start()
+    service.settle()
+    source.execute("UPDATE people SET last = 'Lovelace'; INSERT INTO people (id, first, last) VALUES (2, 'Grace', 'Hopper')")
+    service.settle()
+    report = service.stop()
+    expect_equal(source, end, "people", ["id", "first", "last", "full_name"])
+    told = [w for w in report["warnings"] if "generated columns" in w]
+    assert len(told) == 1 and told[0].endswith(": v"), report["warnings"]
+
+
+# ---- what is told ----
+
+def test_a_lost_slot_is_told_before_a_start(nilus, tmp_path, server, source):
+    make_items(source)
+    end = PostgresEnd(tmp_path, server)
+    service = Service(nilus, source, end).start()
+    service.settle()
+    service.stop()
+    assert nilus("plan", service.manifest, env=service.env).code == 0
+    source.execute("SELECT pg_drop_replication_slot(%s)", (service.slot,))
+    plan = nilus("plan", service.manifest, env=service.env)
+    assert plan.code != 0 and f"{service.slot} does not exist" in plan.out and "when_needed" in plan.out and "\\n" not in plan.out, plan
+    status = service("status")
+    assert "LOST: " in status.out and service.slot in status.out and "when_needed" in status.out, status
+    assert service.slot in json.loads(service("status", "--json").out)["source"]["lost"]
+
+
+def test_a_refused_start_leaves_nothing_behind(nilus, tmp_path, server, source):
+    source.execute('CREATE TABLE "Items" (id int PRIMARY KEY); CREATE TABLE items (id int PRIMARY KEY)')
+    service = Service(nilus, source, PostgresEnd(tmp_path, server))
+    plan = nilus("plan", service.manifest, env=service.env)
+    assert plan.code != 0 and "would both land in lake.shop_public_items" in plan.out and "\n           fix: " in plan.out, plan
+    service.start()
+    assert "would both land in" in ended(service)
+    assert not source.execute("SELECT 1 FROM pg_replication_slots WHERE slot_name = %s", (service.slot,))
+    assert not source.execute("SELECT 1 FROM pg_publication")
+    status = service("status")
+    assert "last error: the tables" in status.out and "\n    fix: " in status.out, status
+
+
+def test_a_slot_that_another_service_reads_is_told_soon(nilus, tmp_path, server, source):
+    make_items(source)
+    first = Service(nilus, source, PostgresEnd(tmp_path, server)).start()
+    first.settle()
+    second = Service(nilus, source, PostgresEnd(tmp_path, server), name="second",
+                     **{"slot.name": first.slot, "publication.name": "pub_shop"}).start()
+    for line in second.process.stderr:
+        if b"is in use by another session" in line:
+            assert first.slot in line.decode() and "slot.name of its own" in line.decode(), line
+            break
+    else:
+        pytest.fail("it ended without a word")
+    second.kill()
+    source.execute("INSERT INTO items VALUES (9, 'code 9', 'still followed')")
+    first.settle()
+    first.stop()
+
+
+@pytest.mark.parametrize("kind", [PostgresEnd, SqliteEnd], ids=lambda kind: kind.kind)
+def test_a_row_that_is_gone_at_the_destination_has_a_way_out(kind, nilus, tmp_path, server, source):
+    source.execute("CREATE TABLE docs (id int PRIMARY KEY, title text, body text); ALTER TABLE docs ALTER body SET STORAGE EXTERNAL")
+    source.execute("INSERT INTO docs SELECT i, 'title', repeat('body ' || i, 900) FROM generate_series(1, 3) i")
+    end = kind(tmp_path, server)
+    service = Service(nilus, source, end).start()
+    service.settle()
+    service.stop()
+    remove_document_2(end)
+    source.execute("UPDATE docs SET title = 'changed' WHERE id = 2")
+    service.start()
+    said = ended(service)
+    assert "shop_public_docs" in said and "nilus cdc snapshot FILE --table public.docs --anew" in said, said
+    service("snapshot", "--table", "public.docs", "--anew")
+    service.start()
+    service.settle()
+    service.stop()
+    expect_equal(source, end, "docs", ["id", "title", "body"])
+
+
+def remove_document_2(end):
+    """Somebody's doing, not Nilus's."""
+    if end.kind == "postgres":
+        end.database.execute("DELETE FROM lake.shop_public_docs WHERE id = 2")
+    else:
+        with contextlib.closing(sqlite3.connect(end.path)) as db:
+            db.execute("DELETE FROM shop_public_docs WHERE id = 2")
+            db.commit()
