@@ -5,9 +5,11 @@
 #include <string>
 #include <utility>
 
+#include "nilus/base/text.h"
 #include "nilus/data/builder.h"
 #include "nilus/data/decimal.h"
 #include "nilus/data/scalar.h"
+#include "nilus/rows/json_kinds.h"
 #include "nilus/rows/spelling.h"
 
 namespace nilus {
@@ -23,7 +25,6 @@ bool IsDated(TypeId id) { return id == TypeId::kDate || IsInstant(id); }
 
 bool SameLayout(const Type& from, const Type& to) {
   if (from.id == TypeId::kDecimal) return to.id == from.id && from.scale == to.scale && from.precision <= to.precision;
-  if (from.id == TypeId::kJson) return to.id == TypeId::kJson || to.id == TypeId::kText;
   return from.id == to.id;
 }
 
@@ -233,7 +234,10 @@ void ByText(Conversion* work, CoerceRule rule) {
     std::string_view spelled;
     if (is_text || is_json) {
       spelled = from.BytesValue(row);
-      if (is_json && !JsonScalarText(spelled, &spelled)) return false;
+      if (is_json) {  // what JsonByKind leaves: a number of many digits, or nothing that could become another type
+        spelled = TrimSpaces(spelled);
+        if (spelled.find_first_of("-0123456789") != 0) return false;
+      }
     } else {
       text.clear();
       AppendCellText(from, row, &text);
@@ -275,6 +279,34 @@ bool ConvertNumbers(Conversion* work) {
       if (IsFloat(to)) return false;
       return FromDecimal(work), true;
   }
+}
+
+// Each value as one of its own kind.
+Coerced FromJson(const Column& column, const Type& to, CoerceRule rule) {
+  const std::vector<Column> kinds = JsonByKind(column);
+  Coerced result;
+  for (const Column& kind : kinds) {
+    Coerced part;
+    if (kind.type.id == TypeId::kJson) {
+      Conversion work(kind, to);
+      ByText(&work, rule);
+      part = work.Finish();
+    } else {
+      part = Coerce(kind, to, rule);
+    }
+    const bool is_first = result.column.length == 0;
+    result.column = is_first ? std::move(part.column) : Overlay(result.column, part.column);
+    result.misfit_count += part.misfit_count;
+    if (result.misfits.empty()) {
+      result.misfits = std::move(part.misfits);
+    } else {
+      for (size_t row = 0; row < part.misfits.size(); ++row) result.misfits[row] |= part.misfits[row];
+    }
+  }
+  if (!kinds.empty()) return result;
+  Conversion nulls(column, to);
+  nulls.NoneFits();
+  return nulls.Finish();
 }
 
 template <typename T>
@@ -328,8 +360,11 @@ Coerced Coerce(const Column& column, const Type& to, CoerceRule rule) {
     same.column.type = to;
     return same;
   }
-  Conversion work(column, to);
   const TypeId from_id = column.type.id;
+  if (from_id == TypeId::kJson) {
+    return to.id == TypeId::kText ? Coerced{.column = JsonAsText(column)} : FromJson(column, to, rule);
+  }
+  Conversion work(column, to);
   if (!MayCoerce(column.type, to, rule)) {
     work.NoneFits();
   } else if (to.id == TypeId::kText) {

@@ -29,6 +29,7 @@ struct Coerced {
 // False: no value but NULL of `from` is ever one of `to`, so that nobody need try.
 bool MayCoerce(const Type& from, const Type& to, CoerceRule rule);
 
+// json goes value by value, each as its own kind (json_kinds.h).
 Coerced Coerce(const Column& column, const Type& to, CoerceRule rule);
 
 // The rows whose flag is set (or, with `keep_flagged` false, is not set), the others NULL.

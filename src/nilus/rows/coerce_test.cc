@@ -145,6 +145,29 @@ TEST(Coerce, AnythingButBinaryIsAText) {
   EXPECT_EQ(Exact(kJson, kDate, "2024-01-02"), "!");
 }
 
+TEST(Coerce, JsonGoesByWhatEachValueIs) {
+  EXPECT_EQ(Exact(kText, kJson, R"("Ann")"), "Ann");
+  EXPECT_EQ(Exact(kText, kJson, R"( "a\"\u00fc\n" )"), "a\"ü\n");
+  EXPECT_EQ(Lenient(kText, kJson, R"("Ann")"), "Ann");
+  EXPECT_EQ(Exact(kText, kJson, "1.50"), "1.50");
+  EXPECT_EQ(Exact(kText, kJson, R"({"f":"x"})"), R"({"f":"x"})");
+  EXPECT_EQ(Exact(kText, kJson, R"("half)"), R"("half)") << "no JSON: as it stands";
+  EXPECT_EQ(Exact(kBigint, kJson, R"("42")"), "42");
+  EXPECT_EQ(Exact(kBigint, kJson, R"("\u0034\u0032")"), "42");
+  EXPECT_EQ(Exact(kBigint, kJson, "1e3"), "1000") << "as in a column of numbers";
+  EXPECT_EQ(Exact(kBigint, kJson, R"("1e3")"), "!");
+  EXPECT_EQ(Exact(kBigint, kJson, "null"), "!");
+  EXPECT_EQ(Exact(kBool, kJson, "true"), "true");
+  EXPECT_EQ(Exact(kDouble, kJson, "-0.0"), "-0");
+  EXPECT_EQ(Exact(MakeDecimal(30, 2), kJson, "12345678901234567890.5"), "12345678901234567890.50");
+  Coerced mixed = Coerce(ColumnOf(kJson, {R"("x")", "7", std::nullopt, R"({"f":1})", R"("8")", "true"}), kBigint,
+                         CoerceRule::kExact);
+  EXPECT_THAT(CellsOf(mixed.column), ElementsAre(std::nullopt, "7", std::nullopt, std::nullopt, "8", std::nullopt));
+  EXPECT_THAT(mixed.misfits, ElementsAre(1, 0, 0, 1, 0, 1));
+  EXPECT_EQ(mixed.misfit_count, 3);
+  EXPECT_EQ(Coerce(ColumnOf(kJson, {std::nullopt}), kBigint, CoerceRule::kExact).misfit_count, 0);
+}
+
 TEST(Coerce, MixedColumnsKeepNullsApartFromMisfits) {
   Coerced coerced = Coerce(ColumnOf(kText, {"1", std::nullopt, "x", "3"}), kBigint, CoerceRule::kExact);
   EXPECT_THAT(CellsOf(coerced.column), ElementsAre("1", std::nullopt, std::nullopt, "3"));

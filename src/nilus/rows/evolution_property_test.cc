@@ -6,6 +6,8 @@
 #include <map>
 #include <set>
 
+#include "nilus/json/column.h"
+#include "nilus/json/shape.h"
 #include "nilus/rows/column_testing.h"
 #include "nilus/rows/normalizer.h"
 
@@ -95,6 +97,50 @@ RC_GTEST_PROP(Evolution, LosesNoValue, ()) {
     RC_ASSERT(row.size() == (value ? 2U : 1U));  // in exactly one of n and n__v_text
     if (row.contains("n__v_text")) RC_ASSERT(row.at("n__v_text") == *value);
   }
+}
+
+// One load of JSON documents {"x": value}: the column has the type that takes all of them. By value: where it went.
+std::map<std::string, std::map<std::string, std::string>> Load(const std::set<std::string>& values, const Type& there) {
+  json::ScalarShape seen;
+  std::string scratch;
+  std::vector<json::Value> read;
+  for (const std::string& value : values) {
+    json::Scanner scanner(value);
+    EXPECT_TRUE(scanner.ReadValue(&read.emplace_back()));
+    seen.Observe(read.back(), &scratch);
+  }
+  ColumnBuilder builder(seen.Resolve());
+  for (const json::Value& value : read) EXPECT_TRUE(json::AppendValue(value, &builder));
+  auto schema = std::make_shared<Schema>(Schema{{Field{.name = "x", .type = builder.type()}}});
+  auto shape =
+      TableShape::Create(*schema, {.destination = Schema{{Field{.name = "x", .type = there}}}, .table = "raw.t"});
+  EXPECT_TRUE(shape);
+  Normalizer normalizer(**shape);
+  auto normalized = normalizer.Normalize(RecordBatch(schema, {builder.Finish()}, static_cast<int64_t>(read.size())));
+  EXPECT_TRUE(normalized);
+  std::map<std::string, std::map<std::string, std::string>> placed;
+  int64_t row = 0;
+  for (const std::string& value : values) {
+    const RecordBatch& rows = normalized->rows;
+    for (int i = 0; i < rows.schema()->size(); ++i) {
+      if (rows.column(i).IsNull(row)) continue;
+      placed[value][rows.schema()->fields[static_cast<size_t>(i)].name] = ScalarAt(rows.column(i), row).text;
+    }
+    ++row;
+  }
+  return placed;
+}
+
+// An object makes the whole column of its load json.
+RC_GTEST_PROP(Evolution, DoesNotDependOnAnObjectInTheSameLoad, ()) {
+  const Type there = *rc::gen::element(MakeType(TypeId::kText), MakeType(TypeId::kInt64), MakeType(TypeId::kBool),
+                                       MakeType(TypeId::kFloat64), MakeType(TypeId::kDate), MakeDecimal(6, 1));
+  const std::string object = R"({"f":1})";
+  const std::string value = *rc::gen::element<std::string>(R"("Ann")", R"("")", R"("42")", R"("0042")", R"("true")",
+                                                           R"("\u00fc\n")", R"("1e3")", R"("{}")", "7", "-3", "1.5",
+                                                           "99999.5", "9007199254740993", "1e+22", "true", "false");
+  RC_ASSERT(Load({value, object}, there)[value] == Load({value}, there)[value]);
+  RC_ASSERT(Load({value, object}, there)[object] == Load({object}, there)[object]);
 }
 
 }  // namespace

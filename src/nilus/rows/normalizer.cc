@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <iterator>
 
+#include "nilus/rows/json_kinds.h"
+
 namespace nilus {
 struct Normalizer::Work {
   std::vector<Column> columns;  // of the plain schema
@@ -85,10 +87,15 @@ Status Normalizer::Take(const Lane& lane, const Column& column, Work* work) {
   Coerced coerced = Coerce(column, plan.field.type, plan.rule);
   work->columns.push_back(std::move(coerced.column));
   if (coerced.misfit_count == 0) return {};
-  return Misfit(lane, KeepRows(column, coerced.misfits, /*keep_flagged=*/true),
-                fmt::format("a value of type {} cannot become {} without loss", column.type.ToString(),
-                            plan.field.type.ToString()),
-                work);
+  const Column misfits = KeepRows(column, coerced.misfits, /*keep_flagged=*/true);
+  const bool is_json = column.type.id == TypeId::kJson;
+  for (const Column& values : is_json ? JsonByKind(misfits) : std::vector<Column>{misfits}) {
+    NILUS_TRY(Misfit(lane, values,
+                     fmt::format("a value of type {} cannot become {} without loss", values.type.ToString(),
+                                 plan.field.type.ToString()),
+                     work));
+  }
+  return {};
 }
 
 // `values`: those that have no place in the column, NULL elsewhere.

@@ -100,6 +100,20 @@ TEST(Normalizer, WhatTheSourceAndTheTableCannotHoldShareTheTextColumn) {
   EXPECT_THAT(CellsOf(rows, "n__v_text"), ElementsAre("x", "infinity", std::nullopt));
 }
 
+TEST(Normalizer, JsonMisfitsAreNamedByTheirOwnKind) {
+  RecordBatch batch = OneColumn("x", MakeType(TypeId::kJson),
+                                {"7", R"("abc")", R"({"f":1})", "1.5", "true", R"("42")", "[]", std::nullopt});
+  auto shape = Shape(*batch.schema(), {.destination = Table({{.name = "x", .type = kBigint}})});
+  Normalizer normalizer(*shape);
+  RecordBatch rows = Normalized(&normalizer, batch).rows;
+  const Cell none;
+  EXPECT_THAT(CellsOf(rows, "x"), ElementsAre("7", none, none, none, none, "42", none, none));
+  EXPECT_THAT(CellsOf(rows, "x__v_text"), ElementsAre(none, "abc", none, none, none, none, none, none));
+  EXPECT_THAT(CellsOf(rows, "x__v_double"), ElementsAre(none, none, none, "1.5", none, none, none, none));
+  EXPECT_THAT(CellsOf(rows, "x__v_bool"), ElementsAre(none, none, none, none, "true", none, none, none));
+  EXPECT_THAT(CellsOf(rows, "x__v_json"), ElementsAre(none, none, R"({"f":1})", none, none, none, "[]", none));
+}
+
 TEST(Normalizer, HintsPinTypesBySourceOrDestinationName) {
   for (const char* name : {"CreatedAt", "created_at"}) {
     RecordBatch batch = OneColumn("CreatedAt", kText, {"2024-01-01 10:00", "soon"});

@@ -197,14 +197,4 @@ bool AppendLeniently(std::string_view text, ColumnBuilder* column) {
   return id == TypeId::kTimestampNtz && AppendWallClock(text, column);
 }
 
-bool JsonScalarText(std::string_view json, std::string_view* text) {
-  json = TrimSpaces(json);
-  if (json.size() >= 2 && json.front() == '"' && json.back() == '"') {
-    *text = json.substr(1, json.size() - 2);
-    return text->find_first_of("\"\\") == std::string_view::npos;
-  }
-  *text = json;
-  return !json.empty() && json.front() != '{' && json.front() != '[' && json.front() != '"' && json != "null";
-}
-
 }  // namespace nilus

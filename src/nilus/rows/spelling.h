@@ -15,7 +15,4 @@ bool AppendExactly(std::string_view text, ColumnBuilder* column);
 // The same for any usual spelling (AppendParsed's, and a timestamp at midnight for a date).
 bool AppendLeniently(std::string_view text, ColumnBuilder* column);
 
-// The text that a JSON number, bool or string without escapes spells; false: it is something else.
-bool JsonScalarText(std::string_view json, std::string_view* text);
-
 }  // namespace nilus

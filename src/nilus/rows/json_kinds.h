@@ -1,0 +1,24 @@
+// The values of a json column, each as what it is by itself: what becomes of one must not hang on whether another row
+// of the load made its column json. Takes hostile input; pure and thread-safe.
+#pragma once
+
+#include <vector>
+
+#include "nilus/data/record_batch.h"
+
+namespace nilus {
+
+// Columns of one length with `column`, one a kind that occurs, in this order; each value is in exactly one of them, and
+// NULL in the others:
+//   text     strings, as what they mean
+//   bool     true and false
+//   bigint   numbers that are whole and fit
+//   double   numbers that one says exactly
+//   json     all else as written: objects, arrays, null, other numbers, what is no JSON
+std::vector<Column> JsonByKind(const Column& column);
+
+// The same as one text column: strings as what they mean, all else as written. Shares the bytes where there is no
+// string.
+Column JsonAsText(const Column& column);
+
+}  // namespace nilus
