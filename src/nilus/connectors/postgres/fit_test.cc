@@ -110,6 +110,8 @@ TEST(FitTest, DatesBeforeTheServersFirst) {
 TEST(FitTest, JsonAndUuid) {
   LoadColumn jsonb = Target(MakeType(TypeId::kJson), CopyForm::kJsonb);
   ExpectFit(RawText({"{}", "{", "\"\\u0000\""}), jsonb, {"{}", kNull, kNull}, {kNull, "{", "\"\\u0000\""});
+  ExpectFit(RawText({R"({"a":1,"b":1})", R"({"a":1,"a":2})", "-0"}), jsonb, {R"({"a":1,"b":1})", kNull, kNull},
+            {kNull, R"({"a":1,"a":2})", "-0"});
   LoadColumn uuid = Target(MakeType(TypeId::kText), CopyForm::kUuid);
   ExpectFit(RawText({"123e4567-E89b-12d3-a456-426614174000", "123e4567"}), uuid,
             {"123e4567-E89b-12d3-a456-426614174000", kNull}, {kNull, "123e4567"});

@@ -1,13 +1,19 @@
 #include "nilus/connectors/postgres/json_check.h"
 
+#include <algorithm>
 #include <cstdint>
+#include <deque>
+#include <string>
 #include <vector>
+
+#include "nilus/json/scanner.h"
 
 namespace nilus::postgres {
 namespace {
 
 constexpr size_t kMaxDepth = 1000;             // the server's stack (max_stack_depth = 2MB) ends some thousands deep
 constexpr int64_t kMaxNumberDigits = 10'000;   // numeric ends at 131,072 digits before and 16,383 behind the point
+constexpr size_t kMaxOpenKeys = 1'000'000;     // of the objects around a place: what is remembered of a text is bounded
 constexpr size_t kMaxJsonbBytes = 255U << 20;  // JENTRY_OFFLENMASK: 2^28 - 1
 
 bool IsDigit(char c) { return c >= '0' && c <= '9'; }
@@ -30,10 +36,11 @@ class Checker {
         char c = *at_++;
         if (c == ',') {
           SkipSpace();
-          if (open_.back() == '}' && !Key()) return false;
+          if (open_.back().close == '}' && !Key()) return false;
           break;
         }
-        if (c != open_.back()) return false;
+        if (c != open_.back().close) return false;
+        if (for_jsonb_ && c == '}' && !ForgetKeys()) return false;
         open_.pop_back();
       }
     }
@@ -45,9 +52,41 @@ class Checker {
   }
 
   bool Key() {
+    const char* start = at_ + 1;
     if (at_ == end_ || *at_ != '"' || !String()) return false;
+    if (for_jsonb_ && !RememberKey({start, static_cast<size_t>(at_ - 1 - start)})) return false;
     SkipSpace();
     return at_ < end_ && *at_++ == ':';
+  }
+
+  bool RememberKey(std::string_view key) {
+    if (keys_.size() == kMaxOpenKeys) return false;
+    if (key.find('\\') != std::string_view::npos) {
+      std::string& meaning = meanings_.emplace_back(key.size(), '\0');
+      size_t size = 0;
+      if (!json::Unescape(key, meaning.data(), &size)) return false;
+      meaning.resize(size);
+      key = meaning;
+    }
+    keys_.push_back(key);
+    return true;
+  }
+
+  // Those of the innermost object; false: one came twice.
+  bool ForgetKeys() {
+    constexpr std::ptrdiff_t kFew = 8;
+    const auto begin = keys_.begin() + static_cast<std::ptrdiff_t>(open_.back().first_key);
+    if (keys_.end() - begin > kFew) {
+      std::sort(begin, keys_.end());
+      if (std::adjacent_find(begin, keys_.end()) != keys_.end()) return false;
+    } else {
+      for (auto key = begin; key != keys_.end(); ++key) {
+        if (std::find(begin, key, *key) != key) return false;
+      }
+    }
+    keys_.erase(begin, keys_.end());
+    meanings_.resize(open_.back().first_meaning);
+    return true;
   }
 
   // *opened: a bracket was opened and its first value comes next.
@@ -64,7 +103,7 @@ class Checker {
           ++at_;
           return true;
         }
-        open_.push_back(close);
+        open_.push_back({close, keys_.size(), meanings_.size()});
         *opened = true;
         return close == ']' || Key();
       }
@@ -89,14 +128,19 @@ class Checker {
 
   bool Digits(int64_t* count) {
     const char* start = at_;
-    while (at_ < end_ && IsDigit(*at_)) ++at_;
+    while (at_ < end_ && IsDigit(*at_)) {
+      is_zero_ = is_zero_ && *at_ == '0';
+      ++at_;
+    }
     *count += at_ - start;
     return at_ != start;
   }
 
   bool Number() {
     int64_t digits = 0;
-    if (at_ < end_ && *at_ == '-') ++at_;
+    const bool is_negative = at_ < end_ && *at_ == '-';
+    is_zero_ = true;
+    if (is_negative) ++at_;
     if (at_ < end_ && *at_ == '0') {
       ++at_;
     } else if (!Digits(&digits)) {
@@ -116,7 +160,7 @@ class Checker {
       }
       if (at_ == start) return false;
     }
-    return !for_jsonb_ || digits + exponent <= kMaxNumberDigits;
+    return !for_jsonb_ || (digits + exponent <= kMaxNumberDigits && !(is_negative && is_zero_));
   }
 
   bool Hex4(uint32_t* unit) {
@@ -171,7 +215,16 @@ class Checker {
   const char* at_;
   const char* end_;
   const bool for_jsonb_;
-  std::vector<char> open_;  // the closing brackets still to come
+  struct Open {
+    char close;  // the bracket still to come
+    size_t first_key;
+    size_t first_meaning;
+  };
+  std::vector<Open> open_;
+  // For jsonb: the keys so far of the objects that are open, as what they mean.
+  std::vector<std::string_view> keys_;
+  std::deque<std::string> meanings_;  // of keys with escapes
+  bool is_zero_ = false;              // the number at hand: no digit but 0 before its exponent
 };
 
 }  // namespace

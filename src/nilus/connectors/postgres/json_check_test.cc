@@ -16,7 +16,6 @@ const std::vector<std::string>& Texts() {
       "true",
       "false",
       "0",
-      "-0",
       "-1.5e-3",
       "1E+5",
       "\"\"",
@@ -94,6 +93,34 @@ TEST(AcceptsJsonTest, AgreesWithTheServer) {
       bool server = (*connection)->Query(for_jsonb ? "SELECT $1::jsonb" : "SELECT $1::json", parameters).has_value();
       EXPECT_EQ(AcceptsJson(text, for_jsonb), server) << (for_jsonb ? "jsonb: " : "json: ") << text;
     }
+  }
+}
+
+// The server takes these into jsonb and gives back other values.
+TEST(AcceptsJsonTest, RefusesWhatJsonbWouldChange) {
+  auto connection = Connection::Open(TestServer::Shared()->DatabaseAddress("postgres"), {});
+  ASSERT_TRUE(connection);
+  std::string many = "{";
+  for (int i = 0; i < 20; ++i) many += "\"k" + std::to_string(i) + "\":" + std::to_string(i) + ",";
+  const std::vector<std::string> changed = {R"({"a":1,"a":2})",
+                                            R"([{"b":{"a":1, "c":[{}], "a":2}}])",
+                                            R"({"a":1,"\u0061":2})",
+                                            R"({"\n":1,"b":{"\n":1},"\u000a":2})",
+                                            R"({"":1,"":2})",
+                                            many + R"("k7":20})",
+                                            "-0",
+                                            "[-0.00]",
+                                            R"({"a":-0e7})"};
+  for (const std::string& text : changed) {
+    const Connection::Parameter parameters[] = {text};
+    EXPECT_TRUE((*connection)->Query("SELECT $1::jsonb", parameters)) << text;
+    EXPECT_FALSE(AcceptsJson(text, true)) << text;
+    EXPECT_TRUE(AcceptsJson(text, false)) << text;
+  }
+  for (const std::string& text :
+       {std::string(R"({"a":{"a":1,"b":2},"b":{"a":1,"b":2}})"), std::string(R"([{"a":1},{"a":2}])"),
+        std::string(R"({"a":"a","A":"a","aa":1,"\\u0061":2})"), many + R"("k":0})", std::string("[-0.1,0,-1e0]")}) {
+    EXPECT_TRUE(AcceptsJson(text, true)) << text;
   }
 }
 
