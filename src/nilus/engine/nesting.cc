@@ -5,8 +5,6 @@
 #include <mutex>
 #include <string_view>
 #include <thread>
-#include <unordered_map>
-#include <unordered_set>
 #include <utility>
 
 #include "nilus/rows/masker.h"
@@ -225,12 +223,10 @@ std::vector<std::string> NestedLoad::UnusedHints(const std::vector<std::string>&
   return none;
 }
 
-// A part of a batch's rows, in which each has an id of its own, so that a child's id tells which of them it belongs to.
-struct NestedStage::Slice {
-  std::unordered_map<std::string_view, int64_t> rows;  // by _nilus_id; empty where nobody asks
-  int64_t first_number = 0;
+struct NestedStage::Pass {
+  int64_t first_number = 0;                       // of the batch's first row
   std::vector<std::pair<int, RecordBatch>> held;  // until all is known to be good
-  std::map<int64_t, DeadRow> dead;                // by row of the slice
+  std::map<int64_t, DeadRow> dead;                // by row of the batch
 };
 
 NestedStage::NestedStage(NestedLoad& load, std::string load_id)
@@ -244,69 +240,34 @@ NestedStage::NestedStage(NestedLoad& load, std::string load_id)
 }
 
 Result<std::vector<DeadRow>> NestedStage::Process(const RecordBatch& batch, const Emit& emit) {
+  Pass pass{.first_number = next_root_, .held = {}, .dead = {}};
+  NILUS_TRY(Unnest(&pass, batch, emit));
+  next_root_ += batch.num_rows() - static_cast<int64_t>(pass.dead.size());
   std::vector<DeadRow> dead;
-  if (!load_->numbers_roots() && !discards_rows_) {
-    NILUS_TRY(ProcessSlice(batch, 0, emit, &dead));
-    return dead;
+  if (!pass.dead.empty()) {  // once more without them: nothing of them may be loaded
+    std::vector<uint8_t> keep(static_cast<size_t>(batch.num_rows()), 1);
+    for (auto& [row, letter] : pass.dead) {
+      keep[static_cast<size_t>(row)] = 0;
+      dead.push_back(std::move(letter));
+    }
+    pass = Pass{.first_number = pass.first_number, .held = {}, .dead = {}};
+    NILUS_TRY(Unnest(&pass, batch.Filter(keep), emit));
   }
-  const Column& ids = batch.column(*batch.schema()->Find(kRowIdColumn));
-  std::unordered_set<std::string_view> seen;
-  int64_t begin = 0;
-  auto process = [&](int64_t end) -> Status {
-    if (begin == 0 && end == batch.num_rows()) return ProcessSlice(batch, 0, emit, &dead);
-    std::vector<uint8_t> keep(static_cast<size_t>(batch.num_rows()), 0);
-    std::fill(keep.begin() + begin, keep.begin() + end, 1);
-    return ProcessSlice(batch.Filter(keep), begin, emit, &dead);
-  };
-  for (int64_t row = 0; row < batch.num_rows(); ++row) {
-    if (seen.insert(ids.BytesValue(row)).second) continue;
-    NILUS_TRY(process(row));
-    begin = row;
-    seen = {ids.BytesValue(row)};
-  }
-  NILUS_TRY(process(batch.num_rows()));
+  for (auto& [table, rows] : pass.held) NILUS_TRY(emit(table, std::move(rows)));
   return dead;
 }
 
-Status NestedStage::ProcessSlice(RecordBatch rows, int64_t first_row, const Emit& emit, std::vector<DeadRow>* dead) {
-  Slice slice;
-  slice.first_number = next_root_;
-  next_root_ += rows.num_rows();
-  if (load_->numbers_roots() || discards_rows_) {
-    const Column& ids = rows.column(*rows.schema()->Find(kRowIdColumn));
-    for (int64_t row = 0; row < rows.num_rows(); ++row) slice.rows.emplace(ids.BytesValue(row), row);
-  }
-  auto unnest = [&] {
-    return unnester_.Unnest(rows,
-                            [&](int table, const RecordBatch& batch) { return Take(&slice, table, batch, emit); });
-  };
-  NILUS_TRY(unnest());
-  if (!slice.dead.empty()) {  // once more without them: nothing of them may be loaded
-    std::vector<uint8_t> keep(static_cast<size_t>(rows.num_rows()), 1);
-    for (auto& [row, letter] : slice.dead) {
-      keep[static_cast<size_t>(row)] = 0;
-      letter.row = first_row + row;
-      dead->push_back(std::move(letter));
-    }
-    next_root_ -= static_cast<int64_t>(slice.dead.size());
-    rows = rows.Filter(keep);
-    slice = Slice{.rows = {}, .first_number = slice.first_number, .held = {}, .dead = {}};
-    const Column& ids = rows.column(*rows.schema()->Find(kRowIdColumn));
-    for (int64_t row = 0; row < rows.num_rows(); ++row) slice.rows.emplace(ids.BytesValue(row), row);
-    NILUS_TRY(unnest());
-  }
-  for (auto& [table, batch] : slice.held) NILUS_TRY(emit(table, std::move(batch)));
-  return {};
+Status NestedStage::Unnest(Pass* pass, const RecordBatch& batch, const Emit& emit) {
+  return unnester_.Unnest(batch, [&](int table, const RecordBatch& rows) { return Take(pass, table, rows, emit); });
 }
 
 // What the unnester gives for one table.
-Status NestedStage::Take(Slice* slice, int table, const RecordBatch& batch, const Emit& emit) {
+Status NestedStage::Take(Pass* pass, int table, const RecordBatch& batch, const Emit& emit) {
   const NestedTable& of = load_->tables()[static_cast<size_t>(table)];
-  std::optional<Column> ids;  // of the rows of the slice that these belong to
-  if (!slice->rows.empty()) ids = batch.column(*batch.schema()->Find(table == 0 ? kRowIdColumn : kRootIdColumn));
+  const std::vector<int32_t>& roots = unnester_.source_rows();
   auto kill = [&](int64_t row, std::string column, std::string reason) {
-    const int64_t root = slice->rows.at(ids->BytesValue(row));
-    slice->dead.emplace(root, DeadRow{.row = root, .column = std::move(column), .reason = std::move(reason)});
+    const int64_t root = roots[static_cast<size_t>(row)];
+    pass->dead.emplace(root, DeadRow{.row = root, .column = std::move(column), .reason = std::move(reason)});
   };
   if (of.is_refused) {
     if (load_->contract() == Contract::kDiscardValue) {
@@ -320,17 +281,16 @@ Status NestedStage::Take(Slice* slice, int table, const RecordBatch& batch, cons
   NILUS_ASSIGN(NormalizedBatch normalized, normalizers_[static_cast<size_t>(table)].Normalize(batch));
   for (DeadRow& dead : normalized.dead)
     kill(dead.row, table == 0 ? dead.column : fmt::format("{}.{}", of.path, dead.column), std::move(dead.reason));
-  if (!slice->dead.empty()) return {};
+  if (!pass->dead.empty()) return {};
   std::optional<Column> numbers;
   if (table > 0 && load_->numbers_roots()) {
     ColumnBuilder builder(MakeType(TypeId::kInt64));
-    for (int64_t row = 0; row < batch.num_rows(); ++row)
-      builder.Append<int64_t>(slice->first_number + slice->rows.at(ids->BytesValue(row)));
+    for (const int32_t root : roots) builder.Append<int64_t>(pass->first_number + root);
     numbers = builder.Finish();
   }
   RecordBatch rows = WithLoad(std::move(normalized.rows), numbers ? &*numbers : nullptr);
   if (!discards_rows_) return emit(table, std::move(rows));
-  slice->held.emplace_back(table, std::move(rows));
+  pass->held.emplace_back(table, std::move(rows));
   return {};
 }
 

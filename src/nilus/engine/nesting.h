@@ -96,9 +96,9 @@ class NestedStage {
   const std::map<std::string, int64_t>& discarded_values() const { return discarded_values_; }
 
  private:
-  struct Slice;
-  Status ProcessSlice(RecordBatch rows, int64_t first_row, const Emit& emit, std::vector<DeadRow>* dead);
-  Status Take(Slice* slice, int table, const RecordBatch& batch, const Emit& emit);
+  struct Pass;  // over one batch
+  Status Unnest(Pass* pass, const RecordBatch& batch, const Emit& emit);
+  Status Take(Pass* pass, int table, const RecordBatch& batch, const Emit& emit);
   RecordBatch WithLoad(RecordBatch rows, const Column* root_numbers);
 
   NestedLoad* load_;

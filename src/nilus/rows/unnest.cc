@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <iterator>
+#include <numeric>
 #include <optional>
 #include <utility>
 
 #include "nilus/data/builder.h"
+#include "nilus/data/take.h"
 #include "nilus/json/column.h"
 #include "nilus/rows/unnest_plan.h"
 
@@ -39,12 +41,15 @@ class Unnester::Impl {
     return {};
   }
 
+  const std::vector<int32_t>& source_rows() const { return emitted_; }
+
  private:
   using Node = UnnestPlan::Node;
 
   struct Table {
     SchemaPtr schema;  // of a child table
     std::vector<ColumnBuilder> columns;
+    std::vector<int32_t> source_rows;  // of a child table: the batch's row that each belongs to
     int64_t rows = 0;
     int64_t bytes = 0;
   };
@@ -92,6 +97,7 @@ class Unnester::Impl {
 
   Status UnnestRow(const RecordBatch& batch, int64_t row) {
     Row parent;
+    source_row_ = static_cast<int32_t>(row);
     if (plan_->tables_.size() > 1) {
       if (batch.column(id_).IsNull(row))
         return Fail(ErrorKind::kInternal, "a row of {} has no {}", plan_->tables_[0].name, kRowIdColumn);
@@ -142,6 +148,7 @@ class Unnester::Impl {
       table.columns[1].AppendBytes(row.id);
       table.columns[2].AppendBytes(root_id_);
       table.columns[3].Append(index++);
+      table.source_rows.push_back(source_row_);
       table.bytes += static_cast<int64_t>(id_text.size() + row.id.size() + root_id_.size());
       if (!Visit(*node.element, scanner, {.table = node.table, .id = id_text})) return false;
       FinishRow(&table);
@@ -200,6 +207,8 @@ class Unnester::Impl {
     Table& table = tables_[static_cast<size_t>(index)];
     if (table.rows == 0) return {};
     const int64_t rows = table.rows;
+    emitted_.swap(table.source_rows);
+    table.source_rows.clear();
     return (*emit_)(index, RecordBatch(table.schema, TakeColumns(&table), rows));
   }
 
@@ -207,12 +216,9 @@ class Unnester::Impl {
   Status EmitParent(const RecordBatch& batch, int64_t end) {
     const int64_t rows = tables_[0].rows;
     if (rows == 0) return {};
-    RecordBatch part = batch;
-    if (rows != batch.num_rows()) {
-      std::vector<uint8_t> keep(static_cast<size_t>(batch.num_rows()), 0);
-      std::fill(keep.begin() + (end - rows), keep.begin() + end, uint8_t{1});
-      part = batch.Filter(keep);
-    }
+    emitted_.resize(static_cast<size_t>(rows));
+    std::iota(emitted_.begin(), emitted_.end(), static_cast<int32_t>(end - rows));
+    const RecordBatch part = rows == batch.num_rows() ? batch : TakeRows(batch, emitted_);
     std::vector<Column> built = TakeColumns(&tables_[0]);
     std::vector<Column> columns;
     auto source = sources_.begin();
@@ -233,6 +239,8 @@ class Unnester::Impl {
   ChildIds ids_;
   const Emit* emit_ = nullptr;
   std::string_view root_id_;
+  int32_t source_row_ = 0;
+  std::vector<int32_t> emitted_;  // source_rows()
   std::string scratch_;
   std::optional<Error> error_;
 
@@ -246,5 +254,6 @@ Unnester::Unnester(std::shared_ptr<const UnnestPlan> plan) : impl_(std::make_uni
 Unnester::~Unnester() = default;
 
 Status Unnester::Unnest(const RecordBatch& batch, const Emit& emit) { return impl_->Unnest(batch, emit); }
+const std::vector<int32_t>& Unnester::source_rows() const { return impl_->source_rows(); }
 
 }  // namespace nilus

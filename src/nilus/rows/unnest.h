@@ -122,6 +122,8 @@ class Unnester {
   // columns, say), so a parent batch may have more columns than its table's schema. kInternal: a value is not what the
   // survey saw, or a row has no _nilus_id.
   Status Unnest(const RecordBatch& batch, const Emit& emit);
+  // While emitting: which row of the batch that is taken apart each row of the one at hand belongs to.
+  const std::vector<int32_t>& source_rows() const;
 
  private:
   class Impl;

@@ -59,6 +59,7 @@ struct Unnested {
   std::vector<std::vector<std::string>> rows;
   std::vector<RecordBatch> batches;
   std::vector<int> of_table;
+  std::vector<std::vector<int32_t>> source_rows;
 };
 
 Unnested RunUnnest(const std::vector<std::string>& documents, UnnestOptions options = {},
@@ -84,6 +85,7 @@ Unnested RunUnnest(const std::vector<std::string>& documents, UnnestOptions opti
     for (std::string& row : Rows(part)) out.rows[static_cast<size_t>(table)].push_back(std::move(row));
     out.batches.push_back(std::move(part));
     out.of_table.push_back(table);
+    out.source_rows.push_back(unnester.source_rows());
     return Status();
   });
   return status ? out : fail(status.error());
@@ -208,6 +210,20 @@ TEST(Unnest, IdsDependOnParentPlaceAndIndexAlone) {
   EXPECT_NE(ids.Make("r0", path, 7), ids.Make("r1", path, 7));
   EXPECT_NE(ids.Make("r0", path, 7), ids.Make("r0", ChildIds::ExtendPath(path, "x"), 7));
   EXPECT_NE(ids.Make("r03", ":doc", 7), ids.Make("r0", "3:doc", 7));
+}
+
+TEST(Unnest, TellsWhichRowOfTheBatchEachRowBelongsTo) {
+  const std::vector<std::string> documents = {R"([{"l":[1,2]},{"l":[3]}])", "", R"([{"l":[4]}])", "[]", R"([{}])"};
+  for (const int64_t page_rows : {2, 100}) {
+    auto out = RunUnnest(documents, {.max_nesting = 2, .page_rows = page_rows});
+    std::vector<std::vector<int32_t>> rows(3);
+    for (size_t i = 0; i < out.batches.size(); ++i) {
+      std::vector<int32_t>& all = rows[static_cast<size_t>(out.of_table[i])];
+      EXPECT_EQ(static_cast<int64_t>(out.source_rows[i].size()), out.batches[i].num_rows());
+      all.insert(all.end(), out.source_rows[i].begin(), out.source_rows[i].end());
+    }
+    EXPECT_THAT(rows, ElementsAre(ElementsAre(0, 1, 2, 3, 4), ElementsAre(0, 0, 2, 4), ElementsAre(0, 0, 0, 2)));
+  }
 }
 
 TEST(Unnest, BatchesAreBounded) {
