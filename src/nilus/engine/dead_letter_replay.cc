@@ -127,7 +127,7 @@ class PageReplay {
       }
       return {};
     }
-    NILUS_ASSIGN(RecordBatch batch, ReadPayloads(group, origin.schema));
+    NILUS_ASSIGN(RecordBatch batch, ReadPayloads(group, origin));
     Masker masker(masking);
     NILUS_ASSIGN(batch, masker.Apply(batch));
     NILUS_ASSIGN(NormalizedBatch normalized, normalizer_->Normalize(batch));

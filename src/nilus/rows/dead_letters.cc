@@ -1,11 +1,11 @@
 #include "nilus/rows/dead_letters.h"
 
-#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "nilus/base/encoding.h"
 #include "nilus/data/builder.h"
 #include "nilus/data/scalar.h"
+#include "nilus/json/scanner.h"
 #include "nilus/rows/naming.h"
 
 namespace nilus {
@@ -23,14 +23,34 @@ bool IsNumber(TypeId id) {
 // How a column's values stand in a payload.
 enum class Form { kBare, kQuoted, kHex };
 
+// A value that can stand in a payload as it is; null there is NULL.
+bool IsJson(std::string_view text) {
+  json::Scanner scanner(text);
+  json::Value value;
+  scanner.SkipSpace();
+  if (!scanner.ReadValue(&value, json::kDeepest - 1)) return false;  // the payload is an object around it
+  scanner.SkipSpace();
+  return scanner.AtEnd() && value.kind != json::Kind::kNull;
+}
+
 // One form for all values of a column, as `types` has one type for it.
 Form FormOf(const Column& column, const std::vector<DeadRow>& dead) {
-  if (column.type.id == TypeId::kBool || IsNumber(column.type.id)) return Form::kBare;
-  if (column.type.id != TypeId::kText && column.type.id != TypeId::kJson) return Form::kQuoted;
+  const TypeId type = column.type.id;
+  if (type == TypeId::kBool || IsNumber(type)) return Form::kBare;
+  if (type != TypeId::kText && type != TypeId::kJson) return Form::kQuoted;
+  Form form = type == TypeId::kJson ? Form::kBare : Form::kQuoted;
   for (const DeadRow& row : dead) {
-    if (!column.IsNull(row.row) && !IsValidUtf8(column.BytesValue(row.row))) return Form::kHex;
+    if (column.IsNull(row.row)) continue;
+    const std::string_view text = column.BytesValue(row.row);
+    if (!IsValidUtf8(text)) return Form::kHex;
+    if (form == Form::kBare && !IsJson(text)) form = Form::kQuoted;  // half surrogate pairs, say
   }
-  return Form::kQuoted;
+  return form;
+}
+
+// Numbers that JSON, or a destination's json, has no value for.
+bool IsBareNumber(std::string_view text) {
+  return text != "NaN" && text != "Infinity" && text != "-Infinity" && text != "-0";
 }
 
 void AppendValue(const Column& column, int64_t row, Form form, std::string* out) {
@@ -41,9 +61,8 @@ void AppendValue(const Column& column, int64_t row, Form form, std::string* out)
   std::string text;
   AppendCellText(column, row, &text);
   if (form == Form::kHex) text = HexEncode(text);
-  const bool is_json = column.type.id == TypeId::kJson && form != Form::kHex && Json::accept(text);
-  const bool is_finite = text != "NaN" && text != "Infinity" && text != "-Infinity";
-  out->append(is_json || (form == Form::kBare && is_finite) ? text : Quoted(text));
+  const bool is_bare = form == Form::kBare && (!IsNumber(column.type.id) || IsBareNumber(text));
+  out->append(is_bare ? text : Quoted(text));
 }
 
 std::string Origin(const Schema& schema, const std::vector<Form>& forms, std::string_view source,
@@ -51,12 +70,12 @@ std::string Origin(const Schema& schema, const std::vector<Form>& forms, std::st
   Json types = Json::object();
   for (int i = 0; i < schema.size(); ++i) {
     const Field& field = schema.fields[static_cast<size_t>(i)];
-    const Type type = forms[static_cast<size_t>(i)] == Form::kHex ? MakeType(TypeId::kBinary) : field.type;
-    if (field.variant_of.empty()) {
-      types[field.name] = type.ToString();
-    } else {
-      types[field.name] = {{"type", type.ToString()}, {"variant_of", field.variant_of}};
-    }
+    const Form form = forms[static_cast<size_t>(i)];
+    const Type type = form == Form::kHex ? MakeType(TypeId::kBinary) : field.type;
+    Json written = {{"type", type.ToString()}};
+    if (!field.variant_of.empty()) written["variant_of"] = field.variant_of;
+    if (type.id == TypeId::kJson && form == Form::kQuoted) written["form"] = "quoted";
+    types[field.name] = written.size() == 1 ? written["type"] : std::move(written);
   }
   Json origin = {{"source", source}, {"types", std::move(types)}};
   if (!masks.empty()) origin["masks"] = masks;
@@ -68,91 +87,57 @@ Failure Damaged(std::string_view what) {
                      "a dead letter cannot be read: {}", what);
 }
 
-// Numbers keep all of their digits: they are read as the texts that stand there.
-class DigitKeeper : public nlohmann::json_sax<nlohmann::json> {
- public:
-  explicit DigitKeeper(const Schema& schema) : schema_(&schema), cells_(schema.fields.size()) {}
-
-  bool null() override { return depth_ > 1 ? Nested("null") : Put(std::nullopt); }
-  bool boolean(bool value) override {
-    return depth_ > 1 ? Nested(value ? "true" : "false") : Put(value ? "true" : "false");
-  }
-  bool number_integer(number_integer_t value) override { return Number(std::to_string(value)); }
-  bool number_unsigned(number_unsigned_t value) override { return Number(std::to_string(value)); }
-  bool number_float(number_float_t, const string_t& digits) override { return Number(digits); }
-  bool string(string_t& value) override {
-    if (depth_ > 1 || IsJsonColumn()) return depth_ > 1 ? Nested(Quoted(value)) : Put(Quoted(value));
-    return Put(value);
-  }
-  bool binary(binary_t&) override { return false; }
-  bool start_object(std::size_t) override {
-    if (depth_++ == 0) return true;
-    return Open('{');
-  }
-  bool key(string_t& name) override {
-    if (depth_ > 1) {
-      Separate();
-      nested_ += Quoted(name) + ":";
-      is_first_ = true;  // of what follows the colon
-      return true;
+// One payload into a row's cells. False: it is no object of these columns.
+bool ReadCells(std::string_view payload, const DeadLetterOrigin& origin,
+               std::vector<std::optional<std::string>>* cells) {
+  std::string scratch;
+  json::Scanner scanner(payload);
+  scanner.SkipSpace();
+  const bool is_object = json::ReadFields(&scanner, [&](const json::Value& key) {
+    const std::optional<int> at = origin.schema.Find(json::Meaning(key, &scratch));
+    json::Value value;
+    if (!at || !scanner.ReadValue(&value)) return false;
+    const Field& field = origin.schema.fields[static_cast<size_t>(*at)];
+    const bool is_quoted = origin.quoted.contains(field.name);
+    std::optional<std::string>& cell = (*cells)[static_cast<size_t>(*at)];
+    if (value.kind == json::Kind::kNull) {
+      cell.reset();
+    } else if (field.type.id == TypeId::kJson && !is_quoted) {
+      cell = value.written();
+    } else if (value.is_nested() || (is_quoted && value.kind != json::Kind::kString)) {
+      return false;
+    } else {
+      cell = value.kind == json::Kind::kString ? json::Meaning(value, &scratch) : value.text;
     }
-    std::optional<int> at = schema_->Find(name);
-    column_ = at.value_or(-1);
-    return at.has_value();
-  }
-  bool end_object() override { return --depth_ == 0 || Close('}'); }
-  bool start_array(std::size_t) override {
-    if (depth_++ == 0) return false;
-    return Open('[');
-  }
-  bool end_array() override { return Close(--depth_ >= 0 ? ']' : ' '); }
-  bool parse_error(std::size_t, const std::string&, const nlohmann::json::exception&) override { return false; }
-
-  std::vector<std::optional<std::string>>& cells() { return cells_; }
-
- private:
-  bool IsJsonColumn() const {
-    return column_ >= 0 && schema_->fields[static_cast<size_t>(column_)].type.id == TypeId::kJson;
-  }
-  bool Number(const std::string& digits) { return depth_ > 1 ? Nested(digits) : Put(digits); }
-  bool Put(std::optional<std::string> text) {
-    if (column_ < 0) return false;
-    cells_[static_cast<size_t>(column_)] = std::move(text);
     return true;
-  }
-  void Separate() {
-    if (!is_first_) nested_ += ',';
-    is_first_ = false;
-  }
-  bool Nested(std::string_view text) {
-    Separate();
-    nested_ += text;
-    return true;
-  }
-  bool Open(char bracket) {
-    if (depth_ == 2) {
-      if (!IsJsonColumn()) return false;
-      nested_.clear();
-      is_first_ = true;
+  });
+  scanner.SkipSpace();
+  return is_object && scanner.AtEnd();
+}
+
+Failure NoTypes() { return Damaged("its `position` does not tell the types of its values"); }
+
+// The type of one column as `types` has it: its name, or an object of it and what else is to be known.
+Status ReadType(const Json& written, Field* field, DeadLetterOrigin* origin) {
+  const Json* type = &written;
+  if (written.is_object()) {
+    if (!written.contains("type") || written.size() < 2) return NoTypes();
+    type = &written["type"];
+    for (const auto& [name, value] : written.items()) {
+      if (!value.is_string()) return NoTypes();
+      if (name == "variant_of") field->variant_of = value.get<std::string>();
     }
-    Separate();
-    nested_ += bracket;
-    is_first_ = true;
-    return true;
+    if (written.contains("form")) {
+      if (written["form"] != "quoted" || *type != "json") return NoTypes();
+      origin->quoted.insert(field->name);
+    } else if (field->variant_of.empty()) {
+      return NoTypes();
+    }
   }
-  bool Close(char bracket) {
-    nested_ += bracket;
-    is_first_ = false;
-    return depth_ > 1 || Put(std::move(nested_));
-  }
-
-  const Schema* schema_;
-  std::vector<std::optional<std::string>> cells_;
-  int depth_ = 0;
-  int column_ = -1;
-  std::string nested_;
-  bool is_first_ = true;
-};
+  if (!type->is_string()) return NoTypes();
+  NILUS_ASSIGN(field->type, ParseType(type->get<std::string>()));
+  return {};
+}
 
 }  // namespace
 
@@ -201,22 +186,11 @@ RecordBatch WriteDeadLetters(const RecordBatch& batch, const std::vector<DeadRow
 
 Result<DeadLetterOrigin> ReadOrigin(std::string_view position) {
   Json json = Json::parse(position, nullptr, /*allow_exceptions=*/false);
-  if (!json.is_object() || !json.contains("types") || !json["types"].is_object()) {
-    return Damaged("its `position` does not tell the types of its values");
-  }
+  if (!json.is_object() || !json.contains("types") || !json["types"].is_object()) return NoTypes();
   DeadLetterOrigin origin;
   for (const auto& [name, written] : json["types"].items()) {
     Field field{.name = name};
-    const Json* type = &written;
-    if (written.is_object()) {
-      if (!written.contains("type") || !written.contains("variant_of") || !written["variant_of"].is_string()) {
-        return Damaged("its `position` does not tell the types of its values");
-      }
-      field.variant_of = written["variant_of"].get<std::string>();
-      type = &written["type"];
-    }
-    if (!type->is_string()) return Damaged("its `position` does not tell the types of its values");
-    NILUS_ASSIGN(field.type, ParseType(type->get<std::string>()));
+    NILUS_TRY(ReadType(written, &field, &origin));
     origin.schema.fields.push_back(std::move(field));
   }
   if (json.contains("masks") && json["masks"].is_object()) {
@@ -228,15 +202,16 @@ Result<DeadLetterOrigin> ReadOrigin(std::string_view position) {
   return origin;
 }
 
-Result<RecordBatch> ReadPayloads(const std::vector<DeadLetter>& letters, const Schema& schema) {
+Result<RecordBatch> ReadPayloads(const std::vector<DeadLetter>& letters, const DeadLetterOrigin& origin) {
+  const Schema& schema = origin.schema;
   BatchBuilder builder(std::make_shared<Schema>(schema));
   for (const DeadLetter& letter : letters) {
-    DigitKeeper keeper(schema);
-    if (!nlohmann::json::sax_parse(letter.payload, &keeper)) {
+    std::vector<std::optional<std::string>> cells(schema.fields.size());
+    if (!ReadCells(letter.payload, origin, &cells)) {
       return Damaged(fmt::format("the payload of {} is no object of its columns", letter.id));
     }
     for (int i = 0; i < schema.size(); ++i) {
-      const std::optional<std::string>& cell = keeper.cells()[static_cast<size_t>(i)];
+      const std::optional<std::string>& cell = cells[static_cast<size_t>(i)];
       if (!cell) {
         builder.column(i).AppendNull();
       } else if (!AppendParsed(*cell, &builder.column(i))) {

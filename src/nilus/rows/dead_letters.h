@@ -7,11 +7,12 @@
 //   position  text   where it came from: {"source": …, "types": {column: type}, "masks": {column: how}}
 //   and the row ids of row_ids.h
 //
-// Values are JSON's own where JSON has them (whole numbers and decimals with all digits), else their canonical text;
-// `types` tells what each was.
+// Values are JSON's own where JSON has them (numbers with all digits, json as written), else their canonical text (a
+// negative zero too); `types` tells what each was, and of a json column whether its values stand as texts.
 #pragma once
 
 #include <map>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -45,13 +46,14 @@ struct DeadLetter {
 
 // What a letter's `position` says. kData when it was not written by WriteDeadLetters.
 struct DeadLetterOrigin {
-  Schema schema;  // of the payload
+  Schema schema;                              // of the payload
+  std::set<std::string, std::less<>> quoted;  // json columns whose values stand as texts
   std::map<std::string, std::string> masks;
 };
 Result<DeadLetterOrigin> ReadOrigin(std::string_view position);
 
 // The rows of letters that share one origin, as they were. kData names the letter (not its values) when a payload is no
 // object of these columns. Safe for hostile input.
-Result<RecordBatch> ReadPayloads(const std::vector<DeadLetter>& letters, const Schema& schema);
+Result<RecordBatch> ReadPayloads(const std::vector<DeadLetter>& letters, const DeadLetterOrigin& origin);
 
 }  // namespace nilus

@@ -12,11 +12,14 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   nilus::Result<nilus::DeadLetterOrigin> origin = nilus::ReadOrigin(text.substr(0, end));
   if (!origin) return 0;
   nilus::DeadLetter letter{.payload = std::string(end == std::string_view::npos ? "{}" : text.substr(end + 1))};
-  nilus::Result<nilus::RecordBatch> batch = nilus::ReadPayloads({letter}, origin->schema);
+  nilus::Result<nilus::RecordBatch> batch = nilus::ReadPayloads({letter}, *origin);
   if (!batch) return 0;
   nilus::RecordBatch written =
       nilus::WriteDeadLetters(*batch, {nilus::DeadRow{.row = 0, .column = "c", .reason = "r"}}, "fuzz", origin->masks);
   if (written.num_rows() != 1) std::abort();
-  if (!nilus::ReadOrigin(written.column(3).BytesValue(0))) std::abort();
+  origin = nilus::ReadOrigin(written.column(3).BytesValue(0));
+  if (!origin) std::abort();
+  letter.payload = written.column(0).BytesValue(0);
+  if (!nilus::ReadPayloads({letter}, *origin)) std::abort();
   return 0;
 }

@@ -26,7 +26,7 @@ RecordBatch RoundTrip(const RecordBatch& batch, std::vector<DeadLetter>* letters
   Result<DeadLetterOrigin> origin = ReadOrigin(read.at(0).position);
   EXPECT_TRUE(origin) << (origin ? "" : origin.error().message);
   EXPECT_EQ(origin->masks.at("email"), "hash");
-  Result<RecordBatch> back = ReadPayloads(read, origin->schema);
+  Result<RecordBatch> back = ReadPayloads(read, *origin);
   EXPECT_TRUE(back) << (back ? "" : back.error().message);
   return back ? *back : RecordBatch();
 }
@@ -42,6 +42,7 @@ TEST(DeadLetters, EveryTypeComesBack) {
   add(MakeType(TypeId::kFloat64), "0.1");
   add(MakeType(TypeId::kFloat64), "NaN");
   add(MakeType(TypeId::kFloat64), "1e+300");
+  add(MakeType(TypeId::kFloat64), "-0");
   add(MakeDecimal(38, 10), "1234567890123456789012345678.0000000001");
   add(MakeDecimal(12, 2), "12.50");
   add(MakeType(TypeId::kText), "ümlaut \" \\ \n 漢字");
@@ -50,6 +51,10 @@ TEST(DeadLetters, EveryTypeComesBack) {
   add(MakeType(TypeId::kJson), R"({"a":[1,2.50,{"b":null}],"c":"x"})");
   add(MakeType(TypeId::kJson), R"("text")");
   add(MakeType(TypeId::kJson), "[]");
+  add(MakeType(TypeId::kJson), "null");
+  add(MakeType(TypeId::kJson), R"({"a":1e400,"b":-0, "a":-0.0})");
+  add(MakeType(TypeId::kJson), R"({"a":"\ud83d"})");
+  add(MakeType(TypeId::kJson), "no JSON");
   add(MakeType(TypeId::kDate), "-0043-03-15");
   add(MakeType(TypeId::kTime), "24:00:00");
   add(MakeType(TypeId::kTimestamp), "2024-01-02T03:04:05.000006Z");
@@ -74,6 +79,15 @@ TEST(DeadLetters, PayloadsAreForPeopleToo) {
   EXPECT_THAT(letters[0].position, HasSubstr(R"("source":"a split")"));
 }
 
+TEST(DeadLetters, JsonColumnsHaveOneFormForAllOfTheirValues) {
+  const std::vector<Cell> cells = {R"("x")", R"("\ud83d")", "null", R"({"a":1})", std::nullopt};
+  std::vector<DeadLetter> letters;
+  RecordBatch back = RoundTrip(BatchOf({{Field{.name = "j", .type = MakeType(TypeId::kJson)}, cells}}), &letters);
+  EXPECT_EQ(CellsOf(back.column(0)), cells);
+  EXPECT_EQ(letters[0].payload, R"({"j":"\"x\""})");
+  EXPECT_THAT(letters[0].position, HasSubstr(R"("j":{"type":"json","form":"quoted"})"));
+}
+
 TEST(DeadLetters, TextThatIsNoUtf8StandsInHex) {
   std::vector<DeadLetter> letters;
   RecordBatch back =
@@ -92,13 +106,16 @@ TEST(DeadLetters, VariantColumnsOfTheSourceKeepTheirPlace) {
 }
 
 TEST(DeadLetters, DamagedOnesAreErrors) {
-  const Schema schema{{Field{.name = "id", .type = MakeType(TypeId::kInt64)}}};
-  for (const char* position : {"", "[]", "{}", R"({"types":{}})", R"({"types":{"a":1}})", R"({"types":{"a":"nope"}})",
-                               R"({"types":{"a":{"type":"text"}}})"}) {
+  DeadLetterOrigin origin;
+  origin.schema.fields = {Field{.name = "id", .type = MakeType(TypeId::kInt64)}};
+  for (const char* position :
+       {"", "[]", "{}", R"({"types":{}})", R"({"types":{"a":1}})", R"({"types":{"a":"nope"}})",
+        R"({"types":{"a":{"type":"text"}}})", R"({"types":{"a":{"type":"text","form":"quoted"}}})",
+        R"({"types":{"a":{"type":"json","form":"bare"}}})"}) {
     EXPECT_FALSE(ReadOrigin(position)) << position;
   }
   for (const char* payload : {"", "[]", "7", R"({"id":"x"})", R"({"id":[1]})", R"({"other":1})", R"({"id":1)"}) {
-    Result<RecordBatch> rows = ReadPayloads({DeadLetter{.id = "letter-7", .payload = payload}}, schema);
+    Result<RecordBatch> rows = ReadPayloads({DeadLetter{.id = "letter-7", .payload = payload}}, origin);
     ASSERT_FALSE(rows) << payload;
     EXPECT_THAT(rows.error().message, HasSubstr("letter-7"));
   }
