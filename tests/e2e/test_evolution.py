@@ -142,6 +142,22 @@ def test_a_hinted_column_that_is_only_ever_null_has_its_type(nilus, destination,
         assert types["amount"] == "numeric(12,2)"
 
 
+def test_a_json_value_goes_the_same_way_whatever_the_other_rows_are(nilus, destination, tmp_path):
+    """An object in one row makes the column of its load json; the values beside it are taken as if they had come alone."""
+    manifest = nilus.manifest({"address": f"file://{tmp_path}", "options": {"source_table": "items-*.jsonl"}},
+                              {"address": destination.uri, "options": {"dest_table": destination.table, "incremental_strategy": "append"}})
+
+    def load(*lines):
+        (tmp_path / f"items-{lines[0]['id']}.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+        nilus.run(manifest)
+
+    load({"id": 1, "name": "Ann", "x": 7})
+    load({"id": 2, "name": "Ann", "x": "abc"})
+    load({"id": 3, "name": "Ann", "x": "abc"}, {"id": 4, "name": {"f": 1}, "x": {"f": 1}}, {"id": 5, "name": "B\u00e9a\n", "x": "42"})
+    assert rows(destination, "id", "name", "x", "x__v_text") == [
+        ("1", "Ann", "7", None), ("2", "Ann", None, "abc"), ("3", "Ann", None, "abc"), ("4", '{"f": 1}', None, None), ("5", "B\u00e9a\n", "42", None)]
+
+
 def test_variants_keep_their_names_on_a_second_hop(nilus, source, tmp_path, destination):
     """What was loaded is a source itself: its variant columns are columns like others there."""
     if destination.kind != "sqlite":
