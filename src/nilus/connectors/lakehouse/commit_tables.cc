@@ -1,5 +1,6 @@
 #include "nilus/connectors/lakehouse/commit_tables.h"
 
+#include <algorithm>
 #include <functional>
 #include <optional>
 #include <utility>
@@ -143,6 +144,14 @@ class TablesCommit {
   std::vector<lake::TablePtr> tables_;
 };
 
+// Dead letters go in the step that brings their rows: one after another, a crash in between would lose them.
+bool IsReplay(const TableLoad& load) { return load.request().keeps_newer && !load.request().is_changes; }
+
+Failure CannotReplay(const TableLoad& main, std::string_view why) {
+  return FailWithFix(ErrorKind::kUnsupported, "mend the rows at the source and load them again, or use a SQL catalog",
+                     "dead letters of {} cannot be replayed: {}", main.request().table.ToString(), why);
+}
+
 }  // namespace
 
 Result<std::vector<lake::TablePtr>> CommitTables(const Session& session, std::span<TableLoad* const> loads,
@@ -157,6 +166,15 @@ Result<std::vector<lake::TablePtr>> CommitTables(const Session& session, std::sp
     if (load != main) (can_together && fits(load) ? together : one_by_one).push_back(load);
   }
   (together.empty() ? one_by_one : together).push_back(main);
+  const bool is_replay = IsReplay(*main);
+  // New child tables may come first: their rows are taken for those of a load that was cut off until the main one's are
+  // there.
+  const bool takes_letters_alone = std::any_of(one_by_one.begin(), one_by_one.end(), [&](const TableLoad* load) {
+    return load != main && load->request().root == nullptr;
+  });
+  if (is_replay && takes_letters_alone)
+    return CannotReplay(*main, fmt::format("the {} commits one table at a time, or those that are there alone",
+                                           session.catalog->description()));
 
   TablesCommit commit(session, main, request, result);
   NILUS_TRY(commit.OneByOne(one_by_one));
@@ -164,6 +182,7 @@ Result<std::vector<lake::TablePtr>> CommitTables(const Session& session, std::sp
     const Status done = commit.Together(together);
     if (!done && done.error().kind != ErrorKind::kUnsupported) return Failure(done.error());
     if (!done) {
+      if (is_replay) return CannotReplay(*main, done.error().message);
       LogInfo("the tables of a load are committed one after another: {}", done.error().message);
       NILUS_TRY(commit.OneByOne(together));
     }

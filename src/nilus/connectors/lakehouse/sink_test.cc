@@ -5,6 +5,7 @@
 
 #include "nilus/base/clock.h"
 #include "nilus/connector/conformance_testing.h"
+#include "nilus/connectors/lakehouse/commit_tables.h"
 #include "nilus/connectors/lakehouse/connector.h"
 #include "nilus/connectors/lakehouse/place.h"
 #include "nilus/lake/scan_plan.h"
@@ -105,6 +106,69 @@ TEST_F(LakehouseSinkTest, AChildWhoseParentWasNotCommittedIsLoadedAnew) {
   EXPECT_EQ(Rows("main"), 2);
   EXPECT_EQ((*Open()->Committed({.value = "w/p:s.main", .state_schema = "s"}))->version, 2);
   EXPECT_FALSE(std::filesystem::exists(folder_ / "s" / "_nilus_state")) << "the pipeline's id names its table";
+}
+
+// A catalog that says it commits several tables in one step, and then does not.
+class PromisingCatalog : public lake::Catalog {
+ public:
+  explicit PromisingCatalog(lake::CatalogPtr real) : real_(std::move(real)) {}
+  bool has_multi_table_commit() const override { return true; }
+  Result<std::optional<lake::TablePtr>> Load(const lake::TableIdentifier& table, std::stop_token stop) override {
+    return real_->Load(table, stop);
+  }
+  Result<lake::TablePtr> Commit(const lake::TableCommit& commit, std::stop_token stop) override {
+    return real_->Commit(commit, stop);
+  }
+  Result<std::vector<lake::TableIdentifier>> List(const std::string& schema, std::stop_token stop) override {
+    return real_->List(schema, stop);
+  }
+  Result<std::vector<std::string>> ListSchemas(std::stop_token stop) override { return real_->ListSchemas(stop); }
+  Status Drop(const lake::TableIdentifier& table, bool purge, std::stop_token stop) override {
+    return real_->Drop(table, purge, stop);
+  }
+  Result<std::string> NewTableLocation(const lake::TableIdentifier& table, std::stop_token stop) override {
+    return real_->NewTableLocation(table, stop);
+  }
+  Result<lake::StorePtr> StoreForLocation(const std::string& location, std::stop_token stop) override {
+    return real_->StoreForLocation(location, stop);
+  }
+  std::string description() const override { return "promising catalog"; }
+
+ private:
+  const lake::CatalogPtr real_;
+};
+
+TEST_F(LakehouseSinkTest, AReplayNeverCommitsItsLettersWithoutItsRows) {
+  for (const bool is_new : {false, true}) {
+    const std::string name = is_new ? "fresh" : "main";
+    WriteRequest rows = Request(name, "first", ids_);
+    WriteRequest letters = Request(name + "__dead_letters", "first", ids_);
+    rows.pipeline.value = letters.pipeline.value = "w/p:s." + name;
+    auto sink = Open();
+    ASSERT_NILUS_OK(Stage(sink.get(), letters, {{"1"}, {"2"}}));
+    if (!is_new) {
+      ASSERT_NILUS_OK(Stage(sink.get(), rows, {{"0"}}));
+    }
+    ASSERT_NILUS_OK(sink->Commit(CommitOf(rows, 0)));
+
+    rows.load_id = letters.load_id = "replay";
+    rows.keeps_newer = letters.keeps_newer = true;
+    letters.strategy = WriteStrategy::kReplace;
+    auto session = std::make_shared<Session>(**OpenSession(address_, OpenContext{}));
+    session->catalog = std::make_shared<PromisingCatalog>(session->catalog);
+    auto letters_load = TableLoad::Open(session, letters);
+    ASSERT_NILUS_OK(letters_load);
+    auto rows_load = TableLoad::Open(session, rows);
+    ASSERT_NILUS_OK(rows_load);
+    ASSERT_NILUS_OK((*rows_load)->Write(MakeBatch(ids_, {{"1"}, {"2"}})));
+    ASSERT_NILUS_OK((*letters_load)->Finish());
+    ASSERT_NILUS_OK((*rows_load)->Finish());
+    TableLoad* const loads[] = {rows_load->get(), letters_load->get()};
+    CommitResult result;
+    EXPECT_EQ(KindOf(CommitTables(*session, loads, loads[0], CommitOf(rows, 1), &result)), "unsupported");
+    EXPECT_EQ(Rows(letters.table.name), 2) << "nothing was done";
+    EXPECT_EQ(is_new ? 1 : Rows(name), 1);
+  }
 }
 
 TEST_F(LakehouseSinkTest, ColumnsBecomeWiderInPlaceAndKeepTheirIds) {
