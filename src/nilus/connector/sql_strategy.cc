@@ -447,10 +447,12 @@ Result<std::vector<SqlStep>> LoadSql::DropOldChildren(const TargetState& state,
     if (keeps_newer) steps.push_back(root_->DropOlderThanTarget());
     if (root_->needs_sequence_ || keeps_newer) {
       const bool numbered = root_->needs_sequence_;
-      steps.push_back({fmt::format("DELETE FROM {} WHERE {} NOT IN (SELECT {} FROM {})", staging_sql_,
-                                   QuoteIdentifier(numbered ? kRootNumberColumn : kRootIdColumn),
-                                   QuoteIdentifier(numbered ? kSequenceColumn : kRowIdColumn), root_->staging_sql_),
-                       SqlEffect::kStaged});
+      // Not NOT IN: PostgreSQL would go through the root's rows anew for each of these once they outgrow work_mem.
+      steps.push_back(
+          {fmt::format("DELETE FROM {} AS s WHERE NOT EXISTS (SELECT 1 FROM {} AS r WHERE {} = {})", staging_sql_,
+                       root_->staging_sql_, Qualified("r", std::string(numbered ? kSequenceColumn : kRowIdColumn)),
+                       Qualified("s", std::string(numbered ? kRootNumberColumn : kRootIdColumn))),
+           SqlEffect::kStaged});
     }
     removed = root_->KeyIn(false, "t", root_->staging_sql_, "");
   } else if (interval) {

@@ -9,9 +9,11 @@
 namespace nilus {
 namespace {
 
+using testing::Contains;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::Not;
 
 std::string TypeName(const Type& type) { return type.ToString(); }
 std::string Literal(const Scalar& value) { return QuoteText(value.text); }
@@ -155,6 +157,38 @@ TEST(LoadSqlTest, MatchesKeysAsTheDialectDoesBest) {
   dialect.keys_by_row_in = true;
   steps = Texts(*LoadSql::Make(dialect, request)->Apply({}, std::nullopt));
   EXPECT_THAT(steps[0], HasSubstr("(t.\"id\", t.\"v\") IN (SELECT i.\"id\", i.\"v\" FROM"));
+}
+
+// A merge's child rows may belong to versions of a row that are superseded: which ones is a join, whatever its size.
+TEST(LoadSqlTest, ChildrenOfSupersededRowsAreLookedUpRowByRow) {
+  SqlDialect dialect = TestDialect();
+  dialect.identifier_limit = 63;
+  for (const bool is_unique : {false, true}) {
+    auto root = std::make_shared<WriteRequest>(Request(WriteStrategy::kMerge));
+    root->schema = std::make_shared<Schema>(Schema{{{"id", MakeType(TypeId::kInt64)},
+                                                    {"at", MakeType(TypeId::kInt64)},
+                                                    {std::string(kRowIdColumn), MakeType(TypeId::kText)}}});
+    root->incremental_key = "at";
+    root->keeps_newer = true;
+    root->key_is_unique = is_unique;
+    root->has_children = true;
+    WriteRequest child = *root;
+    child.table.name = "t__items";
+    auto schema = std::make_shared<Schema>(Schema{{{std::string(kRootIdColumn), MakeType(TypeId::kText)}}});
+    if (!is_unique) schema->fields.push_back({std::string(kRootNumberColumn), MakeType(TypeId::kInt64)});
+    child.schema = schema;
+    child.primary_key.clear();
+    child.incremental_key.clear();
+    child.root = root;
+    auto sql = LoadSql::Make(dialect, child);
+    ASSERT_TRUE(sql) << sql.error().ToString();
+    auto steps = sql->Apply({.existing = *schema, .has_root = true}, std::nullopt);
+    ASSERT_TRUE(steps) << steps.error().ToString();
+    EXPECT_THAT(Texts(*steps), Contains(HasSubstr(is_unique ? R"(r."_nilus_id" = s."_nilus_root_id")"
+                                                            : R"(r."_nilus_seq" = s."_nilus_root_seq")")));
+    EXPECT_THAT(Texts(*steps), Contains(HasSubstr("WHERE NOT EXISTS (SELECT 1 FROM ")));
+    EXPECT_THAT(Texts(*steps), Not(Contains(HasSubstr("NOT IN"))));
+  }
 }
 
 TEST(LoadSqlTest, BoundsOfIntervalsAreLiterals) {
