@@ -3,17 +3,12 @@
 #include <algorithm>
 #include <array>
 
-#include "nilus/base/encoding.h"
-
 namespace nilus {
 namespace {
-
-constexpr size_t kHashDigits = 8;
 
 bool IsUpper(char c) { return c >= 'A' && c <= 'Z'; }
 bool IsLower(char c) { return c >= 'a' && c <= 'z'; }
 bool IsDigit(char c) { return c >= '0' && c <= '9'; }
-bool IsContinuation(char c) { return (static_cast<unsigned char>(c) & 0xC0) == 0x80; }
 
 // A word begins at an upper letter that a lower letter or digit precedes (userId), or that ends a run of upper ones and
 // starts a word of its own (HTTPServer: before the S).
@@ -66,17 +61,6 @@ Result<NamingStyle> NamingStyleFrom(const VariableLookup& variables) {
   if (*value == "direct") return NamingStyle::kDirect;
   return FailWithFix(ErrorKind::kInvalidInput, "set it to default (snake_case) or direct (as is)",
                      "SCHEMA_NAMING is `{}`", *value);
-}
-
-std::string FitToLimit(std::string_view name, int limit_bytes) {
-  auto limit = static_cast<size_t>(limit_bytes);
-  if (limit_bytes <= 0 || name.size() <= limit) return std::string(name);
-  std::string hash = Sha256Hex(name).substr(0, kHashDigits);
-  if (limit <= kHashDigits + 1) return ("_" + hash).substr(0, limit);
-  size_t keep = limit - kHashDigits - 1;
-  while (keep > 0 && IsContinuation(name[keep])) --keep;  // not inside a character
-  while (keep > 0 && name[keep - 1] == '_') --keep;       // no run of '_' before the hash
-  return fmt::format("{}_{}", name.substr(0, keep), hash);
 }
 
 std::string NormalizeName(std::string_view name, NamingStyle style, int limit_bytes) {

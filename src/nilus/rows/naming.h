@@ -7,6 +7,7 @@
 
 #include "nilus/base/address.h"
 #include "nilus/base/result.h"
+#include "nilus/data/identifier.h"
 
 namespace nilus {
 
@@ -21,16 +22,11 @@ Result<NamingStyle> NamingStyleFrom(const VariableLookup& variables);
 // The destination's name for `name`. kDefault: words of camelCase and PascalCase are split (HTTPServerID is
 // http_server_id), every other character becomes '_', runs of '_' collapse, a leading digit gets a '_' before it.
 // A variant column's ending (`__v_text`, spec 03 "Evolution") stays, so that what Nilus wrote keeps its names when it
-// is read again. Both styles then FitToLimit. Never empty; normalizing a result changes nothing.
+// is read again. Both styles then FitToLimit (data/identifier.h). Never empty; normalizing a result changes nothing.
 std::string NormalizeName(std::string_view name, NamingStyle style, int limit_bytes);
 
 // The same for the name of a nested place ("at__zip"): each level by itself, joined by "__" again.
 std::string NormalizePath(std::string_view name, NamingStyle style, int limit_bytes);
-
-// `name` when it has at most `limit_bytes` bytes (0: no limit), else its beginning, cut between characters, '_', and
-// eight hex digits of the SHA-256 of all of it: equal names stay equal, and long names that differ at the end stay
-// apart.
-std::string FitToLimit(std::string_view name, int limit_bytes);
 
 // The error of two columns that come to one name.
 Error NameCollision(std::string_view table, std::string_view first, std::string_view second, std::string_view name);

@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "nilus/connectors/postgres/sink_fixture.h"
+#include "nilus/data/identifier.h"
 
 namespace nilus::postgres {
 namespace {
@@ -77,6 +78,14 @@ TEST_P(SinkTest, MisfitsAreKeptInVariantColumns) {
   auto batch = MakeBatch(IdText(), {{"1", "abc"}, {"3000000000", "abcd"}, {"2", std::string("a\0b", 3)}});
   ASSERT_OK(Load(MakeRequest(IdText(), WriteStrategy::kAppend), {batch, MakeBatch(IdText(), {{"4", "x"}})}));
   EXPECT_EQ(Rows("t", "id, v, id__v_text, v__v_text"), "(,,3000000000,abcd) (1,abc,,) (2,,,610062) (4,x,,)");
+}
+
+TEST_P(SinkTest, VariantColumnsOfLongNamesAreCutAsTheEngineCutsThem) {
+  const std::string column = std::string(53, 'a') + "_23456";  // where the cut leaves '_' at the end
+  Execute("CREATE TABLE t (" + column + " varchar(3))");
+  const auto schema = MakeSchema({MakeField(column, TypeId::kText)});
+  ASSERT_OK(Load(MakeRequest(schema, WriteStrategy::kAppend), {{"abcd"}}));
+  EXPECT_EQ(Rows("t", FitToLimit(VariantName(column, "text"), 63)), "abcd");
 }
 
 TEST_P(SinkTest, AVariantColumnOfAnotherTypeIsRefused) {

@@ -7,22 +7,13 @@
 #include "nilus/base/fault.h"
 #include "nilus/connectors/postgres/dialect.h"
 #include "nilus/connectors/postgres/types.h"
+#include "nilus/data/identifier.h"
 
 namespace nilus::postgres {
 namespace {
 
 constexpr size_t kSendBytes = 128 << 10;
-constexpr size_t kKeepBytes = 4 << 20;   // a buffer that one huge value made larger is given back
-constexpr size_t kIdentifierLimit = 63;  // NAMEDATALEN - 1
-
-// The variant column's name within the identifier limit, cut as all long names are (spec 03).
-std::string VariantColumnName(const std::string& column) {
-  std::string name = VariantName(column, "text");
-  if (name.size() <= kIdentifierLimit) return name;
-  size_t keep = kIdentifierLimit - 9;
-  while (keep > 0 && (static_cast<uint8_t>(name[keep]) & 0xC0) == 0x80) --keep;  // not inside a character
-  return name.substr(0, keep) + "_" + Sha256Hex(name).substr(0, 8);
-}
+constexpr size_t kKeepBytes = 4 << 20;  // a buffer that one huge value made larger is given back
 
 // a's texts, and b's where a has none.
 Column MergeTexts(const Column& a, const Column& b) {
@@ -255,7 +246,7 @@ Result<RecordBatch> TableLoad::Fit(const RecordBatch& batch) {
                          field.name, request_.table.ToString(), fitted.misfit_count,
                          fitted.misfit_count == 1 ? "" : "s");
     }
-    const std::string variant_name = VariantColumnName(field.name);
+    const std::string variant_name = FitToLimit(VariantName(field.name, "text"), PostgresDialect().identifier_limit);
     auto variant = std::find_if(schema->fields.begin(), schema->fields.end(), [&](const Field& other) {
       return other.name == variant_name || (other.variant_of == field.name && other.type.id == TypeId::kText);
     });
