@@ -48,10 +48,10 @@ Result<std::unique_ptr<Mask>> Masking::MaskFor(const MaskRule& rule, const Type&
   return MakeMask(rule, type, options_.sequences.at(NameOf(rule.column)));
 }
 
-Result<Schema> Masking::MaskedSchema(const Schema& schema) const {
+Result<Schema> Masking::MaskedSchema(const Schema& schema, std::span<const std::string> null_columns) const {
   Schema masked = schema;
   if (empty() || schema.fields.empty()) return masked;
-  std::set<std::string> known;
+  std::set<std::string> known(null_columns.begin(), null_columns.end());
   for (Field& field : masked.fields) {
     if (!field.variant_of.empty()) continue;  // its type is text, and stays so
     known.insert(field.name);

@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <set>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -35,9 +36,10 @@ class Masking {
 
   // The rule for a source's column, by its own name or by its name at the destination; null: it is not masked.
   const MaskRule* RuleFor(std::string_view source_column) const;
-  // A source's schema as it is once masked. kInvalidInput: a rule's column is not there, or its type cannot be masked
-  // so. An empty schema, of which only the values will tell, stays empty.
-  Result<Schema> MaskedSchema(const Schema& schema) const;
+  // A source's schema as it is once masked. kInvalidInput: a rule's column is not there (nor among `null_columns`,
+  // which have no type and no value), or its type cannot be masked so. An empty schema, of which only the values will
+  // tell, stays empty.
+  Result<Schema> MaskedSchema(const Schema& schema, std::span<const std::string> null_columns = {}) const;
   // kInvalidInput when a rule's column is not among these: `known` are the source's names of all columns.
   Status CheckAllFound(const std::set<std::string>& known) const;
   // Numbers given so far, by the destination's name of the column.

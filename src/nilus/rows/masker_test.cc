@@ -109,6 +109,13 @@ TEST(Masker, ColumnsThatComeLaterAreMaskedToo) {
   EXPECT_EQ(masker.columns_seen(), (std::set<std::string>{"email", "id"}));
 }
 
+TEST(Masker, AColumnThatOnlyEverWasNullIsThere) {
+  const std::vector<std::string> null_columns = {"Nick"};
+  const Schema schema{{Field{.name = "id", .type = kBigint}}};
+  EXPECT_EQ(*(*MaskingOf({{"nick", "hash", ""}}))->MaskedSchema(schema, null_columns), schema);
+  EXPECT_FALSE((*MaskingOf({{"nick", "hash", ""}}))->MaskedSchema(schema));
+}
+
 TEST(Masker, AMissingColumnIsAnErrorThatNamesTheNearest) {
   std::shared_ptr<const Masking> masking = *MaskingOf({{"emial", "hash", ""}});
   Result<Schema> schema = masking->MaskedSchema(Schema{{Field{.name = "email", .type = kText}}});

@@ -146,6 +146,16 @@ TEST(Contract, FreezeNamesTheColumnBeforeAnythingIsRead) {
   EXPECT_THAT(shape.error().message, HasSubstr("column `NewOne` (bigint)"));
 }
 
+TEST(Contract, ColumnsThatOnlyLookLikeOursAreNew) {
+  ShapeOptions options;
+  options.contract = Contract::kFreeze;
+  options.destination = Table({{.name = "id", .type = kBigint}});
+  for (const char* name : {"_nilus_load_id", "_nilus_id", "_nilus_root_id", "_nilus_parent_id", "_nilus_list_idx"})
+    EXPECT_TRUE(TableShape::Create(Table({{.name = name, .type = kText}}), options)) << name;
+  for (const char* name : {"_nilus_note", "_nilus_"})
+    EXPECT_FALSE(TableShape::Create(Table({{.name = name, .type = kText}}), options)) << name;
+}
+
 TEST(Contract, FreezeEndsAtAValueThatDoesNotFitAndDoesNotShowIt) {
   auto shape = Shape(Table({{.name = "n", .type = kDouble}}),
                      {.destination = Table({{.name = "n", .type = kBigint}}), .contract = Contract::kFreeze});

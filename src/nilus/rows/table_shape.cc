@@ -3,9 +3,17 @@
 #include <algorithm>
 
 #include "nilus/data/widening.h"
+#include "nilus/rows/row_ids.h"
+#include "nilus/rows/unnest.h"
 
 namespace nilus {
 namespace {
+
+// A column that every loaded row has, or every row of a child table: a table that lacks it gets it whatever its
+// contract.
+bool IsOurs(std::string_view name) {
+  return IsRowIdColumn(name) || name == kRootIdColumn || name == kParentIdColumn || name == kListIndexColumn;
+}
 
 Failure NewColumnRefused(const std::string& table, const Field& field, std::string_view source_name) {
   return FailWithFix(ErrorKind::kData,
@@ -103,7 +111,7 @@ Result<std::optional<ColumnPlan>> TableShape::ResolveLocked(const Field& source,
     } else if (!is_same) {
       field.type = there->type;
     }
-  } else if (options_.destination && options_.contract != Contract::kEvolve && !field.name.starts_with("_nilus_")) {
+  } else if (options_.destination && options_.contract != Contract::kEvolve && !IsOurs(field.name)) {
     if (options_.contract == Contract::kFreeze) return NewColumnRefused(options_.table, field, source.name);
     plan.is_refused = true;
   }
