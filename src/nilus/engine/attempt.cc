@@ -161,7 +161,8 @@ std::optional<DeadLetterOffice> Attempt::OpenOffice(Load* load) const {
   DeadLetterOffice office{
       .table = load->tables->Add(letters),
       .names = std::make_shared<RowNames>(load_id_, letters.table.ToString(), std::vector<std::string>(), false),
-      .masks = {}};
+      .masks = {},
+      .key = load->prepared.source_key};
   for (const auto& [column, record] : load->prepared.mask_records) office.masks[column] = record.how;
   load->dead_letters = office.table;
   return office;
@@ -267,7 +268,8 @@ Result<Checkpoint> Attempt::NextCheckpoint(Load* load, CommitRequest* commit) {
     }
   }
   next.table = TableInCheckpoint(*job_);
-  next.children = load->nested != nullptr ? load->nested->children() : prepared.children;
+  next.children = prepared.children;
+  if (load->nested != nullptr) next.AddChildren(load->nested->children());
   NILUS_ASSIGN(next.masks, MaskRecordsOf(*prepared.masking));
   next.has_table = load->HasTable() || (prepared.committed.has_table && !MakesTableAnew());
   if (prepared.incremental == nullptr && job_->strategy != WriteStrategy::kReplace) {

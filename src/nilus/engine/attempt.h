@@ -31,12 +31,19 @@ struct Preparation {
   std::map<std::string, MaskRecord> mask_records;  // as the run begins: without the numbers that it gives
   std::unique_ptr<TableShape> shape;               // of the masked rows
   std::vector<std::string> children;               // child tables that earlier loads made
+  std::vector<std::string> source_key;             // that the source enforces, by its own names
   std::vector<std::string> naming_key;             // what rows are named by (rows/row_ids.h)
   WriteRequest write;                              // schema empty when only the values will tell
   bool in_parallel = false;
   std::vector<std::string> warnings;
   std::string repeated_interval;  // append of an interval that is loaded already: the warning that says so
 };
+
+// The key that names rows, by the destination's names: the manifest's, else the source's own (`source_key`). Empty:
+// there is none that tells all rows apart. Where nested rows keep earlier versions of a key beside them (append, and
+// delete+insert outside of its interval) the cursor belongs to it: each version has its own children.
+std::vector<std::string> NamingKey(const BatchJob& job, const std::vector<std::string>& source_key,
+                                   const TableShape& shape, const Masking& masking);
 
 // The interval that a query without incremental_key reads by; nothing when there is none, or one of its ends is open.
 std::optional<LoadedRange> QueryInterval(const BatchJob& job);

@@ -239,6 +239,12 @@ int64_t RowSet::size() const {
   return rows;
 }
 
+void Checkpoint::AddChildren(const std::vector<std::string>& names) {
+  for (const std::string& name : names) {
+    if (std::find(children.begin(), children.end(), name) == children.end()) children.push_back(name);
+  }
+}
+
 Result<Position> ToPosition(const Checkpoint& checkpoint) {
   NILUS_TRY(CheckTexts(checkpoint));
   Json json = {{"v", kVersion}};
@@ -281,9 +287,9 @@ Result<Checkpoint> ParseCheckpoint(const Position& position) {
   if (*version != kVersion) {
     return Refuse("its version is {}, this program reads {} (a newer Nilus wrote it?)", version->dump(), kVersion);
   }
-  NILUS_TRY(
-      CheckKeys(json, "position",
-                {"v", "table", "has_table", "children", "cursor", "boundary", "nulls", "masks", "loaded", "interval", "source"}));
+  NILUS_TRY(CheckKeys(
+      json, "position",
+      {"v", "table", "has_table", "children", "cursor", "boundary", "nulls", "masks", "loaded", "interval", "source"}));
   if (json.contains("table")) {
     NILUS_ASSIGN(checkpoint.table, TextMember(json, "position", "table"));
   }

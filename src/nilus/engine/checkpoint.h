@@ -77,6 +77,8 @@ struct Checkpoint {
   std::optional<RowSet> boundary;
   std::optional<RowSet> nulls;
   std::vector<std::string> children;
+  // Those that are not among them yet.
+  void AddChildren(const std::vector<std::string>& names);
   std::vector<LoadedRange> loaded;
   std::map<std::string, MaskRecord> masks;
   Position source;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "nilus/base/fault.h"
+#include "nilus/engine/attempt.h"
 #include "nilus/engine/load_tables.h"
 #include "nilus/engine/masking.h"
 #include "nilus/engine/nesting.h"
@@ -52,7 +53,7 @@ class PageReplay {
   }
 
  private:
-  // Rows of letters that share an origin, by the destination's names.
+  // Rows of letters that share an origin, by the destination's names, with their ids.
   struct Group {
     size_t begin = 0;  // the first one's letter
     RecordBatch rows;
@@ -68,11 +69,8 @@ class PageReplay {
     for (std::string& column : key) column = shape_->NameOf(column);
     NILUS_ASSIGN(std::shared_ptr<const Masking> masking, MakeMasking(*job_, Checkpoint{}));
     NILUS_ASSIGN(masks_, MaskRecordsOf(*masking));
-    names_ = std::make_shared<RowNames>(load_id_, job_->table.ToString(),
-                                        MasksKeepUnique(*masking, job_->primary_key) ? key : std::vector<std::string>(),
-                                        job_->strategy == WriteStrategy::kScd2);
+    masking_ = std::move(masking);
     normalizer_.emplace(*shape_);
-    namer_.emplace(names_);
 
     WriteRequest rows = MakeWriteRequest(*job_, options_->stop);
     rows.load_id = load_id_;
@@ -115,6 +113,18 @@ class PageReplay {
     return Masking::Create(std::move(options));
   }
 
+  // Rows are named as a run names them. Numbers (of rows whose key has a NULL) are given under each key anew: what is
+  // numbered is another table then.
+  RowNamer& NamerFor(const std::vector<std::string>& source_key) {
+    std::vector<std::string> key = NamingKey(*job_, source_key, *shape_, *masking_);
+    auto known = namers_.find(key);
+    if (known != namers_.end()) return known->second;
+    std::string numbered = job_->table.ToString();
+    if (!namers_.empty()) numbered += fmt::format("#{}", namers_.size());
+    auto names = std::make_shared<RowNames>(load_id_, numbered, key, job_->strategy == WriteStrategy::kScd2);
+    return namers_.emplace(std::move(key), RowNamer(std::move(names))).first->second;
+  }
+
   Status ReadGroup(size_t begin, size_t end) {
     std::vector<DeadLetter> group(letters_.begin() + static_cast<std::ptrdiff_t>(begin),
                                   letters_.begin() + static_cast<std::ptrdiff_t>(end));
@@ -132,7 +142,10 @@ class PageReplay {
     NILUS_ASSIGN(batch, masker.Apply(batch));
     NILUS_ASSIGN(NormalizedBatch normalized, normalizer_->Normalize(batch));
     Keep(begin, normalized.dead);
-    if (normalized.rows.num_rows() > 0) groups_.push_back(Group{.begin = begin, .rows = std::move(normalized.rows)});
+    if (normalized.rows.num_rows() == 0) return {};
+    RowNamer& namer = NamerFor(origin.key);
+    groups_.push_back(Group{
+        .begin = begin, .rows = job_->max_nesting > 0 ? namer.NameOnly(normalized.rows) : namer.Name(normalized.rows)});
     return {};
   }
 
@@ -149,7 +162,7 @@ class PageReplay {
     tables_.Add(std::move(rows_request_));
     for (const Group& group : groups_) {
       replayed_ += group.rows.num_rows();
-      NILUS_TRY(tables_.Write(0, namer_->Name(group.rows)));
+      NILUS_TRY(tables_.Write(0, group.rows));
     }
     return {};
   }
@@ -172,17 +185,13 @@ class PageReplay {
     }
     NestedStage stage(*nested_, load_id_);
     for (const Group& group : groups_) {
-      NILUS_ASSIGN(std::vector<DeadRow> dead,
-                   stage.Process(namer_->NameOnly(group.rows), [this](int table, RecordBatch batch) {
-                     return tables_.Write(table, std::move(batch));
-                   }));
+      NILUS_ASSIGN(std::vector<DeadRow> dead, stage.Process(group.rows, [this](int table, RecordBatch batch) {
+        return tables_.Write(table, std::move(batch));
+      }));
       Keep(group.begin, dead);
       replayed_ += group.rows.num_rows() - static_cast<int64_t>(dead.size());
     }
-    for (std::string& child : nested_->children()) {
-      std::vector<std::string>& known = checkpoint_.children;
-      if (std::find(known.begin(), known.end(), child) == known.end()) known.push_back(std::move(child));
-    }
+    checkpoint_.AddChildren(nested_->children());
     return {};
   }
 
@@ -226,9 +235,9 @@ class PageReplay {
   std::unique_ptr<NestedLoad> nested_;
   std::unique_ptr<TableShape> shape_;
   std::map<std::string, MaskRecord> masks_;
-  std::shared_ptr<RowNames> names_;
+  std::shared_ptr<const Masking> masking_;  // the manifest's
   std::optional<Normalizer> normalizer_;
-  std::optional<RowNamer> namer_;
+  std::map<std::vector<std::string>, RowNamer> namers_;  // by the key that names rows
 };
 
 }  // namespace

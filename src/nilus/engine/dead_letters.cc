@@ -153,10 +153,13 @@ Result<DeadLettersReport> ReplayJobDeadLetters(const BatchJob& job, const RunOpt
 }
 
 Result<DeadLettersReport> DropJobDeadLetters(const BatchJob& job, const RunOptions& options) {
+  NILUS_ASSIGN(std::unique_ptr<Sink> sink, job.open_sink(options.stop));
+  // The version that is seen before the letters are counted fences off runs that add some meanwhile.
+  NILUS_ASSIGN(std::optional<CommittedState> state, sink->Committed(job.pipeline));
+  sink.reset();
   NILUS_ASSIGN(DeadLettersReport report, ListJobDeadLetters(job, options, 0));
   if (report.letters == 0) return report;
-  NILUS_ASSIGN(std::unique_ptr<Sink> sink, job.open_sink(options.stop));
-  NILUS_ASSIGN(std::optional<CommittedState> state, sink->Committed(job.pipeline));
+  NILUS_ASSIGN(sink, job.open_sink(options.stop));
   Progress progress;
   LoadTables tables(sink.get(), &progress);
   WriteRequest nothing = MakeWriteRequest(job, options.stop);

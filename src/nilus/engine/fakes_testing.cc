@@ -63,6 +63,7 @@ class MemorySource : public Source {
     NILUS_TRY(world_->faults.Check("source.describe"));
     const FakeSource& source = world_->source;
     return TableDescription{.schema = source.knows_schema ? source.table.schema : Schema{},
+                            .null_columns = source.table.null_columns,
                             .primary_key = source.table.primary_key,
                             .estimated_rows = static_cast<int64_t>(source.table.rows.size()),
                             .estimated_bytes = std::nullopt};
@@ -75,6 +76,7 @@ class MemorySource : public Source {
     snapshot_ = source.table.rows;
     ReadPlan plan;
     plan.table = TableDescription{.schema = source.knows_schema ? source.table.schema : Schema{},
+                                  .null_columns = source.table.null_columns,
                                   .primary_key = source.table.primary_key,
                                   .estimated_rows = std::nullopt,
                                   .estimated_bytes = std::nullopt};

@@ -52,6 +52,7 @@ struct FakeTable {
   Schema schema;
   std::vector<std::string> primary_key;  // enforced by the source
   std::vector<FakeRow> rows;
+  std::vector<std::string> null_columns;
 };
 
 struct FakeSource {

@@ -216,7 +216,7 @@ Status Mover::PassOnNested(const RecordBatch& batch, const RecordBatch& normaliz
 void Mover::PushLetters(const RecordBatch& batch, const std::vector<DeadRow>& dead, Stage* stage) {
   if (dead.empty()) return;
   const DeadLetterOffice& office = *request_.dead_letters;
-  RecordBatch letters = WriteDeadLetters(batch, dead, stage->split, office.masks);
+  RecordBatch letters = WriteDeadLetters(batch, dead, stage->split, office.masks, office.key);
   Push(office.table, stage->letter_namer->Name(letters));
 }
 

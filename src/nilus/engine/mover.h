@@ -34,6 +34,7 @@ struct DeadLetterOffice {
   int table = 0;  // of the load's tables
   std::shared_ptr<RowNames> names;
   std::map<std::string, std::string> masks;  // how columns are masked, by the destination's names
+  std::vector<std::string> key;              // the source's own
 };
 
 struct MoveRequest {

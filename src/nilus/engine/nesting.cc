@@ -20,8 +20,13 @@ Schema WithId(Schema schema) {
 // The survey of all splits, on several threads: the order in which they are merged is of no account.
 class SurveyRun {
  public:
-  SurveyRun(Preparation& prepared, UnnestOptions options, std::stop_token stop)
-      : prepared_(prepared), options_(std::move(options)), stop_(std::move(stop)), survey_(options_) {}
+  // `most_rows`: the load takes no more; there is one reader then, and the rows come in the order of the load.
+  SurveyRun(Preparation& prepared, UnnestOptions options, std::optional<int64_t> most_rows, std::stop_token stop)
+      : prepared_(prepared),
+        options_(std::move(options)),
+        most_rows_(most_rows),
+        stop_(std::move(stop)),
+        survey_(options_) {}
 
   Result<NestingSurvey> Run(int readers) {
     {
@@ -61,15 +66,19 @@ class SurveyRun {
       NILUS_ASSIGN(RecordBatch masked, masker->Apply(WithoutRowIds(batch->rows)));
       NILUS_ASSIGN(NormalizedBatch normalized, normalizer->Normalize(masked));
       NILUS_TRY(seen->Observe(normalized.rows));
+      rows_ += batch->rows.num_rows();
+      if (most_rows_ && rows_ >= *most_rows_) is_over_ = true;
     }
     return {};
   }
 
   Preparation& prepared_;
   const UnnestOptions options_;
+  const std::optional<int64_t> most_rows_;
   const std::stop_token stop_;
   std::atomic<size_t> next_{0};
   std::atomic<bool> is_over_{false};
+  std::atomic<int64_t> rows_{0};
   std::mutex mutex_;
   NestingSurvey survey_;
   Status status_;
@@ -92,7 +101,9 @@ UnnestOptions NestedLoad::OptionsOf(const BatchJob& job) {
 
 Result<NestingSurvey> NestedLoad::Survey(const BatchJob& job, Preparation& prepared, int readers,
                                          const std::stop_token& stop) {
-  return SurveyRun(prepared, OptionsOf(job), stop).Run(readers);
+  // With an incremental_key it is a matter of the rows which of them count.
+  const std::optional<int64_t> most_rows = job.incremental_key.empty() ? job.row_limit : std::nullopt;
+  return SurveyRun(prepared, OptionsOf(job), most_rows, stop).Run(readers);
 }
 
 Result<std::unique_ptr<NestedLoad>> NestedLoad::Make(const BatchJob& job, const NestingSurvey& survey,
@@ -180,7 +191,7 @@ Status NestedLoad::AddTable(const BatchJob& job, const UnnestTable& planned, con
 
 // Tables that earlier loads made, and this one has no rows for: their rows go with the rows they belong to.
 Status NestedLoad::AddKnownTables(const BatchJob& job, const NestingInputs& inputs) {
-  if (inputs.write->strategy == WriteStrategy::kAppend) return {};
+  if (inputs.write->strategy == WriteStrategy::kAppend && !inputs.write->full_refresh) return {};
   for (const std::string& name : *inputs.known) {
     const bool is_planned =
         std::any_of(tables_.begin(), tables_.end(), [&](const NestedTable& table) { return table.name.name == name; });

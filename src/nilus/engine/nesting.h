@@ -49,8 +49,8 @@ struct NestingInputs {
 class NestedLoad {
  public:
   static UnnestOptions OptionsOf(const BatchJob& job);
-  // What the source's splits hold: reads all of them. `prepared.shape` gives the rows' names; it must not know the
-  // destination.
+  // What the source's splits hold: reads all of them, or as many rows as the job's limit lets in. `prepared.shape`
+  // gives the rows' names; it must not know the destination.
   static Result<NestingSurvey> Survey(const BatchJob& job, Preparation& prepared, int readers,
                                       const std::stop_token& stop);
   // kData: the contract is freeze, and an array would need a table that is not there.

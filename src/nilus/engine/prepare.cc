@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "nilus/base/fault.h"
+#include "nilus/data/widening.h"
 #include "nilus/engine/attempt.h"
 #include "nilus/rows/row_ids.h"
 
@@ -100,25 +101,6 @@ std::vector<std::string> ColumnsThatMustFit(const BatchJob& job) {
   return columns;
 }
 
-// The key that names rows, by the destination's names: the manifest's, else the source's own. Empty: there is none that
-// tells all rows apart.
-std::vector<std::string> NamingKey(const BatchJob& job, const TableDescription& table, const TableShape& shape,
-                                   const Masking& masking) {
-  const std::vector<std::string>& written = job.primary_key.empty() ? table.primary_key : job.primary_key;
-  std::vector<std::string> key;
-  for (const std::string& column : written) {
-    if (shape.IsExcluded(column)) return {};
-    key.push_back(shape.NameOf(column));
-  }
-  // delete+insert leaves earlier versions of a key outside of its interval where they are: each has its own children.
-  if (job.strategy == WriteStrategy::kDeleteInsert && job.max_nesting > 0 && !job.incremental_key.empty() &&
-      !key.empty()) {
-    const std::string cursor = shape.NameOf(job.incremental_key);
-    if (std::find(key.begin(), key.end(), cursor) == key.end()) key.push_back(cursor);
-  }
-  return MasksKeepUnique(masking, written) ? key : std::vector<std::string>();
-}
-
 // An existing column keeps its type, whatever a hint says.
 void WarnOfOverruledHints(const BatchJob& job, const std::optional<Schema>& destination, const TableShape& shape,
                           std::vector<std::string>* warnings) {
@@ -177,10 +159,26 @@ Schema WithHintedNulls(const BatchJob& job, const TableDescription& table, Schem
   return schema;
 }
 
-// No two rows can share the manifest's key: the source enforces one of (some of) these columns.
-bool KeyIsUnique(const BatchJob& job, const TableDescription& table, const Masking& masking) {
+// Whether the column of a (masked) source comes to `schema` with a type of which no two of its values become one: as a
+// bigint, the texts 7 and 07 would.
+bool KeepsType(const Schema& masked, const std::string& column, const TableShape& shape, const Schema& schema) {
+  const std::optional<int> from = masked.Find(column);
+  const std::optional<int> to = schema.Find(shape.NameOf(column));
+  if (!from || !to) return true;
+  const Type& source = masked.fields[static_cast<size_t>(*from)].type;
+  const Type& type = schema.fields[static_cast<size_t>(*to)].type;
+  const bool is_same = source.id == type.id && source.precision == type.precision && source.scale == type.scale;
+  return is_same || IsWidening(source, type);
+}
+
+// No two rows can share the manifest's key: the source enforces one of (some of) these columns, and they stay apart.
+bool KeyIsUnique(const BatchJob& job, const TableDescription& table, const Schema& masked, const TableShape& shape,
+                 const Masking& masking, const std::optional<Schema>& destination) {
   if (table.primary_key.empty() || !MasksKeepUnique(masking, table.primary_key)) return false;
+  const Schema schema = shape.schema();
   return std::all_of(table.primary_key.begin(), table.primary_key.end(), [&](const std::string& column) {
+    if (!KeepsType(masked, column, shape, schema)) return false;
+    if (job.max_nesting > 0 && destination && !KeepsType(masked, column, shape, *destination)) return false;
     return std::any_of(job.primary_key.begin(), job.primary_key.end(), [&](const std::string& written) {
       Result<const Field*> field = FindSourceField(table.schema, job, written, "primary_key");
       return field && (*field)->name == column;
@@ -189,6 +187,22 @@ bool KeyIsUnique(const BatchJob& job, const TableDescription& table, const Maski
 }
 
 }  // namespace
+
+std::vector<std::string> NamingKey(const BatchJob& job, const std::vector<std::string>& source_key,
+                                   const TableShape& shape, const Masking& masking) {
+  const std::vector<std::string>& written = job.primary_key.empty() ? source_key : job.primary_key;
+  std::vector<std::string> key;
+  for (const std::string& column : written) {
+    if (shape.IsExcluded(column)) return {};
+    key.push_back(shape.NameOf(column));
+  }
+  const bool keeps_versions = job.strategy == WriteStrategy::kDeleteInsert || job.strategy == WriteStrategy::kAppend;
+  if (keeps_versions && job.max_nesting > 0 && !job.incremental_key.empty() && !key.empty()) {
+    const std::string cursor = shape.NameOf(job.incremental_key);
+    if (std::find(key.begin(), key.end(), cursor) == key.end()) key.push_back(cursor);
+  }
+  return MasksKeepUnique(masking, written) ? key : std::vector<std::string>();
+}
 
 bool KeepsTable(const BatchJob& job) { return job.strategy != WriteStrategy::kReplace && !job.full_refresh; }
 
@@ -306,7 +320,7 @@ Result<Preparation> Prepare(const BatchJob& job, const std::vector<std::string>&
   if (prepared.incremental != nullptr) prepared.incremental->SetUpper(prepared.plan.upper);
 
   *phase = "normalize";
-  NILUS_ASSIGN(Schema masked, prepared.masking->MaskedSchema(table.schema));
+  NILUS_ASSIGN(const Schema masked, prepared.masking->MaskedSchema(table.schema, table.null_columns));
   // A contract is about the table as it is, even where its rows are replaced.
   const bool keeps_schema = KeepsTable(job) || (job.contract != Contract::kEvolve && !job.full_refresh);
   if (keeps_schema || always_describe) {
@@ -317,7 +331,7 @@ Result<Preparation> Prepare(const BatchJob& job, const std::vector<std::string>&
   }
   ShapeOptions first = FirstShape(job, keeps_schema ? prepared.destination : std::nullopt);
   first.widens = WidensIn(job, prepared.sink.get(), job.table);
-  NILUS_ASSIGN(prepared.shape, TableShape::Create(WithHintedNulls(job, table, std::move(masked)), std::move(first)));
+  NILUS_ASSIGN(prepared.shape, TableShape::Create(WithHintedNulls(job, table, masked), std::move(first)));
   *phase = "plan";
   if (keeps_schema) WarnOfOverruledHints(job, prepared.destination, *prepared.shape, &prepared.warnings);
   WriteRequest& write = prepared.write;
@@ -325,10 +339,12 @@ Result<Preparation> Prepare(const BatchJob& job, const std::vector<std::string>&
   write.schema = std::make_shared<Schema>(DestinationSchema(job, prepared.destination, *prepared.shape));
   write.widened = prepared.shape->widened();
   NILUS_ASSIGN(write.primary_key, DestinationKey(job, table.schema, *prepared.shape));
-  prepared.naming_key = NamingKey(job, table, *prepared.shape, *prepared.masking);
+  prepared.source_key = table.primary_key;
+  prepared.naming_key = NamingKey(job, prepared.source_key, *prepared.shape, *prepared.masking);
   if (prepared.incremental != nullptr)
     write.incremental_key = prepared.shape->NameOf(prepared.incremental->range().column);
-  write.key_is_unique = KeyIsUnique(job, table, *prepared.masking);
+  write.key_is_unique = KeyIsUnique(job, table, masked, *prepared.shape, *prepared.masking,
+                                    keeps_schema ? prepared.destination : std::nullopt);
   bool is_limited = job.row_limit || job.page_limit;
   bool has_interval = prepared.request.interval_start || prepared.request.interval_end;  // a query may read by it
   write.is_complete = !prepared.request.range && !prepared.request.only_new && !is_limited && !has_interval;

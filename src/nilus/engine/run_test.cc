@@ -72,6 +72,36 @@ TEST_F(RunTest, MergeWithoutAnEnforcedKeyKeepsTheOrderOfArrival) {
   EXPECT_THAT(world_.Rows({"id", "user_name"}), testing::Contains("7 version 49"));
 }
 
+TEST_F(RunTest, AKeyThatChangesItsTypeMayNotBeUniqueAnyMore) {
+  job_.strategy = WriteStrategy::kMerge;
+  job_.primary_key = {"user_name"};
+  job_.parallelism = job_.threads = 4;
+  world_.source.splits = 10;
+  world_.source.table.primary_key = {"UserName"};
+  world_.source.table.rows = {{"1", "7"}, {"2", "07"}};
+  for (const int nesting : {0, 1}) {
+    job_.max_nesting = nesting;
+    job_.hints.clear();
+    EXPECT_TRUE(PlanJob(job_, QuickOptions())->in_parallel) << "the order of rows does not matter";
+    job_.hints = {{.column = "user_name", .type = MakeType(TypeId::kInt64)}};
+    EXPECT_FALSE(PlanJob(job_, QuickOptions())->in_parallel) << "a later row is to replace an earlier one";
+    job_.hints.clear();
+    world_.destination.tables["raw.t"].schema = Schema{{Field{.name = "user_name", .type = MakeType(TypeId::kInt64)}}};
+    EXPECT_FALSE(PlanJob(job_, QuickOptions())->in_parallel);
+    world_.destination.tables.clear();
+  }
+}
+
+TEST_F(RunTest, AColumnThatOnlyEverWasNullCanBeMasked) {
+  world_.source.table.null_columns = {"Nick"};
+  job_.masks = {{.column = "nick", .algorithm = "hash", .parameter = ""}};
+  RunReport report = RunJob(job_, QuickOptions());
+  EXPECT_TRUE(report.is_success) << report.error->message;
+  job_.hints = {{.column = "nick", .type = MakeType(TypeId::kText)}};
+  ASSERT_TRUE(RunJob(job_, QuickOptions()).is_success);
+  EXPECT_EQ(world_.Rows({"nick"}).front(), "NULL");
+}
+
 TEST_F(RunTest, LimitsCutARunShort) {
   job_.row_limit = 4;
   world_.source.pushes_down = false;

@@ -66,7 +66,7 @@ void AppendValue(const Column& column, int64_t row, Form form, std::string* out)
 }
 
 std::string Origin(const Schema& schema, const std::vector<Form>& forms, std::string_view source,
-                   const std::map<std::string, std::string>& masks) {
+                   const std::map<std::string, std::string>& masks, const std::vector<std::string>& key) {
   Json types = Json::object();
   for (int i = 0; i < schema.size(); ++i) {
     const Field& field = schema.fields[static_cast<size_t>(i)];
@@ -79,6 +79,7 @@ std::string Origin(const Schema& schema, const std::vector<Form>& forms, std::st
   }
   Json origin = {{"source", source}, {"types", std::move(types)}};
   if (!masks.empty()) origin["masks"] = masks;
+  if (!key.empty()) origin["key"] = key;
   return origin.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
@@ -156,7 +157,7 @@ const SchemaPtr& DeadLetterSchema() {
 }
 
 RecordBatch WriteDeadLetters(const RecordBatch& batch, const std::vector<DeadRow>& dead, std::string_view source,
-                             const std::map<std::string, std::string>& masks) {
+                             const std::map<std::string, std::string>& masks, const std::vector<std::string>& key) {
   const Schema& schema = *batch.schema();
   std::vector<std::string> names;
   std::vector<Form> forms;
@@ -164,7 +165,7 @@ RecordBatch WriteDeadLetters(const RecordBatch& batch, const std::vector<DeadRow
     names.push_back(Quoted(schema.fields[static_cast<size_t>(i)].name) + ":");
     forms.push_back(FormOf(batch.column(i), dead));
   }
-  const std::string origin = Origin(schema, forms, source, masks);
+  const std::string origin = Origin(schema, forms, source, masks, key);
   BatchBuilder builder(DeadLetterSchema());
   std::string payload;
   for (const DeadRow& row : dead) {
@@ -196,6 +197,11 @@ Result<DeadLetterOrigin> ReadOrigin(std::string_view position) {
   if (json.contains("masks") && json["masks"].is_object()) {
     for (const auto& [name, how] : json["masks"].items()) {
       if (how.is_string()) origin.masks[name] = how.get<std::string>();
+    }
+  }
+  if (json.contains("key") && json["key"].is_array()) {
+    for (const Json& column : json["key"]) {
+      if (column.is_string()) origin.key.push_back(column.get<std::string>());
     }
   }
   if (origin.schema.fields.empty()) return Damaged("its `position` names no column");

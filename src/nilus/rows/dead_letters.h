@@ -4,8 +4,8 @@
 //   payload   json   the row as it was to be loaded, after masks: one object by the source's names
 //   reason    text   why it was not
 //   column    text   the source's column that made it dead
-//   position  text   where it came from: {"source": …, "types": {column: type}, "masks": {column: how}}
-//   and the row ids of row_ids.h
+//   position  text   where it came from: {"source": …, "types": {column: type}, "masks": {column: how}, "key":
+//   [column]} and the row ids of row_ids.h
 //
 // Values are JSON's own where JSON has them (numbers with all digits, json as written), else their canonical text (a
 // negative zero too); `types` tells what each was, and of a json column whether its values stand as texts.
@@ -30,9 +30,9 @@ std::string DeadLetterTable(std::string_view table, int identifier_limit);
 const SchemaPtr& DeadLetterSchema();
 
 // Letters of these rows of `batch`. `source` says where they were read, `masks` what became of which column (by its
-// destination's name) before.
+// destination's name) before, `key` which columns are the key that the source enforces.
 RecordBatch WriteDeadLetters(const RecordBatch& batch, const std::vector<DeadRow>& dead, std::string_view source,
-                             const std::map<std::string, std::string>& masks);
+                             const std::map<std::string, std::string>& masks, const std::vector<std::string>& key = {});
 
 // A letter read back.
 struct DeadLetter {
@@ -49,6 +49,7 @@ struct DeadLetterOrigin {
   Schema schema;                              // of the payload
   std::set<std::string, std::less<>> quoted;  // json columns whose values stand as texts
   std::map<std::string, std::string> masks;
+  std::vector<std::string> key;
 };
 Result<DeadLetterOrigin> ReadOrigin(std::string_view position);
 

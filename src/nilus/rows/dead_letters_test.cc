@@ -15,7 +15,7 @@ using testing::HasSubstr;
 RecordBatch RoundTrip(const RecordBatch& batch, std::vector<DeadLetter>* letters = nullptr) {
   std::vector<DeadRow> dead;
   for (int64_t row = 0; row < batch.num_rows(); ++row) dead.push_back({.row = row, .column = "c", .reason = "why"});
-  RecordBatch written = WriteDeadLetters(batch, dead, "a split", {{"email", "hash"}});
+  RecordBatch written = WriteDeadLetters(batch, dead, "a split", {{"email", "hash"}}, {"c0", "c1"});
   std::vector<DeadLetter> read;
   for (int64_t row = 0; row < written.num_rows(); ++row) {
     read.push_back(DeadLetter{.id = std::to_string(row),
@@ -26,6 +26,7 @@ RecordBatch RoundTrip(const RecordBatch& batch, std::vector<DeadLetter>* letters
   Result<DeadLetterOrigin> origin = ReadOrigin(read.at(0).position);
   EXPECT_TRUE(origin) << (origin ? "" : origin.error().message);
   EXPECT_EQ(origin->masks.at("email"), "hash");
+  EXPECT_THAT(origin->key, ElementsAre("c0", "c1"));
   Result<RecordBatch> back = ReadPayloads(read, *origin);
   EXPECT_TRUE(back) << (back ? "" : back.error().message);
   return back ? *back : RecordBatch();
