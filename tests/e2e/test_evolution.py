@@ -116,6 +116,22 @@ def test_evolution_under_strategies_that_change_rows(strategy, nilus, source, de
         assert now == [("1", None, "x") if strategy == "merge" else ("1", "10", None), ("2", None, "y")]
 
 
+def test_a_value_that_is_gone_from_its_variant_column_ends_its_version(nilus, source, destination):
+    """The last load has no value for the variant column, and so no such column."""
+    if "scd2" not in destination.strategies:
+        pytest.skip(f"{destination.kind} has no scd2")
+    manifest = pipeline(nilus, source, destination, sink={"incremental_strategy": "scd2"})
+    source.make("id BIGINT, n BIGINT", (1, None), (2, 20))
+    nilus.run(manifest)
+    source.make("id BIGINT, n TEXT", (1, "x"), (2, "20"))
+    nilus.run(manifest)
+    source.make("id BIGINT, n BIGINT", (1, None), (2, 20))
+    nilus.run(manifest)
+    nilus.run(manifest)
+    versions = [(*row[:3], row[3] is None) for row in rows(destination, "id", "n", "n__v_text", "_nilus_valid_to")]
+    assert sorted(versions, key=repr) == [("1", None, "x", False), ("1", None, None, False), ("1", None, None, True), ("2", "20", None, True)]
+
+
 def test_a_key_that_does_not_fit_is_an_error(nilus, source, destination):
     if "merge" not in destination.strategies:
         pytest.skip(f"{destination.kind} has no merge")

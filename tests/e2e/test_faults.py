@@ -87,9 +87,10 @@ class NestedScenario(Scenario):
     def rows(self):
         found = collections.defaultdict(lambda: "no row")
         rows = []
-        for row_id, *row in self.destination.rows(["_nilus_id", "id", "at__city"]):
-            found[row_id] = row[0]
-            rows.append(("items", row[0], row[1] or None))
+        for row_id, *row in self.destination.rows(["_nilus_id", "id", "at__city"] + (["_nilus_valid_to"] if self.strategy == "scd2" else [])):
+            version = (*row[:1], *("closed" if end else "open" for end in row[2:]))
+            found[row_id] = version
+            rows.append(("items", version, row[1] or None))
         for table, column in (("items__lines", "sku"), ("items__lines__tags", "value")):
             rows += [(table, found[root], value) for root, value in self.destination.rows(["_nilus_root_id", column], table)]
         return sorted(rows, key=repr)
@@ -109,7 +110,7 @@ def scenario(request, destination, nilus, tmp_path):
     return scenario
 
 
-@pytest.fixture(params=["replace", "append", "merge", "delete+insert"])
+@pytest.fixture(params=STRATEGIES)
 def nested(request, destination, nilus, tmp_path):
     if request.param not in destination.strategies:
         pytest.skip(f"{destination.kind} has no {request.param}")

@@ -1,5 +1,6 @@
 """Nested rows on every sink: json columns become columns and child tables, committed and replaced with the rows they belong to."""
 import csv
+import decimal
 import json
 
 import pytest
@@ -74,6 +75,17 @@ def test_appended_rows_bring_their_children(nilus, source, destination):
     assert elements(destination) == [("1", "a"), ("1", "b"), ("2", "c")]
 
 
+def test_child_tables_that_an_append_left_alone_are_made_anew_with_the_others(nilus, source, destination):
+    for number, documents in enumerate([FIRST, [{"id": 4}]]):
+        source.path = source.path.with_name(f"orders{number}.jsonl")
+        source.write(*documents)
+        nilus.run(pipeline(nilus, source, destination, "append"))
+    assert elements(destination) == [("1", "a"), ("1", "b"), ("2", "c")]
+    nilus.run(pipeline(nilus, source, destination, "append", {"full_refresh": True}))
+    assert rows(destination, "items", "id") == [("4",)]
+    assert rows(destination, "items__lines", "sku") == [] and rows(destination, "items__lines__tags", "value") == []
+
+
 def needs(destination, strategy):
     if strategy not in destination.strategies:
         pytest.skip(f"{destination.kind} has no {strategy} of nested rows")
@@ -122,10 +134,107 @@ def test_what_is_nested_in_postgres(nilus, destination, postgres):
     assert sum(int(value) for (value,) in rows(destination, "items__doc__l", "value")) == sum(2 * i + 1 for i in range(1, 501))
 
 
-def test_scd2_is_refused(nilus, source, destination):
-    source.write(*FIRST)
-    refused = nilus.run(pipeline(nilus, source, destination, "scd2"), expect=2)
-    assert "scd2" in refused.report["error"]["message"]
+def versions(destination):
+    """(order, whether it is open, skus, tags) of each version."""
+    found = []
+    for row_id, order, end in rows(destination, "items", "_nilus_id", "id", "_nilus_valid_to"):
+        skus, tags = [], []
+        for table, column, into in (("items__lines", "sku", skus), ("items__lines__tags", "value", tags)):
+            into += [value for root, value in rows(destination, table, "_nilus_root_id", column) if root == row_id]
+        found.append((order, end is None, "".join(map(str, sorted(skus, key=repr))), "".join(sorted(tags))))
+    roots = {row_id for (row_id,) in rows(destination, "items", "_nilus_id")}
+    assert len(roots) == len(found)
+    for table in ("items__lines", "items__lines__tags"):
+        assert {root for (root,) in rows(destination, table, "_nilus_root_id")} <= roots
+    return sorted(found, key=repr)
+
+
+FIRST_VERSIONS = [("1", True, "ab", "xy"), ("2", True, "c", ""), ("3", True, "", "")]
+
+
+def versioned(nilus, source, destination, *documents, **options):
+    needs(destination, "scd2")
+    source.write(*documents)
+    manifest = pipeline(nilus, source, destination, "scd2", **options)
+    nilus.run(manifest)
+    return manifest
+
+
+def test_versions_keep_their_children(nilus, source, destination):
+    """A change in a child row, at any depth, is a change of its row; an unchanged row keeps its version, and that its children."""
+    manifest = versioned(nilus, source, destination, *FIRST)
+    assert versions(destination) == FIRST_VERSIONS
+    nilus.run(manifest)
+    assert versions(destination) == FIRST_VERSIONS
+    # The same, spelled otherwise.
+    source.path.write_text('{"id": 1, "lines": [ {"tags": ["\\u0078", "y"], "sku": "a", "none": null}, {"sku": "b", "tags": []} ], "at": {"zip": "0123", "city": "Ulm"}}\n'
+                           + json.dumps({**FIRST[1], "lines": [{"sku": "c", "tags": None}]}) + "\n" + json.dumps({"id": 3}) + "\n")
+    nilus.run(manifest)
+    assert versions(destination) == FIRST_VERSIONS
+    # y goes to the other line: no value is another one, but a child row belongs elsewhere. 2 is gone.
+    source.write({**FIRST[0], "lines": [{"sku": "a", "tags": ["x"]}, {"sku": "b", "tags": ["y"]}]}, FIRST[2])
+    nilus.run(manifest)
+    moved = [("1", False, "ab", "xy"), ("1", True, "ab", "xy"), ("2", False, "c", ""), ("3", True, "", "")]
+    assert versions(destination) == moved
+    # Nobody has children any more.
+    source.write({**FIRST[0], "lines": []}, {**FIRST[1], "lines": None}, FIRST[2])
+    nilus.run(manifest)
+    nilus.run(manifest)
+    bare = [("1", False, "ab", "xy"), ("1", False, "ab", "xy"), ("1", True, "", ""), ("2", False, "c", ""), ("2", True, "", ""), ("3", True, "", "")]
+    assert versions(destination) == bare
+    # They come back, with a column and a type that is new.
+    source.write({**FIRST[0], "lines": [{"sku": "a", "tags": ["x", "y"]}, {"sku": 7, "new": 1}]}, {**FIRST[1], "lines": None}, FIRST[2])
+    nilus.run(manifest)
+    nilus.run(manifest)
+    assert versions(destination) == sorted([*bare[:2], ("1", False, "", ""), ("1", True, "7a", "xy"), *bare[3:]], key=repr)
+    # All anew.
+    source.write(FIRST[1])
+    nilus.run(manifest, arguments=["--set", "spec.sink.options.full_refresh=true"])
+    assert versions(destination) == [("2", True, "c", "")]
+    assert rows(destination, "items__lines__tags", "value") == []
+
+
+def test_of_a_key_that_comes_twice_the_last_one_is_a_version(nilus, source, destination):
+    twice = [{"id": 1, "lines": [{"sku": "x"}]}, *FIRST]
+    manifest = versioned(nilus, source, destination, *twice)
+    assert versions(destination) == FIRST_VERSIONS
+    source.write(*twice, {"id": 2, "lines": [{"sku": "z"}]})
+    nilus.run(manifest)
+    nilus.run(manifest)
+    assert versions(destination) == [("1", True, "ab", "xy"), ("2", False, "c", ""), ("2", True, "z", ""), ("3", True, "", "")]
+    assert len(rows(destination, "items__lines", "sku")) == 4
+
+
+def test_a_version_whose_value_fits_no_column_brings_its_children(nilus, source, destination):
+    """The main table gets a variant column in the middle of the load: that alone makes the row another one."""
+    documents = [{"id": i, "n": i, "lines": [{"sku": f"s{i}"}]} for i in range(1, 4)]
+    manifest = versioned(nilus, source, destination, *documents)
+    documents[1]["n"] = "two"
+    source.write(*documents)
+    nilus.run(manifest)
+    assert versions(destination) == [("1", True, "s1", ""), ("2", False, "s2", ""), ("2", True, "s2", ""), ("3", True, "s3", "")]
+    assert ("2", "two") in rows(destination, "items", "id", "n__v_text")
+    nilus.run(manifest)
+    assert len(versions(destination)) == 4
+
+
+def test_versions_from_before_nesting_stay_where_nothing_was_nested(nilus, source, destination):
+    versioned(nilus, source, destination, {"id": 1, "lines": [{"sku": "a"}]}, {"id": 2}, max_table_nesting="0")
+    nilus.run(pipeline(nilus, source, destination, "scd2"))
+    assert versions(destination) == [("1", False, "", ""), ("1", True, "a", ""), ("2", True, "", "")]
+
+
+def test_versions_with_dead_letters(nilus, source, destination):
+    needs_one_step(destination)
+    versioned(nilus, source, destination, *FIRST)
+    source.write({**FIRST[0], "lines": [{"sku": "a", "new": 1}]}, {**FIRST[1], "lines": [{"sku": "c2"}]}, FIRST[2])
+    discarding = pipeline(nilus, source, destination, "scd2", {"schema_contract": "discard_row"})
+    assert nilus.run(discarding).report["tables"][0]["rows_dead_lettered"] == 1
+    # A load of all rows closes what it lacks.
+    after = [("1", False, "ab", "xy"), ("2", False, "c", ""), ("2", True, "c2", ""), ("3", True, "", "")]
+    assert versions(destination) == after
+    assert letters(nilus, pipeline(nilus, source, destination, "scd2"), "replay")["remaining"] == 0
+    assert versions(destination) == sorted([*after, ("1", True, "a", "")], key=repr)
 
 
 def needs_one_step(destination):
@@ -203,6 +312,28 @@ def test_hints_pin_nested_columns(nilus, source, destination):
     assert rows(destination, "items__lines__tags", "value") == []
 
 
+def test_hinted_places_that_are_only_ever_null_are_columns(nilus, source, destination):
+    source.write({"id": 1, "at": {"zip": None, "city": "Ulm"}, "lines": [{"sku": "a", "price": None}, {"sku": "b"}]}, {"id": 2, "at": None})
+    hints = {"at__zip": "bigint", "lines__price": "decimal(12,2)", "at__nowhere": "date"}
+    report = nilus.run(pipeline(nilus, source, destination, "append", type_hints=hints)).report
+    assert [warning for warning in report["warnings"] if "type_hints" in warning] == ["type_hints: `at__nowhere` is no column of orders.jsonl"]
+    assert rows(destination, "items", "id", "at__zip") == [("1", None), ("2", None)]
+    assert rows(destination, "items__lines", "sku", "price") == [("a", None), ("b", None)]
+    source.path = source.path.with_name("orders2.jsonl")
+    source.write({"id": 3, "at": {"zip": "123"}, "lines": [{"sku": "c", "price": "1.5"}]})
+    nilus.run(pipeline(nilus, source, destination, "append"))
+    assert rows(destination, "items", "at__zip")[0] == ("123",), "the column has the type that the hint gave it"
+    assert [decimal.Decimal(price) for (price,) in rows(destination, "items__lines", "price") if price] == [decimal.Decimal("1.5")]
+
+
+def test_an_array_does_not_take_the_place_of_the_dead_letters(nilus, source, destination):
+    source.write({"id": 1, "dead letters": [{"sku": "a"}]})
+    refused = nilus.run(pipeline(nilus, source, destination, "append"), expect=2)
+    assert "dead_letters[]" in refused.report["error"]["message"] and "items__dead_letters" in refused.report["error"]["message"]
+    nilus.run(pipeline(nilus, source, destination, "append", type_hints={"dead_letters": "json"}))
+    assert rows(destination, "items", "id") == [("1",)]
+
+
 def test_arrays_that_are_always_empty_make_no_column(nilus, source, destination):
     source.write({"id": 1, "lines": [], "at": {}}, {"id": 2, "lines": None})
     nilus.run(pipeline(nilus, source, destination, "append"))
@@ -250,3 +381,13 @@ def test_a_nested_replay_is_cut_at_every_point(nilus, source, destination, tmp_p
             letters(nilus, evolving, "replay")
             assert elements(destination) == after and rows(destination, "items__notes", "value") == [("n",)], name
             assert letters(nilus, evolving)["letters"] == 0, name
+
+
+def test_a_version_whose_nested_value_is_gone_everywhere_ends(nilus, source, destination):
+    """No document has the place any more, so the load has no such column: the row has changed all the same."""
+    manifest = versioned(nilus, source, destination, {"id": 1, "at": {"city": "Ulm"}, "lines": [{"sku": "a"}]}, {"id": 2, "lines": []})
+    source.write({"id": 1, "lines": [{"sku": "a"}]}, {"id": 2, "lines": []})
+    nilus.run(manifest)
+    nilus.run(manifest)
+    assert versions(destination) == [("1", False, "a", ""), ("1", True, "a", ""), ("2", True, "", "")]
+    assert rows(destination, "items", "id", "at__city") == [("1", "Ulm"), ("1", None), ("2", None)]

@@ -74,6 +74,7 @@ Result<LoadSql> LoadSql::Make(const SqlDialect& dialect, const WriteRequest& req
   load.incremental_key_ = request.incremental_key;
   load.key_is_unique_ = request.key_is_unique;
   load.is_complete_ = request.is_complete;
+  load.has_children_ = request.has_children;
   load.keeps_newer_ = request.keeps_newer && !request.incremental_key.empty();
   load.full_refresh_ = request.full_refresh;
   load.widened_ = request.widened;
@@ -86,10 +87,6 @@ Result<LoadSql> LoadSql::Make(const SqlDialect& dialect, const WriteRequest& req
   if (is_child) {
     NILUS_ASSIGN(LoadSql root, Make(dialect, *request.root));
     load.root_ = std::make_shared<const LoadSql>(std::move(root));
-    if (request.strategy == WriteStrategy::kScd2) {
-      return Fail(ErrorKind::kUnsupported, "child table {} cannot be loaded with strategy scd2",
-                  request.table.ToString());
-    }
     if (!load.columns_.Find(kRootIdColumn)) {
       return Fail(ErrorKind::kInvalidInput, "child table {} has no column {}", request.table.ToString(), kRootIdColumn);
     }
@@ -132,7 +129,7 @@ Result<LoadSql> LoadSql::Make(const SqlDialect& dialect, const WriteRequest& req
 }
 
 std::vector<Field> LoadSql::OwnColumns() const {
-  if (strategy_ != WriteStrategy::kScd2) return {};
+  if (strategy_ != WriteStrategy::kScd2 || root_ != nullptr) return {};  // child rows belong to their version
   return {Field{.name = std::string(kValidFromColumn), .type = MakeType(TypeId::kTimestamp)},
           Field{.name = std::string(kValidToColumn), .type = MakeType(TypeId::kTimestamp)}};
 }
@@ -343,6 +340,12 @@ Result<std::vector<SqlStep>> LoadSql::Apply(const TargetState& state, const std:
     steps.push_back({drop_staging});
     return steps;
   }
+  if (root_ != nullptr && strategy_ == WriteStrategy::kScd2) {
+    steps.push_back(InsertStaged(fmt::format(" WHERE {} IN (SELECT {} FROM {})", QuoteIdentifier(kRootIdColumn),
+                                             QuoteIdentifier(kRowIdColumn), root_->staging_sql_)));
+    steps.push_back({drop_staging});
+    return steps;
+  }
   switch (strategy_) {
     case WriteStrategy::kReplace:
       if (Swaps(state)) {
@@ -374,16 +377,17 @@ Result<std::vector<SqlStep>> LoadSql::Apply(const TargetState& state, const std:
       break;
     case WriteStrategy::kScd2:
       ApplyScd2(&steps);
+      if (has_children_) return steps;
       break;
   }
   steps.push_back({drop_staging});
   return steps;
 }
 
-SqlStep LoadSql::InsertStaged() const {
-  return {
-      fmt::format("INSERT INTO {} ({}) SELECT {} FROM {}", target_sql_, ColumnList(""), ColumnList(""), staging_sql_),
-      SqlEffect::kInserted};
+SqlStep LoadSql::InsertStaged(std::string_view condition) const {
+  return {fmt::format("INSERT INTO {} ({}) SELECT {} FROM {}{}", target_sql_, ColumnList(""), ColumnList(""),
+                      staging_sql_, condition),
+          SqlEffect::kInserted};
 }
 
 std::string LoadSql::KeyIn(bool negated, std::string_view outer, std::string_view inner,
@@ -514,10 +518,17 @@ void LoadSql::ApplyScd2(std::vector<SqlStep>* steps) const {
                                   load_time_sql_, valid_to, KeyIn(true, "t", staging_sql_, "")),
                       SqlEffect::kUpdated});
   }
+  const std::string is_open = fmt::format("i.{} IS NULL", valid_to);
+  std::string is_new = " WHERE " + KeyIn(true, "s", target_sql_, is_open);
+  if (has_children_) {  // which rows are new versions has to be known after them, too
+    is_new.clear();
+    steps->push_back(
+        {fmt::format("DELETE FROM {} AS s WHERE {}", staging_sql_, KeyIn(false, "s", target_sql_, is_open)),
+         SqlEffect::kStaged});
+  }
   steps->push_back(
-      {fmt::format("INSERT INTO {} ({}, {}, {}) SELECT {}, {}, NULL FROM {} AS s WHERE {}", target_sql_, ColumnList(""),
-                   QuoteIdentifier(kValidFromColumn), valid_to, ColumnList("s"), load_time_sql_, staging_sql_,
-                   KeyIn(true, "s", target_sql_, fmt::format("i.{} IS NULL", valid_to))),
+      {fmt::format("INSERT INTO {} ({}, {}, {}) SELECT {}, {}, NULL FROM {} AS s{}", target_sql_, ColumnList(""),
+                   QuoteIdentifier(kValidFromColumn), valid_to, ColumnList("s"), load_time_sql_, staging_sql_, is_new),
        SqlEffect::kInserted});
 }
 

@@ -103,7 +103,9 @@ class LoadSql {
   // PrepareTarget does for a table that stays, once more after AddColumns for sinks that append straight into the
   // target.
   Result<std::vector<SqlStep>> AddToTarget(const Schema& existing) const;
-  // Staged rows into the target by the strategy, then the staging table goes. `interval` is CommitRequest's.
+  // Staged rows into the target by the strategy, then the staging table goes. `interval` is CommitRequest's. Under scd2
+  // with child tables it stays, with the new versions alone, for the children's Apply: temporary, it goes with the
+  // connection or the transaction.
   Result<std::vector<SqlStep>> Apply(const TargetState& state, const std::optional<KeyRange>& interval) const;
 
   // Loads of changes (WriteRequest::is_changes), instead of Apply: staging holds the rows of a fold (change_fold.h)
@@ -129,7 +131,7 @@ class LoadSql {
   std::string KeyIn(bool negated, std::string_view outer, std::string_view inner, std::string_view condition) const;
   SqlStep DropSuperseded() const;
   SqlStep DropOlderThanTarget() const;
-  SqlStep InsertStaged() const;
+  SqlStep InsertStaged(std::string_view condition = {}) const;
   Result<SqlStep> DeleteInterval(const KeyRange& interval) const;
   Result<std::string> IntervalCondition(const KeyRange& interval) const;
   // Of a child table, before the root's own steps.
@@ -155,6 +157,7 @@ class LoadSql {
   bool needs_sequence_ = false;
   bool key_is_unique_ = false;
   bool is_complete_ = false;
+  bool has_children_ = false;
   bool keeps_newer_ = false;
   bool must_stage_ = false;
   bool is_changes_ = false;

@@ -130,9 +130,7 @@ Status Attempt::OpenTables(Load* load) {
   if (load->nested != nullptr) {
     for (const NestedTable& table : load->nested->tables()) load->tables->Add(table.request);
     PhaseMeter::Section section(load_);
-    for (int table = load->tables->size(); table-- > 0;) {  // children first
-      if (!load->nested->tables()[static_cast<size_t>(table)].is_refused) NILUS_TRY(load->tables->Open(table, {}));
-    }
+    for (int table : load->nested->OpenOrder()) NILUS_TRY(load->tables->Open(table, {}));
     NILUS_FAULT_POINT("engine.after_open");
     return {};
   }

@@ -96,7 +96,10 @@ void Attempt::ReportSchema(const Load& load) {
   if (load.nested != nullptr) {
     for (const NestedTable& table : load.nested->tables()) {
       if (table.shape == nullptr || table.is_refused) continue;
-      ReportTableSchema(table.name, table.there, WithRowIds(table.shape->schema()), table.shape->widened());
+      Schema schema = WithRowIds(table.shape->schema());
+      if (load.nested->hashes_children() && &table == &load.nested->tables().front())
+        schema.fields.push_back(ChildrenHashField());
+      ReportTableSchema(table.name, table.there, schema, table.shape->widened());
     }
     return;
   }

@@ -7,6 +7,7 @@
 #include "nilus/engine/load_tables.h"
 #include "nilus/engine/masking.h"
 #include "nilus/engine/nesting.h"
+#include "nilus/engine/versions.h"
 #include "nilus/rows/row_ids.h"
 
 namespace nilus {
@@ -116,7 +117,8 @@ class PageReplay {
   // Rows are named as a run names them. Numbers (of rows whose key has a NULL) are given under each key anew: what is
   // numbered is another table then.
   RowNamer& NamerFor(const std::vector<std::string>& source_key) {
-    std::vector<std::string> key = NamingKey(*job_, source_key, *shape_, *masking_);
+    std::vector<std::string> key;
+    if (!NumbersVersions(*job_, /*key_is_unique=*/false)) key = NamingKey(*job_, source_key, *shape_, *masking_);
     auto known = namers_.find(key);
     if (known != namers_.end()) return known->second;
     std::string numbered = job_->table.ToString();
@@ -178,11 +180,8 @@ class PageReplay {
                                             .write = &rows_request_,
                                             .known = &checkpoint_.children,
                                             .load_id = load_id_}));
-    std::vector<NestedTable>& tables = nested_->tables();
-    for (const NestedTable& table : tables) tables_.Add(table.request);
-    for (int table = tables_.size(); table-- > 0;) {  // children first
-      if (!tables[static_cast<size_t>(table)].is_refused) NILUS_TRY(tables_.Open(table, {}));
-    }
+    for (const NestedTable& table : nested_->tables()) tables_.Add(table.request);
+    for (int table : nested_->OpenOrder()) NILUS_TRY(tables_.Open(table, {}));
     NestedStage stage(*nested_, load_id_);
     for (const Group& group : groups_) {
       NILUS_ASSIGN(std::vector<DeadRow> dead, stage.Process(group.rows, [this](int table, RecordBatch batch) {

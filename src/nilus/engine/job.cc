@@ -12,18 +12,11 @@
 namespace nilus {
 namespace {
 
-// What a manifest may ask by spec 03 and this version does not do yet.
+// What a manifest may ask and this version does not do yet.
 Status RefuseWhatIsMissing(const Pipeline& pipeline) {
-  const SourceOptions& source = pipeline.source_options;
   if (pipeline.type != PipelineType::kBatch) {
     return FailWithFix(ErrorKind::kUnsupported, "use type: batch", "pipelines of type {} cannot be run yet",
                        PipelineTypeName(pipeline.type));
-  }
-  const SinkOptions& sink = pipeline.sink_options;
-  if (source.max_table_nesting != 0 && sink.incremental_strategy == IncrementalStrategy::kScd2) {
-    return FailWithFix(ErrorKind::kUnsupported, "use another incremental_strategy, or leave max_table_nesting at \"0\"",
-                       "max_table_nesting above 0 is not supported with incremental_strategy scd2: whether a row has "
-                       "a new version is seen by its own columns, and a change in a child row would be missed");
   }
   return {};
 }

@@ -96,12 +96,6 @@ TEST_F(JobTest, StateKeysAreStableAndTellPipelinesApart) {
 }
 
 TEST_F(JobTest, WhatIsNotThereYetIsRefusedNeverIgnored) {
-  pipeline_.source_options.max_table_nesting = 1;
-  EXPECT_EQ(Outcome(), "made");
-  pipeline_.sink_options.incremental_strategy = IncrementalStrategy::kScd2;
-  EXPECT_THAT(Outcome(), HasSubstr("max_table_nesting"));
-  pipeline_.source_options.max_table_nesting = 0;
-  pipeline_.sink_options.incremental_strategy = IncrementalStrategy::kReplace;
   pipeline_.type = PipelineType::kCdc;
   EXPECT_THAT(Outcome(), HasSubstr("type cdc"));
   pipeline_.type = PipelineType::kBatch;

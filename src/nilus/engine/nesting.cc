@@ -7,6 +7,8 @@
 #include <thread>
 #include <utility>
 
+#include "nilus/engine/versions.h"
+#include "nilus/rows/dead_letters.h"
 #include "nilus/rows/masker.h"
 
 namespace nilus {
@@ -92,9 +94,12 @@ UnnestOptions NestedLoad::OptionsOf(const BatchJob& job) {
                         .naming = job.naming,
                         .identifier_limit = job.identifier_limit,
                         .page_rows = job.page_rows,
-                        .batch_bytes = job.memory.batch_bytes};
+                        .batch_bytes = job.memory.batch_bytes,
+                        .with_positions = job.strategy == WriteStrategy::kScd2};
   for (const PinnedType& hint : job.hints) {
-    if (hint.type.id == TypeId::kJson) options.keep.push_back(NormalizePath(hint.column, job.naming, 0));
+    const std::string place = NormalizePath(hint.column, job.naming, 0);
+    if (hint.type.id == TypeId::kJson) options.keep.push_back(place);
+    options.hinted.emplace(place, hint.type);
   }
   return options;
 }
@@ -114,10 +119,29 @@ Result<std::unique_ptr<NestedLoad>> NestedLoad::Make(const BatchJob& job, const 
   NILUS_ASSIGN(load->plan_, UnnestPlan::Create(WithId(inputs.shape->schema()), survey, OptionsOf(job)));
   for (const UnnestTable& planned : load->plan_->tables()) NILUS_TRY(load->AddTable(job, planned, inputs));
   NILUS_TRY(load->AddKnownTables(job, inputs));
+  NILUS_TRY(load->AddChildrenHash(inputs));
   load->tables_.front().request.has_children = load->tables_.size() > 1;
   const auto root = std::make_shared<WriteRequest>(load->tables_.front().request);
   for (size_t i = 1; i < load->tables_.size(); ++i) load->tables_[i].request.root = root;
   return load;
+}
+
+// Also where this load has no child rows, but earlier ones had: those rows are others now.
+Status NestedLoad::AddChildrenHash(const NestingInputs& inputs) {
+  NestedTable& main = tables_.front();
+  const bool had_children =
+      !inputs.write->full_refresh && (!inputs.known->empty() || (main.there && main.there->Find(kChildrenHashColumn)));
+  hashes_children_ = inputs.write->strategy == WriteStrategy::kScd2 && (plan_->tables().size() > 1 || had_children);
+  if (!hashes_children_) return {};
+  if (main.request.schema->Find(kChildrenHashColumn)) {
+    return FailWithFix(ErrorKind::kInvalidInput, "rename the column at the source, or exclude it",
+                       "column `{}` of table {} has the name of a column that strategy scd2 adds with nesting",
+                       kChildrenHashColumn, main.name.ToString());
+  }
+  auto schema = std::make_shared<Schema>(*main.request.schema);
+  schema->fields.push_back(ChildrenHashField());
+  main.request.schema = std::move(schema);
+  return {};
 }
 
 void NestedLoad::AddRootNumber(Schema* schema) const {
@@ -138,6 +162,11 @@ WriteRequest NestedLoad::ChildRequest(const NestingInputs& inputs, const TableNa
 
 Status NestedLoad::AddTable(const BatchJob& job, const UnnestTable& planned, const NestingInputs& inputs) {
   const bool is_main = planned.parent < 0;
+  if (!is_main && planned.name == DeadLetterTable(job.table.name, job.identifier_limit)) {
+    return FailWithFix(ErrorKind::kInvalidInput, "keep it whole with a type hint of json, or rename it at the source",
+                       "the array {} would come to the table {}, which is for dead letters of {}", planned.path,
+                       planned.name, job.table.ToString());
+  }
   NestedTable table{.name = TableName{.schema = job.table.schema, .name = planned.name}, .path = planned.path};
   const WriteRequest& write = *inputs.write;
   const bool makes_anew = write.strategy == WriteStrategy::kReplace || write.full_refresh;
@@ -182,6 +211,8 @@ Status NestedLoad::AddTable(const BatchJob& job, const UnnestTable& planned, con
       if (!schema.Find(field.name)) schema.fields.push_back(field);
     }
   }
+  if (is_main && table.there && write.strategy == WriteStrategy::kScd2)
+    AddAbsentColumns(job, *table.there, /*is_inferred=*/true, &schema);
   schema.fields.push_back(RowIdFields().front());
   if (!is_main) AddRootNumber(&schema);
   table.request.schema = std::make_shared<Schema>(std::move(schema));
@@ -189,13 +220,20 @@ Status NestedLoad::AddTable(const BatchJob& job, const UnnestTable& planned, con
   return {};
 }
 
-// Tables that earlier loads made, and this one has no rows for: their rows go with the rows they belong to.
+// Tables that earlier loads made, and this one has no rows for: their rows go with the rows they belong to. Where rows
+// stay, they are remembered all the same: a load that makes the table anew has to find them.
 Status NestedLoad::AddKnownTables(const BatchJob& job, const NestingInputs& inputs) {
-  if (inputs.write->strategy == WriteStrategy::kAppend && !inputs.write->full_refresh) return {};
+  const WriteStrategy strategy = inputs.write->strategy;
+  const bool rows_stay =
+      (strategy == WriteStrategy::kAppend || strategy == WriteStrategy::kScd2) && !inputs.write->full_refresh;
   for (const std::string& name : *inputs.known) {
     const bool is_planned =
         std::any_of(tables_.begin(), tables_.end(), [&](const NestedTable& table) { return table.name.name == name; });
     if (is_planned) continue;
+    if (rows_stay) {
+      untouched_.push_back(name);
+      continue;
+    }
     NestedTable table{.name = TableName{.schema = job.table.schema, .name = name}, .path = name};
     NILUS_ASSIGN(std::optional<Schema> there, inputs.sink->Describe(table.name));
     if (!there || !there->Find(kRootIdColumn)) continue;
@@ -212,7 +250,17 @@ std::vector<std::string> NestedLoad::children() const {
   for (size_t i = 1; i < tables_.size(); ++i) {
     if (!tables_[i].is_refused) names.push_back(tables_[i].name.name);
   }
+  names.insert(names.end(), untouched_.begin(), untouched_.end());
   return names;
+}
+
+std::vector<int> NestedLoad::OpenOrder() const {
+  std::vector<int> order;
+  for (size_t i = 0; i < tables_.size(); ++i) {
+    if (!tables_[i].is_refused) order.push_back(static_cast<int>(i));
+  }
+  if (tables_.front().request.strategy != WriteStrategy::kScd2) std::reverse(order.begin(), order.end());
+  return order;
 }
 
 std::vector<std::string> NestedLoad::UnusedHints(const std::vector<std::string>& unused) const {
@@ -232,90 +280,6 @@ std::vector<std::string> NestedLoad::UnusedHints(const std::vector<std::string>&
     if (!is_used) none.push_back(hint);
   }
   return none;
-}
-
-struct NestedStage::Pass {
-  int64_t first_number = 0;                       // of the batch's first row
-  std::vector<std::pair<int, RecordBatch>> held;  // until all is known to be good
-  std::map<int64_t, DeadRow> dead;                // by row of the batch
-};
-
-NestedStage::NestedStage(NestedLoad& load, std::string load_id)
-    : load_(&load),
-      discards_rows_(load.contract() == Contract::kDiscardRow),
-      unnester_(load.plan()),
-      load_ids_(std::move(load_id)) {
-  for (NestedTable& table : load.tables()) {
-    if (table.shape != nullptr) normalizers_.emplace_back(*table.shape);
-  }
-}
-
-Result<std::vector<DeadRow>> NestedStage::Process(const RecordBatch& batch, const Emit& emit) {
-  Pass pass{.first_number = next_root_, .held = {}, .dead = {}};
-  NILUS_TRY(Unnest(&pass, batch, emit));
-  next_root_ += batch.num_rows() - static_cast<int64_t>(pass.dead.size());
-  std::vector<DeadRow> dead;
-  if (!pass.dead.empty()) {  // once more without them: nothing of them may be loaded
-    std::vector<uint8_t> keep(static_cast<size_t>(batch.num_rows()), 1);
-    for (auto& [row, letter] : pass.dead) {
-      keep[static_cast<size_t>(row)] = 0;
-      dead.push_back(std::move(letter));
-    }
-    pass = Pass{.first_number = pass.first_number, .held = {}, .dead = {}};
-    NILUS_TRY(Unnest(&pass, batch.Filter(keep), emit));
-  }
-  for (auto& [table, rows] : pass.held) NILUS_TRY(emit(table, std::move(rows)));
-  return dead;
-}
-
-Status NestedStage::Unnest(Pass* pass, const RecordBatch& batch, const Emit& emit) {
-  return unnester_.Unnest(batch, [&](int table, const RecordBatch& rows) { return Take(pass, table, rows, emit); });
-}
-
-// What the unnester gives for one table.
-Status NestedStage::Take(Pass* pass, int table, const RecordBatch& batch, const Emit& emit) {
-  const NestedTable& of = load_->tables()[static_cast<size_t>(table)];
-  const std::vector<int32_t>& roots = unnester_.source_rows();
-  auto kill = [&](int64_t row, std::string column, std::string reason) {
-    const int64_t root = roots[static_cast<size_t>(row)];
-    pass->dead.emplace(root, DeadRow{.row = root, .column = std::move(column), .reason = std::move(reason)});
-  };
-  if (of.is_refused) {
-    if (load_->contract() == Contract::kDiscardValue) {
-      discarded_values_[of.path] += batch.num_rows();
-      return {};
-    }
-    for (int64_t row = 0; row < batch.num_rows(); ++row)
-      kill(row, of.path, fmt::format("the array has no table {}", of.name.ToString()));
-    return {};
-  }
-  NILUS_ASSIGN(NormalizedBatch normalized, normalizers_[static_cast<size_t>(table)].Normalize(batch));
-  for (DeadRow& dead : normalized.dead)
-    kill(dead.row, table == 0 ? dead.column : fmt::format("{}.{}", of.path, dead.column), std::move(dead.reason));
-  if (!pass->dead.empty()) return {};
-  std::optional<Column> numbers;
-  if (table > 0 && load_->numbers_roots()) {
-    ColumnBuilder builder(MakeType(TypeId::kInt64));
-    for (const int32_t root : roots) builder.Append<int64_t>(pass->first_number + root);
-    numbers = builder.Finish();
-  }
-  RecordBatch rows = WithLoad(std::move(normalized.rows), numbers ? &*numbers : nullptr);
-  if (!discards_rows_) return emit(table, std::move(rows));
-  pass->held.emplace_back(table, std::move(rows));
-  return {};
-}
-
-// Behind all columns the load's id, and for child rows the number of the row that they belong to.
-RecordBatch NestedStage::WithLoad(RecordBatch rows, const Column* root_numbers) {
-  auto schema = std::make_shared<Schema>(*rows.schema());
-  std::vector<Column> columns = rows.columns();
-  schema->fields.push_back(RowIdFields().front());
-  columns.push_back(load_ids_.Rows(rows.num_rows()));
-  if (root_numbers != nullptr) {
-    schema->fields.push_back(Field{.name = std::string(kRootNumberColumn), .type = MakeType(TypeId::kInt64)});
-    columns.push_back(*root_numbers);
-  }
-  return RecordBatch(std::move(schema), std::move(columns), rows.num_rows());
 }
 
 }  // namespace nilus

@@ -5,9 +5,10 @@
 //   rows:   every split is read once more (same snapshot): normalizer → row ids → unnest → each table's own normalizer
 //
 // A child row belongs to a root row by `_nilus_root_id`. Where rows of the main table are replaced or removed (merge,
-// delete+insert), the sink takes the old children of those rows out (WriteRequest::root). A contract is about all
-// tables: a table that would come into being beside one that is there counts as a new column, and under discard_row the
-// whole root row, with all its children, is the dead letter.
+// delete+insert), the sink takes the old children of those rows out (WriteRequest::root). Under scd2 each version has
+// its own children, and the main table a column with their hash (rows/children_hash.h), so that a change in a child row
+// is a change of the row. A contract is about all tables: a table that would come into being beside one that is there
+// counts as a new column, and under discard_row the whole root row, with all its children, is the dead letter.
 #pragma once
 
 #include <functional>
@@ -19,6 +20,7 @@
 
 #include "nilus/engine/attempt.h"
 #include "nilus/engine/load_tables.h"
+#include "nilus/rows/children_hash.h"
 #include "nilus/rows/normalizer.h"
 #include "nilus/rows/row_ids.h"
 #include "nilus/rows/unnest.h"
@@ -63,7 +65,11 @@ class NestedLoad {
   // Rows of the main table are numbered in their order, and child rows say to which of them they belong: two of them
   // may have one id, and only the later one's children stay.
   bool numbers_roots() const { return numbers_roots_; }
-  // The child tables' names, for the checkpoint.
+  // Rows of the main table come with a hash of their children.
+  bool hashes_children() const { return hashes_children_; }
+  // Indexes of tables(), without refused ones, in the order in which they are opened (WriteRequest::has_children).
+  std::vector<int> OpenOrder() const;
+  // The child tables' names, for the checkpoint: of this load, and those that it leaves as they are.
   std::vector<std::string> children() const;
   Contract contract() const { return contract_; }
   // Hints that no column has come for, of those that the rows had none for either.
@@ -75,11 +81,14 @@ class NestedLoad {
   Status AddKnownTables(const BatchJob& job, const NestingInputs& inputs);
   WriteRequest ChildRequest(const NestingInputs& inputs, const TableName& name) const;
   void AddRootNumber(Schema* schema) const;
+  Status AddChildrenHash(const NestingInputs& inputs);
 
   std::shared_ptr<const UnnestPlan> plan_;
   std::vector<NestedTable> tables_;
   Contract contract_ = Contract::kEvolve;
+  std::vector<std::string> untouched_;  // child tables that earlier loads made
   bool numbers_roots_ = false;
+  bool hashes_children_ = false;
 };
 
 // One thread's way from named rows of the main table to the batches of all tables. Not thread-safe.
@@ -89,7 +98,7 @@ class NestedStage {
 
   using Emit = std::function<Status(int table, RecordBatch batch)>;  // `table`: index into the load's tables
   // The rows of the batch that are dead letters: nothing of them was emitted. Under discard_row a batch's rows are held
-  // until all of it is known to be good.
+  // until all of it is known to be good; with hashes of children, those of the main table until the children are known.
   Result<std::vector<DeadRow>> Process(const RecordBatch& batch, const Emit& emit);
   const std::vector<Normalizer>& normalizers() const { return normalizers_; }  // by table
   // Values of arrays that have no table under discard_value, by their place.
@@ -98,13 +107,15 @@ class NestedStage {
  private:
   struct Pass;  // over one batch
   Status Unnest(Pass* pass, const RecordBatch& batch, const Emit& emit);
-  Status Take(Pass* pass, int table, const RecordBatch& batch, const Emit& emit);
+  Status Take(Pass* pass, int table, const RecordBatch& unnested, const Emit& emit);
+  Status EmitHeld(Pass* pass, int64_t rows, const Emit& emit);
   RecordBatch WithLoad(RecordBatch rows, const Column* root_numbers);
 
   NestedLoad* load_;
   const bool discards_rows_;
   Unnester unnester_;
   std::vector<Normalizer> normalizers_;
+  std::optional<ChildrenHasher> hasher_;
   RepeatedText load_ids_;
   int64_t next_root_ = 0;
   std::map<std::string, int64_t> discarded_values_;

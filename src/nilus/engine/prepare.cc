@@ -5,6 +5,7 @@
 #include "nilus/base/fault.h"
 #include "nilus/data/widening.h"
 #include "nilus/engine/attempt.h"
+#include "nilus/engine/versions.h"
 #include "nilus/rows/row_ids.h"
 
 namespace nilus {
@@ -143,7 +144,10 @@ Schema DestinationSchema(const BatchJob& job, const std::optional<Schema>& desti
       if (!schema.Find(field.name) && job.strategy == WriteStrategy::kReplace) schema.fields.push_back(field);
     }
   }
-  return schema.fields.empty() ? schema : WithRowIds(std::move(schema));
+  if (schema.fields.empty()) return schema;
+  if (job.strategy == WriteStrategy::kScd2 && KeepsTable(job) && destination)
+    AddAbsentColumns(job, *destination, /*is_inferred=*/false, &schema);
+  return WithRowIds(std::move(schema));
 }
 
 // A column that only ever was null is materialized where a hint gives it a type.
@@ -340,11 +344,12 @@ Result<Preparation> Prepare(const BatchJob& job, const std::vector<std::string>&
   write.widened = prepared.shape->widened();
   NILUS_ASSIGN(write.primary_key, DestinationKey(job, table.schema, *prepared.shape));
   prepared.source_key = table.primary_key;
-  prepared.naming_key = NamingKey(job, prepared.source_key, *prepared.shape, *prepared.masking);
   if (prepared.incremental != nullptr)
     write.incremental_key = prepared.shape->NameOf(prepared.incremental->range().column);
   write.key_is_unique = KeyIsUnique(job, table, masked, *prepared.shape, *prepared.masking,
                                     keeps_schema ? prepared.destination : std::nullopt);
+  if (!NumbersVersions(job, write.key_is_unique))
+    prepared.naming_key = NamingKey(job, prepared.source_key, *prepared.shape, *prepared.masking);
   bool is_limited = job.row_limit || job.page_limit;
   bool has_interval = prepared.request.interval_start || prepared.request.interval_end;  // a query may read by it
   write.is_complete = !prepared.request.range && !prepared.request.only_new && !is_limited && !has_interval;

@@ -1,6 +1,7 @@
 #include "nilus/rows/unnest.h"
 
 #include <algorithm>
+#include <cstring>
 #include <iterator>
 #include <numeric>
 #include <optional>
@@ -20,8 +21,12 @@ class Unnester::Impl {
     for (size_t i = 0; i < plan_->tables_.size(); ++i) {
       Table table;
       if (i > 0) {
-        table.schema = std::make_shared<const Schema>(plan_->tables_[i].schema);
-        for (const Field& field : table.schema->fields) table.columns.emplace_back(field.type);
+        auto schema = std::make_shared<Schema>(plan_->tables_[i].schema);
+        if (plan_->options_.with_positions) {
+          schema->fields.push_back(Field{.name = std::string(kPositionColumn), .type = MakeType(TypeId::kBinary)});
+        }
+        for (const Field& field : schema->fields) table.columns.emplace_back(field.type);
+        table.schema = std::move(schema);
       }
       tables_.push_back(std::move(table));
     }
@@ -57,6 +62,7 @@ class Unnester::Impl {
   struct Row {
     int table = 0;
     std::string_view id;
+    std::string_view position;  // with_positions: the indexes on the way to it
   };
   struct Source {
     const Node* node = nullptr;
@@ -139,6 +145,8 @@ class Unnester::Impl {
 
   bool VisitArray(const Node& node, json::Scanner* scanner, const Row& row) {
     int64_t index = 0;
+    std::string position;
+    if (plan_->options_.with_positions) position = std::string(row.position) + std::string(sizeof index, '\0');
     return json::ReadElements(scanner, [&] {
       if (node.table < 0) return Misfit(node);
       Table& table = tables_[static_cast<size_t>(node.table)];
@@ -147,10 +155,16 @@ class Unnester::Impl {
       table.columns[0].AppendBytes(id_text);
       table.columns[1].AppendBytes(row.id);
       table.columns[2].AppendBytes(root_id_);
-      table.columns[3].Append(index++);
+      table.columns[3].Append(index);
       table.source_rows.push_back(source_row_);
+      if (plan_->options_.with_positions) {
+        std::memcpy(position.data() + row.position.size(), &index, sizeof index);  // little-endian machines only
+        table.columns.back().AppendBytes(position);
+        table.bytes += static_cast<int64_t>(position.size());
+      }
+      ++index;
       table.bytes += static_cast<int64_t>(id_text.size() + row.id.size() + root_id_.size());
-      if (!Visit(*node.element, scanner, {.table = node.table, .id = id_text})) return false;
+      if (!Visit(*node.element, scanner, {.table = node.table, .id = id_text, .position = position})) return false;
       FinishRow(&table);
       return !IsFull(table) || Keep(EmitChildren(node.table));
     });

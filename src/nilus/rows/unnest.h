@@ -16,7 +16,8 @@
 //   - A place that was object in one row and something else in another, or an object that names a key twice, stays json
 //     whole. So do json columns of scalars. Scalars get the types of connectors/files/README.md.
 //   - NULL, missing, null and, in a place that is taken apart, [] and {} give no row and no value. An array that is
-//     always empty makes no table, an object that always is makes no column.
+//     always empty makes no table, an object that always is makes no column; a place that is always null does where it
+//     is hinted.
 //   - A child row has _nilus_id, _nilus_parent_id, _nilus_root_id (text) and _nilus_list_idx (bigint, from 0; null
 //     elements count and have a row). Ids: docs/formats.md, "Row ids of child tables".
 // Every other value is found again in exactly one place.
@@ -40,6 +41,7 @@ namespace nilus {
 
 inline constexpr std::string_view kParentIdColumn = "_nilus_parent_id";
 inline constexpr std::string_view kListIndexColumn = "_nilus_list_idx";
+inline constexpr std::string_view kPositionColumn = "_nilus_position";
 
 struct UnnestOptions {
   std::string table;    // the parent's name at the destination, without its schema
@@ -47,8 +49,13 @@ struct UnnestOptions {
   NamingStyle naming = NamingStyle::kDefault;
   int identifier_limit = 0;       // bytes; 0: none
   std::vector<std::string> keep;  // columns that stay json (type hints), by their names at the destination: "a", "a__b"
+  // Type hints by the same names: a place that only ever was null, and would be no column, is one of this type.
+  std::map<std::string, Type, std::less<>> hinted;
   int64_t page_rows = 50'000;     // a batch that comes out ends at so many rows …
   int64_t batch_bytes = 4 << 20;  // … or about so many bytes
+  // Batches of child tables have a last column kPositionColumn (binary), which no schema names: the indexes on the way
+  // from the parent's row, 8 bytes each.
+  bool with_positions = false;
 };
 
 // What the json columns of all batches hold. Memory: a few hundred bytes a place. Not thread-safe.

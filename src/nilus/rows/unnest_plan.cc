@@ -121,16 +121,23 @@ class UnnestPlanner {
 
   Status Place(const json::JsonShape& shape, const Where& where, UnnestPlan::Node* node) {
     node->place = where.place;
-    if (!shape.has_values()) return {};
+    if (!shape.has_values()) {
+      const auto hint = options_.hinted.find(where.qualified);
+      return hint == options_.hinted.end() ? Status() : PlaceColumn(hint->second, where, node);
+    }
     const bool apart = !IsKept(options_.keep, where.qualified);
     if (apart && shape.is_object()) return PlaceObject(shape, where, node);
     if (apart && shape.is_array()) return PlaceArray(shape, where, node);
+    return PlaceColumn(shape.Resolve(), where, node);
+  }
+
+  Status PlaceColumn(const Type& type, const Where& where, UnnestPlan::Node* node) {
     node->what = UnnestPlan::Node::What::kColumn;
     node->column = built_[static_cast<size_t>(where.table)];
     ++built_[static_cast<size_t>(where.table)];
     const std::string name = FitToLimit(where.name.empty() ? kValueColumn : where.name, options_.identifier_limit);
     if (where.table == 0) plan_->built_.push_back(plan_->tables_[0].schema.size());
-    return AddColumn(where.table, MakeField(name, shape.Resolve()), where.place);
+    return AddColumn(where.table, MakeField(name, type), where.place);
   }
 
   Status PlaceObject(const json::JsonShape& shape, const Where& where, UnnestPlan::Node* node) {

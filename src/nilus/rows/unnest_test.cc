@@ -158,6 +158,23 @@ TEST(Unnest, EmptyObjectsMakeNoColumnAndEmptyArraysNoTable) {
   EXPECT_THAT(RunUnnest({"[1]"}, {}, {"[]"}).error, HasSubstr("internal"));
 }
 
+TEST(Unnest, HintedPlacesThatAreOnlyEverNullAreColumns) {
+  const Type decimal = MakeDecimal(12, 2);
+  const UnnestOptions options{.max_nesting = 2,
+                              .hinted = {{"doc__a", decimal},
+                                         {"doc__l__price", decimal},
+                                         {"doc__o__z", MakeType(TypeId::kDate)},
+                                         {"doc__b", MakeType(TypeId::kBool)},
+                                         {"doc__nowhere", decimal}}};
+  auto out = RunUnnest({R"({"a":null,"b":1,"l":[{"price":null,"sku":"x"},{}],"o":{"z":null}})", "{}"}, options);
+  EXPECT_THAT(out.tables, ElementsAre("t(_nilus_id:text doc__a:decimal(12,2) doc__b:bigint doc__o__z:date n:bigint)",
+                                      "t__doc__l(" + std::string(kIds) + " price:decimal(12,2) sku:text)"));
+  EXPECT_THAT(out.rows[0], ElementsAre("-|1|-|0|", "-|-|-|1|"));
+  EXPECT_THAT(out.rows[1], ElementsAre("r0|0|-|x|", "r0|1|-|-|"));
+  out = RunUnnest({"[null]"}, {.hinted = {{"doc", MakeType(TypeId::kText)}}});
+  EXPECT_THAT(out.tables[1], HasSubstr(" value:text"));
+}
+
 TEST(Unnest, KeptColumnsStayWhole) {
   EXPECT_THAT(RunUnnest({"{\"a\":1}"}, {.keep = {"doc"}}).tables, ElementsAre("t(_nilus_id:text doc:json n:bigint)"));
   auto out = RunUnnest({R"({"a":{"b":1},"l":[{"m":{"k":1}}]})"}, {.max_nesting = 5, .keep = {"doc__a", "doc__l__m"}});

@@ -1,5 +1,5 @@
-// Child tables (nesting) under merge and delete+insert: their rows follow those of the root table, whose load still
-// waits.
+// Child tables (nesting) under merge, delete+insert and scd2: their rows follow those of the root table, whose load
+// still waits.
 #include <algorithm>
 #include <utility>
 
@@ -60,13 +60,13 @@ Status TableLoad::FindRemoved(duck::Connection& connection, const std::optional<
   return {};
 }
 
-// The staged rows, without those of superseded versions.
-Status TableLoad::WriteChildren(duck::Connection& connection, bool some_superseded, lake::Transaction* transaction,
+// The staged rows, "SELECT s.columns FROM them AS s" and what `which` puts behind that.
+Status TableLoad::WriteChildren(duck::Connection& connection, const std::string& which, lake::Transaction* transaction,
                                 CommitResult* counts) {
   if (staged_->rows() == 0) return {};
-  std::string sql = fmt::format("SELECT s.* EXCLUDE ({}) FROM {} AS s", kRootNumberColumn, staged_->relation());
-  if (some_superseded)
-    sql += fmt::format(" ANTI JOIN {} AS x ON s.{} = x.{}", kSupersededTable, kRootNumberColumn, kSequenceColumn);
+  const std::string number =
+      staged_->Has(kRootNumberColumn) ? fmt::format(" EXCLUDE ({})", kRootNumberColumn) : std::string();
+  const std::string sql = fmt::format("SELECT s.*{} FROM {} AS s{}", number, staged_->relation(), which);
   NILUS_ASSIGN(std::unique_ptr<lake::DataWriter> writer, OpenWriter());
   NILUS_TRY(WriteQuery(connection, sql, writer.get(), &counts->rows_inserted));
   NILUS_ASSIGN(std::vector<lake::DataFile> files, writer->Finish());
@@ -81,7 +81,12 @@ Status TableLoad::ApplyChildren(const lake::TablePtr& base, const std::optional<
     return Fail(ErrorKind::kInternal, "the table that rows of {} belong to is not loaded", request_.table.ToString());
   NILUS_ASSIGN(duck::Connection fresh, session_->Connect());
   duck::Connection& connection = root_->connection_ ? *root_->connection_ : fresh;
-  if (WaitsForRoot()) NILUS_TRY(WriteChildren(connection, root_->connection_.has_value(), transaction, counts));
+  if (WaitsForRoot()) {
+    std::string which;
+    if (root_->has_superseded_)
+      which = fmt::format(" ANTI JOIN {} AS x ON s.{} = x.{}", kSupersededTable, kRootNumberColumn, kSequenceColumn);
+    NILUS_TRY(WriteChildren(connection, which, transaction, counts));
+  }
   if (base == nullptr) return {};
   NILUS_TRY(connection.Execute(fmt::format("CREATE OR REPLACE TEMPORARY TABLE {} (id VARCHAR)", kRemovedRootsTable)));
   NILUS_TRY(root_->FindRemoved(connection, interval));
@@ -94,6 +99,17 @@ Status TableLoad::ApplyChildren(const lake::TablePtr& base, const std::optional<
   counts->rows_deleted += changes.count();
   transaction->SetIsolation(lake::Isolation::kSerializable);
   return DeleteRows(connection, plan, changes, NewId(), request_.stop, transaction, &attempt_files_);
+}
+
+// Rows of the table stay: they belong to versions that are kept.
+Status TableLoad::ApplyChildrenOfVersions(lake::Transaction* transaction, CommitResult* counts) {
+  if (root_ == nullptr)
+    return Fail(ErrorKind::kInternal, "the table that rows of {} belong to is not loaded", request_.table.ToString());
+  NILUS_TRY(root_->FindNewVersions());
+  NILUS_FAULT_POINT("lakehouse.sink.children_found");
+  const std::string which =
+      fmt::format(" SEMI JOIN {} AS v ON s.{} = v.id", kNewVersionsTable, QuoteIdentifier(kRootIdColumn));
+  return WriteChildren(*root_->connection_, which, transaction, counts);
 }
 
 }  // namespace nilus::lakehouse

@@ -60,6 +60,7 @@ Result<duck::Connection> Session::Connect() const {
 }
 
 bool TableLoad::WaitsForRoot() const {
+  if (FollowsVersions(request_)) return true;
   return FollowsRoot(request_) && request_.strategy == WriteStrategy::kMerge && !request_.root->key_is_unique;
 }
 
@@ -200,6 +201,7 @@ Status TableLoad::Write(const RecordBatch& batch) {
   const auto [plain, number] = WithoutRootNumber(batch);
   NILUS_ASSIGN(RecordBatch rows, converter_->Convert(plain));
   rows_ += rows.num_rows();
+  if (FollowsVersions(request_)) return staged_->Write(rows);
   if (WaitsForRoot()) {
     if (!number)
       return Fail(ErrorKind::kInternal, "rows of {} have no {}", request_.table.ToString(), kRootNumberColumn);
@@ -225,6 +227,7 @@ Status TableLoad::DropSuperseded() {
       {}, request_.stop));
   if (KeepsNewer() && !MakesAnew(request_)) NILUS_TRY(DropOlderThanTable(connection));
   connection_ = std::move(connection);
+  has_superseded_ = true;
   return {};
 }
 
@@ -247,7 +250,7 @@ std::string TableLoad::StagedSelect() const {
   const std::string list = fmt::format("{}", fmt::join(columns, ", "));
   if (staged_->rows() == 0) return fmt::format("SELECT {}, 0::BIGINT AS {} WHERE false", list, kSequenceColumn);
   std::string select = fmt::format("SELECT {}, s.{} FROM {} AS s", list, kSequenceColumn, staged_->relation());
-  if (!connection_) return select;
+  if (!has_superseded_) return select;
   return select + fmt::format(" ANTI JOIN {} AS x ON s.{} = x.{}", kSupersededTable, kSequenceColumn, kSequenceColumn);
 }
 
@@ -385,7 +388,7 @@ Result<lake::Transaction> TableLoad::Prepare(lake::TablePtr base, const std::opt
   const bool makes_anew = MakesAnew(request_);
   if (makes_anew) {
     transaction.RemoveAllFiles();
-  } else if (!undo_load.empty() && (request_.strategy == WriteStrategy::kAppend || FollowsRoot(request_))) {
+  } else if (!undo_load.empty() && (request_.strategy == WriteStrategy::kAppend || request_.root != nullptr)) {
     NILUS_TRY(UndoLoad(base, undo_load, &transaction));
   }
   NILUS_ASSIGN(duck::Connection connection, session_->Connect());
@@ -393,6 +396,8 @@ Result<lake::Transaction> TableLoad::Prepare(lake::TablePtr base, const std::opt
   const bool has_rows = !makes_anew && snapshot != nullptr;
   if (fold_) {
     NILUS_TRY(ApplyChanges(has_rows ? base : nullptr, &transaction, counts));
+  } else if (FollowsVersions(request_)) {
+    NILUS_TRY(ApplyChildrenOfVersions(&transaction, counts));
   } else if (request_.strategy == WriteStrategy::kScd2) {
     NILUS_TRY(ApplyVersions(asking, has_rows ? base : nullptr, &transaction, counts));
   } else {

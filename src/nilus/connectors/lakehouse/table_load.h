@@ -26,6 +26,8 @@ namespace nilus::lakehouse {
 
 // Of a load's connection: the numbers (_nilus_seq) of its staged rows that a later version of their key supersedes.
 inline constexpr const char* kSupersededTable = "nilus_superseded";
+// The same of scd2 with child tables: the numbers (q) and row ids (id) of those that become new versions.
+inline constexpr const char* kNewVersionsTable = "nilus_new_versions";
 
 // What a table's snapshot says of the pipeline.
 struct StateChange {
@@ -91,8 +93,12 @@ class TableLoad {
                        lake::Transaction* transaction, CommitResult* counts);
   Status ApplyChildren(const lake::TablePtr& base, const std::optional<KeyRange>& interval,
                        lake::Transaction* transaction, CommitResult* counts);
-  Status WriteChildren(duck::Connection& connection, bool some_superseded, lake::Transaction* transaction,
+  Status WriteChildren(duck::Connection& connection, const std::string& which, lake::Transaction* transaction,
                        CommitResult* counts);
+  Status ApplyChildrenOfVersions(lake::Transaction* transaction, CommitResult* counts);
+  // Fills kNewVersionsTable of connection_, once for all child tables: they are committed before this table.
+  Status FindNewVersions();
+  Status CheckNewVersions(const std::string& unchanged);
   // The row ids of the rows that this load takes out of the table, into kRemovedRootsTable.
   Status FindRemoved(duck::Connection& connection, const std::optional<KeyRange>& interval) const;
   Status ApplyVersions(duck::Connection& connection, const lake::TablePtr& base, lake::Transaction* transaction,
@@ -128,7 +134,10 @@ class TableLoad {
   std::unique_ptr<ChangeStage> changes_;
   std::shared_ptr<KeyFinder> finder_;
   TableLoad* root_ = nullptr;
-  std::optional<duck::Connection> connection_;  // there once a temporary table holds the numbers of superseded rows
+  std::optional<duck::Connection> connection_;  // there once a temporary table holds numbers of rows
+  bool has_superseded_ = false;                 // kSupersededTable is there
+  bool has_new_versions_ = false;               // kNewVersionsTable is there
+  std::optional<int64_t> compared_with_;        // the snapshot whose rows FindNewVersions compared
   std::vector<lake::DataFile> files_;           // written before the commit
   std::vector<lake::DataFile> attempt_files_;   // written for one attempt of it
   int64_t rows_ = 0;

@@ -30,6 +30,12 @@ std::string TypedText(const Scalar& value) {
   return fmt::format("CAST({} AS {})", text, duck::SqlTypeName(value.type));
 }
 
+// Behind staged rows n: those without an open version that says the same.
+std::string WithoutUnchanged() {
+  return fmt::format(" ANTI JOIN (SELECT q FROM {} WHERE NOT ends) AS u ON n.{} = u.q", kVersionsTable,
+                     kSequenceColumn);
+}
+
 std::string Timestamp(WallTime time) { return TypedText(Scalar{MakeType(TypeId::kTimestamp), FormatWallTime(time)}); }
 
 }  // namespace
@@ -203,13 +209,53 @@ Status TableLoad::CloseVersions(duck::Connection& connection, const lake::ScanPl
   return {};
 }
 
+Status TableLoad::FindNewVersions() {
+  if (has_new_versions_) return {};
+  std::optional<lake::TablePtr> base;
+  if (!MakesAnew(request_)) {
+    NILUS_ASSIGN(base, session_->catalog->Load(IdentifierOf(request_.table), request_.stop));
+  }
+  if (!connection_) {
+    NILUS_ASSIGN(connection_, session_->Connect());
+  }
+  std::string unchanged;
+  if (base && (*base)->metadata.current_snapshot() != nullptr) {
+    NILUS_ASSIGN(lake::ScanPlan plan, PlanBase(*base, std::nullopt));
+    NILUS_TRY(CompareVersions(*connection_, plan));
+    compared_with_ = (*base)->metadata.current_snapshot()->id;
+    unchanged = WithoutUnchanged();
+  }
+  NILUS_TRY(connection_->Execute(
+      fmt::format("CREATE TEMPORARY TABLE {} AS SELECT n.{} AS q, n.{} AS id FROM ({}) AS n{}", kNewVersionsTable,
+                  kSequenceColumn, QuoteIdentifier(kRowIdColumn), StagedSelect(), unchanged),
+      {}, request_.stop));
+  has_new_versions_ = true;
+  return {};
+}
+
+// Child rows of these very versions are committed, or about to be.
+Status TableLoad::CheckNewVersions(const std::string& unchanged) {
+  NILUS_ASSIGN(std::vector<duck::TextRow> others,
+               connection_->Query(fmt::format("SELECT count(*) FROM (SELECT n.{} AS q FROM ({}) AS n{}) AS a FULL JOIN "
+                                              "{} AS b ON a.q = b.q WHERE a.q IS NULL OR b.q IS NULL",
+                                              kSequenceColumn, StagedSelect(), unchanged, kNewVersionsTable),
+                                  {}, request_.stop));
+  if (others[0][0] == "0") return {};
+  return FailWithFix(ErrorKind::kConflict, "run again: it starts from the table as it is now",
+                     "rows of table {} were changed by others while its child tables were committed",
+                     request_.table.ToString());
+}
+
 Status TableLoad::ApplyVersions(duck::Connection& connection, const lake::TablePtr& base,
                                 lake::Transaction* transaction, CommitResult* counts) {
   NILUS_ASSIGN(std::unique_ptr<lake::DataWriter> writer, OpenWriter());
   std::string unchanged;
   if (base != nullptr) {
     NILUS_ASSIGN(lake::ScanPlan plan, PlanBase(base, std::nullopt));
-    NILUS_TRY(CompareVersions(connection, plan));
+    if (compared_with_ != base->metadata.current_snapshot()->id) {
+      compared_with_.reset();
+      NILUS_TRY(CompareVersions(connection, plan));
+    }
     RowChanges ending;
     NILUS_ASSIGN(std::vector<duck::TextRow> rows,
                  connection.Query(fmt::format("SELECT f, r FROM {} WHERE ends", kVersionsTable), {}, request_.stop));
@@ -219,9 +265,9 @@ Status TableLoad::ApplyVersions(duck::Connection& connection, const lake::TableP
     counts->rows_updated += ending.count();
     transaction->SetIsolation(lake::Isolation::kSerializable);
     NILUS_TRY(DeleteRows(connection, plan, ending, NewId(), request_.stop, transaction, &attempt_files_));
-    unchanged =
-        fmt::format(" ANTI JOIN (SELECT q FROM {} WHERE NOT ends) AS u ON n.{} = u.q", kVersionsTable, kSequenceColumn);
+    unchanged = WithoutUnchanged();
   }
+  if (has_new_versions_) NILUS_TRY(CheckNewVersions(unchanged));
   if (staged_->rows() > 0) {
     std::vector<std::string> names;
     for (const Field& field : columns_.fields) names.push_back("n." + QuoteIdentifier(field.name));

@@ -20,9 +20,9 @@ std::string Lower(std::string_view text) {
   return lower;
 }
 
-Schema WithOwnColumns(const Schema& columns, WriteStrategy strategy) {
+Schema WithOwnColumns(const Schema& columns, const WriteRequest& request) {
   Schema all = columns;
-  for (Field& field : OwnColumns(strategy)) all.fields.push_back(std::move(field));
+  for (Field& field : OwnColumns(request)) all.fields.push_back(std::move(field));
   return all;
 }
 
@@ -124,8 +124,12 @@ bool FollowsRoot(const WriteRequest& request) {
          (request.strategy == WriteStrategy::kMerge || request.strategy == WriteStrategy::kDeleteInsert);
 }
 
-std::vector<Field> OwnColumns(WriteStrategy strategy) {
-  if (strategy != WriteStrategy::kScd2) return {};
+bool FollowsVersions(const WriteRequest& request) {
+  return request.root != nullptr && request.strategy == WriteStrategy::kScd2;
+}
+
+std::vector<Field> OwnColumns(const WriteRequest& request) {
+  if (request.strategy != WriteStrategy::kScd2 || request.root != nullptr) return {};
   return {Field{.name = std::string(kValidFromColumn), .type = MakeType(TypeId::kTimestamp)},
           Field{.name = std::string(kValidToColumn), .type = MakeType(TypeId::kTimestamp)}};
 }
@@ -133,7 +137,7 @@ std::vector<Field> OwnColumns(WriteStrategy strategy) {
 Status CheckColumns(const WriteRequest& request, const Schema& columns) {
   std::set<std::string> ours;
   if (IsKeyed(request)) ours.insert(std::string(kSequenceColumn));
-  for (const Field& field : OwnColumns(request.strategy)) ours.insert(field.name);
+  for (const Field& field : OwnColumns(request)) ours.insert(field.name);
   std::set<std::string> seen;
   for (const Field& field : columns.fields) {
     const bool is_name = !field.name.empty() && field.name.find('\0') == std::string::npos && IsValidUtf8(field.name);
@@ -184,7 +188,7 @@ Status CheckRequest(const WriteRequest& request) {
 }
 
 Result<Target> PlanTarget(const TableMetadata* existing, const WriteRequest& request, const Schema& columns) {
-  const Schema wanted = WithOwnColumns(columns, request.strategy);
+  const Schema wanted = WithOwnColumns(columns, request);
   Target target;
   if (existing == nullptr) {
     target.schema = lake::MakeIcebergSchema(wanted);

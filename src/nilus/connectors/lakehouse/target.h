@@ -27,8 +27,11 @@ bool IsKeyed(const WriteRequest& request);
 // A child table whose rows go with the rows that the load replaces or removes in its root table.
 bool FollowsRoot(const WriteRequest& request);
 
+// A child table under scd2: of the load's rows those come in that belong to new versions in its root table.
+bool FollowsVersions(const WriteRequest& request);
+
 // Columns that the strategy adds to the load's own (scd2).
-std::vector<Field> OwnColumns(WriteStrategy strategy);
+std::vector<Field> OwnColumns(const WriteRequest& request);
 
 // `columns` are the load's so far, without the strategy's own. `existing` null: there is no table yet. A table made
 // anew keeps the ids of columns whose type stays. kInvalidInput, kUnsupported and kNotFound name the column and the way

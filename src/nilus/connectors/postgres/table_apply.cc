@@ -64,7 +64,8 @@ Result<TargetState> TableLoad::LookAtTarget() {
         sql_.columns().fields.begin(), sql_.columns().fields.end(),
         [&](const Field& field) { return existing_->Find(field.name) == nullptr && !sql_.IsStagedOnly(field.name); });
     lacks_columns |= !request_.widened.empty();
-    lacks_columns |= request_.strategy == WriteStrategy::kScd2 && existing_->Find(kValidToColumn) == nullptr;
+    lacks_columns |= request_.strategy == WriteStrategy::kScd2 && request_.root == nullptr &&
+                     existing_->Find(kValidToColumn) == nullptr;
     if (MayDrop()) {
       // Looked at twice: to choose the lock, and again under it.
       NILUS_ASSIGN(std::vector<std::string> attachments, FindAttachments(connection, *existing_, request_.stop));
