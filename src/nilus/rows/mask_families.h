@@ -4,9 +4,11 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "nilus/data/builder.h"
 #include "nilus/data/scalar.h"
+#include "nilus/rows/json_kinds.h"
 #include "nilus/rows/mask.h"
 
 namespace nilus {
@@ -42,11 +44,13 @@ MaskProblem MaskValues(const Column& column, ColumnBuilder* out, Each each) {
   return nullptr;
 }
 
-// `each(text, &out)` for the canonical text of every value that is not NULL. `scratch` is the caller's, to keep its
-// memory from one column to the next.
+// `each(text, &out)` for the canonical text of every value that is not NULL; of a JSON string, what it means: what a
+// mask makes of a value must not hang on the other values that made its column json. `scratch` is the caller's, to keep
+// its memory from one column to the next.
 template <typename Each>
 MaskProblem MaskTexts(const Column& column, ColumnBuilder* out, std::string* scratch, Each each) {
-  if (column.type.id == TypeId::kText || column.type.id == TypeId::kJson) {
+  if (column.type.id == TypeId::kJson) return MaskTexts(JsonAsText(column), out, scratch, std::move(each));
+  if (column.type.id == TypeId::kText) {
     return MaskValues(column, out,
                       [&](int64_t row, ColumnBuilder* to) -> MaskProblem { return each(column.BytesValue(row), to); });
   }

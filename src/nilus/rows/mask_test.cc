@@ -64,6 +64,8 @@ INSTANTIATE_TEST_SUITE_P(
                     Vector{"hash", "true", Sha256Hex("true"), MakeType(TypeId::kBool)},
                     Vector{"hash", "00ff", Sha256Hex("00ff"), MakeType(TypeId::kBinary)},
                     Vector{"hash", R"({"a":1})", Sha256Hex(R"({"a":1})"), MakeType(TypeId::kJson)},
+                    Vector{"hash", R"("a\u0062c")", Sha256Hex("abc"), MakeType(TypeId::kJson)},
+                    Vector{"md5", "5", Masked("md5", "5"), MakeType(TypeId::kJson)},
                     Vector{"hash", "0.5", Sha256Hex("0.5"), kDouble},
                     Vector{"hash", "7", Sha256Hex("7"), MakeType(TypeId::kInt16)}));
 
@@ -190,6 +192,19 @@ TEST(Mask, UuidsAreOfVersion5) {
   EXPECT_THAT(Masked("uuid", "42", kBigint),
               testing::MatchesRegex("[0-9a-f]{8}-[0-9a-f]{4}-5[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"));
   EXPECT_EQ(Masked("uuid", "42", kBigint), Masked("uuid", "42", kText)) << "by the canonical text";
+}
+
+// One object among the values makes a column json. A string is masked as ever; of an object nothing is kept.
+TEST(Mask, ShapesOfJsonValues) {
+  const Type json = MakeType(TypeId::kJson);
+  EXPECT_EQ(Masked("email", R"("john@x.com")", json), "j**n@x.com");
+  EXPECT_EQ(Masked("partial:1", R"("a\"b")", json), "a*b");
+  for (std::string_view how : {"email", "phone", "ssn", "credit_card", "partial:2", "first_letter", "stars"}) {
+    for (const char* value : {R"({"mail":"john@x.com","phone":"+1-555-123-4567"})", R"(["john@x.com"])"}) {
+      const std::string masked = Masked(how, value, json);
+      EXPECT_EQ(masked, std::string(masked.size(), '*')) << how;
+    }
+  }
 }
 
 TEST(Mask, ContextsAreReusedWithoutLeftovers) {

@@ -119,11 +119,14 @@ class ShapeMask final : public Mask {
 
   Result<Column> Apply(const Column& column) override {
     ColumnBuilder out(result_type());
+    const bool is_json = column.type.id == TypeId::kJson;
     MaskProblem problem =
         MaskTexts(column, &out, &scratch_, [&](std::string_view text, ColumnBuilder* to) -> MaskProblem {
           if (to->WouldOverflow(text.size())) return kTooManyBytes;
           char* begin = to->StartBytes(text.size());
-          to->FinishBytes(static_cast<size_t>(shape_(text, begin) - begin));
+          // What the algorithm would keep of an object is anything but the last digits of a number.
+          const bool is_nested = is_json && (text.starts_with('{') || text.starts_with('['));
+          to->FinishBytes(static_cast<size_t>((is_nested ? PutStars(text, begin) : shape_(text, begin)) - begin));
           return nullptr;
         });
     if (problem != nullptr) return Refuse(problem);
