@@ -135,6 +135,22 @@ def test_drop_says_how_many(nilus, source, destination):
     assert rows(destination, "id", "n") == [("1", "10"), ("2", "20"), ("5", None)]
 
 
+def test_a_table_that_holds_no_letters_is_left_alone(nilus, source, tmp_path):
+    source.make("id INTEGER PRIMARY KEY, n INTEGER", (1, 10))
+    target = tmp_path / "mine.db"
+    with sqlite3.connect(target) as db:
+        db.execute("CREATE TABLE items__dead_letters (name TEXT)")
+        db.execute("INSERT INTO items__dead_letters VALUES ('a user''s own')")
+    manifest = nilus.manifest({"address": f"sqlite:///{source.path}", "options": {"source_table": "items"}},
+                              {"address": f"sqlite:///{target}", "options": {"dest_table": "main.items"}}, name="items")
+    nilus.run(manifest)
+    for command in ("list", "replay", "drop"):
+        refused = nilus("dead-letters", command, manifest)
+        assert refused.code != 0 and "items__dead_letters is no table of dead letters" in refused.err, refused
+    with sqlite3.connect(target) as db:
+        assert db.execute("SELECT name FROM items__dead_letters").fetchall() == [("a user's own",)]
+
+
 def test_replay_cut_at_every_point(nilus, source, destination, tmp_path):
     """Cut anywhere, a replay is done or not; run again, it is done once."""
     discarded(nilus, source, destination)

@@ -107,6 +107,19 @@ class LetterReader {
   const RunOptions* options_;
 };
 
+// Whether the pipeline has a table of letters. kInvalidInput: a table of that name holds something else, such as the
+// child rows of an array called dead_letters.
+Result<bool> HasLetters(Sink* sink, const BatchJob& job) {
+  NILUS_ASSIGN(std::optional<Schema> there, sink->Describe(LetterTable(job)));
+  if (!there) return false;
+  for (std::string_view column : {"payload", "reason", "position"}) {
+    if (there->Find(column)) continue;
+    return FailWithFix(ErrorKind::kInvalidInput, "rename that table, or load under another name",
+                       "{} is no table of dead letters: it has no column `{}`", LetterTable(job).ToString(), column);
+  }
+  return true;
+}
+
 DeadLettersReport StartReport(const BatchJob& job) {
   return DeadLettersReport{
       .pipeline = job.pipeline.value, .destination = job.sink_display, .table = LetterTable(job).ToString()};
@@ -117,10 +130,10 @@ DeadLettersReport StartReport(const BatchJob& job) {
 Result<DeadLettersReport> ListJobDeadLetters(const BatchJob& job, const RunOptions& options, int64_t most) {
   DeadLettersReport report = StartReport(job);
   NILUS_ASSIGN(std::unique_ptr<Sink> sink, job.open_sink(options.stop));
-  NILUS_ASSIGN(std::optional<Schema> there, sink->Describe(LetterTable(job)));
+  NILUS_ASSIGN(const bool has_letters, HasLetters(sink.get(), job));
   sink.reset();
   std::string after;
-  for (bool is_last = !there; !is_last;) {
+  for (bool is_last = !has_letters; !is_last;) {
     NILUS_ASSIGN(LetterPage page, LetterReader(job, options).Read(after));
     report.letters += static_cast<int64_t>(page.letters.size());
     is_last = page.is_last || page.letters.empty();
@@ -140,8 +153,8 @@ Result<DeadLettersReport> ReplayJobDeadLetters(const BatchJob& job, const RunOpt
     NILUS_ASSIGN(std::unique_ptr<Sink> sink, job.open_sink(options.stop));
     // The version that is seen before the letters are read fences off runs that add some meanwhile.
     NILUS_ASSIGN(std::optional<CommittedState> state, sink->Committed(job.pipeline));
-    NILUS_ASSIGN(std::optional<Schema> there, sink->Describe(LetterTable(job)));
-    if (!there) return report;
+    NILUS_ASSIGN(const bool has_letters, HasLetters(sink.get(), job));
+    if (!has_letters) return report;
     NILUS_ASSIGN(LetterPage page, LetterReader(job, options).Read(after));
     if (page.letters.empty()) break;
     is_last = page.is_last;
