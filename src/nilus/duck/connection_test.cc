@@ -145,6 +145,20 @@ TEST(Database, ReopensBesideItsLastUserOnOtherThreads) {
   EXPECT_EQ(**connection->QueryValue("SELECT count(*) FROM t"), "20");
 }
 
+// Made under another name first: a kill in between leaves no half database under the right one.
+TEST(Database, ANewFileIsMadeWholeAndLeavesNothingBeside) {
+  TempFolder folder;
+  {
+    auto database = Database::Open({.path = folder / "new.duckdb"});
+    ASSERT_TRUE(database) << database.error().ToString();
+    Connection connection = *Connection::Open(*database);
+    ASSERT_TRUE(connection.Execute("CREATE TABLE t AS SELECT 1 AS id"));
+  }
+  std::vector<std::string> names;
+  for (const auto& entry : std::filesystem::directory_iterator(folder.path())) names.push_back(entry.path().filename());
+  EXPECT_EQ(names, std::vector<std::string>{"new.duckdb"});
+}
+
 TEST(Database, MissingFilesAndFoldersAreNotFound) {
   TempFolder folder;
   EXPECT_EQ(KindOf(Database::Open({.path = folder / "none.duckdb", .read_only = true})), ErrorKind::kNotFound);

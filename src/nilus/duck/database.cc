@@ -6,6 +6,7 @@
 #include <mutex>
 #include <utility>
 
+#include "nilus/base/clock.h"
 #include "nilus/duck/error.h"
 #include "nilus/duck/stream_feed.h"
 #include "nilus/duck/stream_function.h"
@@ -67,6 +68,20 @@ Result<std::string> RealPath(const std::string& path) {
   return real.string();
 }
 
+// A process that is killed while DuckDB makes a file leaves one that nobody can open. So it is made under another name,
+// and gets its own when it is whole. Whatever goes wrong here is told when the file is opened.
+void MakeWhole(const std::string& path) {
+  std::error_code error;
+  if (std::filesystem::exists(std::filesystem::symlink_status(path, error)) || error) return;
+  const std::string fresh = fmt::format("{}.{}.new", path, NewId());
+  duckdb_database made = nullptr;
+  if (duckdb_open(fresh.c_str(), &made) == DuckDBSuccess) {
+    duckdb_close(&made);
+    std::filesystem::create_hard_link(fresh, path, error);  // unless another process was faster
+  }
+  std::filesystem::remove(fresh, error);
+}
+
 }  // namespace
 
 Result<std::shared_ptr<Database>> Database::Open(const DatabaseConfig& config) {
@@ -95,6 +110,7 @@ Result<std::shared_ptr<Database>> Database::Open(const DatabaseConfig& config) {
   }
   DatabaseConfig real = config;
   real.path = real_path;
+  if (!config.read_only) MakeWhole(real_path);
   NILUS_ASSIGN(std::shared_ptr<Database> opened, OpenNew(real));
   files.by_path[real_path] = opened;
   opened->listed_ = true;

@@ -97,8 +97,9 @@ TEST_P(LogShapesTest, ATableIsMadeAgain) {
   const SeenLog seen = Read();
   EXPECT_THAT(seen.Texts(), ElementsAre("c public.t id=1 a=x", "c public.t id=1 b=2",
                                         "c public.later k=a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11"));
-  ASSERT_THAT(seen.schemas, SizeIs(2));
-  EXPECT_THAT(seen.schemas[1].table.key, ElementsAre("k"));
+  // Where the log has names only, what it says of the old table is met by the catalog of the new one first.
+  ASSERT_THAT(seen.schemas, SizeIs(which_.is_pgoutput() ? 2 : 3));
+  EXPECT_THAT(seen.schemas.back().table.key, ElementsAre("k"));
 }
 
 TEST_P(LogShapesTest, ValuesOfToastThatDidNotChangeAreMarked) {
@@ -173,12 +174,13 @@ TEST_P(PublishedShapesTest, PartitionsThatAPublicationSendsByTheirNamesAreTold) 
   EXPECT_THAT(Read().Texts(), ElementsAre("c public.p_1 id=1"));
 }
 
-TEST_P(LogShapesTest, GeneratedColumnsAreNotInTheLog) {
+TEST_P(LogShapesTest, GeneratedColumnsComeWhereThePublicationSendsThem) {
   Run("CREATE TABLE t (id int PRIMARY KEY, twice int GENERATED ALWAYS AS (id * 2) STORED, n int)");
   Stream();
   Run("INSERT INTO t (id, n) VALUES (1, 5)");
   const SeenLog seen = Read();
-  EXPECT_THAT(seen.Texts(), ElementsAre("c public.t id=1 n=5"));
+  const bool are_sent = which_.is_pgoutput() && which_.version == "18";
+  EXPECT_THAT(seen.Texts(), ElementsAre(are_sent ? "c public.t id=1 twice=2 n=5" : "c public.t id=1 n=5"));
   EXPECT_THAT(seen.schemas, IsEmpty());
   auto view = capture_.source->View();
   ASSERT_TRUE(view) << view.error().ToString();
