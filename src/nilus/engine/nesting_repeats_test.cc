@@ -1,10 +1,9 @@
 // Nested rows whose ids repeat in a batch.
-#include "nilus/engine/nesting.h"
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "nilus/engine/fakes_testing.h"
+#include "nilus/engine/nesting.h"
 #include "nilus/engine/run.h"
 
 namespace nilus {

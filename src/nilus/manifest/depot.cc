@@ -198,7 +198,8 @@ class AddressBuilder {
       address_.password = password;
     }
     Credential("access_key_id", {"accesskeyid", "awsaccesskeyid", "accesskey", "hmackeyid", "hmacaccessid"});
-    Credential("secret_access_key", {"secretaccesskey", "awssecretaccesskey", "secretkey", "awssecretkey", "hmacsecret"});
+    Credential("secret_access_key",
+               {"secretaccesskey", "awssecretaccesskey", "secretkey", "awssecretkey", "hmacsecret"});
     Credential("session_token", {"sessiontoken", "awssessiontoken"});
     Credential("account_key", {"azurestorageaccountkey", "accountkey", "storageaccountkey", "azureaccountkey"});
     Credential("sas_token", {"sastoken", "azuresastoken"});

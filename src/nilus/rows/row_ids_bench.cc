@@ -16,8 +16,8 @@ RecordBatch Rows() {
     ids.Append<int64_t>(row * 7919);
     names.AppendBytes("customer " + std::to_string(row));
   }
-  auto schema = std::make_shared<Schema>(Schema{{Field{.name = "id", .type = MakeType(TypeId::kInt64)},
-                                                 Field{.name = "name", .type = MakeType(TypeId::kText)}}});
+  auto schema = std::make_shared<Schema>(Schema{
+      {Field{.name = "id", .type = MakeType(TypeId::kInt64)}, Field{.name = "name", .type = MakeType(TypeId::kText)}}});
   return RecordBatch(std::move(schema), {ids.Finish(), names.Finish()}, kRows);
 }
 

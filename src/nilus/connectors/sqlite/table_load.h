@@ -63,7 +63,7 @@ class TableLoad {
   std::optional<Statement> insert_;
 
   std::optional<ChangeFold> fold_;
-  FoldedChanges part_;     // that is in staging
+  FoldedChanges part_;  // that is in staging
   ChangeTarget target_;
 };
 
