@@ -2,32 +2,14 @@
 import contextlib
 import json
 import os
-import random
 import threading
 
 import pytest
 
+from cdc_fixtures import SEED, no_service_is_left, server, source  # noqa: F401
 from cdc_world import ENDS, PostgresEnd, Service, SqliteEnd, Workload, log_server, wait_until
 
-SEED = int(os.environ.get("NILUS_TEST_SEED", str(random.randrange(1 << 30))))
 KILLS = int(os.environ.get("NILUS_CDC_KILLS", "4"))  # for each end; test_cdc_kills.py has the long run
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    with log_server(tmp_path_factory.mktemp("pg")) as running:
-        yield running
-
-
-@pytest.fixture
-def source(server):
-    return server.create_database()
-
-
-@pytest.fixture(autouse=True)
-def no_service_is_left():
-    yield
-    Service.end_all()
 
 
 @pytest.mark.parametrize("kind", ENDS, ids=lambda kind: kind.kind)

@@ -7,11 +7,10 @@ import threading
 
 import pytest
 
+from cdc_fixtures import SEED, server, server18  # noqa: F401
 from cdc_world import ENDS, LakehouseEnd, PostgresEnd, Service, SqliteEnd, Workload, log_server
-from harness import postgres18_bin
 from tcp_proxy import TcpProxy
 
-SEED = int(os.environ.get("NILUS_TEST_SEED", str(random.randrange(1 << 30))))
 RESTARTS = int(os.environ.get("NILUS_CDC_RESTARTS", "20"))
 CUTS = int(os.environ.get("NILUS_CDC_CUTS", "20"))
 
@@ -21,21 +20,6 @@ def no_service_is_left():
     print(f"seed {SEED}")
     yield
     Service.end_all()
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    with log_server(tmp_path_factory.mktemp("pg")) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def server18(tmp_path_factory):
-    binaries = postgres18_bin()
-    if binaries is None:
-        pytest.skip("PostgreSQL 18 is only pinned for x86-64")
-    with log_server(tmp_path_factory.mktemp("pg18"), binaries=binaries) as running:
-        yield running
 
 
 class Through:

@@ -6,10 +6,10 @@ import threading
 
 import pytest
 
+from cdc_fixtures import SEED
 from cdc_world import ENDS, Service, Workload, log_server
 
 KILLS = int(os.environ.get("NILUS_CDC_KILLS", "50"))  # for each of the four ends
-SEED = int(os.environ.get("NILUS_TEST_SEED", str(random.randrange(1 << 30))))
 
 
 @pytest.mark.parametrize("kind", ENDS, ids=lambda kind: kind.kind)

@@ -1,31 +1,11 @@
 """Change data capture through PostgreSQL's other output plugins, and of prepared transactions: the destination equals the
 source, as with pgoutput (test_cdc.py)."""
-import os
-import random
 
 import pytest
 
+from cdc_fixtures import SEED, no_service_is_left, server, source  # noqa: F401
 from cdc_world import LakehouseEnd, PostgresEnd, Service, SqliteEnd, Workload, log_server, wait_until
 from harness import POSTGRES15_BIN, postgres18_bin
-
-SEED = int(os.environ.get("NILUS_TEST_SEED", str(random.randrange(1 << 30))))
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    with log_server(tmp_path_factory.mktemp("pg")) as running:
-        yield running
-
-
-@pytest.fixture
-def source(server):
-    return server.create_database()
-
-
-@pytest.fixture(autouse=True)
-def no_service_is_left():
-    yield
-    Service.end_all()
 
 
 @pytest.mark.parametrize("kind", [PostgresEnd, LakehouseEnd], ids=lambda kind: kind.kind)

@@ -7,13 +7,8 @@ import signal
 
 import pytest
 
-from cdc_world import PostgresEnd, Service, Workload, log_server, wait_until
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    with log_server(tmp_path_factory.mktemp("pg")) as running:
-        yield running
+from cdc_fixtures import server  # noqa: F401
+from cdc_world import PostgresEnd, Service, Workload, wait_until
 
 
 @pytest.fixture

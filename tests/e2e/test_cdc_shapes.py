@@ -5,34 +5,8 @@ import sqlite3
 
 import pytest
 
-from cdc_world import ENDS, LakehouseEnd, PostgresEnd, Service, SqliteEnd, log_server
-from harness import postgres18_bin
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    with log_server(tmp_path_factory.mktemp("pg")) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def server18(tmp_path_factory):
-    binaries = postgres18_bin()
-    if binaries is None:
-        pytest.skip("PostgreSQL 18 is only pinned for x86-64")
-    with log_server(tmp_path_factory.mktemp("pg18"), binaries=binaries) as running:
-        yield running
-
-
-@pytest.fixture
-def source(server):
-    return server.create_database()
-
-
-@pytest.fixture(autouse=True)
-def no_service_is_left():
-    yield
-    Service.end_all()
+from cdc_fixtures import no_service_is_left, server, server18, source  # noqa: F401
+from cdc_world import ENDS, LakehouseEnd, PostgresEnd, Service, SqliteEnd
 
 
 # Rows that come within two seconds go into one load.
