@@ -1,7 +1,6 @@
 #include "nilus/rows/json_kinds.h"
 
 #include <array>
-#include <charconv>
 #include <optional>
 #include <string>
 

@@ -3,8 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "nilus/connectors/postgres/cdc/log_testing.h"
-#include "nilus/connectors/postgres/server_testing.h"
+#include "nilus/connectors/postgres/cdc/log_fixture_testing.h"
 
 namespace nilus::postgres {
 namespace {
@@ -13,54 +12,14 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::SizeIs;
 
-class LogPluginsTest : public testing::TestWithParam<std::string> {
+class LogPluginsTest : public LogTest {
  protected:
-  void SetUp() override {
-    which_ = LogServer::Parse(GetParam());
-    server_ = which_.Find();
-    if (server_ == nullptr) GTEST_SKIP() << "PostgreSQL " << GetParam() << " is not here";
-    address_ = server_->NewDatabase();
-  }
-  void TearDown() override {
-    capture_ = {};
-    if (server_ != nullptr) EndCaptures(*server_);
-  }
-  CaptureRequest Request(std::map<std::string, std::string> properties = {}) {
-    properties.try_emplace("plugin.name", which_.plugin);
-    return Requested(std::move(properties));
-  }
-  void Stream(std::map<std::string, std::string> properties = {}) {
-    auto capture = StreamCapture(address_, Request(std::move(properties)));
-    ASSERT_TRUE(capture) << capture.error().ToString();
-    capture_ = *std::move(capture);
-  }
   Error Refused(std::map<std::string, std::string> properties = {}) {
     auto capture = StartCapture(address_, Request(std::move(properties)));
     EXPECT_FALSE(capture);
     return capture ? Error{} : capture.error();
   }
-  SeenLog Read(int64_t max_rows = 2048) {
-    if (capture_.reader == nullptr) return {};
-    auto seen = ReadUpToNow(address_, *capture_.reader, max_rows);
-    EXPECT_TRUE(seen) << seen.error().ToString();
-    return seen ? *std::move(seen) : SeenLog{};
-  }
-  Error StreamError() {
-    if (capture_.reader == nullptr) return {};
-    for (int i = 0; i < 300; ++i) {
-      auto chunk = capture_.reader->Next(100, 1 << 20, std::chrono::milliseconds(100), {});
-      if (!chunk) return chunk.error();
-    }
-    ADD_FAILURE() << "the stream goes on";
-    return {};
-  }
-  void Run(const std::string& sql) { MustExecute(address_, sql); }
   std::string SlotCount() { return MustSelect(address_, "SELECT count(*) FROM pg_replication_slots"); }
-
-  LogServer which_;
-  TestServer* server_ = nullptr;
-  Address address_;
-  Capture capture_;
 };
 
 INSTANTIATE_TEST_SUITE_P(Servers, LogPluginsTest,

@@ -2,9 +2,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "nilus/connectors/postgres/cdc/log_fixture_testing.h"
 #include "nilus/connectors/postgres/cdc/log_messages.h"
-#include "nilus/connectors/postgres/cdc/log_testing.h"
-#include "nilus/connectors/postgres/server_testing.h"
 
 namespace nilus::postgres {
 namespace {
@@ -14,52 +13,14 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::SizeIs;
 
-class LogShapesTest : public testing::TestWithParam<std::string> {
+class LogShapesTest : public LogTest {
  protected:
-  void SetUp() override {
-    which_ = LogServer::Parse(GetParam());
-    server_ = which_.Find();
-    if (server_ == nullptr) GTEST_SKIP() << "PostgreSQL " << GetParam() << " is not here";
-    address_ = server_->NewDatabase();
-  }
-  void TearDown() override {
-    capture_ = {};
-    if (server_ != nullptr) EndCaptures(*server_);
-  }
-
-  void Stream(std::map<std::string, std::string> properties = {}, bool needs_keys = false) {
-    properties.try_emplace("plugin.name", which_.plugin);
-    auto capture = StreamCapture(address_, Requested(std::move(properties), needs_keys));
-    ASSERT_TRUE(capture) << capture.error().ToString();
-    capture_ = *std::move(capture);
-  }
-  SeenLog Read() {
-    if (capture_.reader == nullptr) return {};
-    auto seen = ReadUpToNow(address_, *capture_.reader);
-    EXPECT_TRUE(seen) << seen.error().ToString();
-    return seen ? *std::move(seen) : SeenLog{};
-  }
   // The error that the stream ends with.
   Error ReadError() {
     auto seen = ReadUpToNow(address_, *capture_.reader);
     EXPECT_FALSE(seen);
     return seen ? Error{} : seen.error();
   }
-  // The same, when it may take a while.
-  Error StreamError() {
-    for (int i = 0; i < 300; ++i) {
-      auto chunk = capture_.reader->Next(100, 1 << 20, std::chrono::milliseconds(100), {});
-      if (!chunk) return chunk.error();
-    }
-    ADD_FAILURE() << "the stream goes on";
-    return {};
-  }
-  void Run(const std::string& sql) { MustExecute(address_, sql); }
-
-  LogServer which_;
-  TestServer* server_ = nullptr;
-  Address address_;
-  Capture capture_;
 };
 
 INSTANTIATE_TEST_SUITE_P(Servers, LogShapesTest, testing::ValuesIn(kLogServers),

@@ -3,8 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "nilus/connectors/postgres/cdc/log_testing.h"
-#include "nilus/connectors/postgres/server_testing.h"
+#include "nilus/connectors/postgres/cdc/log_fixture_testing.h"
 
 namespace nilus::postgres {
 namespace {
@@ -82,13 +81,11 @@ const std::vector<TypeCase> kConverted = {
     {"pair[]", {"ARRAY[ROW(1, 'x'), NULL]::pair[]"}},
 };
 
-class LogValuesTest : public testing::TestWithParam<std::string> {
+class LogValuesTest : public LogTest {
  protected:
   void SetUp() override {
-    which_ = LogServer::Parse(GetParam());
-    server_ = which_.Find();
-    if (server_ == nullptr) GTEST_SKIP() << "PostgreSQL " << GetParam() << " is not here";
-    address_ = server_->NewDatabase();
+    LogTest::SetUp();
+    if (IsSkipped()) return;
     MustExecute(address_,
                 "CREATE TYPE mood AS ENUM ('sad', 'very \"happy\"'); CREATE DOMAIN positive AS int CHECK (VALUE > 0); "
                 "CREATE TYPE pair AS (a int, b text)");
@@ -107,7 +104,7 @@ class LogValuesTest : public testing::TestWithParam<std::string> {
     }
     std::string sql = "CREATE TABLE t (" + columns + "); ";
     MustExecute(address_, sql);
-    auto capture = StreamCapture(address_, Requested({{"plugin.name", which_.plugin}}));
+    auto capture = StreamCapture(address_, Request());
     ASSERT_TRUE(capture) << capture.error().ToString();
     sql.clear();
     for (const std::string& insert : inserts) sql += insert;
@@ -131,15 +128,6 @@ class LogValuesTest : public testing::TestWithParam<std::string> {
     // And their types.
     EXPECT_TRUE(seen->schemas.empty());
   }
-
-  void TearDown() override {
-    if (server_ == nullptr) return;
-    EndCaptures(*server_);
-  }
-
-  LogServer which_;
-  TestServer* server_ = nullptr;
-  Address address_;
 };
 
 INSTANTIATE_TEST_SUITE_P(Servers, LogValuesTest, testing::ValuesIn(kLogServers),
@@ -165,7 +153,7 @@ TEST_P(LogValuesTest, ThatASelectConverts) { ExpectSame(kConverted, false); }
 
 TEST_P(LogValuesTest, OfATypeThatWasDroppedSince) {
   MustExecute(address_, "CREATE TABLE t (id int PRIMARY KEY, p pair, m mood)");
-  auto capture = StreamCapture(address_, Requested({{"plugin.name", which_.plugin}}));
+  auto capture = StreamCapture(address_, Request());
   ASSERT_TRUE(capture) << capture.error().ToString();
   MustExecute(address_,
               "INSERT INTO t VALUES (1, ROW(1, 'x'), 'sad'); ALTER TABLE t DROP p, DROP m; DROP TYPE pair; DROP TYPE "

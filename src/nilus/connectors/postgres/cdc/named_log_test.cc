@@ -3,12 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <fstream>
-#include <sstream>
-
 #include "nilus/base/private_folder.h"
-#include "nilus/connectors/postgres/cdc/log_testing.h"
-#include "nilus/connectors/postgres/cdc/pgoutput_fixture.h"
+#include "nilus/connectors/postgres/cdc/log_fixture_testing.h"
 #include "nilus/connectors/postgres/cdc/test_decoding_decoder.h"
 #include "nilus/connectors/postgres/cdc/wal2json_decoder.h"
 
@@ -27,17 +23,9 @@ class NamedLogTest : public testing::Test {
     while (decoded && decoder.is_replaying()) decoded = decoder.Replay();
     return decoded;
   }
-  SeenLog Taken() {
-    SeenLog seen;
-    AddChunk(FinishChunk(builder_.Take()), &seen);
-    return seen;
-  }
+  SeenLog Taken() { return TakeSeen(&builder_); }
   void ReadCapture(LogDecoder& decoder, const std::string& name) {
-    std::ifstream file(std::string(NILUS_SOURCE_DIR) + "/src/nilus/connectors/postgres/corpus/" + name,
-                       std::ios::binary);
-    std::stringstream bytes;
-    bytes << file.rdbuf();
-    const std::vector<CapturedMessage> messages = SplitCapture(bytes.str());
+    const std::vector<CapturedMessage> messages = CapturedFile(name);
     ASSERT_THAT(messages, testing::Not(IsEmpty())) << name;
     for (const CapturedMessage& message : messages) {
       Status decoded = Feed(decoder, message.bytes, message.lsn);

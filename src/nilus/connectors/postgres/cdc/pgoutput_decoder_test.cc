@@ -4,13 +4,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <fstream>
 #include <memory>
-#include <sstream>
 
 #include "nilus/base/private_folder.h"
-#include "nilus/connectors/postgres/cdc/log_testing.h"
-#include "nilus/connectors/postgres/cdc/pgoutput_fixture.h"
+#include "nilus/connectors/postgres/cdc/log_fixture_testing.h"
 
 namespace nilus::postgres {
 namespace {
@@ -23,17 +20,9 @@ using testing::SizeIs;
 class PgoutputDecoderTest : public testing::Test {
  protected:
   Status Feed(const std::string& message, uint64_t lsn = 1) { return decoder_.Decode(message, lsn); }
-  SeenLog Taken() {
-    SeenLog seen;
-    AddChunk(FinishChunk(builder_.Take()), &seen);
-    return seen;
-  }
+  SeenLog Taken() { return TakeSeen(&builder_); }
   static std::vector<CapturedMessage> Captured(const std::string& name) {
-    std::ifstream file(std::string(NILUS_SOURCE_DIR) + "/src/nilus/connectors/postgres/corpus/pgoutput_fuzz/" + name,
-                       std::ios::binary);
-    std::stringstream bytes;
-    bytes << file.rdbuf();
-    return SplitCapture(bytes.str());
+    return CapturedFile("pgoutput_fuzz/" + name);
   }
 
   PlainLayouts layouts_;
