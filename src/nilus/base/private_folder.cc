@@ -27,6 +27,17 @@ int TakeLock(const std::string& folder, int flags) {
   return -1;
 }
 
+// The lock goes last: whoever is killed on the way leaves a folder with its lock, or an empty one.
+void RemoveFolder(const std::string& path) {
+  std::error_code ignored;
+  std::filesystem::directory_iterator entry(path, ignored);
+  for (; !ignored && entry != std::filesystem::directory_iterator(); entry.increment(ignored)) {
+    std::error_code unremoved;
+    if (!entry->path().string().ends_with(kLockName)) std::filesystem::remove_all(entry->path(), unremoved);
+  }
+  std::filesystem::remove_all(path, ignored);
+}
+
 }  // namespace
 
 std::string TemporaryParent() {
@@ -62,8 +73,7 @@ PrivateFolder& PrivateFolder::operator=(PrivateFolder&& other) noexcept {
 }
 
 PrivateFolder::~PrivateFolder() {
-  std::error_code ignored;
-  if (!path_.empty()) std::filesystem::remove_all(path_, ignored);
+  if (!path_.empty()) RemoveFolder(path_);
   if (lock_ >= 0) close(lock_);
 }
 
@@ -75,10 +85,13 @@ void SweepPrivateFolders(const std::string& parent, std::string_view prefix) {
     struct stat info {};
     if (!entry->path().filename().string().starts_with(prefix)) continue;
     if (lstat(path.c_str(), &info) != 0 || !S_ISDIR(info.st_mode) || info.st_uid != geteuid()) continue;
-    int lock = TakeLock(path, 0);  // without the file: just being made
-    if (lock < 0) continue;
-    std::error_code ignored;
-    std::filesystem::remove_all(path, ignored);
+    int lock = TakeLock(path, 0);
+    if (lock < 0) {
+      // Without the file: its maker was killed, or is just making it and will take another one.
+      if (errno == ENOENT) rmdir(path.c_str());  // only when it is empty
+      continue;
+    }
+    RemoveFolder(path);
     close(lock);
   }
 }

@@ -53,12 +53,17 @@ TEST_F(PrivateFolderTest, OfAKilledProcessIsSweptAndNothingElse) {
   std::filesystem::create_directory(Path("target"));
   std::ofstream(Path("target/nilus.lock")) << "";
   std::filesystem::create_directory_symlink(Path("target"), Path("nilus-spill-link"));
+  std::filesystem::create_directory(
+      Path("nilus-spill-empty"));  // killed before it was locked, or after the lock was removed
+  std::filesystem::create_directories(Path("nilus-spill-alien/file"));
   auto count = [&] {
     return std::distance(std::filesystem::directory_iterator(parent_), std::filesystem::directory_iterator());
   };
-  ASSERT_EQ(count(), 4);
+  ASSERT_EQ(count(), 6);
   SweepPrivateFolders(parent_, kPrefix);
-  EXPECT_EQ(count(), 3);
+  EXPECT_EQ(count(), 4);
+  EXPECT_FALSE(std::filesystem::exists(Path("nilus-spill-empty")));
+  EXPECT_TRUE(std::filesystem::exists(Path("nilus-spill-alien/file")));
   EXPECT_TRUE(std::filesystem::exists(Path("nilus-other/nilus.lock")));
   EXPECT_TRUE(std::filesystem::exists(Path("target/nilus.lock")));
 }
