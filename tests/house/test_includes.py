@@ -63,6 +63,13 @@ def test_only_duck_speaks_to_duckdb():
     assert not wrong, wrong
 
 
+def test_programs_have_one_name():
+    """Each *_fuzz.cc and *_bench.cc is a program named like its file: a second one stops CMake."""
+    for ending in ("_fuzz.cc", "_bench.cc"):
+        names = [p.name for p in sources() if p.name.endswith(ending)]
+        assert len(names) == len(set(names)), sorted(name for name in set(names) if names.count(name) > 1)
+
+
 def test_headers_are_guarded():
     wrong = [str(p.relative_to(ROOT)) for p in sources() if p.suffix == ".h" and "#pragma once" not in p.read_text()]
     assert not wrong, wrong
