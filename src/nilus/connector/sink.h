@@ -92,13 +92,13 @@ struct WriteRequest {
   bool key_is_unique = false;
   // This load holds every row the source has now (no range, no limit): scd2 closes the versions of keys it lacks.
   bool is_complete = false;
-  // The table has child tables in this load: they are opened before it.
+  // The table has child tables in this load: they are opened before it, under scd2 behind it.
   bool has_children = false;
   // Of a child table (nesting): the request of the table whose rows its own belong to, by kRootIdColumn against that
-  // table's kRowIdColumn; opened after it, in the same load. strategy is the same. replace and append are plain. Under
-  // merge and delete+insert the rows of this table go that belong to rows which the load replaces or removes there,
-  // also when nothing comes instead. Where the root's keys may repeat (merge, key_is_unique false) rows have
-  // kRootNumberColumn.
+  // table's kRowIdColumn. replace and append are plain. Under merge and delete+insert rows of this table go that belong
+  // to rows which the load replaces or removes there; where the root's keys may repeat (merge, key_is_unique false)
+  // rows have kRootNumberColumn. Under scd2 none go, and those come in that belong to new versions; kRowIdColumn tells
+  // all rows of the root's load apart.
   std::shared_ptr<const WriteRequest> root;
   // merge: batches are changes in the order of a log, with the columns above (which `schema` does not name). Of all
   // changes of a key the last one counts. kData: a NULL in a key; a value that is not known, and no row that has it.
