@@ -149,9 +149,9 @@ struct CommitRequest {
   std::string load_id;
   int64_t expected_version = 0;  // Committed()'s version when the run began; 0: there was none
   Position position;
-  // delete+insert: rows of the destination whose key lies here are removed before this load's rows go in; rows without
-  // a key stay (with_nulls is of reading, and says nothing here). The column is the normalized name. Nothing: this load
-  // read no interval.
+  // Of the load's tables under delete+insert: rows whose incremental_key lies here are removed before the load's rows
+  // go in; rows without one stay (with_nulls is of reading, and says nothing here). Other tables of the load pay no
+  // heed to it. Nothing: this load read no interval.
   std::optional<KeyRange> interval;
 };
 

@@ -24,6 +24,12 @@ int ReaderCount(const BatchJob& job, const Preparation& prepared) {
 
 bool Attempt::MakesTableAnew() const { return job_->strategy == WriteStrategy::kReplace || job_->full_refresh; }
 
+// A table of the load is written by delete+insert: the main one, or that of the dead letters.
+bool Attempt::ReplacesInterval(const Load& load) const {
+  if (job_->strategy == WriteStrategy::kDeleteInsert) return true;
+  return load.dead_letters >= 0 && load.tables->request(load.dead_letters).strategy == WriteStrategy::kDeleteInsert;
+}
+
 void Attempt::Warn(std::string text) {
   std::vector<std::string>& warnings = report_->warnings;
   if (std::find(warnings.begin(), warnings.end(), text) != warnings.end()) return;
@@ -69,6 +75,7 @@ Status Attempt::Execute(const std::vector<std::string>& earlier_loads) {
                        .position = {},
                        .interval = std::nullopt};
   NILUS_ASSIGN(Checkpoint next, NextCheckpoint(&load, &commit));
+  NILUS_TRY(OpenWithoutLetters(&load, commit));
   NILUS_TRY(FinishTables(&load));
   NILUS_TRY(Commit(*load.prepared.sink, commit));
   report_->position = commit.position.json;
@@ -144,26 +151,22 @@ Status Attempt::OpenTables(Load* load) {
 }
 
 // Rows that the contract discards go to a table beside the main one, opened with the first of them.
-std::optional<DeadLetterOffice> Attempt::OpenOffice(Load* load) const {
-  if (job_->contract != Contract::kDiscardRow) return std::nullopt;
-  WriteRequest letters = load->prepared.write;
-  letters.table.name = DeadLetterTable(job_->table.name, job_->identifier_limit);
-  letters.schema = std::make_shared<Schema>(WithRowIds(*DeadLetterSchema()));
-  // Those of rows that are replaced by this load are gone with them.
-  letters.strategy = MakesTableAnew() ? WriteStrategy::kReplace : WriteStrategy::kAppend;
-  letters.primary_key.clear();
-  letters.incremental_key.clear();
-  letters.misfits = Misfits::kVariant;
-  letters.partition_by.clear();
-  letters.cluster_by.clear();
+Result<std::optional<DeadLetterOffice>> Attempt::OpenOffice(Load* load) const {
+  if (job_->contract != Contract::kDiscardRow) return std::optional<DeadLetterOffice>();
+  const Preparation& prepared = load->prepared;
+  NILUS_ASSIGN(std::optional<Schema> there, prepared.sink->Describe(LetterTable(*job_)));
+  const WriteStrategy strategy = LetterStrategy(*job_, prepared.incremental != nullptr, prepared.write.is_complete);
+  if (strategy == WriteStrategy::kReplace) there.reset();  // made anew
+  load->dead_letters = load->tables->Add(LetterRequest(*job_, prepared.write, strategy, there));
+  const std::vector<std::string> key =
+      strategy == WriteStrategy::kMerge ? prepared.write.primary_key : std::vector<std::string>();
   DeadLetterOffice office{
-      .table = load->tables->Add(letters),
-      .names = std::make_shared<RowNames>(load_id_, letters.table.ToString(), std::vector<std::string>(), false),
-      .masks = {},
-      .key = load->prepared.source_key};
-  for (const auto& [column, record] : load->prepared.mask_records) office.masks[column] = record.how;
-  load->dead_letters = office.table;
-  return office;
+      .table = load->dead_letters,
+      .names = std::make_shared<RowNames>(load_id_, LetterTable(*job_).ToString(), key, /*per_load=*/false),
+      .notes = {.masks = {}, .key = prepared.source_key, .cursor = {}, .cursor_type = CursorTypeIn(there)}};
+  if (strategy == WriteStrategy::kDeleteInsert) office.notes.cursor = prepared.incremental->range().column;
+  for (const auto& [column, record] : prepared.mask_records) office.notes.masks[column] = record.how;
+  return std::optional(std::move(office));
 }
 
 void Attempt::WarnOfUnusedHints(const Load& load) {
@@ -178,7 +181,7 @@ Status Attempt::Move(Load* load) {
   phase_ = "extract";
   progress_->SetPhase(RunPhase::kMoving);
   Preparation& prepared = load->prepared;
-  std::optional<DeadLetterOffice> office = OpenOffice(load);
+  NILUS_ASSIGN(std::optional<DeadLetterOffice> office, OpenOffice(load));
   TableProgress& progress = load->tables->progress(0);
   progress.splits = static_cast<int>(prepared.plan.splits.size());
   progress.estimated_rows = prepared.plan.table.estimated_rows.value_or(-1);
@@ -231,15 +234,21 @@ Status Attempt::Move(Load* load) {
 Status Attempt::OpenWithoutRows(Load* load) {
   phase_ = "load";
   progress_->SetPhase(RunPhase::kFinishing);
-  if (!MakesTableAnew()) return {};
-  if (load->dead_letters >= 0 && !load->tables->is_open(load->dead_letters)) {
-    NILUS_ASSIGN(auto letters, load->prepared.sink->Describe(load->tables->request(load->dead_letters).table));
-    if (letters) NILUS_TRY(load->tables->Open(load->dead_letters, {}));
-  }
-  if (load->HasTable()) return {};
+  if (!MakesTableAnew() || load->HasTable()) return {};
   NILUS_ASSIGN(std::optional<Schema> there, load->prepared.sink->Describe(job_->table));
   if (!there || there->fields.empty()) return {};
   return load->tables->Open(0, *there);
+}
+
+// Earlier letters go where this load has read their rows anew, also when it has none of its own.
+Status Attempt::OpenWithoutLetters(Load* load, const CommitRequest& commit) {
+  if (load->dead_letters < 0 || load->tables->is_open(load->dead_letters)) return {};
+  const WriteRequest& letters = load->tables->request(load->dead_letters);
+  const bool removes_range = letters.strategy == WriteStrategy::kDeleteInsert && commit.interval;
+  if (letters.strategy != WriteStrategy::kReplace && !removes_range) return {};
+  NILUS_ASSIGN(std::optional<Schema> there, load->prepared.sink->Describe(letters.table));
+  if (!there || (removes_range && !CursorTypeIn(there))) return {};
+  return load->tables->Open(load->dead_letters, {});
 }
 
 // Where the pipeline stands once this load is committed: into `commit`, with the interval that it replaces.
@@ -261,7 +270,7 @@ Result<Checkpoint> Attempt::NextCheckpoint(Load* load, CommitRequest* commit) {
   }
   if (prepared.incremental != nullptr) {
     NILUS_ASSIGN(next, prepared.incremental->Finish(std::move(next.source), &warnings));
-    if (job_->strategy == WriteStrategy::kDeleteInsert) {
+    if (ReplacesInterval(*load)) {
       commit->interval = prepared.incremental->ReplacedInterval(prepared.write.incremental_key);
     }
   }

@@ -89,7 +89,8 @@ class Attempt {
   Status OpenTables(Load* load);
   Status Move(Load* load);
   Status OpenWithoutRows(Load* load);
-  std::optional<DeadLetterOffice> OpenOffice(Load* load) const;
+  Status OpenWithoutLetters(Load* load, const CommitRequest& commit);
+  Result<std::optional<DeadLetterOffice>> OpenOffice(Load* load) const;
   void WarnOfUnusedHints(const Load& load);
   Result<Checkpoint> NextCheckpoint(Load* load, CommitRequest* commit);
   Status FinishTables(Load* load);
@@ -97,6 +98,7 @@ class Attempt {
   // After a commit without an answer: success when it took place, kTransient when it did not.
   Status LookForCommit(Sink& sink, const PipelineId& pipeline, const Error& unknown);
   bool MakesTableAnew() const;
+  bool ReplacesInterval(const Load& load) const;
 
   void ReportMove(const Load& load);
   void ReportCounts(const CommitResult& committed);

@@ -4,6 +4,7 @@
 
 #include "nilus/base/fault.h"
 #include "nilus/engine/attempt.h"
+#include "nilus/engine/dead_letter_office.h"
 #include "nilus/engine/load_tables.h"
 #include "nilus/engine/masking.h"
 #include "nilus/engine/nesting.h"
@@ -15,12 +16,21 @@ namespace {
 
 constexpr size_t kMostReasons = 20;
 
-RecordBatch ToBatch(const std::vector<const DeadLetter*>& letters) {
-  BatchBuilder builder(std::make_shared<Schema>(WithRowIds(*DeadLetterSchema())));
+Result<RecordBatch> ToBatch(const std::vector<const DeadLetter*>& letters, const SchemaPtr& schema) {
+  BatchBuilder builder(schema);
   for (const DeadLetter* letter : letters) {
-    const std::string* texts[] = {&letter->payload,  &letter->reason,  &letter->column,
-                                  &letter->position, &letter->load_id, &letter->id};
-    for (int i = 0; i < static_cast<int>(std::size(texts)); ++i) builder.column(i).AppendBytes(*texts[i]);
+    int column = 0;
+    for (const std::string* text : {&letter->payload, &letter->reason, &letter->column, &letter->position})
+      builder.column(column++).AppendBytes(*text);
+    if (schema->Find(kLetterCursorColumn)) {
+      ColumnBuilder& cursor = builder.column(column++);
+      if (letter->cursor.empty()) {
+        cursor.AppendNull();
+      } else {
+        NILUS_TRY(AppendParsed(letter->cursor, &cursor));
+      }
+    }
+    for (const std::string* text : {&letter->load_id, &letter->id}) builder.column(column++).AppendBytes(*text);
     builder.FinishRow();
   }
   return builder.Finish();
@@ -65,7 +75,7 @@ class PageReplay {
       NILUS_ASSIGN(checkpoint_, ParseCheckpoint(state->position));
     }
     NILUS_ASSIGN(std::optional<Schema> there, sink_->Describe(job_->table));
-    NILUS_ASSIGN(shape_, TableShape::Create(Schema{}, FirstShape(*job_, std::move(there))));
+    NILUS_ASSIGN(shape_, TableShape::Create(Schema{}, FirstShape(*job_, there)));
     std::vector<std::string> key = job_->primary_key;
     for (std::string& column : key) column = shape_->NameOf(column);
     NILUS_ASSIGN(std::shared_ptr<const Masking> masking, MakeMasking(*job_, Checkpoint{}));
@@ -81,15 +91,10 @@ class PageReplay {
     if (rows.strategy == WriteStrategy::kReplace || rows.strategy == WriteStrategy::kDeleteInsert)
       rows.strategy = WriteStrategy::kAppend;
     rows.keeps_newer = true;
-    WriteRequest letters = rows;
-    letters.table = LetterTable(*job_);
-    letters.schema = std::make_shared<Schema>(WithRowIds(*DeadLetterSchema()));
-    letters.strategy = job_->deletes_ranges ? WriteStrategy::kDeleteInsert : WriteStrategy::kReplace;
-    letters.primary_key.clear();
+    NILUS_ASSIGN(there, sink_->Describe(LetterTable(*job_)));
+    WriteRequest letters = LetterRequest(
+        *job_, rows, job_->deletes_ranges ? WriteStrategy::kDeleteInsert : WriteStrategy::kReplace, there);
     letters.incremental_key = kRowIdColumn;
-    letters.misfits = Misfits::kVariant;
-    letters.partition_by.clear();
-    letters.cluster_by.clear();
     rows_request_ = std::move(rows);
     letters_request_ = std::move(letters);
     return {};
@@ -198,7 +203,10 @@ class PageReplay {
     NILUS_FAULT_POINT("engine.dead_letters.read");
     const int letters = tables_.Add(letters_request_);
     NILUS_TRY(tables_.Open(letters, {}));
-    if (!left_.empty()) NILUS_TRY(tables_.Write(letters, ToBatch(left_)));
+    if (!left_.empty()) {
+      NILUS_ASSIGN(RecordBatch left, ToBatch(left_, letters_request_.schema));
+      NILUS_TRY(tables_.Write(letters, std::move(left)));
+    }
     NILUS_TRY(tables_.Finish());
     NILUS_FAULT_POINT("engine.dead_letters.staged");
     const Type text = MakeType(TypeId::kText);
@@ -240,10 +248,6 @@ class PageReplay {
 };
 
 }  // namespace
-
-TableName LetterTable(const BatchJob& job) {
-  return TableName{.schema = job.table.schema, .name = DeadLetterTable(job.table.name, job.identifier_limit)};
-}
 
 Status ReplayLetters(const BatchJob& job, const RunOptions& options, Sink* sink, std::vector<DeadLetter> letters,
                      const std::optional<CommittedState>& state, DeadLettersReport* report) {

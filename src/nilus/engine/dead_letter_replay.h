@@ -9,8 +9,6 @@
 
 namespace nilus {
 
-TableName LetterTable(const BatchJob& job);
-
 // Commits, in one step, the rows that made it and what is left of these letters, which are all that the table has
 // between the first one's id and the last one's (or all that it has, where the sink removes no ranges). Nothing is
 // committed when none made it. `state` was seen before the letters were read. Adds to the report.

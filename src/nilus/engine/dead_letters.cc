@@ -5,6 +5,7 @@
 
 #include "nilus/base/fault.h"
 #include "nilus/base/redact.h"
+#include "nilus/engine/dead_letter_office.h"
 #include "nilus/engine/dead_letter_replay.h"
 #include "nilus/engine/job.h"
 #include "nilus/engine/load_tables.h"
@@ -32,7 +33,8 @@ DeadLetter LetterAt(const RecordBatch& batch, int64_t row) {
                     .payload = TextAt(batch, "payload", row),
                     .reason = TextAt(batch, "reason", row),
                     .column = TextAt(batch, "column", row),
-                    .position = TextAt(batch, "position", row)};
+                    .position = TextAt(batch, "position", row),
+                    .cursor = TextAt(batch, kLetterCursorColumn, row)};
   // What the destination's json refuses (a NUL in PostgreSQL's) stands beside it.
   if (letter.payload.empty()) letter.payload = TextAt(batch, VariantName("payload", "text"), row);
   return letter;
@@ -175,14 +177,10 @@ Result<DeadLettersReport> DropJobDeadLetters(const BatchJob& job, const RunOptio
   NILUS_ASSIGN(sink, job.open_sink(options.stop));
   Progress progress;
   LoadTables tables(sink.get(), &progress);
-  WriteRequest nothing = MakeWriteRequest(job, options.stop);
+  WriteRequest nothing =
+      LetterRequest(job, MakeWriteRequest(job, options.stop), WriteStrategy::kReplace, /*there=*/std::nullopt);
   nothing.load_id = NewId();
-  nothing.table = LetterTable(job);
-  nothing.schema = std::make_shared<Schema>(WithRowIds(*DeadLetterSchema()));
-  nothing.strategy = WriteStrategy::kReplace;
   nothing.full_refresh = false;
-  nothing.partition_by.clear();
-  nothing.cluster_by.clear();
   tables.Add(nothing);
   NILUS_TRY(tables.Open(0, {}));
   NILUS_TRY(tables.Finish());

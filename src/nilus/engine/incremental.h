@@ -52,7 +52,8 @@ class Incremental {
   // After the last batch: the position to commit. Warnings are appended. kData or kUnsupported when the cursor cannot
   // move without losing or doubling rows later.
   Result<Checkpoint> Finish(Position source_end, std::vector<std::string>* warnings);
-  // delete+insert: what the run replaces at the destination, where the key's column is `dest_column`. After Finish.
+  // What tables written by delete+insert have to let go of at the destination, where the key's column is `dest_column`:
+  // the range that was read as a whole, rows that are loaded already with it. Nothing: there is no such. After Finish.
   std::optional<KeyRange> ReplacedInterval(const std::string& dest_column) const;
 
   int64_t boundary_rows_dropped() const;

@@ -158,6 +158,7 @@ Result<Checkpoint> Incremental::Finish(Position source_end, std::vector<std::str
 
 std::optional<KeyRange> Incremental::ReplacedInterval(const std::string& dest_column) const {
   std::lock_guard lock(mutex_);
+  if (drops_boundary_ || IsTruncated()) return std::nullopt;
   KeyRange interval{.column = dest_column,
                     .lower = range_.lower,
                     .upper = range_.upper,

@@ -20,7 +20,7 @@ struct Mover::Stage {
   Masker masker;
   Normalizer normalizer;
   RowNamer namer;
-  std::optional<RowNamer> letter_namer;
+  std::optional<DeadLetterWriter> letters;
   std::unique_ptr<NestedStage> nested;
   std::string split;  // that is being read
 };
@@ -78,11 +78,11 @@ void Mover::Read(bool is_first) {
     Stage stage{.masker = Masker(request_.masking),
                 .normalizer = Normalizer(*request_.shape),
                 .namer = RowNamer(request_.names),
-                .letter_namer = std::nullopt,
+                .letters = std::nullopt,
                 .nested = nullptr,
                 .split = {}};
     if (request_.nested != nullptr) stage.nested = std::make_unique<NestedStage>(*request_.nested, request_.load_id);
-    if (request_.dead_letters) stage.letter_namer.emplace(request_.dead_letters->names);
+    if (request_.dead_letters) stage.letters.emplace(*request_.dead_letters, *request_.shape);
     Status status;
     while (status && !IsDone() && !request_.stop.stop_requested()) {
       size_t index = next_split_++;
@@ -215,9 +215,7 @@ Status Mover::PassOnNested(const RecordBatch& batch, const RecordBatch& normaliz
 
 void Mover::PushLetters(const RecordBatch& batch, const std::vector<DeadRow>& dead, Stage* stage) {
   if (dead.empty()) return;
-  const DeadLetterOffice& office = *request_.dead_letters;
-  RecordBatch letters = WriteDeadLetters(batch, dead, stage->split, office.masks, office.key);
-  Push(office.table, stage->letter_namer->Name(letters));
+  Push(request_.dead_letters->table, stage->letters->Write(batch, dead, stage->split));
 }
 
 void Mover::Push(int table, RecordBatch batch) {

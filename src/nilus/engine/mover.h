@@ -15,11 +15,11 @@
 #include "nilus/base/bounded_queue.h"
 #include "nilus/base/result.h"
 #include "nilus/connector/source.h"
+#include "nilus/engine/dead_letter_office.h"
 #include "nilus/engine/incremental.h"
 #include "nilus/engine/load_tables.h"
 #include "nilus/engine/phase_meter.h"
 #include "nilus/engine/reader_gate.h"
-#include "nilus/rows/dead_letters.h"
 #include "nilus/rows/masker.h"
 #include "nilus/rows/normalizer.h"
 #include "nilus/rows/row_ids.h"
@@ -28,14 +28,6 @@ namespace nilus {
 
 class NestedLoad;
 class NestedStage;
-
-// Where rows go that cannot be loaded.
-struct DeadLetterOffice {
-  int table = 0;  // of the load's tables
-  std::shared_ptr<RowNames> names;
-  std::map<std::string, std::string> masks;  // how columns are masked, by the destination's names
-  std::vector<std::string> key;              // the source's own
-};
 
 struct MoveRequest {
   Source* source = nullptr;

@@ -134,7 +134,7 @@ TEST_F(NestingTest, AReplayNamesRowsAsARunDoes) {
 TEST_F(NestingTest, LettersOfARunInBetweenAreNotDropped) {
   Load(&world_, job_, {{"1", "1", std::nullopt}});
   FakeDestination::Table& letters = world_.destination.tables[kLetters];
-  letters.schema = WithRowIds(*DeadLetterSchema());
+  letters.schema = WithRowIds(DeadLetterSchema(std::nullopt));
   letters.rows = {{R"({"id":1})", "why", "id", R"({"types":{"id":"bigint"}})", "load", "a"}};
   BatchJob job = ReplayJob();
   job.open_written = [this](std::stop_token) -> Result<std::unique_ptr<Source>> {

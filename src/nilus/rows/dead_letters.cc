@@ -5,7 +5,9 @@
 #include "nilus/base/encoding.h"
 #include "nilus/data/builder.h"
 #include "nilus/data/scalar.h"
+#include "nilus/data/take.h"
 #include "nilus/json/scanner.h"
+#include "nilus/rows/coerce.h"
 #include "nilus/rows/naming.h"
 
 namespace nilus {
@@ -65,8 +67,23 @@ void AppendValue(const Column& column, int64_t row, Form form, std::string* out)
   out->append(is_bare ? text : Quoted(text));
 }
 
+RecordBatch WithCursor(const RecordBatch& letters, const RecordBatch& batch, const std::vector<DeadRow>& dead,
+                       const LetterNotes& notes) {
+  const std::optional<int> at = notes.cursor.empty() ? std::nullopt : batch.schema()->Find(notes.cursor);
+  if (!at) return letters;
+  std::vector<RowPick> picks;
+  for (const DeadRow& row : dead) picks.push_back(RowPick{.from = 0, .row = static_cast<int32_t>(row.row)});
+  const Column* keys[] = {&batch.column(*at)};
+  const Type& type = keys[0]->type;
+  std::vector<Column> columns = letters.columns();
+  columns.push_back(
+      Coerce(TakeRows(type, keys, picks), notes.cursor_type.value_or(FamilyType(type)), CoerceRule::kExact).column);
+  auto schema = std::make_shared<Schema>(DeadLetterSchema(columns.back().type));
+  return RecordBatch(std::move(schema), std::move(columns), letters.num_rows());
+}
+
 std::string Origin(const Schema& schema, const std::vector<Form>& forms, std::string_view source,
-                   const std::map<std::string, std::string>& masks, const std::vector<std::string>& key) {
+                   const LetterNotes& notes) {
   Json types = Json::object();
   for (int i = 0; i < schema.size(); ++i) {
     const Field& field = schema.fields[static_cast<size_t>(i)];
@@ -78,8 +95,8 @@ std::string Origin(const Schema& schema, const std::vector<Form>& forms, std::st
     types[field.name] = written.size() == 1 ? written["type"] : std::move(written);
   }
   Json origin = {{"source", source}, {"types", std::move(types)}};
-  if (!masks.empty()) origin["masks"] = masks;
-  if (!key.empty()) origin["key"] = key;
+  if (!notes.masks.empty()) origin["masks"] = notes.masks;
+  if (!notes.key.empty()) origin["key"] = notes.key;
   return origin.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
@@ -146,18 +163,19 @@ std::string DeadLetterTable(std::string_view table, int identifier_limit) {
   return FitToLimit(fmt::format("{}__dead_letters", table), identifier_limit);
 }
 
-const SchemaPtr& DeadLetterSchema() {
-  static const SchemaPtr schema = std::make_shared<Schema>(Schema{{
+Schema DeadLetterSchema(const std::optional<Type>& cursor) {
+  Schema schema{{
       Field{.name = "payload", .type = MakeType(TypeId::kJson)},
       Field{.name = "reason", .type = MakeType(TypeId::kText)},
       Field{.name = "column", .type = MakeType(TypeId::kText)},
       Field{.name = "position", .type = MakeType(TypeId::kText)},
-  }});
+  }};
+  if (cursor) schema.fields.push_back(Field{.name = std::string(kLetterCursorColumn), .type = *cursor});
   return schema;
 }
 
 RecordBatch WriteDeadLetters(const RecordBatch& batch, const std::vector<DeadRow>& dead, std::string_view source,
-                             const std::map<std::string, std::string>& masks, const std::vector<std::string>& key) {
+                             const LetterNotes& notes) {
   const Schema& schema = *batch.schema();
   std::vector<std::string> names;
   std::vector<Form> forms;
@@ -165,8 +183,8 @@ RecordBatch WriteDeadLetters(const RecordBatch& batch, const std::vector<DeadRow
     names.push_back(Quoted(schema.fields[static_cast<size_t>(i)].name) + ":");
     forms.push_back(FormOf(batch.column(i), dead));
   }
-  const std::string origin = Origin(schema, forms, source, masks, key);
-  BatchBuilder builder(DeadLetterSchema());
+  const std::string origin = Origin(schema, forms, source, notes);
+  BatchBuilder builder(std::make_shared<Schema>(DeadLetterSchema(std::nullopt)));
   std::string payload;
   for (const DeadRow& row : dead) {
     payload = "{";
@@ -182,7 +200,7 @@ RecordBatch WriteDeadLetters(const RecordBatch& batch, const std::vector<DeadRow
     builder.column(3).AppendBytes(origin);
     builder.FinishRow();
   }
-  return builder.Finish();
+  return WithCursor(builder.Finish(), batch, dead, notes);
 }
 
 Result<DeadLetterOrigin> ReadOrigin(std::string_view position) {

@@ -6,12 +6,14 @@
 //   column    text   the source's column that made it dead
 //   position  text   where it came from: {"source": …, "types": {column: type}, "masks": {column: how}, "key":
 //   [column]} and the row ids of row_ids.h
+//   cursor           the row's incremental key, where the load has one: letters of an interval are found by it
 //
 // Values are JSON's own where JSON has them (numbers with all digits, json as written), else their canonical text (a
 // negative zero too); `types` tells what each was, and of a json column whether its values stand as texts.
 #pragma once
 
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -26,13 +28,22 @@ namespace nilus {
 // "<table>__dead_letters"; cut as all long names are (naming.h).
 std::string DeadLetterTable(std::string_view table, int identifier_limit);
 
-// Without the row ids.
-const SchemaPtr& DeadLetterSchema();
+inline constexpr std::string_view kLetterCursorColumn = "cursor";
 
-// Letters of these rows of `batch`. `source` says where they were read, `masks` what became of which column (by its
-// destination's name) before, `key` which columns are the key that the source enforces.
+// Without the row ids. `cursor`: the type of kLetterCursorColumn; nothing: there is no such column.
+Schema DeadLetterSchema(const std::optional<Type>& cursor);
+
+// What the letters of a load say beside their rows.
+struct LetterNotes {
+  std::map<std::string, std::string> masks;  // what became of which column (by its destination's name) before
+  std::vector<std::string> key;              // which columns are the key that the source enforces
+  std::string cursor;                        // the column whose values go to kLetterCursorColumn; empty: none
+  std::optional<Type> cursor_type;           // that the table has; nothing: that of the column's family
+};
+
+// Letters of these rows of `batch`. `source` says where they were read. A cursor that is not of its type is NULL.
 RecordBatch WriteDeadLetters(const RecordBatch& batch, const std::vector<DeadRow>& dead, std::string_view source,
-                             const std::map<std::string, std::string>& masks, const std::vector<std::string>& key = {});
+                             const LetterNotes& notes);
 
 // A letter read back.
 struct DeadLetter {
@@ -42,6 +53,7 @@ struct DeadLetter {
   std::string reason;
   std::string column;
   std::string position;
+  std::string cursor;  // canonical text; empty: none
 };
 
 // What a letter's `position` says. kData when it was not written by WriteDeadLetters.

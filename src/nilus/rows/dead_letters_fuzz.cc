@@ -15,7 +15,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   nilus::Result<nilus::RecordBatch> batch = nilus::ReadPayloads({letter}, *origin);
   if (!batch) return 0;
   nilus::RecordBatch written =
-      nilus::WriteDeadLetters(*batch, {nilus::DeadRow{.row = 0, .column = "c", .reason = "r"}}, "fuzz", origin->masks);
+      nilus::WriteDeadLetters(*batch, {nilus::DeadRow{.row = 0, .column = "c", .reason = "r"}}, "fuzz",
+                              nilus::LetterNotes{.masks = origin->masks, .key = {}, .cursor = {}, .cursor_type = {}});
   if (written.num_rows() != 1) std::abort();
   origin = nilus::ReadOrigin(written.column(3).BytesValue(0));
   if (!origin) std::abort();

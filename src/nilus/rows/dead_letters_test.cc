@@ -15,7 +15,9 @@ using testing::HasSubstr;
 RecordBatch RoundTrip(const RecordBatch& batch, std::vector<DeadLetter>* letters = nullptr) {
   std::vector<DeadRow> dead;
   for (int64_t row = 0; row < batch.num_rows(); ++row) dead.push_back({.row = row, .column = "c", .reason = "why"});
-  RecordBatch written = WriteDeadLetters(batch, dead, "a split", {{"email", "hash"}}, {"c0", "c1"});
+  RecordBatch written = WriteDeadLetters(
+      batch, dead, "a split",
+      LetterNotes{.masks = {{"email", "hash"}}, .key = {"c0", "c1"}, .cursor = {}, .cursor_type = std::nullopt});
   std::vector<DeadLetter> read;
   for (int64_t row = 0; row < written.num_rows(); ++row) {
     read.push_back(DeadLetter{.id = std::to_string(row),
@@ -104,6 +106,23 @@ TEST(DeadLetters, VariantColumnsOfTheSourceKeepTheirPlace) {
                {Field{.name = "at__v_text", .type = MakeType(TypeId::kText), .variant_of = "at"}, {"infinity"}}}));
   EXPECT_EQ(back.schema()->fields[1].variant_of, "at");
   EXPECT_THAT(CellsOf(back.column(1)), ElementsAre("infinity"));
+}
+
+TEST(DeadLetters, TheCursorStandsBesideThem) {
+  const RecordBatch batch = BatchOf({{Field{.name = "n", .type = MakeType(TypeId::kInt32)}, {"1", "2", std::nullopt}},
+                                     {Field{.name = "t", .type = MakeType(TypeId::kText)}, {"x", "y", "z"}}});
+  const std::vector<DeadRow> dead = {DeadRow{.row = 1, .column = "t", .reason = "why"},
+                                     DeadRow{.row = 2, .column = "t", .reason = "why"}};
+  LetterNotes notes{.masks = {}, .key = {}, .cursor = "n", .cursor_type = std::nullopt};
+  RecordBatch letters = WriteDeadLetters(batch, dead, "a split", notes);
+  EXPECT_EQ(letters.schema()->fields.back(), (Field{.name = "cursor", .type = MakeType(TypeId::kInt64)}));
+  EXPECT_THAT(CellsOf(letters, "cursor"), ElementsAre("2", std::nullopt));
+  notes.cursor_type = MakeType(TypeId::kText);  // as a table has it that is there
+  EXPECT_THAT(CellsOf(WriteDeadLetters(batch, dead, "a split", notes), "cursor"), ElementsAre("2", std::nullopt));
+  notes.cursor_type = MakeType(TypeId::kDate);
+  letters = WriteDeadLetters(batch, dead, "a split", notes);
+  EXPECT_THAT(CellsOf(letters, "cursor"), ElementsAre(std::nullopt, std::nullopt));
+  EXPECT_EQ(letters.num_rows(), 2);
 }
 
 TEST(DeadLetters, DamagedOnesAreErrors) {

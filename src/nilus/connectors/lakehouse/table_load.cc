@@ -356,8 +356,8 @@ Status TableLoad::UndoLoad(const lake::TablePtr& base, const std::string& load_i
   return {};
 }
 
-// The same for a child table, whose load has also taken rows out: the table becomes what it was before, as long as
-// nobody else has changed it since. The table to go on from.
+// The same for a table whose load has also taken rows out (a child table, one of dead letters): the table becomes what
+// it was before, as long as nobody else has changed it since. The table to go on from.
 Result<lake::TablePtr> TableLoad::RollBack(const lake::TablePtr& base, const std::string& load_id) const {
   const lake::SnapshotPtr last = base->metadata.current_snapshot();
   if (last == nullptr || !last->parent_id) return base;
@@ -377,7 +377,9 @@ Result<lake::Transaction> TableLoad::Prepare(lake::TablePtr base, const std::opt
                                              StateChange state, const std::string& undo_load, CommitResult* counts) {
   RemoveAttempt();
   if (fold_ && !undo_load.empty()) return TakeBack(base, undo_load).map([&] { return lake::Transaction(base); });
-  if (FollowsRoot(request_) && !MakesAnew(request_) && !undo_load.empty()) {
+  const bool took_rows_out = FollowsRoot(request_) || request_.strategy == WriteStrategy::kMerge ||
+                             request_.strategy == WriteStrategy::kDeleteInsert;
+  if (took_rows_out && !MakesAnew(request_) && !undo_load.empty()) {
     NILUS_ASSIGN(base, RollBack(base, undo_load));
     NILUS_ASSIGN(const std::optional<lake::PipelineState> here,
                  lake::FindPipelineState(base->metadata, state.pipeline));
@@ -388,7 +390,8 @@ Result<lake::Transaction> TableLoad::Prepare(lake::TablePtr base, const std::opt
   const bool makes_anew = MakesAnew(request_);
   if (makes_anew) {
     transaction.RemoveAllFiles();
-  } else if (!undo_load.empty() && (request_.strategy == WriteStrategy::kAppend || request_.root != nullptr)) {
+  } else if (!undo_load.empty() &&
+             (took_rows_out || request_.strategy == WriteStrategy::kAppend || request_.root != nullptr)) {
     NILUS_TRY(UndoLoad(base, undo_load, &transaction));
   }
   NILUS_ASSIGN(duck::Connection connection, session_->Connect());
