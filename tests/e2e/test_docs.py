@@ -47,7 +47,7 @@ def test_commands(page, tmp_path, database):
     shutil.rmtree(work, ignore_errors=True)
 
 
-@pytest.mark.parametrize("name", ["postgresql", "duckdb", "sqlite", "files", "lakehouse", "delta"])
+@pytest.mark.parametrize("name", ["postgresql", "duckdb", "sqlite", "files", "lakehouse", "delta", "discard"])
 def test_option_tables_are_generated(name):
     page = (ROOT / "docs" / "connectors" / f"{name}.md").read_text()
     generated = subprocess.run([BINARY, "connectors", name, "--format", "markdown"], capture_output=True, text=True, check=True).stdout

@@ -1,6 +1,7 @@
 #include "nilus/cli/connectors.h"
 
 #include "nilus/connectors/delta/connector.h"
+#include "nilus/connectors/discard/connector.h"
 #include "nilus/connectors/duckdb/connector.h"
 #include "nilus/connectors/files/connector.h"
 #include "nilus/connectors/lakehouse/connector.h"
@@ -18,6 +19,7 @@ const ConnectorRegistry& AllConnectors() {
     all.Add(kFilesConnector);
     all.Add(kLakehouseConnector);
     all.Add(kDeltaConnector);
+    all.Add(kDiscardConnector);
     return all;
   }();
   return registry;
