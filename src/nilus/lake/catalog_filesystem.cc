@@ -264,9 +264,7 @@ Status FilesystemCatalog::MoveHint(const TableCommit& commit, int64_t committed,
 
 Status FilesystemCatalog::PutHint(const TableIdentifier& table, int64_t version, const std::stop_token& stop) {
   NILUS_FAULT_POINT("lake.fs.put-hint");
-  NILUS_TRY(store_->Put(fmt::format("{}/{}", MetadataFolder(table), kHint), std::to_string(version),
-                        storage::PutCondition::Always(), stop));
-  return {};
+  return store_->PutHint(fmt::format("{}/{}", MetadataFolder(table), kHint), std::to_string(version), stop);
 }
 
 Result<std::vector<std::string>> FilesystemCatalog::ListSchemas(std::stop_token stop) {

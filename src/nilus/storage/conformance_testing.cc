@@ -74,6 +74,15 @@ void WhatWasPutIsRead(const StoreUnderTest& under_test) {
   EXPECT_EQ(head->etag, put.etag);
 }
 
+void HintsAreReplacedWhole(const StoreUnderTest& under_test) {
+  auto store = under_test.open();
+  ASSERT_OK(store->PutHint("a/hint", "99"));
+  EXPECT_OK_AND_EQ(store->Get("a/hint"), "99");
+  ASSERT_OK(store->PutHint("a/hint", "100"));
+  EXPECT_OK_AND_EQ(store->Get("a/hint"), "100");
+  EXPECT_THAT(Keys(*store, ""), ElementsAre("a/hint"));
+}
+
 void EmptyAndBinaryObjects(const StoreUnderTest& under_test) {
   auto store = under_test.open();
   ASSERT_OK(store->Put("empty", ""));
@@ -325,6 +334,7 @@ bool RegisterStoreConformance(StoreUnderTest store) {
     void (*body)(const StoreUnderTest&);
   };
   const NamedCase cases[] = {{"WhatWasPutIsRead", WhatWasPutIsRead},
+                             {"HintsAreReplacedWhole", HintsAreReplacedWhole},
                              {"EmptyAndBinaryObjects", EmptyAndBinaryObjects},
                              {"AbsentObjects", AbsentObjects},
                              {"RangesAreExact", RangesAreExact},

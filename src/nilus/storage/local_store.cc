@@ -128,10 +128,20 @@ class LocalStore final : public ObjectStore {
     NILUS_ASSIGN(std::string path, NewTemporaryPath());
     NILUS_FAULT_POINT("store.local.create");
     TemporaryFile temporary(path);
-    FileDescriptor file(open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0666));
-    if (!file.is_open()) return ErrnoFailure(errno, "write " + path);
-    NILUS_TRY(WriteAll(file, bytes, path));
+    NILUS_ASSIGN(FileDescriptor file, WriteNew(path, bytes));
     return Publish(key, file, temporary, condition, stop);
+  }
+
+  Status PutHint(std::string_view key, std::string_view bytes, std::stop_token stop) override {
+    NILUS_TRY(Check(key));
+    NILUS_ASSIGN(std::string path, NewTemporaryPath());
+    TemporaryFile temporary(path);
+    NILUS_TRY(WriteNew(path, bytes));
+    const auto [folder, name] = SplitKey(key);
+    NILUS_ASSIGN(FileDescriptor parent, folder_.Make(folder));
+    NILUS_ASSIGN(FileDescriptor lock, LockRoot(folder_.root(), false, stop));
+    NILUS_FAULT_POINT("store.local.rename_hint");
+    return MoveTo(parent, key, std::string(name), temporary, PutCondition::Always());
   }
 
   Result<ObjectInfo> PutFile(std::string_view key, const std::string& local_path, std::stop_token stop) override {
@@ -150,8 +160,7 @@ class LocalStore final : public ObjectStore {
     }
     NILUS_FAULT_POINT("store.local.create");
     TemporaryFile temporary(path);
-    FileDescriptor copy(open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0666));
-    if (!copy.is_open()) return ErrnoFailure(errno, "write " + path);
+    NILUS_ASSIGN(FileDescriptor copy, WriteNew(path, {}));
     NILUS_TRY(CopyBytes(file, copy, info.st_size, local_path, path, stop));
     return Publish(key, copy, temporary, PutCondition::Always(), stop);
   }
@@ -295,6 +304,13 @@ class LocalStore final : public ObjectStore {
     if (!file) return Failure(file.error());
     NILUS_ASSIGN(struct stat info, StatOf(*file, key));
     return InfoOf(key, info);
+  }
+
+  static Result<FileDescriptor> WriteNew(const std::string& path, std::string_view bytes) {
+    FileDescriptor file(open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0666));
+    if (!file.is_open()) return ErrnoFailure(errno, "write " + path);
+    NILUS_TRY(WriteAll(file, bytes, path));
+    return file;
   }
 
   // <root>/.nilus-tmp, made when it is missing.

@@ -35,6 +35,11 @@ Status CheckText(std::string_view text, bool is_prefix) {
 Status CheckKey(std::string_view key) { return CheckText(key, false); }
 Status CheckPrefix(std::string_view prefix) { return CheckText(prefix, true); }
 
+Status ObjectStore::PutHint(std::string_view key, std::string_view bytes, std::stop_token stop) {
+  NILUS_TRY(Put(key, bytes, PutCondition::Always(), std::move(stop)));
+  return {};
+}
+
 Result<PrivateFolder> ObjectStore::MakeScratch() { return PrivateFolder::Make(TemporaryParent(), kScratchPrefix); }
 
 }  // namespace nilus::storage

@@ -71,7 +71,10 @@ class ObjectStore {
   // or somebody else has replaced the object since): the write may have been done, or may yet be.
   virtual Result<ObjectInfo> Put(std::string_view key, std::string_view bytes, const PutCondition& condition = {},
                                  std::stop_token stop = {}) = 0;
-  // The same for a file, without a condition. The local file is given away: it may be moved (local disk, from a folder
+  // The same for what others do without: as whole for every reader, but nobody waits for the disk. After a power loss
+  // it may be the object of before, an empty one, or none.
+  virtual Status PutHint(std::string_view key, std::string_view bytes, std::stop_token stop = {});
+  // Put for a file, without a condition. The local file is given away: it may be moved (local disk, from a folder
   // of MakeScratch) or stay where it is. Large ones go up in parts; those of a failed call are removed.
   virtual Result<ObjectInfo> PutFile(std::string_view key, const std::string& local_path,
                                      std::stop_token stop = {}) = 0;
