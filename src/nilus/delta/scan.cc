@@ -3,21 +3,17 @@
 #include <algorithm>
 #include <map>
 
-#include "nilus/base/clock.h"
-#include "nilus/data/builder.h"
 #include "nilus/delta/deletion_vector.h"
-#include "nilus/duck/batch_stream.h"
 #include "nilus/duck/column_type.h"
 #include "nilus/duck/query_reader.h"
 #include "nilus/duck/quote.h"
+#include "nilus/lake/deletes_file.h"
 
 namespace nilus::delta {
 namespace {
 
 using duck::QuoteIdentifier;
 using duck::QuoteLiteral;
-
-constexpr int64_t kRowsABatch = 100'000;
 
 // A nested value with the names that the table's users know.
 std::string Renamed(const DeltaType& type, const std::string& source, int depth) {
@@ -54,7 +50,8 @@ class FileSelect {
         schema_(request.snapshot->schema),
         local_path_(std::move(local_path)) {}
 
-  Result<std::string> Make(const DataFile& file, const std::string& deleted_rows) {
+  // `live`: what leaves the file's deleted rows out, as its set of that number; nothing: it has none.
+  Result<std::string> Make(const DataFile& file, const duck::RowFilter* live) {
     NILUS_TRY(FindColumns());
     std::vector<std::string> parts;
     for (const Field& wanted : request_.columns.fields) {
@@ -62,8 +59,8 @@ class FileSelect {
       if (field == nullptr) return Fail(ErrorKind::kInternal, "a column that the table lacks is read");
       parts.push_back(fmt::format("{} AS {}", Expression(*field, wanted.type, file), QuoteIdentifier(wanted.name)));
     }
-    std::string sql = fmt::format("SELECT {} FROM {}", fmt::join(parts, ", "), From(!deleted_rows.empty()));
-    if (!deleted_rows.empty()) sql += fmt::format(" WHERE file_row_number NOT IN ({})", deleted_rows);
+    std::string sql = fmt::format("SELECT {} FROM {}", fmt::join(parts, ", "), From(live != nullptr));
+    if (live != nullptr) sql += " WHERE " + live->Condition("0", "file_row_number");
     return sql;
   }
 
@@ -111,43 +108,6 @@ class FileSelect {
   std::map<std::string, std::string> names_by_id_;
 };
 
-// Deleted rows as a temporary table of the connection, which grows with each file that has some.
-class DeletedRows {
- public:
-  explicit DeletedRows(duck::Connection& connection) : connection_(connection) {}
-
-  // The subquery that gives the file's deleted rows; empty when it has none.
-  Result<std::string> Add(const DataFile& file, const ScanRelation::Request& request) {
-    if (!file.deletion_vector || file.deletion_vector->cardinality == 0) return std::string();
-    NILUS_ASSIGN(lake::RowBitmap rows, ReadVector(*file.deletion_vector, request.folder, *request.store, request.stop));
-    std::vector<int64_t> positions;
-    rows.AppendTo(&positions);
-    const std::string table = QuoteIdentifier("deleted_" + NewId());
-    auto schema = std::make_shared<nilus::Schema>();
-    schema->fields = {{.name = "position", .type = MakeType(TypeId::kInt64)}};
-    NILUS_ASSIGN(auto stream, duck::BatchStream::Start(connection_,
-                                                       [&](const std::string& relation) {
-                                                         return fmt::format(
-                                                             "CREATE TEMPORARY TABLE {} AS SELECT * FROM {}", table,
-                                                             relation);
-                                                       },
-                                                       {.schema = schema, .stop = request.stop}));
-    for (size_t done = 0; done < positions.size();) {
-      ColumnBuilder column(MakeType(TypeId::kInt64));
-      for (; done < positions.size() && column.length() < kRowsABatch; ++done) column.Append(positions[done]);
-      std::vector<Column> columns;
-      const int64_t length = column.length();
-      columns.push_back(column.Finish());
-      NILUS_TRY(stream->Push(RecordBatch(schema, std::move(columns), length)));
-    }
-    NILUS_TRY(stream->Finish());
-    return fmt::format("SELECT position FROM {}", table);
-  }
-
- private:
-  duck::Connection& connection_;
-};
-
 }  // namespace
 
 std::string ValueExpression(const DeltaField& field, const Type& wanted, const Type& found, const std::string& source,
@@ -170,7 +130,6 @@ std::string PartitionExpression(const std::optional<std::string>& text, const Ty
 
 Result<ScanRelation> ScanRelation::Open(duck::Connection& connection, const Request& request) {
   ScanRelation relation;
-  DeletedRows deleted(connection);
   int64_t number = 0;
   for (const DataFile& file : request.files) {
     std::optional<std::string> path = request.store->LocalPath(file.key);
@@ -184,8 +143,14 @@ Result<ScanRelation> ScanRelation::Open(duck::Connection& connection, const Requ
         return Fail(ErrorKind::kTransient, "{} is gone: the table was vacuumed", request.store->Url(file.key));
       if (!downloaded) return Failure(downloaded.error());
     }
-    NILUS_ASSIGN(std::string rows, deleted.Add(file, request));
-    auto select = FileSelect(connection, request, *path).Make(file, rows);
+    const duck::RowFilter* live = nullptr;
+    if (file.deletion_vector && file.deletion_vector->cardinality > 0) {
+      NILUS_ASSIGN(lake::RowBitmap deleted,
+                   ReadVector(*file.deletion_vector, request.folder, *request.store, request.stop));
+      relation.live_.push_back(lake::MakeLiveRowFilter(connection.database(), {std::move(deleted)}));
+      live = &relation.live_.back();
+    }
+    auto select = FileSelect(connection, request, *path).Make(file, live);
     if (!select) return Failure(InContext("reading " + request.store->Url(file.key), select.error()));
     relation.sql_ += (relation.sql_.empty() ? "" : "\nUNION ALL ") + *select;
   }

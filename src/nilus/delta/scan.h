@@ -13,12 +13,13 @@
 #include "nilus/base/result.h"
 #include "nilus/delta/snapshot.h"
 #include "nilus/duck/connection.h"
+#include "nilus/duck/row_filter.h"
 #include "nilus/storage/object_store.h"
 
 namespace nilus::delta {
 
-// Keeps local copies of files of a remote store until destroyed. One thread at a time; its statements run on its
-// connection, which outlives it.
+// Keeps deleted rows, and local copies of files of a remote store, until destroyed: its statements end before. One
+// thread at a time.
 class ScanRelation {
  public:
   struct Request {
@@ -42,6 +43,7 @@ class ScanRelation {
  private:
   ScanRelation() = default;
   std::optional<PrivateFolder> scratch_;
+  std::vector<duck::RowFilter> live_;
   std::string sql_;
 };
 

@@ -8,6 +8,7 @@
 
 #include "nilus/base/clock.h"
 #include "nilus/duck/error.h"
+#include "nilus/duck/row_filter.h"
 #include "nilus/duck/stream_feed.h"
 #include "nilus/duck/stream_function.h"
 
@@ -146,6 +147,8 @@ Result<std::shared_ptr<Database>> Database::OpenNew(const DatabaseConfig& config
   }
   database->streams_ = std::make_unique<StreamRegistry>();
   NILUS_TRY(RegisterStreamFunction(database->handle_, database->streams_.get()));
+  database->row_sets_ = std::make_unique<RowSetRegistry>();
+  NILUS_TRY(RegisterRowFilterFunction(database->handle_, database->row_sets_.get()));
   return database;
 }
 

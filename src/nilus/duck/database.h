@@ -12,6 +12,7 @@
 
 namespace nilus::duck {
 
+class RowSetRegistry;
 class StreamRegistry;
 
 struct DatabaseConfig {
@@ -39,6 +40,7 @@ class Database {
 
   duckdb_database handle() const { return handle_; }
   StreamRegistry& streams() const { return *streams_; }
+  RowSetRegistry& row_sets() const { return *row_sets_; }
   const DatabaseConfig& config() const { return config_; }
 
  private:
@@ -50,6 +52,7 @@ class Database {
   duckdb_database handle_ = nullptr;
   PrivateFolder spill_folder_;  // goes after the handle is closed
   std::unique_ptr<StreamRegistry> streams_;
+  std::unique_ptr<RowSetRegistry> row_sets_;
 };
 
 }  // namespace nilus::duck

@@ -102,6 +102,36 @@ bool RowBitmap::Contains(uint64_t position) const {
   return at != containers_.end() && at->second.Contains(static_cast<uint16_t>(position & 0xFFFF));
 }
 
+void RowBitmap::Container::FindAbsent(std::span<const int64_t> positions, bool* absent) const {
+  const auto low_of = [&](size_t i) { return static_cast<uint16_t>(positions[i] & 0xFFFF); };
+  if (!words.empty()) {
+    for (size_t i = 0; i < positions.size(); ++i) absent[i] = (words[low_of(i) >> 6] >> (low_of(i) & 63) & 1) == 0;
+    return;
+  }
+  auto at = std::lower_bound(sorted.begin(), sorted.end(), low_of(0));
+  for (size_t i = 0; i < positions.size(); ++i) {
+    const uint16_t low = low_of(i);
+    if (i > 0 && low < low_of(i - 1)) at = std::lower_bound(sorted.begin(), at, low);
+    while (at != sorted.end() && *at < low) ++at;
+    absent[i] = at == sorted.end() || *at != low;
+  }
+}
+
+void RowBitmap::FindAbsent(std::span<const int64_t> positions, bool* absent) const {
+  for (size_t first = 0; first < positions.size();) {
+    const int64_t high = positions[first] >> 16;
+    size_t end = first + 1;
+    while (end < positions.size() && positions[end] >> 16 == high) ++end;
+    auto at = containers_.find(static_cast<uint64_t>(high));
+    if (at == containers_.end()) {
+      std::fill(absent + first, absent + end, true);
+    } else {
+      at->second.FindAbsent(positions.subspan(first, end - first), absent + first);
+    }
+    first = end;
+  }
+}
+
 void RowBitmap::Union(const RowBitmap& other) {
   for (const auto& [high, theirs] : other.containers_) {
     auto [at, is_new] = containers_.try_emplace(high, theirs);

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <map>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -18,6 +19,8 @@ class RowBitmap {
   // False when it was there already. Cheapest in ascending order.
   bool Add(uint64_t position);
   bool Contains(uint64_t position) const;
+  // absent[i]: positions[i] is not in the set. In ascending order they cost about a nanosecond each.
+  void FindAbsent(std::span<const int64_t> positions, bool* absent) const;
   void Union(const RowBitmap& other);
   uint64_t count() const { return count_; }
   bool empty() const { return count_ == 0; }
@@ -42,6 +45,8 @@ class RowBitmap {
 
     bool Add(uint16_t low);
     bool Contains(uint16_t low) const;
+    // Of positions that share these upper bits.
+    void FindAbsent(std::span<const int64_t> positions, bool* absent) const;
     void MakeBits();
     friend bool operator==(const Container&, const Container&) = default;
   };

@@ -2,6 +2,8 @@
 
 #include <gmock/gmock.h>
 
+#include <algorithm>
+#include <memory>
 #include <random>
 #include <set>
 
@@ -33,6 +35,23 @@ TEST(RowBitmapTest, HoldsWhatWasAddedInAnyOrder) {
   EXPECT_TRUE(bitmap.Contains(3));
   EXPECT_FALSE(bitmap.Contains(4));
   EXPECT_FALSE(bitmap.Contains(3 + (uint64_t{1} << 32)));
+}
+
+// A scan asks for ascending positions; a filter before it may leave some out, and nothing promises their order.
+TEST(RowBitmapTest, ManyPositionsAreLookedUpAtOnce) {
+  std::mt19937_64 random(5);
+  for (int round = 0; round < 40; ++round) {
+    RowBitmap bitmap;
+    const uint64_t span = uint64_t{1} << (1 + random() % 20);
+    for (uint64_t i = random() % 30'000; i > 0; --i) bitmap.Add(random() % span);
+    std::vector<int64_t> asked(1 + random() % 5'000);
+    for (int64_t& position : asked) position = static_cast<int64_t>(random() % (2 * span));
+    if (round % 2 == 0) std::sort(asked.begin(), asked.end());
+    const auto absent = std::make_unique<bool[]>(asked.size());
+    bitmap.FindAbsent(asked, absent.get());
+    for (size_t i = 0; i < asked.size(); ++i)
+      ASSERT_EQ(absent[i], !bitmap.Contains(static_cast<uint64_t>(asked[i]))) << asked[i];
+  }
 }
 
 // Sets of every density through their bytes and through unions, against std::set.

@@ -91,6 +91,17 @@ Result<DataFile> PutPositionDeletes(const DeleteWriterOptions& options, const Gr
   return file;
 }
 
+class DeletedRowSet final : public duck::RowSet {
+ public:
+  explicit DeletedRowSet(RowBitmap deleted) : deleted_(std::move(deleted)) {}
+  void FindAbsent(std::span<const int64_t> positions, bool* absent) const override {
+    deleted_.FindAbsent(positions, absent);
+  }
+
+ private:
+  const RowBitmap deleted_;
+};
+
 }  // namespace
 
 Result<std::vector<DataFile>> WritePositionDeletes(const DeleteWriterOptions& options,
@@ -186,6 +197,13 @@ Status ReadPositionDeletes(duck::Connection& connection, const std::string& loca
       bitmap->Add(static_cast<uint64_t>(position));
     }
   }
+}
+
+duck::RowFilter MakeLiveRowFilter(std::shared_ptr<duck::Database> database, std::vector<RowBitmap> deleted) {
+  std::vector<duck::RowSetPtr> sets;
+  sets.reserve(deleted.size());
+  for (RowBitmap& rows : deleted) sets.push_back(std::make_shared<DeletedRowSet>(std::move(rows)));
+  return {std::move(database), std::move(sets)};
 }
 
 Result<RowBitmap> ReadDeletionVector(storage::ObjectStore& store, const DataFile& vector, int64_t rows,

@@ -14,6 +14,7 @@
 
 #include "nilus/base/result.h"
 #include "nilus/duck/connection.h"
+#include "nilus/duck/row_filter.h"
 #include "nilus/lake/deletes_bitmap.h"
 #include "nilus/lake/manifest.h"
 #include "nilus/lake/partition.h"
@@ -52,6 +53,9 @@ using DeletesByPath = std::map<std::string, RowBitmap, std::less<>>;
 Status ReadPositionDeletes(duck::Connection& connection, const std::string& local_path,
                            const std::function<std::optional<int64_t>(std::string_view path)>& rows_of,
                            std::stop_token stop, DeletesByPath* deletes);
+// Leaves out the rows of `deleted`, one bitmap for each file. Its sets have the bitmaps' indexes.
+duck::RowFilter MakeLiveRowFilter(std::shared_ptr<duck::Database> database, std::vector<RowBitmap> deleted);
+
 // The blob that `vector` names, of a data file with `rows` rows.
 Result<RowBitmap> ReadDeletionVector(storage::ObjectStore& store, const DataFile& vector, int64_t rows,
                                      std::stop_token stop);

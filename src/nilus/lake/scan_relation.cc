@@ -1,15 +1,12 @@
 #include "nilus/lake/scan_relation.h"
 
 #include <algorithm>
-#include <atomic>
 #include <map>
 #include <utility>
 
-#include "nilus/base/log.h"
-#include "nilus/data/builder.h"
-#include "nilus/duck/batch_relation.h"
 #include "nilus/duck/quote.h"
 #include "nilus/lake/data_footer.h"
+#include "nilus/lake/deletes_file.h"
 #include "nilus/lake/scan_columns.h"
 
 namespace nilus::lake {
@@ -17,10 +14,12 @@ namespace {
 
 using duck::QuoteIdentifier;
 
-// Files that one read_parquet can read: of the same columns, with the same equality deletes.
+// Files that one read_parquet can read: of the same columns, with the same equality deletes; and all with deleted rows,
+// or all without.
 struct FileGroup {
   std::vector<std::string> expressions;  // one for each wanted column
   std::vector<size_t> equality_deletes;  // of the plan
+  bool has_deleted_rows = false;
   std::vector<std::string> paths;
   size_t first = 0;  // index of paths[0] among the relation's files; the others follow
 };
@@ -33,23 +32,11 @@ std::string ReadParquet(const std::vector<std::string>& paths) {
   return fmt::format("read_parquet([{}], hive_partitioning = false)", fmt::join(quoted, ", "));
 }
 
-std::string RowExpression(size_t first) {
-  return fmt::format("(((file_index::BIGINT + {}) << {}) | file_row_number)", first, kRowBits);
-}
+// The index of a row's file among the relation's.
+std::string FileExpression(size_t first) { return fmt::format("(file_index::BIGINT + {})", first); }
 
-// One batch of all deleted rows, numbered as kRowColumn is.
-RecordBatch DeletedBatch(const std::vector<RowBitmap>& deleted) {
-  static const SchemaPtr schema =
-      std::make_shared<Schema>(Schema{{Field{.name = "r", .type = MakeType(TypeId::kInt64)}}});
-  ColumnBuilder rows(MakeType(TypeId::kInt64));
-  std::vector<int64_t> positions;
-  for (size_t i = 0; i < deleted.size(); ++i) {
-    positions.clear();
-    deleted[i].AppendTo(&positions);
-    for (int64_t position : positions) rows.Append<int64_t>(static_cast<int64_t>(i) << kRowBits | position);
-  }
-  const int64_t count = rows.length();
-  return RecordBatch(schema, {rows.Finish()}, count);
+std::string RowExpression(size_t first) {
+  return fmt::format("(({} << {}) | file_row_number)", FileExpression(first), kRowBits);
 }
 
 class Builder {
@@ -57,23 +44,20 @@ class Builder {
   Builder(duck::Connection& connection, ScanRelation::Request request, LocalFiles* local)
       : connection_(connection), request_(std::move(request)), plan_(*request_.plan), local_(local) {}
 
-  Result<std::string> Build(std::string* deleted) {
+  // `live`: what leaves deleted rows out, which the statement needs.
+  Result<std::string> Build(std::optional<duck::RowFilter>* live) {
     NILUS_ASSIGN(mapping_, MappingOf(plan_.table->metadata));
     for (int32_t id : request_.columns) NILUS_TRY(AddColumn(id));
     const size_t wanted = columns_.size();
     NILUS_TRY(AddEqualityColumns());
-    NILUS_TRY(GroupFiles());
-    NILUS_TRY(DropDeleted(deleted));
+    NILUS_TRY(GroupFiles(live));
     if (groups_.empty()) return EmptySelect(wanted);
     std::vector<std::string> selects;
     for (const FileGroup& group : groups_) {
-      NILUS_ASSIGN(std::string select, GroupSelect(group, wanted, !deleted->empty()));
+      NILUS_ASSIGN(std::string select, GroupSelect(group, wanted, *live));
       selects.push_back(std::move(select));
     }
-    std::string all = fmt::format("{}", fmt::join(selects, " UNION ALL "));
-    if (deleted->empty()) return all;
-    return fmt::format("SELECT {} FROM ({}) AS t ANTI JOIN {} AS d ON t.{} = d.r", OuterNames(wanted), all, *deleted,
-                       kRowColumn);
+    return fmt::format("{}", fmt::join(selects, " UNION ALL "));
   }
 
  private:
@@ -119,26 +103,39 @@ class Builder {
     return nullptr;
   }
 
-  Status GroupFiles() {
-    std::map<std::string, std::vector<size_t>> by_shape;
+  Status GroupFiles(std::optional<duck::RowFilter>* live) {
+    std::vector<RowBitmap> deleted(request_.files.size());
+    if (!request_.with_deleted) {
+      NILUS_ASSIGN(deleted, ReadDeletedRows(connection_, plan_, request_.files, local_, request_.stop));
+    }
+    std::map<std::string, std::vector<size_t>> by_shape;  // indexes into request_.files
     std::map<std::string, FileGroup> shapes;
-    for (size_t index : request_.files) {
-      const ScanFile& file = plan_.files[index];
+    for (size_t i = 0; i < request_.files.size(); ++i) {
+      const ScanFile& file = plan_.files[request_.files[i]];
       NILUS_ASSIGN(std::string path, local_->PathOf(file.file().path, request_.stop));
       NILUS_ASSIGN(ParquetFooter footer, ReadParquetFooter(path));
       FileGroup group;
       NILUS_ASSIGN(group.expressions, Expressions(footer, file.file()));
       if (!request_.with_deleted) group.equality_deletes = file.equality_deletes;
-      std::string shape = fmt::format("{}\n{}\n{}", fmt::join(group.expressions, "\n"),
-                                      fmt::join(group.equality_deletes, ","), footer.schema_bytes);
+      group.has_deleted_rows = !deleted[i].empty();
+      std::string shape =
+          fmt::format("{}\n{}\n{}\n{}", fmt::join(group.expressions, "\n"), fmt::join(group.equality_deletes, ","),
+                      group.has_deleted_rows, footer.schema_bytes);
       shapes.try_emplace(shape, std::move(group)).first->second.paths.push_back(path);
-      by_shape[shape].push_back(index);
+      by_shape[shape].push_back(i);
     }
+    bool has_deleted_rows = false;
+    std::vector<RowBitmap> ordered_deleted;  // the numbers of kRowColumn are the sets' too
     for (auto& [shape, group] : shapes) {
       group.first = ordered_.size();
-      ordered_.insert(ordered_.end(), by_shape[shape].begin(), by_shape[shape].end());
+      for (size_t i : by_shape[shape]) {
+        ordered_.push_back(request_.files[i]);
+        ordered_deleted.push_back(std::move(deleted[i]));
+      }
+      has_deleted_rows = has_deleted_rows || group.has_deleted_rows;
       groups_.push_back(std::move(group));
     }
+    if (has_deleted_rows) live->emplace(MakeLiveRowFilter(connection_.database(), std::move(ordered_deleted)));
     return {};
   }
 
@@ -151,41 +148,18 @@ class Builder {
     return expressions;
   }
 
-  // `ordered_` decides the numbers of kRowColumn, and so do its users' files.
-  Status DropDeleted(std::string* deleted) {
-    if (request_.with_deleted) return {};
-    NILUS_ASSIGN(std::vector<RowBitmap> rows, ReadDeletedRows(connection_, plan_, ordered_, local_, request_.stop));
-    if (std::all_of(rows.begin(), rows.end(), [](const RowBitmap& one) { return one.empty(); })) return {};
-    RecordBatch batch = DeletedBatch(rows);
-    SchemaPtr schema = batch.schema();
-    NILUS_ASSIGN(duck::BatchRelation relation,
-                 duck::BatchRelation::Make(connection_.database(), std::move(schema), {std::move(batch)}));
-    static std::atomic<int64_t> last_number{0};
-    *deleted = fmt::format("nilus_deleted_{}", ++last_number);
-    NILUS_TRY(connection_.Execute(
-        fmt::format("CREATE TEMPORARY TABLE {} AS SELECT r FROM {}", *deleted, relation.sql()), {}, request_.stop));
-    return {};
-  }
-
-  std::string OuterNames(size_t wanted) const {
-    std::vector<std::string> names;
-    for (size_t i = 0; i < wanted; ++i) names.push_back("t." + QuoteIdentifier(columns_[i]->name));
-    if (request_.with_rows) names.push_back(fmt::format("t.{}", kRowColumn));
-    return fmt::format("{}", fmt::join(names, ", "));
-  }
-
-  Result<std::string> GroupSelect(const FileGroup& group, size_t wanted, bool needs_rows) {
+  Result<std::string> GroupSelect(const FileGroup& group, size_t wanted, const std::optional<duck::RowFilter>& live) {
     std::vector<std::string> inner;
     const size_t count = group.equality_deletes.empty() ? wanted : columns_.size();
     for (size_t i = 0; i < count; ++i)
       inner.push_back(fmt::format("{} AS {}", group.expressions[i], NameOf(i, wanted)));
-    if (needs_rows || request_.with_rows)
-      inner.push_back(fmt::format("{} AS {}", RowExpression(group.first), kRowColumn));
+    if (request_.with_rows) inner.push_back(fmt::format("{} AS {}", RowExpression(group.first), kRowColumn));
     std::string select = fmt::format("SELECT {} FROM {}", fmt::join(inner, ", "), ReadParquet(group.paths));
+    if (group.has_deleted_rows) select += " WHERE " + live->Condition(FileExpression(group.first), "file_row_number");
     if (group.equality_deletes.empty()) return select;
     std::vector<std::string> names;
     for (size_t i = 0; i < wanted; ++i) names.push_back("t." + QuoteIdentifier(columns_[i]->name));
-    if (needs_rows || request_.with_rows) names.push_back(fmt::format("t.{}", kRowColumn));
+    if (request_.with_rows) names.push_back(fmt::format("t.{}", kRowColumn));
     NILUS_ASSIGN(std::string conditions, EqualityConditions(group, wanted));
     return fmt::format("SELECT {} FROM ({}) AS t WHERE {}", fmt::join(names, ", "), select, conditions);
   }
@@ -250,27 +224,11 @@ class Builder {
 
 }  // namespace
 
-ScanRelation& ScanRelation::operator=(ScanRelation&& other) noexcept {
-  std::swap(local_, other.local_);
-  std::swap(connection_, other.connection_);
-  std::swap(deleted_, other.deleted_);
-  std::swap(sql_, other.sql_);
-  std::swap(files_, other.files_);
-  return *this;
-}
-
-ScanRelation::~ScanRelation() {
-  if (deleted_.empty()) return;
-  Status dropped = connection_->Execute(fmt::format("DROP TABLE IF EXISTS {}", deleted_)).map([](int64_t) {});
-  if (!dropped) LogWarning("a temporary table stays: {}", dropped.error().ToString());
-}
-
 Result<ScanRelation> ScanRelation::Open(duck::Connection& connection, Request request) {
   ScanRelation relation;
   relation.local_ = std::make_unique<LocalFiles>(request.plan->table->store);
   Builder builder(connection, std::move(request), relation.local_.get());
-  relation.connection_ = &connection;
-  NILUS_ASSIGN(relation.sql_, builder.Build(&relation.deleted_));
+  NILUS_ASSIGN(relation.sql_, builder.Build(&relation.live_));
   relation.files_ = builder.ordered();
   return relation;
 }

@@ -8,11 +8,11 @@
 #include <span>
 #include <stop_token>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "nilus/base/result.h"
 #include "nilus/duck/connection.h"
+#include "nilus/duck/row_filter.h"
 #include "nilus/lake/deletes_bitmap.h"
 #include "nilus/lake/scan_files.h"
 #include "nilus/lake/scan_plan.h"
@@ -23,8 +23,8 @@ namespace nilus::lake {
 inline constexpr const char* kRowColumn = "_nilus_row";
 inline constexpr int kRowBits = 40;
 
-// Reads deletes and keeps local copies of files until destroyed. One thread at a time. Its statements run on its
-// connection, which outlives it: deleted rows wait in a temporary table there.
+// Reads deletes and keeps them, and local copies of files, until destroyed: its statements end before. One thread at a
+// time.
 class ScanRelation {
  public:
   struct Request {
@@ -42,16 +42,9 @@ class ScanRelation {
   // The request's files, in the order that kRowColumn counts them.
   const std::vector<size_t>& files() const { return files_; }
 
-  ScanRelation(ScanRelation&& other) noexcept { *this = std::move(other); }
-  ScanRelation& operator=(ScanRelation&& other) noexcept;
-  ~ScanRelation();
-
  private:
-  ScanRelation() = default;
-
   std::unique_ptr<LocalFiles> local_;
-  duck::Connection* connection_ = nullptr;
-  std::string deleted_;  // the temporary table; empty: no row is deleted
+  std::optional<duck::RowFilter> live_;  // nothing: no row is deleted
   std::string sql_;
   std::vector<size_t> files_;
 };

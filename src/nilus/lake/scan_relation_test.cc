@@ -135,7 +135,6 @@ TEST_F(ScanRelationTest, PositionDeletesAndVectorsTakeRowsAway) {
   plan.files[0].vector = 0;
   plan.files[1].vector = 1;
   EXPECT_EQ(Read(plan, {1}, "1"), expected);
-  EXPECT_EQ(Query("SELECT count(*) FROM duckdb_tables() WHERE table_name LIKE 'nilus_deleted%'"), (Rows{{"0"}}));
 }
 
 TEST_F(ScanRelationTest, EqualityDeletesOfOtherWritersTakeOlderRowsAway) {
