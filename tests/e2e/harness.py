@@ -141,6 +141,7 @@ class Nilus:
         self.folder, self.binary = pathlib.Path(folder), binary
         self._manifests = itertools.count(1)
         self.seeded_bug = None  # a defect of test builds: see src/nilus/engine/seeded_bug.h
+        self.wait_percent = None  # how long test builds wait before they try again: see src/nilus/base/retry.cc
 
     def environment(self, extra):
         kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR", "ASAN_OPTIONS", "LSAN_OPTIONS",
@@ -148,6 +149,8 @@ class Nilus:
                 if name in os.environ}
         if self.seeded_bug:
             kept["NILUS_SEEDED_BUG"] = self.seeded_bug
+        if self.wait_percent is not None:
+            kept["NILUS_TEST_WAIT_PERCENT"] = str(self.wait_percent)
         return {**kept, **{name: str(value) for name, value in (extra or {}).items()}}
 
     def __call__(self, *arguments, env=None, stdin=None, timeout=TIMEOUT_SECONDS):

@@ -23,6 +23,7 @@ class Scenario:
 
     def __init__(self, nilus, destination, strategy, folder):
         self.nilus, self.destination, self.strategy, self.folder = nilus, destination, strategy, folder
+        nilus.wait_percent = 1
         self.source = folder / "source.db"
 
     def create_source(self):
