@@ -1,5 +1,5 @@
-"""Iceberg tables as destinations of the fault and kill tests: in a folder (format 2 and 3), behind a catalog in a database, in a bucket; icebird
-reads them."""
+"""Iceberg tables as destinations of the fault and kill tests: in a folder (format 2 and 3), behind a catalog in a database and one that speaks REST, in a bucket;
+icebird reads them."""
 import atexit
 import contextlib
 import itertools
@@ -7,6 +7,7 @@ import shutil
 import sqlite3
 
 import iceberg_reader
+from rest_double import RestDouble
 from s3_double import BUCKET, S3Double
 
 
@@ -142,6 +143,38 @@ class TidyLakehouseDestination(LakehouseDestination):
     sink_options = {"loader_file_size": 60, "upkeep_every_commits": 1, "upkeep_small_files": 2, "upkeep_keep_snapshots": 2}
 
 
+class RestLakehouseDestination(LakehouseDestination):
+    """Tables behind a REST catalog, the tests' own double, which lives as long as the test program. Tables that are there already are committed together."""
+    kind = "lakehouse_rest"
+    commits_tables_together = False  # the nested scenario brings a new one
+    strategies = {"append", "merge"}
+
+    def __init__(self, folder, postgres):
+        super().__init__(folder, postgres)
+        self.catalog = rest_catalog()
+        self.catalog.warehouse, self.catalog.tables, self.catalog.schemas = self.path, {}, set()
+
+    @property
+    def uri(self):
+        return self.catalog.uri
+
+    def save(self):
+        return super().save(), dict(self.catalog.tables), set(self.catalog.schemas)
+
+    def restore(self, saved):
+        super().restore(saved[0])
+        self.catalog.tables, self.catalog.schemas = dict(saved[1]), set(saved[2])
+
+    def discard(self, saved):
+        super().discard(saved[0])
+
+    def fingerprint(self, saved):
+        return sorted((*key, path.name.split("-")[0]) for key, (_, path) in saved[1].items())
+
+    def metadata_file(self, table="items"):
+        return self.catalog.tables.get(("lake", table), (None, None))[1]
+
+
 _running = contextlib.ExitStack()
 atexit.register(_running.close)
 
@@ -152,4 +185,10 @@ def bucket():
     return bucket.double
 
 
-LAKEHOUSE_VARIANTS = [DeletionVectorDestination, SqlLakehouseDestination, S3LakehouseDestination, TidyLakehouseDestination]
+def rest_catalog():
+    if not hasattr(rest_catalog, "double"):
+        rest_catalog.double = _running.enter_context(RestDouble.start("/nowhere"))
+    return rest_catalog.double
+
+
+LAKEHOUSE_VARIANTS = [DeletionVectorDestination, SqlLakehouseDestination, RestLakehouseDestination, S3LakehouseDestination, TidyLakehouseDestination]

@@ -130,14 +130,10 @@ Status RestCatalog::MakeNamespace(const std::string& schema, const std::stop_tok
   NILUS_ASSIGN(const http::Response there, client_.Get(client_.NamespacePath(schema), stop));
   if (there.status == 200 || there.status == 204) return {};
   const Json body{{"namespace", RestClient::Levels(schema)}, {"properties", Json::object()}};
-  const auto made = client_.Change("POST", client_.Prefixed("/namespaces"), DumpJson(body), stop);
-  if (!made) {
-    // Whether it was made shows when the table is: nothing hangs on it.
-    if (made.error().kind == ErrorKind::kUnknownOutcome) return {};
-    return Failure(made.error());
-  }
-  if (made->status / 100 == 2 || made->status == 409 || made->status >= 500) return {};
-  return Failure(client_.Problem(*made, "creating namespace " + schema));
+  NILUS_ASSIGN(const http::Response made,
+               client_.Repeat("POST", client_.Prefixed("/namespaces"), DumpJson(body), stop));
+  if (made.status / 100 == 2 || made.status == 409) return {};  // 409: it is there
+  return Failure(client_.Problem(made, "creating namespace " + schema));
 }
 
 Result<TablePtr> RestCatalog::Commit(const TableCommit& commit, std::stop_token stop) {
@@ -240,8 +236,8 @@ Result<std::string> RestCatalog::NewTableLocation(const TableIdentifier& table, 
   const Json body{{"name", table.name},
                   {"stage-create", true},
                   {"schema", {{"type", "struct"}, {"schema-id", 0}, {"fields", Json::array({column})}}}};
-  NILUS_ASSIGN(const http::Response response,
-               client_.Change("POST", client_.NamespacePath(table.schema) + "/tables", DumpJson(body), stop));
+  NILUS_ASSIGN(const http::Response response,  // which makes nothing
+               client_.Repeat("POST", client_.NamespacePath(table.schema) + "/tables", DumpJson(body), stop));
   if (response.status != 200) {
     return Failure(client_.Problem(response, "asking where table " + table.ToString() + " is to lie"));
   }

@@ -118,14 +118,13 @@ Result<http::Response> RestClient::SendWithToken(const std::string& method, cons
   return Send(method, options_.uri + path, body, kJsonType, true, stop);
 }
 
-Result<http::Response> RestClient::Get(const std::string& path, const std::stop_token& stop) {
+Result<http::Response> RestClient::SendAgain(const std::string& method, const std::string& path,
+                                             const std::string& body, const MayRepeat& may_repeat,
+                                             const std::stop_token& stop) {
   Retry retry(RetryPolicy{});
   for (;;) {
-    Result<http::Response> response = SendWithToken("GET", path, "", stop);
-    const bool again = response ? MayAskAgain(response->status)
-                                : response.error().kind == ErrorKind::kTransient ||
-                                      response.error().kind == ErrorKind::kUnknownOutcome;
-    if (!again) return response;
+    Result<http::Response> response = SendWithToken(method, path, body, stop);
+    if (!may_repeat(response)) return response;
     std::optional<std::chrono::milliseconds> delay = retry.NextDelay();
     if (!delay) return response;
     if (response) delay = std::max(*delay, http::RetryAfter(*response).value_or(*delay));
@@ -133,18 +132,24 @@ Result<http::Response> RestClient::Get(const std::string& path, const std::stop_
   }
 }
 
+Result<http::Response> RestClient::Repeat(const std::string& method, const std::string& path, const std::string& body,
+                                          const std::stop_token& stop) {
+  const auto may_repeat = [](const Result<http::Response>& response) {
+    return response
+               ? MayAskAgain(response->status)
+               : response.error().kind == ErrorKind::kTransient || response.error().kind == ErrorKind::kUnknownOutcome;
+  };
+  return SendAgain(method, path, body, may_repeat, stop);
+}
+
+Result<http::Response> RestClient::Get(const std::string& path, const std::stop_token& stop) {
+  return Repeat("GET", path, "", stop);
+}
+
 Result<http::Response> RestClient::Change(const std::string& method, const std::string& path, const std::string& body,
                                           const std::stop_token& stop) {
-  Retry retry(RetryPolicy{});
-  for (;;) {
-    Result<http::Response> response = SendWithToken(method, path, body, stop);
-    if (!response || response->status != 429) return response;
-    std::optional<std::chrono::milliseconds> delay = retry.NextDelay();
-    if (!delay) return response;
-    if (!SleepUnlessStopped(std::max(*delay, http::RetryAfter(*response).value_or(*delay)), stop)) {
-      return Fail(ErrorKind::kCancelled, "the request was stopped");
-    }
-  }
+  const auto may_repeat = [](const Result<http::Response>& response) { return response && response->status == 429; };
+  return SendAgain(method, path, body, may_repeat, stop);
 }
 
 Error RestClient::Problem(const http::Response& response, std::string_view doing) const {

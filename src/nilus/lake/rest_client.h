@@ -3,6 +3,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -51,6 +52,9 @@ class RestClient {
   // Changes: sent once (again only with a fresh token after a 401, or after a 429: neither was carried out).
   Result<http::Response> Change(const std::string& method, const std::string& path, const std::string& body,
                                 const std::stop_token& stop);
+  // Changes that may be made twice: retried as reads are.
+  Result<http::Response> Repeat(const std::string& method, const std::string& path, const std::string& body,
+                                const std::stop_token& stop);
 
   // An answer that is no success, as an error. `doing`: "loading shop.events".
   Error Problem(const http::Response& response, std::string_view doing) const;
@@ -61,6 +65,9 @@ class RestClient {
                               std::string_view content_type, bool with_token, const std::stop_token& stop);
   Result<http::Response> SendWithToken(const std::string& method, const std::string& path, const std::string& body,
                                        const std::stop_token& stop);
+  using MayRepeat = std::function<bool(const Result<http::Response>& response)>;
+  Result<http::Response> SendAgain(const std::string& method, const std::string& path, const std::string& body,
+                                   const MayRepeat& may_repeat, const std::stop_token& stop);
   Result<std::string> Token(bool fresh, const std::stop_token& stop);
 
   RestOptions options_;
