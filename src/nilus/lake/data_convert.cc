@@ -107,8 +107,29 @@ Status BatchConverter::Prepare(const SchemaPtr& from) {
     field.type = type;
     field.variant_of.clear();
   }
+  defaults_.clear();
+  if (with_defaults_) NILUS_TRY(AddDefaults(*from, to.get()));
   from_ = from;
   to_ = std::move(to);
+  return {};
+}
+
+Status BatchConverter::AddDefaults(const Schema& from, Schema* to) {
+  for (const IcebergField& field : schema_.fields) {
+    if ((field.initial_default_json.empty() && field.write_default_json.empty()) || from.Find(field.name)) continue;
+    const Type type = ToNilusType(field.type);
+    if (ToIcebergType(type).kind != field.type.kind) {
+      return FailWithFix(ErrorKind::kUnsupported, "load the column too, or drop its default",
+                         "column `{}` of table {} has a default of type {}, which Nilus does not write", field.name,
+                         table_, field.type.ToString());
+    }
+    Literal value;
+    if (!field.write_default_json.empty()) {
+      NILUS_ASSIGN(value, LiteralFromJson(field.write_default_json, field.type));
+    }
+    to->fields.push_back(Field{.name = field.name, .type = type});
+    defaults_.push_back({field.type, std::move(value)});
+  }
   return {};
 }
 
@@ -118,6 +139,13 @@ Result<RecordBatch> BatchConverter::Convert(const RecordBatch& batch) {
   columns.reserve(batch.columns().size());
   for (size_t i = 0; i < batch.columns().size(); ++i)
     columns.push_back(ConvertColumn(batch.columns()[i], to_->fields[i].type));
+  for (const Default& one : defaults_) {
+    ColumnBuilder builder(ToNilusType(one.type));
+    for (int64_t row = 0; row < batch.num_rows(); ++row) {
+      IsNull(one.value) ? builder.AppendNull() : AppendLiteral(one.value, one.type, &builder);
+    }
+    columns.push_back(builder.Finish());
+  }
   return RecordBatch(to_, std::move(columns), batch.num_rows());
 }
 

@@ -21,6 +21,7 @@ struct Element {
   int64_t type = -1;
   int64_t children = 0;
   std::optional<int32_t> field_id;
+  bool has_converted_type = false;
 };
 
 Element ReadElement(ThriftReader* in) {
@@ -29,6 +30,7 @@ Element ReadElement(ThriftReader* in) {
     if (field == 1 && IsInteger(type)) return element.type = in->ReadInteger(), true;
     if (field == 4 && type == ThriftType::kBinary) return element.name = in->ReadBinary(), true;
     if (field == 5 && IsInteger(type)) return element.children = in->ReadInteger(), true;
+    if (field == 6 && IsInteger(type)) return in->ReadInteger(), element.has_converted_type = true;
     if (field == 9 && IsInteger(type)) return element.field_id = static_cast<int32_t>(in->ReadInteger()), true;
     return false;
   });
@@ -87,7 +89,7 @@ Status ReadLeaves(const std::vector<Element>& elements, ParquetFooter* footer) {
     if (is_top) {
       std::optional<ParquetType> type;
       if (element.children == 0) type = static_cast<ParquetType>(element.type);
-      footer->top_columns.push_back({element.name, element.field_id, type});
+      footer->top_columns.push_back({element.name, element.field_id, type, element.has_converted_type});
       if (element.field_id) footer->has_field_ids = true;
     }
     if (element.children > 0) {

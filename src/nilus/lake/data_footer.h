@@ -52,6 +52,8 @@ struct ParquetTopColumn {
   std::string name;
   std::optional<int32_t> field_id;
   std::optional<ParquetType> type;  // nothing: a group
+  // Absent where a writer names logical types alone: DuckDB then sees the physical type of text, decimals and dates.
+  bool has_converted_type = false;
 };
 
 struct ParquetFooter {

@@ -55,7 +55,7 @@ RecordBatch WithPartition(const RecordBatch& rows, int partition) {
 struct DataWriter::State {
   explicit State(DataWriterOptions given)
       : options(std::move(given)),
-        converter(options.schema, options.table),
+        converter(options.schema, options.table, /*with_defaults=*/true),
         partitioner(options.spec),
         keeper(options.store, options.stop) {}
 
@@ -215,7 +215,7 @@ Result<std::unique_ptr<DataWriter>> DataWriter::Open(DataWriterOptions options) 
 
 void DataWriter::SetSchema(IcebergSchema schema) {
   for (const auto& [partition, writer] : state_->writers) writer->SetColumns(IdsOf(schema), KeyValuesOf(schema));
-  state_->converter = BatchConverter(schema, state_->options.table);
+  state_->converter = BatchConverter(schema, state_->options.table, /*with_defaults=*/true);
   state_->options.schema = std::move(schema);
 }
 

@@ -63,6 +63,32 @@ TEST_F(DataWriterTest, FilesHaveFieldIdsAndMetrics) {
   for (size_t i = 0; i < 7; ++i) EXPECT_EQ(footer->top_columns[i].field_id, schema.fields[i].id);
 }
 
+// Readers give rows of files without such a column the initial default, which is older rows' alone.
+TEST_F(DataWriterTest, ColumnsThatALoadLeavesOutHaveTheWriteDefault) {
+  IcebergSchema schema;
+  schema.fields = {MakeField(1, "id", TypeKind::kLong), MakeField(2, "plain", TypeKind::kLong),
+                   MakeField(3, "older", TypeKind::kInt), MakeField(4, "both", TypeKind::kString),
+                   MakeField(5, "given", TypeKind::kDate)};
+  schema.fields[2].initial_default_json = "7";
+  schema.fields[3].initial_default_json = R"("old")";
+  schema.fields[3].write_default_json = R"("it's new")";
+  schema.fields[4].write_default_json = R"("2024-01-01")";
+  const Schema loaded{{{"given", MakeType(TypeId::kDate)}, {"id", MakeType(TypeId::kInt64)}}};
+  std::vector<DataFile> files = Write(Options(schema), {MakeBatch(loaded, {{"2020-02-02", "1"}, {std::nullopt, "2"}})});
+  ASSERT_EQ(files.size(), 1U);
+  EXPECT_EQ(Query("SELECT given, id, older, \"both\" FROM read_parquet(" + duck::QuoteLiteral(PathOf(files[0])) + ")"),
+            (std::vector<duck::TextRow>{{"2020-02-02", "1", std::nullopt, "it's new"},
+                                        {std::nullopt, "2", std::nullopt, "it's new"}}));
+  EXPECT_EQ(*FindId(files[0].null_counts, 3), 2);
+  schema.fields[1] = MakeField(2, "plain", TypeKind::kUuid);
+  schema.fields[1].initial_default_json = R"("f79c3e09-677c-4bbd-a479-3f349cb785e7")";
+  auto writer = DataWriter::Open(Options(schema));
+  ASSERT_TRUE(writer);
+  Status written = (*writer)->Write(MakeBatch(loaded, {{"2020-02-02", "1"}}));
+  ASSERT_FALSE(written);
+  EXPECT_EQ(written.error().kind, ErrorKind::kUnsupported);
+}
+
 TEST_F(DataWriterTest, NansAndLongUpperBoundsAreRight) {
   IcebergSchema schema;
   schema.fields = {MakeField(1, "d", TypeKind::kDouble), MakeField(2, "t", TypeKind::kString)};

@@ -30,6 +30,29 @@ std::string ConstantOf(const Literal& value, const IcebergType& type) {
   return fmt::format("CAST({} AS {})", text, duck::SqlTypeName(scalar.type));
 }
 
+// The column's values as DuckDB's type for them. For text, decimals and dates it goes by the converted type alone,
+// which newer writers may leave out.
+Result<std::string> ValuesOf(const ParquetTopColumn& column, const IcebergField& field, const DataFile& file) {
+  std::string name = duck::QuoteIdentifier(column.name);
+  if (column.has_converted_type || !column.type) return name;
+  switch (field.type.kind) {
+    case TypeKind::kString:
+      return *column.type == ParquetType::kByteArray ? fmt::format("decode({})", name) : name;
+    case TypeKind::kDate:
+      return *column.type == ParquetType::kInt32 ? fmt::format("(DATE '1970-01-01' + {})", name) : name;
+    case TypeKind::kDecimal:
+      if (*column.type == ParquetType::kInt32 || *column.type == ParquetType::kInt64) {
+        return fmt::format("({0}::DECIMAL(19,0) * CAST('1e-{1}' AS DECIMAL({2},{1})))", name, field.type.scale,
+                           field.type.scale + 1);
+      }
+      return FailWithFix(ErrorKind::kUnsupported, "rewrite the file with the engine that wrote it",
+                         "column `{}` of {} is a decimal by its logical type alone, which DuckDB does not read",
+                         field.name, file.path);
+    default:
+      return name;
+  }
+}
+
 // The value that identity partitioning gives to all rows of the file; null: there is no such partition field.
 const Literal* PartitionValue(const IcebergField& field, const TableMetadata& metadata, const DataFile& file) {
   const PartitionSpecPtr spec = metadata.FindSpec(file.spec_id);
@@ -68,9 +91,9 @@ Result<NameMapping> MappingOf(const TableMetadata& metadata) {
 Result<std::string> ColumnExpression(const IcebergField& field, const ParquetFooter& footer, const NameMapping& mapping,
                                      const TableMetadata& metadata, const DataFile& file) {
   if (const ParquetTopColumn* column = FindColumn(field, footer, mapping)) {
-    std::string name = duck::QuoteIdentifier(column->name);
-    if (field.type.is_nested()) return fmt::format("to_json({})", name);
-    return fmt::format("CAST({} AS {})", name, duck::SqlTypeName(ToNilusType(field.type)));
+    if (field.type.is_nested()) return fmt::format("to_json({})", duck::QuoteIdentifier(column->name));
+    NILUS_ASSIGN(std::string values, ValuesOf(*column, field, file));
+    return fmt::format("CAST({} AS {})", values, duck::SqlTypeName(ToNilusType(field.type)));
   }
   if (const Literal* value = PartitionValue(field, metadata, file)) return ConstantOf(*value, field.type);
   if (!field.initial_default_json.empty() && !field.type.is_nested()) {
