@@ -62,6 +62,28 @@ def test_files_and_snapshots(nilus, tmp_path):
         assert os.path.getsize(file["path"].removeprefix("file://")) == file["bytes"]
 
 
+@pytest.mark.parametrize("where, opened", [
+    ("id = 15", [1]), ("id BETWEEN 5 AND 9", [0]), ("id IN (3, 12)", [0, 1]), ("name LIKE 'n2%' AND id > 19", [2]), ("id = 7 + 8", [1]), ("id > 100", []),
+    ("id = 15 OR name IS NULL", [0, 1, 2]), ("id % 2 = 0", [0, 1, 2])])
+def test_queries_open_the_files_that_may_hold_their_rows(where, opened, nilus, tmp_path):
+    """The others may as well be broken."""
+    table = Table(nilus, tmp_path)
+    for i in range(3):
+        table.load(range(i * 10, i * 10 + 10))
+    sql = f"SELECT count(*) AS n FROM (SELECT * FROM shop.items AS i) AS q WHERE {where}"
+    rows = nilus.query(table.address, sql)
+    by_time = sorted((pathlib.Path(f["path"].removeprefix("file://")) for f in table.lake("files")), key=lambda path: path.stat().st_mtime_ns)
+    assert len(by_time) == 3
+    for path in [path for number, path in enumerate(by_time) if number not in opened]:
+        path.write_bytes(b"broken")
+    assert nilus.query(table.address, sql) == rows
+    for number in opened:
+        whole = by_time[number].read_bytes()
+        by_time[number].write_bytes(b"broken")
+        assert nilus("query", table.address, sql).code != 0, number
+        by_time[number].write_bytes(whole)
+
+
 @pytest.mark.parametrize("version", ["2", "3"])
 def test_compaction_and_expiry_keep_every_row(version, nilus, tmp_path):
     table = Table(nilus, tmp_path, strategy="merge", format_version=version)

@@ -273,7 +273,7 @@ class Rewriting {
 Result<CompactionReport> Compact(TablePtr table, const CompactionOptions& options, std::stop_token stop) {
   CompactionReport report;
   NILUS_ASSIGN(const ScanPlan plan,
-               PlanScan(table, table->metadata.current_snapshot(), table->metadata.schema(), std::nullopt, stop));
+               PlanScan(table, table->metadata.current_snapshot(), table->metadata.schema(), {}, stop));
   const std::vector<CompactionGroup> groups = PlanCompaction(plan, table->metadata, options);
   report.table = table;
   int64_t bytes = 0;

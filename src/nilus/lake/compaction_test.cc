@@ -100,7 +100,7 @@ class CompactionTest : public testing::Test {
   // The ids of all rows, sorted; with `column` that instead, as text.
   std::vector<std::string> Rows(const std::string& column = "id") {
     const TablePtr table = Load();
-    auto plan = PlanScan(table, table->metadata.current_snapshot(), table->metadata.schema(), std::nullopt, {});
+    auto plan = PlanScan(table, table->metadata.current_snapshot(), table->metadata.schema(), {}, {});
     EXPECT_OK(plan);
     auto connection = duck::Connection::Open(database_);
     EXPECT_OK(connection);

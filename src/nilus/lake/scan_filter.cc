@@ -1,5 +1,7 @@
 #include "nilus/lake/scan_filter.h"
 
+#include <algorithm>
+
 namespace nilus::lake {
 namespace {
 
@@ -128,6 +130,13 @@ bool MayHoldRows(const RangeFilter& filter, const IcebergSchema& schema, const P
     }
   }
   return true;
+}
+
+bool MayHoldRows(const RangeFilters& filters, const IcebergSchema& schema, const PartitionSpec* spec,
+                 const DataFile& file) {
+  return std::all_of(filters.begin(), filters.end(), [&](const RangeFilter& filter) {
+    return MayHoldRows(filter, schema, file) && (spec == nullptr || MayHoldRows(filter, schema, *spec, file.partition));
+  });
 }
 
 }  // namespace nilus::lake

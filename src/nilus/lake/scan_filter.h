@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <vector>
 
 #include "nilus/lake/manifest.h"
 #include "nilus/lake/partition.h"
@@ -20,11 +21,16 @@ struct RangeFilter {
   bool with_nulls = true;  // rows without a value are wanted too
 };
 
+using RangeFilters = std::vector<RangeFilter>;  // all of them hold
+
 bool MayHoldRows(const RangeFilter& filter, const IcebergSchema& schema, const DataFile& file);
 bool MayHoldRows(const RangeFilter& filter, const IcebergSchema& schema, const PartitionSpec& spec,
                  const std::vector<Literal>& partition);
 // By the manifest list's summaries, for all files of a manifest.
 bool MayHoldRows(const RangeFilter& filter, const IcebergSchema& schema, const PartitionSpec& spec,
                  const ManifestFile& manifest);
+// By the file's bounds and its partition. `spec` null: it is not known.
+bool MayHoldRows(const RangeFilters& filters, const IcebergSchema& schema, const PartitionSpec* spec,
+                 const DataFile& file);
 
 }  // namespace nilus::lake

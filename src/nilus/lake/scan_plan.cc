@@ -98,10 +98,12 @@ Status CheckFormat(const DataFile& file) {
                      "{} is a file of format {}: Nilus reads Parquet", file.path, file.format);
 }
 
-Status AddDataFiles(const Table& table, const ManifestFile& manifest, const std::optional<RangeFilter>& filter,
+Status AddDataFiles(const Table& table, const ManifestFile& manifest, const RangeFilters& filters,
                     const std::set<int64_t>* only_snapshots, const std::stop_token& stop, ScanPlan* plan) {
   const PartitionSpecPtr spec = table.metadata.FindSpec(manifest.spec_id);
-  const bool may_hold = !filter || spec == nullptr || MayHoldRows(*filter, plan->schema, *spec, manifest);
+  const bool may_hold = spec == nullptr || std::all_of(filters.begin(), filters.end(), [&](const RangeFilter& filter) {
+                          return MayHoldRows(filter, plan->schema, *spec, manifest);
+                        });
   if (!may_hold) {
     plan->skipped_files += manifest.added_files.value_or(0) + manifest.existing_files.value_or(0);
     return {};
@@ -111,10 +113,7 @@ Status AddDataFiles(const Table& table, const ManifestFile& manifest, const std:
     if (only_snapshots != nullptr &&
         (entry.status != EntryStatus::kAdded || !only_snapshots->contains(entry.snapshot_id)))
       continue;
-    const bool is_kept =
-        !filter || (MayHoldRows(*filter, plan->schema, entry.file) &&
-                    (spec == nullptr || MayHoldRows(*filter, plan->schema, *spec, entry.file.partition)));
-    if (!is_kept) {
+    if (!MayHoldRows(filters, plan->schema, spec.get(), entry.file)) {
       ++plan->skipped_files;
       continue;
     }
@@ -138,15 +137,15 @@ int64_t ScanPlan::bytes() const {
   return bytes;
 }
 
-Result<ScanPlan> PlanScan(TablePtr table, SnapshotPtr snapshot, IcebergSchema schema,
-                          const std::optional<RangeFilter>& filter, std::stop_token stop) {
+Result<ScanPlan> PlanScan(TablePtr table, SnapshotPtr snapshot, IcebergSchema schema, const RangeFilters& filters,
+                          std::stop_token stop) {
   ScanPlan plan{.table = table, .snapshot = snapshot, .schema = std::move(schema)};
   if (snapshot == nullptr) return plan;
   NILUS_ASSIGN(std::vector<ManifestFile> manifests, ReadManifestList(*table, *snapshot, stop));
   for (const ManifestFile& manifest : manifests) {
     if (!manifest.may_have_live_files()) continue;
     if (manifest.content == ManifestContent::kData) {
-      NILUS_TRY(AddDataFiles(*table, manifest, filter, nullptr, stop, &plan));
+      NILUS_TRY(AddDataFiles(*table, manifest, filters, nullptr, stop, &plan));
       continue;
     }
     NILUS_ASSIGN(std::vector<ManifestEntry> entries, ReadManifest(*table, manifest, /*with_deleted=*/false, stop));
@@ -161,7 +160,7 @@ Result<ScanPlan> PlanScan(TablePtr table, SnapshotPtr snapshot, IcebergSchema sc
 }
 
 Result<ScanPlan> PlanAppends(TablePtr table, int64_t from, SnapshotPtr to, IcebergSchema schema,
-                             const std::optional<RangeFilter>& filter, std::stop_token stop) {
+                             const RangeFilters& filters, std::stop_token stop) {
   ScanPlan plan{.table = table, .snapshot = to, .schema = std::move(schema)};
   std::set<int64_t> added;
   SnapshotPtr at = to;
@@ -188,7 +187,7 @@ Result<ScanPlan> PlanAppends(TablePtr table, int64_t from, SnapshotPtr to, Icebe
     const std::set<int64_t> only = {id};
     for (const ManifestFile& manifest : manifests) {
       if (manifest.content != ManifestContent::kData || manifest.added_snapshot_id != id) continue;
-      NILUS_TRY(AddDataFiles(*table, manifest, filter, &only, stop, &plan));
+      NILUS_TRY(AddDataFiles(*table, manifest, filters, &only, stop, &plan));
     }
   }
   return plan;

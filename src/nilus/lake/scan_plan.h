@@ -29,19 +29,19 @@ struct ScanPlan {
   IcebergSchema schema;  // that the rows are read by
   std::vector<ScanFile> files;
   std::vector<ManifestEntry> deletes;
-  int64_t skipped_files = 0;  // by the filter
+  int64_t skipped_files = 0;  // by the filters
 
   int64_t rows() const;   // of the files, before deletes
   int64_t bytes() const;  // of the files
 };
 
 // `snapshot` null: no files. `schema`: the snapshot's own for time travel, the current one for the present.
-Result<ScanPlan> PlanScan(TablePtr table, SnapshotPtr snapshot, IcebergSchema schema,
-                          const std::optional<RangeFilter>& filter, std::stop_token stop);
+Result<ScanPlan> PlanScan(TablePtr table, SnapshotPtr snapshot, IcebergSchema schema, const RangeFilters& filters,
+                          std::stop_token stop);
 
 // Only rows that were appended behind snapshot `from` up to `to`. kNotFound: `from` is no ancestor of `to` (expired or
 // rolled back); kUnsupported: rows were changed or removed in between, so that appended files do not tell all.
 Result<ScanPlan> PlanAppends(TablePtr table, int64_t from, SnapshotPtr to, IcebergSchema schema,
-                             const std::optional<RangeFilter>& filter, std::stop_token stop);
+                             const RangeFilters& filters, std::stop_token stop);
 
 }  // namespace nilus::lake

@@ -6,6 +6,7 @@
 
 #include "nilus/base/fault.h"
 #include "nilus/base/nearest.h"
+#include "nilus/connectors/lakehouse/query_filters.h"
 #include "nilus/duck/key_sql.h"
 #include "nilus/duck/quote.h"
 
@@ -16,18 +17,27 @@ using duck::QuoteIdentifier;
 struct QueryRead::State {
   explicit State(duck::Connection opened) : connection(std::move(opened)) {}
 
+  struct QueriedTable {
+    std::string view;  // SQL
+    SelectedTable selected;
+  };
+
   duck::Connection connection;
+  std::vector<QueriedTable> tables;
   std::deque<lake::ScanPlan> plans;  // outlive their relations
   std::vector<lake::ScanRelation> relations;
   QueryText text;
-  std::vector<duck::TextValue> params;
+  std::vector<duck::TextValue> params;  // of the range
   std::string sql;
   Field key;  // of the range
   duck::QueryReaderOptions options;
   std::stop_token stop;
 
-  Status AddView(lake::Catalog& catalog, const Selection& selection, const std::string& view);
-  Status AddTables(const Session& session);
+  Status FindTables(const Session& session);
+  Status AddView(const QueriedTable& table, const lake::RangeFilters& filters);
+  Status AddViews();
+  // Only what can stand in a FROM is read: not COPY … TO, ATTACH or INSERT.
+  std::string WrappedSql() const { return fmt::format("SELECT * FROM (\n{}\n) AS q", text.sql); }
   Status Restrict(const ReadRequest& request, const Schema& all, const Schema& columns);
 };
 
@@ -61,10 +71,28 @@ Result<Field> FindField(const Schema& schema, std::string_view name) {
 
 }  // namespace
 
-Status QueryRead::State::AddView(lake::Catalog& catalog, const Selection& selection, const std::string& view) {
-  NILUS_ASSIGN(SelectedTable selected, Select(catalog, selection, stop));
+// The tables of the catalog that the query names.
+Status QueryRead::State::FindTables(const Session& session) {
+  for (const TravelledTable& table : text.travelled) {
+    NILUS_ASSIGN(SelectedTable selected, Select(*session.catalog, table.selection, stop));
+    tables.push_back({QuoteIdentifier(table.view), std::move(selected)});
+  }
+  for (const NamedTable& table : text.named) {
+    const lake::TableIdentifier& name = table.selection.table;
+    if (name.schema == "information_schema" || name.schema == "pg_catalog") continue;
+    NILUS_ASSIGN(std::optional<lake::TablePtr> found, session.catalog->Load(name, stop));
+    if (!found && !table.is_certain) continue;  // a column
+    NILUS_ASSIGN(SelectedTable selected, Select(*session.catalog, table.selection, stop));
+    NILUS_TRY(connection.Execute("CREATE SCHEMA IF NOT EXISTS " + QuoteIdentifier(name.schema)));
+    tables.push_back(
+        {fmt::format("{}.{}", QuoteIdentifier(name.schema), QuoteIdentifier(name.name)), std::move(selected)});
+  }
+  return {};
+}
+
+Status QueryRead::State::AddView(const QueriedTable& table, const lake::RangeFilters& filters) {
   NILUS_ASSIGN(lake::ScanPlan plan,
-               lake::PlanScan(selected.table, selected.snapshot, selected.schema, std::nullopt, stop));
+               lake::PlanScan(table.selected.table, table.selected.snapshot, table.selected.schema, filters, stop));
   plans.push_back(std::move(plan));
   std::vector<size_t> files;
   for (size_t i = 0; i < plans.back().files.size(); ++i) files.push_back(i);
@@ -74,24 +102,17 @@ Status QueryRead::State::AddView(lake::Catalog& catalog, const Selection& select
       lake::ScanRelation relation,
       lake::ScanRelation::Open(
           connection, {.plan = &plans.back(), .files = std::move(files), .columns = std::move(columns), .stop = stop}));
-  NILUS_TRY(connection.Execute(fmt::format("CREATE OR REPLACE VIEW {} AS {}", view, relation.sql())));
+  NILUS_TRY(connection.Execute(fmt::format("CREATE OR REPLACE VIEW {} AS {}", table.view, relation.sql())));
   relations.push_back(std::move(relation));
   return {};
 }
 
-// A view for each table of the catalog that the query names.
-Status QueryRead::State::AddTables(const Session& session) {
-  for (const TravelledTable& table : text.travelled)
-    NILUS_TRY(AddView(*session.catalog, table.selection, QuoteIdentifier(table.view)));
-  for (const NamedTable& table : text.named) {
-    const lake::TableIdentifier& name = table.selection.table;
-    if (name.schema == "information_schema" || name.schema == "pg_catalog") continue;
-    NILUS_ASSIGN(std::optional<lake::TablePtr> found, session.catalog->Load(name, stop));
-    if (!found && !table.is_certain) continue;  // a column
-    NILUS_TRY(connection.Execute("CREATE SCHEMA IF NOT EXISTS " + QuoteIdentifier(name.schema)));
-    NILUS_TRY(AddView(*session.catalog, table.selection,
-                      fmt::format("{}.{}", QuoteIdentifier(name.schema), QuoteIdentifier(name.name))));
-  }
+// A view for each table, over the files that the query can have rows of.
+Status QueryRead::State::AddViews() {
+  StandIns stand_ins(connection);
+  for (const QueriedTable& table : tables) NILUS_TRY(stand_ins.Add(table.view, table.selected.schema));
+  NILUS_ASSIGN(std::vector<lake::RangeFilters> filters, stand_ins.Filters(WrappedSql(), stop));
+  for (size_t i = 0; i < tables.size(); ++i) NILUS_TRY(AddView(tables[i], filters[i]));
   return {};
 }
 
@@ -138,11 +159,9 @@ Result<std::unique_ptr<QueryRead>> QueryRead::Open(const Session& session, const
                     .batch_bytes = request.batch_bytes,
                     .keep_narrow = request.reflection == ReflectionLevel::kFullWithPrecision};
   NILUS_ASSIGN(state->text, ParseQueryText(sql, request.interval_start, request.interval_end));
-  for (const std::string& param : state->text.params) state->params.emplace_back(param);
-  NILUS_TRY(state->AddTables(session));
-  // Only what can stand in a FROM is read: not COPY … TO, ATTACH or INSERT.
-  const std::string from = fmt::format("SELECT * FROM (\n{}\n) AS q", state->text.sql);
-  NILUS_ASSIGN(Schema all, duck::DescribeQuery(state->connection, from, state->params, state->options.keep_narrow));
+  NILUS_TRY(state->FindTables(session));
+  NILUS_TRY(state->AddViews());
+  NILUS_ASSIGN(Schema all, duck::DescribeQuery(state->connection, state->WrappedSql(), {}, state->options.keep_narrow));
   Schema columns = all;
   for (const std::string& name : request.exclude_columns) {
     NILUS_ASSIGN(Field excluded, FindField(all, name));
@@ -161,9 +180,7 @@ Result<std::optional<Scalar>> QueryRead::HighestKey() {
   std::string sql = fmt::format("SELECT max({}) FROM (\n{}\n) AS q", expression, state_->text.sql);
   if (key.type.id == TypeId::kFloat64 || key.type.id == TypeId::kFloat32)
     sql += fmt::format(" WHERE NOT isnan({})", expression);
-  const std::vector<duck::TextValue> params(
-      state_->params.begin(), state_->params.begin() + static_cast<ptrdiff_t>(state_->text.params.size()));
-  NILUS_ASSIGN(duck::TextValue highest, state_->connection.QueryValue(sql, params, state_->stop));
+  NILUS_ASSIGN(duck::TextValue highest, state_->connection.QueryValue(sql, {}, state_->stop));
   if (!highest) return std::nullopt;
   return Scalar{key.type, *std::move(highest)};
 }

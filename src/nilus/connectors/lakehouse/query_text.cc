@@ -204,10 +204,8 @@ class Rewriter {
       return FailWithFix(ErrorKind::kInvalidInput, fmt::format("set {} in source.options", name),
                          "the query uses :{}, which this run does not have", name);
     }
-    auto at = std::find(result_.params.begin(), result_.params.end(), *value);
-    if (at == result_.params.end()) at = result_.params.insert(at, *value);
     Copy(tokens_[token].start);
-    result_.sql += fmt::format("CAST(${} AS TIMESTAMP)", at - result_.params.begin() + 1);
+    result_.sql += fmt::format("CAST({} AS TIMESTAMP)", duck::QuoteLiteral(*value));
     copied_ = tokens_[token].end;
     return {};
   }

@@ -25,8 +25,7 @@ struct NamedTable {
 };
 
 struct QueryText {
-  std::string sql;                  // without AS OF clauses; $1, $2, … for the parameters
-  std::vector<std::string> params;  // of :interval_start and :interval_end, timestamps
+  std::string sql;  // without AS OF clauses; :interval_start and :interval_end are the timestamps themselves
   std::vector<TravelledTable> travelled;
   std::vector<NamedTable> named;  // without those; each once
 };

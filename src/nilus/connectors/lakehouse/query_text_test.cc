@@ -44,9 +44,8 @@ TEST(QueryTextTest, IntervalsAreBound) {
   QueryText text =
       Parse("SELECT a::interval_start FROM t WHERE a >= :interval_start AND a < :interval_end OR b = :interval_start");
   EXPECT_EQ(text.sql,
-            "SELECT a::interval_start FROM t WHERE a >= CAST($1 AS TIMESTAMP) AND a < CAST($2 AS TIMESTAMP) OR b = "
-            "CAST($1 AS TIMESTAMP)");
-  EXPECT_THAT(text.params, testing::ElementsAre("2024-01-01", "2024-02-01"));
+            "SELECT a::interval_start FROM t WHERE a >= CAST('2024-01-01' AS TIMESTAMP) AND a < CAST('2024-02-01' AS "
+            "TIMESTAMP) OR b = CAST('2024-01-01' AS TIMESTAMP)");
 }
 
 TEST(QueryTextTest, WhatCannotBeUnderstoodIsSaid) {

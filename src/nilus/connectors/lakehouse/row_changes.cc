@@ -72,8 +72,7 @@ Result<std::vector<size_t>> FilesWithKeys(duck::Connection& connection, const st
     std::erase_if(files, [&](size_t index) {
       const DataFile& file = plan.files[index].file();
       const lake::PartitionSpecPtr spec = plan.table->metadata.FindSpec(file.spec_id);
-      return !lake::MayHoldRows(filter, plan.schema, file) ||
-             (spec != nullptr && !lake::MayHoldRows(filter, plan.schema, *spec, file.partition));
+      return !lake::MayHoldRows({filter}, plan.schema, spec.get(), file);
     });
   }
   return files;

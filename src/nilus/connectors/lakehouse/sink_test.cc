@@ -37,7 +37,7 @@ class LakehouseSinkTest : public testing::Test {
   }
   int64_t Rows(const std::string& name) {
     const lake::TablePtr table = Table(name);
-    auto plan = lake::PlanScan(table, table->metadata.current_snapshot(), table->metadata.schema(), std::nullopt, {});
+    auto plan = lake::PlanScan(table, table->metadata.current_snapshot(), table->metadata.schema(), {}, {});
     EXPECT_TRUE(plan) << (plan ? "" : plan.error().ToString());
     return plan->rows();
   }
@@ -89,7 +89,7 @@ TEST_F(LakehouseSinkTest, AChildWhoseParentWasNotCommittedIsLoadedAnew) {
     ASSERT_NILUS_OK(Stage(sink.get(), child, {{"3"}, {"4"}, {"5"}}));
     const lake::TablePtr table = Table("main__items");
     lake::Transaction transaction(table);
-    auto plan = lake::PlanScan(table, table->metadata.current_snapshot(), table->metadata.schema(), std::nullopt, {});
+    auto plan = lake::PlanScan(table, table->metadata.current_snapshot(), table->metadata.schema(), {}, {});
     ASSERT_NILUS_OK(plan);
     lake::DataFile file = plan->files.at(0).file();  // stands for the crashed load's own
     file.path += ".copy";
@@ -218,7 +218,7 @@ TEST_F(LakehouseSinkTest, AMergeThatLeavesNothingOfAFileRemovesIt) {
   EXPECT_EQ(merged->rows_updated, 3);
   EXPECT_EQ(merged->rows_inserted, 0);
   const lake::TablePtr table = Table("main");
-  auto plan = lake::PlanScan(table, table->metadata.current_snapshot(), table->metadata.schema(), std::nullopt, {});
+  auto plan = lake::PlanScan(table, table->metadata.current_snapshot(), table->metadata.schema(), {}, {});
   ASSERT_NILUS_OK(plan);
   EXPECT_EQ(plan->files.size(), 3U) << "two new ones, and one that still holds a row";
   EXPECT_EQ(plan->deletes.size(), 1U);

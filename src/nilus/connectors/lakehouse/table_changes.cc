@@ -200,7 +200,7 @@ Status TableLoad::ApplyChanges(const lake::TablePtr& base, lake::Transaction* tr
   AddFiles(files_, transaction);
   lake::ScanPlan plan;
   if (base != nullptr) {
-    NILUS_ASSIGN(plan, PlanBase(base, std::nullopt));
+    NILUS_ASSIGN(plan, PlanBase(base, {}));
   }
   if (changes_->truncates()) {
     NILUS_ASSIGN(int64_t rows, CountRows(plan));

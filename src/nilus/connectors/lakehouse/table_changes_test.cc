@@ -184,7 +184,7 @@ TEST_P(LakehouseChanges, ALoadThatReachedOneOfItsTablesIsTakenBack) {
   {  // a load that dies between the commits of its tables leaves such a snapshot
     const lake::TablePtr table = Table("a");
     lake::Transaction transaction(table);
-    auto plan = lake::PlanScan(table, table->metadata.current_snapshot(), table->metadata.schema(), std::nullopt, {});
+    auto plan = lake::PlanScan(table, table->metadata.current_snapshot(), table->metadata.schema(), {}, {});
     ASSERT_NILUS_OK(plan);
     for (const lake::ScanFile& file : plan->files) transaction.RemoveFile(file.entry);
     transaction.SetPipelineState("w/p:s.t#part", {.version = 2, .load_id = "crashed"}, 1);

@@ -34,7 +34,7 @@ Status TableLoad::FindRemoved(duck::Connection& connection, const std::optional<
                session_->catalog->Load(IdentifierOf(request_.table), request_.stop));
   if (!base || (*base)->metadata.current_snapshot() == nullptr) return {};
   std::string tail;
-  std::optional<lake::RangeFilter> filter;
+  lake::RangeFilters filters;
   std::vector<std::string> columns;
   if (merges) {
     columns = request_.primary_key;
@@ -45,9 +45,9 @@ Status TableLoad::FindRemoved(duck::Connection& connection, const std::optional<
     if (field == nullptr) return Fail(ErrorKind::kInternal, "no column {}", request_.incremental_key);
     NILUS_ASSIGN(IntervalSearch search, SearchInterval(*field, *interval));
     tail = std::move(search.tail);
-    filter = std::move(search.filter);
+    filters.push_back(std::move(search.filter));
   }
-  NILUS_ASSIGN(lake::ScanPlan plan, PlanBase(*base, filter));
+  NILUS_ASSIGN(lake::ScanPlan plan, PlanBase(*base, filters));
   if (merges) NILUS_TRY(PruneByKeys(connection, columns, staged_->relation(), request_.stop, &plan));
   if (std::find(columns.begin(), columns.end(), kRowIdColumn) == columns.end()) columns.emplace_back(kRowIdColumn);
   NILUS_ASSIGN(std::vector<int32_t> ids, IdsOf(columns));
@@ -90,7 +90,7 @@ Status TableLoad::ApplyChildren(const lake::TablePtr& base, const std::optional<
   if (base == nullptr) return {};
   NILUS_TRY(connection.Execute(fmt::format("CREATE OR REPLACE TEMPORARY TABLE {} (id VARCHAR)", kRemovedRootsTable)));
   NILUS_TRY(root_->FindRemoved(connection, interval));
-  NILUS_ASSIGN(lake::ScanPlan plan, PlanBase(base, std::nullopt));
+  NILUS_ASSIGN(lake::ScanPlan plan, PlanBase(base, {}));
   NILUS_ASSIGN(std::vector<int32_t> ids, IdsOf({std::string(kRootIdColumn)}));
   const std::string tail =
       fmt::format("SEMI JOIN {} AS k ON t.{} = k.id", kRemovedRootsTable, QuoteIdentifier(kRootIdColumn));

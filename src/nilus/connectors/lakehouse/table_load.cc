@@ -347,7 +347,7 @@ Status TableLoad::UndoLoad(const lake::TablePtr& base, const std::string& load_i
        at = at->parent_id ? base->metadata.FindSnapshot(*at->parent_id) : nullptr) {
     auto id = at->summary.find("nilus.load-id");
     if (id == at->summary.end() || id->second != load_id) continue;
-    NILUS_ASSIGN(lake::ScanPlan plan, PlanBase(base, std::nullopt));
+    NILUS_ASSIGN(lake::ScanPlan plan, PlanBase(base, {}));
     for (const lake::ScanFile& file : plan.files) {
       if (file.entry.snapshot_id == at->id) transaction->RemoveFile(file.entry);
     }

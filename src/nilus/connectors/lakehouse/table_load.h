@@ -86,7 +86,7 @@ class TableLoad {
   Result<lake::TablePtr> RollBack(const lake::TablePtr& base, const std::string& load_id) const;
   Status UndoLoad(const lake::TablePtr& base, const std::string& load_id, lake::Transaction* transaction) const;
   Result<std::vector<int32_t>> IdsOf(const std::vector<std::string>& names) const;
-  Result<lake::ScanPlan> PlanBase(const lake::TablePtr& base, const std::optional<lake::RangeFilter>& filter) const;
+  Result<lake::ScanPlan> PlanBase(const lake::TablePtr& base, const lake::RangeFilters& filters) const;
   Status ApplyMerge(duck::Connection& connection, const lake::TablePtr& base, lake::Transaction* transaction,
                     CommitResult* counts);
   Status ApplyInterval(duck::Connection& connection, const lake::TablePtr& base, const KeyRange& interval,

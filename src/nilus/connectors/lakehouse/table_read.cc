@@ -161,18 +161,20 @@ Result<std::shared_ptr<const TableRead>> PlanTableRead(const SelectedTable& sele
   read->options = {.page_rows = request.page_rows,
                    .batch_bytes = request.batch_bytes,
                    .keep_narrow = request.reflection == ReflectionLevel::kFullWithPrecision};
-  std::optional<lake::RangeFilter> filter;
+  lake::RangeFilters filters;
   if (request.range) {
     NILUS_ASSIGN(const IcebergField* key, FindColumn(selected.schema, request.range->column, request.table));
-    NILUS_ASSIGN(filter, lake::MakeRangeFilter(*key, request.range->lower, request.range->upper,
-                                               request.range->upper_inclusive, request.range->with_nulls));
+    NILUS_ASSIGN(lake::RangeFilter filter,
+                 lake::MakeRangeFilter(*key, request.range->lower, request.range->upper, request.range->upper_inclusive,
+                                       request.range->with_nulls));
+    filters.push_back(std::move(filter));
   }
   NILUS_ASSIGN(std::optional<int64_t> from, SnapshotOf(request.from));
   if (request.only_new && from && selected.snapshot != nullptr) {
     NILUS_ASSIGN(read->plan,
-                 lake::PlanAppends(selected.table, *from, selected.snapshot, selected.schema, filter, stop));
+                 lake::PlanAppends(selected.table, *from, selected.snapshot, selected.schema, filters, stop));
   } else {
-    NILUS_ASSIGN(read->plan, lake::PlanScan(selected.table, selected.snapshot, selected.schema, filter, stop));
+    NILUS_ASSIGN(read->plan, lake::PlanScan(selected.table, selected.snapshot, selected.schema, filters, stop));
   }
   if (request.range) {
     NILUS_ASSIGN(read->key, FindColumn(read->plan.schema, request.range->column, request.table));

@@ -74,14 +74,13 @@ Result<std::vector<int32_t>> TableLoad::IdsOf(const std::vector<std::string>& na
 }
 
 // The files of the table as it is, read by the columns as they will be.
-Result<lake::ScanPlan> TableLoad::PlanBase(const lake::TablePtr& base,
-                                           const std::optional<lake::RangeFilter>& filter) const {
-  return lake::PlanScan(base, base->metadata.current_snapshot(), target_.schema, filter, request_.stop);
+Result<lake::ScanPlan> TableLoad::PlanBase(const lake::TablePtr& base, const lake::RangeFilters& filters) const {
+  return lake::PlanScan(base, base->metadata.current_snapshot(), target_.schema, filters, request_.stop);
 }
 
 Status TableLoad::DropOlderThanTable(duck::Connection& connection) const {
   if (base_ == nullptr || base_->metadata.current_snapshot() == nullptr) return {};
-  NILUS_ASSIGN(lake::ScanPlan plan, PlanBase(base_, std::nullopt));
+  NILUS_ASSIGN(lake::ScanPlan plan, PlanBase(base_, {}));
   NILUS_TRY(PruneByKeys(connection, request_.primary_key, staged_->relation(), request_.stop, &plan));
   std::vector<std::string> columns = request_.primary_key;
   if (std::find(columns.begin(), columns.end(), request_.incremental_key) == columns.end())
@@ -104,7 +103,7 @@ Status TableLoad::DropOlderThanTable(duck::Connection& connection) const {
 Status TableLoad::ApplyMerge(duck::Connection& connection, const lake::TablePtr& base, lake::Transaction* transaction,
                              CommitResult* counts) {
   if (staged_->rows() == 0) return {};
-  NILUS_ASSIGN(lake::ScanPlan plan, PlanBase(base, std::nullopt));
+  NILUS_ASSIGN(lake::ScanPlan plan, PlanBase(base, {}));
   NILUS_TRY(PruneByKeys(connection, request_.primary_key, staged_->relation(), request_.stop, &plan));
   NILUS_ASSIGN(std::vector<int32_t> ids, IdsOf(request_.primary_key));
   const std::string tail =
@@ -122,7 +121,7 @@ Status TableLoad::ApplyInterval(duck::Connection& connection, const lake::TableP
   const IcebergField* field = target_.schema.FindByName(request_.incremental_key);
   if (field == nullptr) return Fail(ErrorKind::kInternal, "no column {}", request_.incremental_key);
   NILUS_ASSIGN(IntervalSearch search, SearchInterval(*field, interval));
-  NILUS_ASSIGN(lake::ScanPlan plan, PlanBase(base, search.filter));
+  NILUS_ASSIGN(lake::ScanPlan plan, PlanBase(base, {search.filter}));
   NILUS_ASSIGN(RowChanges changes, FindRows(connection, plan, {field->id}, search.tail, request_.stop));
   NILUS_FAULT_POINT("lakehouse.sink.rows_found");
   counts->rows_deleted += changes.count();
@@ -220,7 +219,7 @@ Status TableLoad::FindNewVersions() {
   }
   std::string unchanged;
   if (base && (*base)->metadata.current_snapshot() != nullptr) {
-    NILUS_ASSIGN(lake::ScanPlan plan, PlanBase(*base, std::nullopt));
+    NILUS_ASSIGN(lake::ScanPlan plan, PlanBase(*base, {}));
     NILUS_TRY(CompareVersions(*connection_, plan));
     compared_with_ = (*base)->metadata.current_snapshot()->id;
     unchanged = WithoutUnchanged();
@@ -251,7 +250,7 @@ Status TableLoad::ApplyVersions(duck::Connection& connection, const lake::TableP
   NILUS_ASSIGN(std::unique_ptr<lake::DataWriter> writer, OpenWriter());
   std::string unchanged;
   if (base != nullptr) {
-    NILUS_ASSIGN(lake::ScanPlan plan, PlanBase(base, std::nullopt));
+    NILUS_ASSIGN(lake::ScanPlan plan, PlanBase(base, {}));
     if (compared_with_ != base->metadata.current_snapshot()->id) {
       compared_with_.reset();
       NILUS_TRY(CompareVersions(connection, plan));
