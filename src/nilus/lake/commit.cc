@@ -7,6 +7,7 @@
 #include "nilus/lake/metadata_json.h"
 #include "nilus/lake/snapshot_summary.h"
 #include "nilus/lake/transaction_state.h"
+#include "nilus/storage/object_store.h"
 
 namespace nilus::lake {
 namespace {
@@ -133,6 +134,15 @@ Status Transaction::State::AddSnapshotTo(const TablePtr& table, TableCommit* com
   return {};
 }
 
+// What was found committed may have been written by a call that failed before it was durable.
+static Status MakeDurable(const Table& table, const std::stop_token& stop) {
+  const Result<std::string> key = table.store->KeyOf(table.metadata_location);
+  if (!key) return {};  // a server keeps it elsewhere
+  Status durable = table.store->MakeDurable(*key, stop);
+  if (!durable && durable.error().kind == ErrorKind::kNotFound) return {};  // others have committed since
+  return durable;
+}
+
 Result<std::optional<TableCommit>> Transaction::State::Prepare(const TablePtr& table, CommitOutcome* done,
                                                                const std::stop_token& stop) {
   if (table != nullptr) {
@@ -142,6 +152,7 @@ Result<std::optional<TableCommit>> Transaction::State::Prepare(const TablePtr& t
       NILUS_ASSIGN(is_loaded, CheckPipeline(table->metadata));
     }
     if (is_in || is_loaded) {
+      NILUS_TRY(MakeDurable(*table, stop));
       done->table = table;
       if (is_in && makes_snapshot()) done->snapshot_id = snapshot_id;
       return std::optional<TableCommit>();

@@ -359,10 +359,19 @@ class LocalStore final : public ObjectStore {
       NILUS_FAULT_POINT("store.local.rename");
       NILUS_TRY(MoveTo(parent, key, std::string(name), temporary, condition));
     }
-    NILUS_FAULT_POINT("store.local.renamed");
-    NILUS_TRY(SyncFile(parent, folder_.PathOf(folder)));
+    Status synced = SyncPublished(parent, folder);
+    if (!synced) {
+      return Fail(ErrorKind::kUnknownOutcome, "{} is there, but may not outlive a power loss: {}", folder_.PathOf(key),
+                  synced.error().message);
+    }
     NILUS_FAULT_ACK("store.local.put");
     return InfoOf(key, info);
+  }
+
+  // Everybody sees the object by now: that this fails does not mean that it was not written.
+  Status SyncPublished(const FileDescriptor& parent, std::string_view folder) const {
+    NILUS_FAULT_POINT("store.local.renamed");
+    return SyncFile(parent, folder_.PathOf(folder));
   }
 
   Status CheckMatch(std::string_view key, std::string_view etag) const {
