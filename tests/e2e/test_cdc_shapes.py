@@ -315,3 +315,20 @@ def remove_document_2(end):
         with contextlib.closing(sqlite3.connect(end.path)) as db:
             db.execute("DELETE FROM shop_public_docs WHERE id = 2")
             db.commit()
+
+
+def test_the_history_of_shapes_is_kept(nilus, tmp_path, server, source):
+    make_items(source)
+    service = Service(nilus, source, SqliteEnd(tmp_path, server)).start()
+    service.settle()
+    source.execute("UPDATE items SET v = 'second'")
+    source.execute("ALTER TABLE items ADD COLUMN more numeric(10,2)")
+    source.execute("UPDATE items SET more = 1 WHERE id = 1")
+    service.settle()
+    service.stop()
+    files = list((nilus.folder / "state").rglob("schemas.jsonl"))
+    assert len(files) == 1
+    lines = [json.loads(line) for line in files[0].read_text().splitlines()]
+    assert [[column["name"] for column in line["columns"]] for line in lines] == [["id", "code", "v"], ["id", "code", "v", "more"]]
+    assert all(line["table"] == ["public", "items"] and line["key"] == ["id"] and line["at"] for line in lines)
+    assert lines[1]["columns"][3]["type"] == "decimal(10,2)"

@@ -34,11 +34,20 @@ Status Capture::Run() {
   Status run = RunToTheEnd();
   if (run || run.error().fix != kRowIsGoneFix) return run;
   Error error = std::move(run).error();
+  const CapturedTable* table = nullptr;
   if (targets_ != nullptr) {
     targets_->ForEachTarget([&](const TableTarget& target) {
-      if (error.message.find(target.name().ToString()) != std::string::npos) error.fix = AnewFix(target.table());
+      if (error.message.find(target.name().ToString()) != std::string::npos) table = &target.table();
     });
   }
+  if (table == nullptr) return Failure(std::move(error));
+  // Under discard_row it may be one that did not fit until now: what a change of it leaves out is at the source only.
+  if (job_->contract == Contract::kDiscardRow && job_->properties.snapshot.reads_rows &&
+      monitor_->folder().Ask({NameOf(*table)}, /*anew=*/true)) {
+    return Fail(ErrorKind::kTransient, "table {} is read anew: a row fits again of which the log has not all values",
+                NameOf(*table));
+  }
+  error.fix = AnewFix(*table);
   return Failure(std::move(error));
 }
 
@@ -83,7 +92,7 @@ Result<std::optional<ChangeChunk>> Capture::NextChunk(Clock::time_point deadline
 Status Capture::StreamStep() {
   Clock::time_point deadline = Clock::now() + kIdleWait;
   if (HasStaged() && !is_inside_)
-    deadline = std::min(deadline, load_->started() + std::max<Clock::duration>(job_->commit_interval, {}));
+    deadline = std::min(deadline, load_->started() + std::max<Clock::duration>(CommitInterval(), {}));
   NILUS_ASSIGN(std::optional<ChangeChunk> chunk, NextChunk(deadline));
   if (chunk) NILUS_TRY(Apply(*std::move(chunk)));
   if (!IsFlushDue()) return {};
@@ -95,10 +104,16 @@ bool Capture::IsFlushDue() const {
   const Clock::time_point now = Clock::now();
   if (!HasStaged()) return complete_ > position_.at && now - last_commit_ >= job_->idle_commit_interval;
   const int64_t most_bytes = job_->memory.total_bytes / 4;
-  if (load_->rows() >= job_->flush_rows || load_->bytes() >= most_bytes) return true;
   const auto waited = now - load_->started();
-  if (job_->commit_interval.count() > 0) return waited >= job_->commit_interval;
+  const bool is_full = load_->rows() >= job_->flush_rows && waited >= CommitInterval() - job_->commit_interval;
+  if (is_full || load_->bytes() >= most_bytes) return true;
+  if (CommitInterval().count() > 0) return waited >= CommitInterval();
   return waited >= kLongestWait || (!leftover_ && (feed_ == nullptr || feed_->IsEmpty()));
+}
+
+std::chrono::milliseconds Capture::CommitInterval() const {
+  constexpr int64_t kNumberBytesPerMs = 4096;
+  return std::max(job_->commit_interval, std::chrono::milliseconds(position_.NumberBytes() / kNumberBytesPerMs));
 }
 
 Status Capture::StreamUntil(const LogPosition& until) {
@@ -170,8 +185,15 @@ Status Capture::ApplyBatch(const ChangeBatch& batch) {
   ChangeLoad& load = CurrentLoad();
   NILUS_ASSIGN(RecordBatch rows, target->FromChanges(changes, load.load_id()));
   monitor_->Read(target->name(), static_cast<int64_t>(batch.ops.size()), ByteSize(batch));
+  return Load(target, std::move(rows));
+}
+
+Status Capture::Load(TableTarget* target, RecordBatch rows) {
   monitor_->SetPhase("load");
-  return load.Write(*target, std::move(rows));
+  NILUS_TRY(CurrentLoad().Write(*target, std::move(rows)));
+  std::optional<RecordBatch> letters = target->TakeLetters();
+  if (!letters) return {};
+  return CurrentLoad().WriteLetters(*target, *std::move(letters));
 }
 
 Result<std::optional<ChangeBatch>> Capture::LeaveOutUnread(const ChangeBatch& batch, PendingTable* pending) {
@@ -201,6 +223,7 @@ Status Capture::Commit() {
   NILUS_ASSIGN(const std::vector<Receipt> receipts, load.Finish());
   position_.at = complete_;
   position_.shown = source_->Format(complete_);
+  targets_->TellNumbers(&position_.numbers);
   CommitRequest request{.pipeline = job_->pipeline,
                         .load_id = load.load_id(),
                         .expected_version = version_,

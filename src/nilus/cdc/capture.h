@@ -79,6 +79,10 @@ class Capture {
   bool IsFlushDue() const;
   bool HasStaged() const { return load_ && !load_->empty(); }
   ChangeLoad& CurrentLoad();
+  // Rows of the target, and its letters.
+  Status Load(TableTarget* target, RecordBatch rows);
+  // Rows wait for others so long. A position with many numbers of masks is not written more often than a disk likes.
+  std::chrono::milliseconds CommitInterval() const;
   // Everything staged, and position_ with it.
   Status Commit();
   Status FlushAtStop();

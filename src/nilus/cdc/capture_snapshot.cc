@@ -76,7 +76,7 @@ Status Capture::ReadRound(SnapshotView& view, const std::vector<SnapshotChunk>& 
                       ChangeLoad& load = CurrentLoad();
                       NILUS_ASSIGN(RecordBatch batch, target->FromSnapshot(rows, view.at(), load.load_id()));
                       NILUS_FAULT_POINT("cdc.after_chunk_batch");
-                      return load.Write(*target, std::move(batch));
+                      return Load(target, std::move(batch));
                     });
 }
 

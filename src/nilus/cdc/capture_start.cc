@@ -45,6 +45,7 @@ Status Capture::BeginWith(const CaptureStart& start, std::optional<CdcPosition> 
   NILUS_TRY(targets_->Begin(start.tables));
   got_through_ = true;
   if (committed) position_ = *std::move(committed);
+  NILUS_TRY(targets_->TakeNumbers(position_.numbers));
   return Begin(start, is_fresh, how);
 }
 

@@ -24,11 +24,6 @@ Status Refuse(const Pipeline& pipeline) {
                        "run `nilus state reset` once for a new snapshot, or set snapshot.mode: always",
                        "full_refresh does not fit type: cdc, which would read all tables at each start");
   }
-  if (sink.schema_contract == SchemaContract::kDiscardRow) {
-    return FailWithFix(ErrorKind::kUnsupported, "use evolve, freeze or discard_value",
-                       "schema_contract discard_row is not supported with type: cdc: later changes of a row would "
-                       "not find it");
-  }
   if (!source.primary_key.empty()) {
     return FailWithFix(ErrorKind::kInvalidInput,
                        "leave it out: each table's own primary key or replica identity tells its rows apart",
@@ -37,13 +32,6 @@ Status Refuse(const Pipeline& pipeline) {
   if (!source.incremental_key.empty()) {
     return FailWithFix(ErrorKind::kInvalidInput, "leave it out: the log tells what changed",
                        "incremental_key does not fit type: cdc");
-  }
-  for (const MaskSpec& mask : source.masks) {
-    if (mask.algorithm != "sequential") continue;
-    return FailWithFix(ErrorKind::kUnsupported, "use uuid or hmac, which need no memory",
-                       "mask of `{}`: sequential is not supported with type: cdc, where its numbers would be written "
-                       "with every commit",
-                       mask.column);
   }
   return {};
 }
@@ -113,6 +101,11 @@ Result<CdcJob> MakeCdcJob(const Pipeline& pipeline, const ConnectorRegistry& reg
   NILUS_ASSIGN(job.hints, PinnedTypesOf(from));
   job.contract = ToContract(to.schema_contract);
   NILUS_ASSIGN(job.properties, ReadProperties(pipeline.cdc, &job.notices));
+  if (job.contract == Contract::kDiscardRow && job.merges && job.properties.soft_deletes) {
+    return FailWithFix(ErrorKind::kUnsupported, "use evolve or discard_value, or let deletes remove rows",
+                       "schema_contract discard_row does not fit soft deletes: a row that was kept out is not there to "
+                       "be marked as deleted");
+  }
   if (!from.source_table.empty()) {
     job.notices.push_back(
         "source_table has no effect with type: cdc: table.include.list says which tables are captured");

@@ -69,6 +69,11 @@ ChangeOp ChangeLines::op(const ChangeBatch& batch, int64_t line) const {
   return batch.ops[static_cast<size_t>(change(line))];
 }
 
+void ChangeLines::KeepOut(const std::vector<int32_t>& lines) {
+  kept_out_.assign(static_cast<size_t>(count_), 0);
+  for (const int32_t line : lines) kept_out_[static_cast<size_t>(line)] = 1;
+}
+
 RecordBatch ChangeLines::TakeFrom(const ChangeBatch& batch) const {
   if (is_plain_) return batch.rows;
   std::vector<RowPick> picks;
@@ -81,7 +86,7 @@ RecordBatch ChangeLines::TakeFrom(const ChangeBatch& batch) const {
 }
 
 bool ChangeLines::HasRemovals(const ChangeBatch& batch, bool soft_deletes) const {
-  return !is_plain_ || std::any_of(batch.ops.begin(), batch.ops.end(), [&](ChangeOp op) {
+  return !is_plain_ || !kept_out_.empty() || std::any_of(batch.ops.begin(), batch.ops.end(), [&](ChangeOp op) {
     return op == ChangeOp::kTruncate || (op == ChangeOp::kDelete && !soft_deletes);
   });
 }
@@ -90,7 +95,8 @@ Column ChangeLines::Removed(const ChangeBatch& batch, bool soft_deletes) const {
   ColumnBuilder removed(MakeType(TypeId::kBool));
   for (int64_t line = 0; line < count_; ++line) {
     const ChangeOp op = batch.ops[static_cast<size_t>(change(line))];
-    removed.AppendBool(is_old(line) || op == ChangeOp::kTruncate || (op == ChangeOp::kDelete && !soft_deletes));
+    removed.AppendBool(is_old(line) || IsKeptOut(line) || op == ChangeOp::kTruncate ||
+                       (op == ChangeOp::kDelete && !soft_deletes));
   }
   return removed.Finish();
 }
@@ -98,7 +104,7 @@ Column ChangeLines::Removed(const ChangeBatch& batch, bool soft_deletes) const {
 Column ChangeLines::Moved() const {
   ColumnBuilder moved(MakeType(TypeId::kBool));
   for (int64_t line = 0; line < count_; ++line)
-    moved.AppendBool(!is_plain_ && lines_[static_cast<size_t>(line)].part == Part::kNew);
+    moved.AppendBool(!is_plain_ && !IsKeptOut(line) && lines_[static_cast<size_t>(line)].part == Part::kNew);
   return moved.Finish();
 }
 
@@ -119,7 +125,9 @@ Column ChangeLines::UnchangedNames(const ChangeBatch& batch, const TableShape& s
   for (int64_t line = 0; line < count_; ++line) {
     text.clear();
     const auto of = static_cast<size_t>(change(line));
-    if (batch.ops[of] == ChangeOp::kDelete) {
+    if (IsKeptOut(line)) {
+      // nothing of it is loaded
+    } else if (batch.ops[of] == ChangeOp::kDelete) {
       text = of_deletes;
     } else if (!is_old(line)) {
       for (const auto& [flags, name] : marks) {

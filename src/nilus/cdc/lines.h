@@ -28,10 +28,13 @@ class ChangeLines {
   // The line is an old row that goes: its key is another one now.
   bool is_old(int64_t line) const { return !is_plain_ && lines_[static_cast<size_t>(line)].part == Part::kOld; }
 
+  // These lines (ascending) do not fit the destination's table: they are removals there, of which only the key counts.
+  void KeepOut(const std::vector<int32_t>& lines);
+
   // The rows of the lines, by the source's names.
   RecordBatch TakeFrom(const ChangeBatch& batch) const;
 
-  // kRemovedColumn: deletes (not soft ones) and truncates remove, and so do old rows of moves.
+  // kRemovedColumn: deletes (not soft ones) and truncates remove, and so do old rows of moves and what is kept out.
   bool HasRemovals(const ChangeBatch& batch, bool soft_deletes) const;
   Column Removed(const ChangeBatch& batch, bool soft_deletes) const;
   Column Moved() const;  // kMovedColumn
@@ -41,6 +44,8 @@ class ChangeLines {
                         const std::vector<std::string>& unknown_of_deletes, char separator) const;
 
  private:
+  bool IsKeptOut(int64_t line) const { return !kept_out_.empty() && kept_out_[static_cast<size_t>(line)] != 0; }
+
   enum class Part : uint8_t { kWhole, kOld, kNew };
   struct Line {
     int32_t change;
@@ -49,7 +54,8 @@ class ChangeLines {
   };
   bool is_plain_ = true;  // line i is change i
   int64_t count_ = 0;
-  std::vector<Line> lines_;  // when not plain
+  std::vector<Line> lines_;        // when not plain
+  std::vector<uint8_t> kept_out_;  // one a line; empty: none is
 };
 
 }  // namespace nilus

@@ -7,9 +7,12 @@ namespace nilus {
 Status ChangeLoad::Open(const TableTarget& target) {
   Table& table = tables_[target.name().ToString()];
   if (table.writer != nullptr) return {};
-  WriteRequest request = target.Request();
+  return OpenWriter(&table, target.Request());
+}
+
+Status ChangeLoad::OpenWriter(Table* table, WriteRequest request) {
   request.load_id = load_id_;
-  NILUS_ASSIGN(table.writer, sink_->Open(request));
+  NILUS_ASSIGN(table->writer, sink_->Open(request));
   if (rows_ == 0) started_ = std::chrono::steady_clock::now();
   NILUS_FAULT_POINT("cdc.after_open");
   return {};
@@ -18,11 +21,20 @@ Status ChangeLoad::Open(const TableTarget& target) {
 Status ChangeLoad::Write(const TableTarget& target, RecordBatch batch) {
   if (batch.num_rows() == 0) return {};
   NILUS_TRY(Open(target));
-  Table& table = tables_[target.name().ToString()];
-  table.rows += batch.num_rows();
+  return WriteTo(&tables_[target.name().ToString()], std::move(batch));
+}
+
+Status ChangeLoad::WriteLetters(const TableTarget& target, RecordBatch letters) {
+  Table& table = tables_[target.letter_name().ToString()];
+  if (table.writer == nullptr) NILUS_TRY(OpenWriter(&table, target.LetterRequest()));
+  return WriteTo(&table, std::move(letters));
+}
+
+Status ChangeLoad::WriteTo(Table* table, RecordBatch batch) {
+  table->rows += batch.num_rows();
   rows_ += batch.num_rows();
   bytes_ += batch.ByteSize();
-  NILUS_TRY(table.writer->Write(std::move(batch)));
+  NILUS_TRY(table->writer->Write(std::move(batch)));
   NILUS_FAULT_POINT("cdc.after_write");
   return {};
 }

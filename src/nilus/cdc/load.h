@@ -29,6 +29,8 @@ class ChangeLoad {
   // Makes the table, also without a row.
   Status Open(const TableTarget& target);
   Status Write(const TableTarget& target, RecordBatch batch);
+  // Rows of the table's letters (TableTarget::TakeLetters).
+  Status WriteLetters(const TableTarget& target, RecordBatch letters);
   // Finishes the writers. One Commit of the sink with this load's id makes all visible.
   Result<std::vector<Receipt>> Finish();
   std::map<std::string, int64_t> rows_by_table() const;
@@ -38,6 +40,9 @@ class ChangeLoad {
     std::unique_ptr<Writer> writer;
     int64_t rows = 0;
   };
+  Status OpenWriter(Table* table, WriteRequest request);
+  Status WriteTo(Table* table, RecordBatch batch);
+
   Sink* sink_;
   const std::string load_id_;
   std::map<std::string, Table> tables_;  // by schema.table at the destination

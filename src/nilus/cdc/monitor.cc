@@ -46,6 +46,17 @@ void CaptureMonitor::Failed(const Error& error) {
 void CaptureMonitor::SchemaSeen(const std::string& at, const CapturedTable& table) {
   LogInfo("{}: at {} the log shows {}.{} with {} columns", name_, at, table.schema, table.name,
           table.columns.fields.size());
+  Json shape = {{"table", {table.schema, table.name}}, {"columns", Json::array()}, {"key", table.key}};
+  for (const Field& field : table.columns.fields) {
+    if (field.variant_of.empty()) shape["columns"].push_back({{"name", field.name}, {"type", field.type.ToString()}});
+  }
+  const auto text = [](const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); };
+  std::string& last = shapes_[table.schema + "." + table.name];
+  if (last == text(shape)) return;
+  last = text(shape);
+  Json line = {{"at", at}, {"seen", FormatWallTime(Now())}};
+  line.update(shape);
+  folder_.AddSchema(text(line));
 }
 
 CaptureMonitor::TableState& CaptureMonitor::Of(const TableName& table) {
@@ -79,14 +90,19 @@ void CaptureMonitor::Committed(const ChangeLoad& load, const std::vector<Receipt
   last_error_.clear();
   report_->load_id = load.load_id();
   report_->position = position.json;
+  std::set<std::string> letters;
+  targets.ForEachTarget([&](const TableTarget& target) { letters.insert(target.letter_name().ToString()); });
   for (const Receipt& receipt : receipts) {
+    if (letters.contains(receipt.table.ToString())) continue;
     TableState& state = Of(receipt.table);
     TableReport& table = report_->tables[state.report];
     table.files += receipt.files;
     table.bytes += receipt.bytes;
     report_->load.files += receipt.files;
   }
-  for (const auto& [name, rows] : load.rows_by_table()) {
+  const std::map<std::string, int64_t> written = load.rows_by_table();
+  for (const auto& [name, rows] : written) {
+    if (letters.contains(name)) continue;
     const size_t dot = name.find('.');
     TableState& state = Of(TableName{.schema = name.substr(0, dot), .name = name.substr(dot + 1)});
     report_->tables[state.report].rows_out += rows;
@@ -95,6 +111,7 @@ void CaptureMonitor::Committed(const ChangeLoad& load, const std::vector<Receipt
   report_->load.rows += load.rows();
   report_->load.bytes += load.bytes();
   for (const auto& [name, counts] : result.tables) {
+    if (letters.contains(name)) continue;
     const size_t dot = name.find('.');
     TableReport& table =
         report_->tables[Of(TableName{.schema = name.substr(0, dot), .name = name.substr(dot + 1)}).report];
@@ -103,6 +120,12 @@ void CaptureMonitor::Committed(const ChangeLoad& load, const std::vector<Receipt
     table.rows_deleted += counts.rows_deleted;
   }
   targets.ForEachTarget([&](TableTarget& target) {
+    if (auto dead = written.find(target.letter_name().ToString()); dead != written.end()) {
+      TableReport& table = report_->tables[Of(target.name()).report];
+      table.rows_dead += dead->second;
+      table.dead_letters = target.letter_name().ToString();
+      Warn(fmt::format("{}: rows that did not fit are kept in {}", table.name, table.dead_letters));
+    }
     for (const Field& field : target.TakeNewColumns()) {
       if (report_->schema_changes.size() >= kMostChanges) return;
       report_->schema_changes.push_back(SchemaChange{.table = target.name().ToString(),

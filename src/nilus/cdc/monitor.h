@@ -54,6 +54,7 @@ class CaptureMonitor {
   Progress* progress_;
   std::string phase_ = "plan";
   std::map<std::string, TableState> tables_;
+  std::map<std::string, std::string> shapes_;  // by table: the last one that stands in the folder
   bool saw_first_run_ = false;
   CdcPosition position_;
   LogPosition head_;

@@ -66,13 +66,26 @@ Result<PendingTable> ReadPending(const Json& json) {
   return pending;
 }
 
+Status ReadNumbers(const Json& json, MaskNumbers* numbers) {
+  if (!json.is_object()) return Damaged("`numbers` is no object");
+  for (const auto& [table, columns] : json.items()) {
+    if (!columns.is_object()) return Damaged("an entry of `numbers` is no object");
+    for (const auto& [column, text] : columns.items()) {
+      if (!text.is_string()) return Damaged("an entry of `numbers` is no text");
+      (*numbers)[table][column] = text.get<std::string>();
+    }
+  }
+  return {};
+}
+
 Result<CdcPosition> Read(const Json& json) {
   CdcPosition position;
   if (!json.is_object() || !json.contains("kind") || json["kind"] != "cdc")
     return Damaged("it is one of another type of pipeline");
   if (!json.contains("v") || json["v"] != 1) return Damaged("it is of a newer version");
   for (const auto& [key, value] : json.items()) {
-    static const std::set<std::string> known = {"v", "kind", "at", "shown", "identity", "tables", "ids", "snapshot"};
+    static const std::set<std::string> known = {"v",      "kind", "at",       "shown",  "identity",
+                                                "tables", "ids",  "snapshot", "numbers"};
     if (!known.contains(key)) return Damaged("it has keys of a newer version");
   }
   const Json& at = json.contains("at") ? json["at"] : json;
@@ -106,6 +119,7 @@ Result<CdcPosition> Read(const Json& json) {
       position.pending.push_back(std::move(pending));
     }
   }
+  if (json.contains("numbers")) NILUS_TRY(ReadNumbers(json["numbers"], &position.numbers));
   return position;
 }
 
@@ -147,6 +161,14 @@ std::map<std::string, uint64_t> CdcPosition::Loaded() const {
   return loaded;
 }
 
+int64_t CdcPosition::NumberBytes() const {
+  size_t bytes = 0;
+  for (const auto& [table, columns] : numbers) {
+    for (const auto& [column, text] : columns) bytes += text.size();
+  }
+  return static_cast<int64_t>(bytes);
+}
+
 void CdcPosition::Forget(const std::string& name) {
   tables.erase(name);
   ids.erase(name);
@@ -174,6 +196,9 @@ Position ToPosition(const CdcPosition& position) {
       if (!pending.up_to.empty()) entry["up_to"] = pending.up_to;
       list.push_back(std::move(entry));
     }
+  }
+  for (const auto& [table, columns] : position.numbers) {
+    for (const auto& [column, text] : columns) json["numbers"][table][column] = text;
   }
   return Position{json.dump(-1, ' ', false, Json::error_handler_t::replace)};
 }

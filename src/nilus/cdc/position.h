@@ -3,7 +3,8 @@
 //
 //   {"v":1,"kind":"cdc","at":["22927240","0"],"shown":"0/15DD788","identity":"…",
 //    "tables":["public.orders","public.items"],"ids":{"public.orders":["16390","16401"]},
-//    "snapshot":[{"table":"public.items","how":"initial","up_to":"[\"4711\"]"}]}
+//    "snapshot":[{"table":"public.items","how":"initial","up_to":"[\"4711\"]"}],
+//    "numbers":{"public.orders":{"customer":"0f…:…"}}}
 //
 // at        everything committed at or before it is at the destination, but for tables under `snapshot`. Two numbers
 //           (LogPosition) as decimal texts.
@@ -14,6 +15,8 @@
 //           none is.
 // snapshot  tables that are still to be read, in that order; absent: none. `up_to`: their rows with keys up to here are
 //           at the destination (SnapshotChunk::up_to); absent: none.
+// numbers   by table and the destination's name of the column what the mask `sequential` has given so far
+//           (MaskSequence::ToText); absent: nothing.
 #pragma once
 
 #include <map>
@@ -51,6 +54,8 @@ struct TableIds {
   friend bool operator==(const TableIds&, const TableIds&) = default;
 };
 
+using MaskNumbers = std::map<std::string, std::map<std::string, std::string>>;
+
 struct CdcPosition {
   LogPosition at;
   std::string shown;
@@ -58,6 +63,7 @@ struct CdcPosition {
   std::set<std::string> tables;
   std::map<std::string, TableIds> ids;
   std::vector<PendingTable> pending;
+  MaskNumbers numbers;
 
   // Notes the table's numbers. True: it had another id, and is another table under the same name.
   bool TakesPlace(const std::string& name, const CapturedTable& table);
@@ -66,6 +72,7 @@ struct CdcPosition {
   // The tables whose rows are loaded: not those that wait for their first chunk, or to be read in place of what is
   // lost.
   std::map<std::string, uint64_t> Loaded() const;
+  int64_t NumberBytes() const;
   PendingTable* FindPending(const std::string& schema, const std::string& table);
   friend bool operator==(const CdcPosition&, const CdcPosition&) = default;
 };

@@ -37,6 +37,15 @@ TEST(CdcPosition, HasTheDocumentedFormat) {
             R"("snapshot":[{"table":"public.orders","how":"initial","up_to":"[\"4711\"]"}]})");
 }
 
+TEST(CdcPosition, KeepsTheNumbersOfMasks) {
+  CdcPosition position = Sample();
+  position.numbers = {{"public.orders", {{"customer", "0f:AAAA"}}}};
+  const Position written = ToPosition(position);
+  EXPECT_THAT(written.json, HasSubstr(R"("numbers":{"public.orders":{"customer":"0f:AAAA"}}})"));
+  EXPECT_EQ(*ParseCdcPosition(written), position);
+  EXPECT_EQ(position.NumberBytes(), 7);
+}
+
 TEST(CdcPosition, TablesThatAreNotReadYetAreNotLoaded) {
   CdcPosition position = Sample();
   position.tables.insert("a.b.c.d");

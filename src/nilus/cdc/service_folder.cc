@@ -40,6 +40,18 @@ Status WriteFile(const std::string& path, const std::string& text) {
   return {};
 }
 
+// One write, so that a line is there whole or not at all; a file that has become large makes room for the next one.
+Status AddLine(const std::string& path, const std::string& line) {
+  std::error_code none;
+  if (fs::file_size(path, none) > kLargestFile && !none) fs::rename(path, path + ".1", none);
+  const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600);
+  if (file < 0) return Fail(ErrorKind::kExhausted, "{} cannot be written: {}", path, std::strerror(errno));
+  const bool is_written = ::write(file, line.data(), line.size()) == static_cast<ssize_t>(line.size());
+  const int problem = errno;
+  if (::close(file) == 0 && is_written) return {};
+  return Fail(ErrorKind::kExhausted, "{} cannot be written: {}", path, std::strerror(problem));
+}
+
 Result<std::string> ReadFile(const fs::path& path) {
   std::error_code error;
   const std::uintmax_t size = fs::file_size(path, error);
@@ -83,9 +95,19 @@ void ServiceFolder::WriteStatus(const std::string& json) {
   if (path_.empty() || is_broken_) return;
   Status written = Make();
   if (written) written = WriteFile(path_ + "/status.json", json);
-  if (written) return;
+  if (!written) Broken(written.error());
+}
+
+void ServiceFolder::Broken(const Error& error) {
   is_broken_ = true;
-  LogInfo("the service's status is not written: {}", written.error().message);
+  LogInfo("the service's folder is not written any more: {}", error.message);
+}
+
+void ServiceFolder::AddSchema(const std::string& json) {
+  if (path_.empty() || is_broken_) return;
+  Status added = Make();
+  if (added) added = AddLine(path_ + "/schemas.jsonl", json + "\n");
+  if (!added) Broken(added.error());
 }
 
 Result<std::string> ServiceFolder::ReadStatus() const {

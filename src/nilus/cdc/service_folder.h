@@ -1,6 +1,8 @@
 // How other processes of this machine and user speak with a running service: a folder of its own, which holds
 //
 //   status.json            what it is doing (docs/formats.md), written anew every second
+//   schemas.jsonl          every shape of a table that the log has shown, one a line (docs/formats.md), beside
+//                          schemas.jsonl.1 with those before. What is read again after an error may be there again
 //   requests/<id>.json     snapshots that are asked for: {"tables": ["public.orders"], "anew": false}. Gone once the
 //                          request stands in the committed position: also one that was made while no service ran
 //
@@ -31,6 +33,8 @@ class ServiceFolder {
   const std::string& path() const { return path_; }  // empty: nowhere
   // Replaces status.json. Failures are only logged.
   void WriteStatus(const std::string& json);
+  // Adds a line to schemas.jsonl. Failures are only logged.
+  void AddSchema(const std::string& json);
   // kNotFound: no service has ever run here.
   Result<std::string> ReadStatus() const;
   // Those that can be read, oldest first; others are moved away and logged.
@@ -40,6 +44,7 @@ class ServiceFolder {
 
  private:
   Status Make() const;
+  void Broken(const Error& error);
   std::string path_;
   bool is_broken_ = false;  // said so
 };

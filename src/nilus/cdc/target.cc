@@ -7,6 +7,7 @@
 #include "nilus/cdc/lines.h"
 #include "nilus/data/scalar.h"
 #include "nilus/data/take.h"
+#include "nilus/rows/dead_letters.h"
 
 namespace nilus {
 namespace {
@@ -43,6 +44,20 @@ Status CheckKeyMasks(const CapturedTable& table, const Masking& masking) {
 // apart.
 LogPosition RightBehind(const LogPosition& view) { return {view.major + 1, view.minor}; }
 
+// The numbers below `count` that are not among `rows` (ascending).
+std::vector<int32_t> Others(const std::vector<int32_t>& rows, int64_t count) {
+  std::vector<int32_t> others;
+  auto next = rows.begin();
+  for (int32_t row = 0; row < count; ++row) {
+    if (next != rows.end() && *next == row) {
+      ++next;
+    } else {
+      others.push_back(row);
+    }
+  }
+  return others;
+}
+
 Status CheckNames(const CdcJob& job, const CapturedTable& table) {
   for (const Field& field : table.columns.fields) {
     const bool is_key = std::find(table.key.begin(), table.key.end(), field.name) != table.key.end();
@@ -61,13 +76,13 @@ Status CheckNames(const CdcJob& job, const CapturedTable& table) {
 }  // namespace
 
 Result<std::unique_ptr<TableTarget>> TableTarget::Create(const CdcJob& job, CapturedTable table, TableName name,
-                                                         std::optional<Schema> destination) {
+                                                         std::optional<Schema> destination, Numbers numbers) {
   std::unique_ptr<TableTarget> target(new TableTarget(job, std::move(table), std::move(name)));
-  NILUS_TRY(target->Prepare(std::move(destination)));
+  NILUS_TRY(target->Prepare(std::move(destination), std::move(numbers)));
   return target;
 }
 
-Status TableTarget::Prepare(std::optional<Schema> destination) {
+Status TableTarget::Prepare(std::optional<Schema> destination, Numbers numbers) {
   if (job_->merges && table_.key.empty()) {
     return FailWithFix(ErrorKind::kInvalidInput,
                        fmt::format("give it a primary key, set REPLICA IDENTITY USING INDEX, leave it out with "
@@ -81,7 +96,8 @@ Status TableTarget::Prepare(std::optional<Schema> destination) {
                                                         .naming = job_->naming,
                                                         .identifier_limit = job_->identifier_limit,
                                                         .table = table_.schema + "." + table_.name,
-                                                        .sequences = {}}));
+                                                        .sequences = std::move(numbers)}));
+  letter_name_ = {.schema = name_.schema, .name = DeadLetterTable(name_.name, job_->identifier_limit)};
   if (job_->merges) NILUS_TRY(CheckKeyMasks(table_, *masking_));
   masker_ = std::make_unique<Masker>(masking_);
   NILUS_ASSIGN(Schema masked, masking_->MaskedSchema(WithoutRowIds(table_.columns)));
@@ -182,17 +198,17 @@ WriteRequest TableTarget::Request() const {
   return request;
 }
 
-Result<RecordBatch> TableTarget::Normalized(const RecordBatch& rows) {
-  NILUS_ASSIGN(NormalizedBatch normalized, normalizer_->Normalize(rows));
-  return std::move(normalized.rows);
+void TableTarget::NameFor(const std::string& load_id) {
+  if (namer_ && namer_load_ == load_id) return;
+  namer_.emplace(std::make_shared<RowNames>(load_id, name_.ToString(),
+                                            job_->merges ? KeyNames() : std::vector<std::string>(), false));
+  letter_namer_.emplace(
+      std::make_shared<RowNames>(load_id, letter_name_.ToString(), std::vector<std::string>(), false));
+  namer_load_ = load_id;
 }
 
 RecordBatch TableTarget::Named(const RecordBatch& rows, const std::string& load_id) {
-  if (!namer_ || namer_load_ != load_id) {
-    namer_.emplace(std::make_shared<RowNames>(load_id, name_.ToString(),
-                                              job_->merges ? KeyNames() : std::vector<std::string>(), false));
-    namer_load_ = load_id;
-  }
+  NameFor(load_id);
   return namer_->Name(rows);
 }
 
@@ -212,8 +228,9 @@ Result<RecordBatch> TableTarget::FromChanges(const ChangeBatch& batch, const std
 }
 
 Result<RecordBatch> TableTarget::Rows(const ChangeBatch& batch, const std::string& load_id) {
-  NILUS_ASSIGN(const ChangeLines lines, ChangeLines::Of(batch, batch.key));
-  return job_->changelog ? Changelog(batch, lines, load_id) : Flatten(batch, lines, load_id);
+  NILUS_ASSIGN(ChangeLines lines, ChangeLines::Of(batch, batch.key));
+  if (job_->changelog) return Changelog(batch, lines, load_id);
+  return Flatten(batch, std::move(lines), load_id);
 }
 
 Result<RecordBatch> TableTarget::FromSnapshot(const RecordBatch& rows, const LogPosition& at,
@@ -260,10 +277,10 @@ std::vector<Field> TableTarget::TakeNewColumns() {
 
 // ---- flatten ----
 
-Result<RecordBatch> TableTarget::Flatten(const ChangeBatch& batch, const ChangeLines& lines,
-                                         const std::string& load_id) {
+Result<RecordBatch> TableTarget::Flatten(const ChangeBatch& batch, ChangeLines lines, const std::string& load_id) {
   NILUS_ASSIGN(RecordBatch masked, masker_->Apply(lines.TakeFrom(batch)));
-  NILUS_ASSIGN(RecordBatch rows, Normalized(masked));
+  std::vector<int32_t> left;
+  NILUS_ASSIGN(RecordBatch rows, Normalized(batch, masked, load_id, &lines, &left));
   Schema schema = *rows.schema();
   for (Field& field : schema.fields) field.nullable = true;
   std::vector<Column> columns = rows.columns();
@@ -277,7 +294,8 @@ Result<RecordBatch> TableTarget::Flatten(const ChangeBatch& batch, const ChangeL
       columns.push_back(std::move(names));
     }
   }
-  return Named(RecordBatch(std::make_shared<Schema>(std::move(schema)), std::move(columns), rows.num_rows()), load_id);
+  RecordBatch all(std::make_shared<Schema>(std::move(schema)), std::move(columns), rows.num_rows());
+  return Named(left.empty() ? all : TakeRows(all, Others(left, all.num_rows())), load_id);
 }
 
 // ---- changelog ----
@@ -298,7 +316,9 @@ Result<RecordBatch> TableTarget::Changelog(const ChangeBatch& batch, const Chang
     key_columns.push_back(*at);
     key_schema->fields.push_back(masked.schema()->fields[static_cast<size_t>(*at)]);
   }
-  NILUS_ASSIGN(RecordBatch keys, Normalized(masked.Select(key_schema, key_columns)));
+  // Keys must fit: none of these rows is dead.
+  NILUS_ASSIGN(const NormalizedBatch normalized, normalizer_->Normalize(masked.Select(key_schema, key_columns)));
+  const RecordBatch& keys = normalized.rows;
   Schema schema = *keys.schema();
   for (Field& field : schema.fields) field.nullable = true;
   std::vector<Column> columns = keys.columns();

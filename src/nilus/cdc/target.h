@@ -6,6 +6,9 @@
 //            from the first value on that the log leaves out (texts of column names joined by ',')
 // changelog  the key's columns and operation, before, after, source (json), ts_ms
 //
+// Under schema_contract discard_row a row that does not fit is a dead letter (rows/dead_letters.h), and is not at the
+// destination: merge removes what is there of it, append leaves the change out. Deletes need no more than the key.
+//
 // An update that changes the key is the removal of the old row and the arrival of the new one: under merge by the
 // sink's contract (sink.h, kMovedColumn), under append as a `d` and a `c` of one _seq.
 #pragma once
@@ -30,10 +33,13 @@ namespace nilus {
 // One thread at a time.
 class TableTarget {
  public:
+  // By the destination's name of a masked column: numbers that the mask `sequential` has given so far.
+  using Numbers = std::map<std::string, std::shared_ptr<MaskSequence>>;
+
   // `destination`: the table as it is; nothing: it is made. kInvalidInput for columns that would meet one of Nilus's,
   // and under merge for a table without a key.
   static Result<std::unique_ptr<TableTarget>> Create(const CdcJob& job, CapturedTable table, TableName name,
-                                                     std::optional<Schema> destination);
+                                                     std::optional<Schema> destination, Numbers numbers = {});
 
   const CapturedTable& table() const { return table_; }
   // The log shows the table in a new shape.
@@ -46,6 +52,11 @@ class TableTarget {
   Result<RecordBatch> FromChanges(const ChangeBatch& batch, const std::string& load_id);
   // Rows as the source has them at `at`.
   Result<RecordBatch> FromSnapshot(const RecordBatch& rows, const LogPosition& at, const std::string& load_id);
+  // Of all batches since the last call: rows that do not fit, as rows of LetterRequest's table. Nothing: there were
+  // none.
+  std::optional<RecordBatch> TakeLetters() { return std::exchange(letters_, {}); }
+  const TableName& letter_name() const { return letter_name_; }
+  WriteRequest LetterRequest() const;
   // merge: one row that says that everything goes. append: the same as a change, `t`.
   Result<RecordBatch> Truncation(const LogPosition& at, const std::string& load_id);
 
@@ -57,6 +68,7 @@ class TableTarget {
   // What is there is replaced: nothing is said of it any more.
   void ForgetOldRows();
 
+  const Numbers& numbers() const { return masking_->sequences(); }
   // Values kept in variant columns or dropped by the contract so far, as the normalizer counts them.
   const Normalizer& normalizer() const { return *normalizer_; }
   std::vector<std::string> unused_hints() const { return shape_->unused_hints(); }
@@ -66,12 +78,18 @@ class TableTarget {
  private:
   TableTarget(const CdcJob& job, CapturedTable table, TableName name)
       : job_(&job), table_(std::move(table)), name_(std::move(name)) {}
-  Status Prepare(std::optional<Schema> destination);
+  Status Prepare(std::optional<Schema> destination, Numbers numbers);
   Result<RecordBatch> Rows(const ChangeBatch& batch, const std::string& load_id);
-  Result<RecordBatch> Flatten(const ChangeBatch& batch, const ChangeLines& lines, const std::string& load_id);
+  Result<RecordBatch> Flatten(const ChangeBatch& batch, ChangeLines lines, const std::string& load_id);
   Result<RecordBatch> Changelog(const ChangeBatch& batch, const ChangeLines& lines, const std::string& load_id);
-  Result<RecordBatch> Normalized(const RecordBatch& rows);
+  // Names and types. Lines that do not fit are kept out, and come to their keys; `left`: those of them that are no rows
+  // of the log of changes.
+  Result<RecordBatch> Normalized(const ChangeBatch& batch, const RecordBatch& rows, const std::string& load_id,
+                                 ChangeLines* lines, std::vector<int32_t>* left);
+  void AddLetters(const ChangeBatch& batch, const RecordBatch& rows, const std::vector<DeadRow>& dead,
+                  const std::string& load_id);
   RecordBatch Named(const RecordBatch& rows, const std::string& load_id);
+  void NameFor(const std::string& load_id);
   std::vector<std::string> KeyNames() const;  // at the destination
   void CompareWith(const Schema& destination);
   void AddMergeColumns(const ChangeBatch& batch, const ChangeLines& lines, Schema* schema,
@@ -84,6 +102,9 @@ class TableTarget {
   std::unique_ptr<Masker> masker_;
   std::unique_ptr<TableShape> shape_;
   std::unique_ptr<Normalizer> normalizer_;
+  TableName letter_name_;
+  std::optional<RecordBatch> letters_;
+  std::optional<RowNamer> letter_namer_;
   std::optional<RowNamer> namer_;
   std::string namer_load_;
   std::set<std::string> reported_columns_;

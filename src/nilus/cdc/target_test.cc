@@ -167,6 +167,83 @@ TEST(TableTarget, WhatCannotBeToldApartIsRefused) {
   EXPECT_FALSE(TableTarget::Create(masked, Items(), name, std::nullopt)) << "keys would become one";
 }
 
+CdcJob Discarding(bool merges) {
+  CdcJob job = Job(merges);
+  job.contract = Contract::kDiscardRow;
+  job.hints = {PinnedType{.column = "eMail", .type = MakeType(TypeId::kInt64)}};
+  return job;
+}
+
+TEST(TableTarget, ARowThatDoesNotFitIsALetterAndGoesFromTheMergedTable) {
+  const CdcJob job = Discarding(true);
+  auto target = Target(job);
+  Result<RecordBatch> rows = target->FromChanges(One(ChangeOp::kUpdate, {"1", "seven", "2.50", "{}"}), "load");
+  ASSERT_TRUE(rows) << rows.error().message;
+  ASSERT_EQ(rows->num_rows(), 1);
+  EXPECT_EQ(Cell(*rows, "id"), "1");
+  EXPECT_EQ(Cell(*rows, "price"), "NULL");
+  EXPECT_EQ(Cell(*rows, kRemovedColumn), "true");
+  std::optional<RecordBatch> letters = target->TakeLetters();
+  ASSERT_TRUE(letters);
+  EXPECT_EQ(letters->num_rows(), 1);
+  EXPECT_EQ(Cell(*letters, "column"), "eMail");
+  EXPECT_THAT(Cell(*letters, "payload"), HasSubstr("seven"));
+  EXPECT_FALSE(target->TakeLetters()) << "each is taken once";
+  EXPECT_EQ(target->LetterRequest().table.ToString(), "raw.shop_public_items__dead_letters");
+
+  rows = target->FromChanges(One(ChangeOp::kUpdate, {"1", "7", "2.50", "{}"}), "load");
+  EXPECT_EQ(Cell(*rows, "e_mail"), "7");
+  EXPECT_FALSE(target->TakeLetters());
+}
+
+TEST(TableTarget, ARowThatDoesNotFitIsNoRowOfTheLogOfChangesButItsDeleteIs) {
+  const CdcJob job = Discarding(false);
+  auto target = Target(job);
+  Result<RecordBatch> rows = target->FromChanges(One(ChangeOp::kCreate, {"1", "seven", "2.50", "{}"}), "load");
+  ASSERT_TRUE(rows) << rows.error().message;
+  EXPECT_EQ(rows->num_rows(), 0);
+  EXPECT_TRUE(target->TakeLetters());
+  rows = target->FromChanges(One(ChangeOp::kDelete, {"1", "seven", "2.50", "{}"}), "load");  // of a full identity
+  ASSERT_TRUE(rows);
+  EXPECT_EQ(rows->num_rows(), 1);
+  EXPECT_EQ(Cell(*rows, "id"), "1");
+  EXPECT_EQ(Cell(*rows, "e_mail"), "NULL");
+  EXPECT_FALSE(target->TakeLetters());
+}
+
+TEST(TableTarget, ARowThatMovesToAKeyWhereItDoesNotFitLeavesItsOldOne) {
+  const CdcJob job = Discarding(true);
+  auto target = Target(job);
+  ChangeBatch batch = One(ChangeOp::kUpdate, {"2", "seven", "", ""});
+  batch.old_rows = One(ChangeOp::kUpdate, {"1", "", "", ""}).rows;
+  batch.old_of = {0};
+  batch.unchanged[3] = {1};
+  Result<RecordBatch> rows = target->FromChanges(batch, "load");
+  ASSERT_TRUE(rows) << rows.error().message;
+  ASSERT_EQ(rows->num_rows(), 2);
+  for (int64_t line = 0; line < 2; ++line) {
+    EXPECT_EQ(Cell(*rows, "id", line), line == 0 ? "1" : "2");
+    EXPECT_EQ(Cell(*rows, kRemovedColumn, line), "true");
+    EXPECT_NE(Cell(*rows, kMovedColumn, line), "true");
+    EXPECT_THAT(Cell(*rows, kUnchangedColumn, line), testing::AnyOf("NULL", "no column"));
+  }
+  ASSERT_TRUE(target->TakeLetters());
+}
+
+TEST(TableTarget, NumbersOfAMaskGoOn) {
+  CdcJob job = Job();
+  job.masks = {MaskRule{.column = "eMail", .algorithm = "sequential", .parameter = {}}};
+  auto target = Target(job);
+  EXPECT_EQ(Cell(*target->FromChanges(One(ChangeOp::kCreate, {"1", "a", "", ""}), "load"), "e_mail"), "1");
+  EXPECT_EQ(Cell(*target->FromChanges(One(ChangeOp::kCreate, {"2", "b", "", ""}), "load"), "e_mail"), "2");
+  TableTarget::Numbers numbers;
+  numbers["e_mail"] = *MaskSequence::Parse(target->numbers().at("e_mail")->ToText());
+  auto later = *TableTarget::Create(job, Items(), TableName{.schema = "raw", .name = "shop_public_items"}, std::nullopt,
+                                    numbers);
+  EXPECT_EQ(Cell(*later->FromChanges(One(ChangeOp::kCreate, {"3", "c", "", ""}), "load"), "e_mail"), "3");
+  EXPECT_EQ(Cell(*later->FromChanges(One(ChangeOp::kUpdate, {"1", "a", "", ""}), "load"), "e_mail"), "1");
+}
+
 TEST(TableTarget, RoutesAreNormalized) {
   CdcJob job = Job();
   EXPECT_EQ(RouteTable(job, "Sales", "OrderItems")->ToString(), "raw.shop_sales_order_items");

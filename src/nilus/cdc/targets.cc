@@ -97,8 +97,31 @@ Result<TableTarget*> CaptureTargets::TargetOf(const CapturedTable& table) {
     NILUS_ASSIGN(there, sink_->Describe(name));
     was_there_.emplace(name.ToString(), there.has_value());
   }
-  NILUS_ASSIGN(targets_[key], TableTarget::Create(*job_, table, std::move(name), std::move(there)));
+  TableTarget::Numbers& numbers = numbers_[NameOf(table)];
+  NILUS_ASSIGN(targets_[key], TableTarget::Create(*job_, table, std::move(name), std::move(there), numbers));
+  numbers = targets_[key]->numbers();
   return targets_[key].get();
+}
+
+Status CaptureTargets::TakeNumbers(const MaskNumbers& numbers) {
+  for (const auto& [table, columns] : numbers) {
+    for (const auto& [column, text] : columns) {
+      NILUS_ASSIGN(numbers_[table][column], MaskSequence::Parse(text));
+    }
+  }
+  return {};
+}
+
+void CaptureTargets::TellNumbers(MaskNumbers* numbers) const {
+  for (const auto& [table, columns] : numbers_) {
+    for (const auto& [column, sequence] : columns) {
+      const int64_t size = sequence->size();
+      std::string& text = (*numbers)[table][column];
+      int64_t& told = told_[sequence.get()];
+      if (text.empty() || told != size) text = sequence->ToText();
+      told = size;
+    }
+  }
 }
 
 Result<TableTarget*> CaptureTargets::TargetOf(const ChangeBatch& batch) {

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "nilus/cdc/position.h"
 #include "nilus/cdc/target.h"
 
 namespace nilus {
@@ -36,6 +37,10 @@ class CaptureTargets {
   // Rows of several of the source's tables land in it.
   bool IsShared(const TableName& name) const;
   std::vector<CapturedTable> tables() const;
+  // Numbers that masks gave in earlier runs. kInvalidInput: they are damaged.
+  Status TakeNumbers(const MaskNumbers& numbers);
+  // Those that have more now are written anew.
+  void TellNumbers(MaskNumbers* numbers) const;
   // Calls `visit` with each target made so far.
   template <typename Visit>
   void ForEachTarget(const Visit& visit) const {
@@ -53,6 +58,8 @@ class CaptureTargets {
   std::map<Key, std::unique_ptr<TableTarget>> targets_;
   std::map<std::string, std::vector<Key>> by_destination_;  // schema.table there
   std::map<std::string, bool> was_there_;
+  std::map<std::string, TableTarget::Numbers> numbers_;  // by schema.table of the source
+  mutable std::map<const MaskSequence*, int64_t> told_;  // how many of them TellNumbers has written
 };
 
 }  // namespace nilus
