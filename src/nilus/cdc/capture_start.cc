@@ -44,6 +44,7 @@ Status Capture::BeginWith(const CaptureStart& start, std::optional<CdcPosition> 
   targets_ = std::make_unique<CaptureTargets>(*job_, sink_.get());
   NILUS_TRY(targets_->Begin(start.tables));
   got_through_ = true;
+  for (const CapturedTable& table : start.tables) monitor_->KeepShape(source_->Format(start.from), table);
   if (committed) position_ = *std::move(committed);
   NILUS_TRY(targets_->TakeNumbers(position_.numbers));
   return Begin(start, is_fresh, how);

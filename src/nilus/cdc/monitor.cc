@@ -46,6 +46,10 @@ void CaptureMonitor::Failed(const Error& error) {
 void CaptureMonitor::SchemaSeen(const std::string& at, const CapturedTable& table) {
   LogInfo("{}: at {} the log shows {}.{} with {} columns", name_, at, table.schema, table.name,
           table.columns.fields.size());
+  KeepShape(at, table);
+}
+
+void CaptureMonitor::KeepShape(const std::string& at, const CapturedTable& table) {
   Json shape = {{"table", {table.schema, table.name}}, {"columns", Json::array()}, {"key", table.key}};
   for (const Field& field : table.columns.fields) {
     if (field.variant_of.empty()) shape["columns"].push_back({{"name", field.name}, {"type", field.type.ToString()}});

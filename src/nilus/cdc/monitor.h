@@ -32,6 +32,8 @@ class CaptureMonitor {
   void Warn(std::string text);
   void Failed(const Error& error);  // of an attempt; shown in the status until something is committed
   void SchemaSeen(const std::string& at, const CapturedTable& table);
+  // Into the history of shapes, if it is another one than the last.
+  void KeepShape(const std::string& at, const CapturedTable& table);
   void Read(const TableName& table, int64_t rows, int64_t bytes);
   void Committed(const ChangeLoad& load, const std::vector<Receipt>& receipts, const CommitResult& result,
                  const Position& position, const CaptureTargets& targets);

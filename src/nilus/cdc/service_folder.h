@@ -1,8 +1,8 @@
 // How other processes of this machine and user speak with a running service: a folder of its own, which holds
 //
 //   status.json            what it is doing (docs/formats.md), written anew every second
-//   schemas.jsonl          every shape of a table that the log has shown, one a line (docs/formats.md), beside
-//                          schemas.jsonl.1 with those before. What is read again after an error may be there again
+//   schemas.jsonl          every shape of a table that a start has found or the log shown, one a line
+//                          (docs/formats.md), beside schemas.jsonl.1 with those before. One may be there again
 //   requests/<id>.json     snapshots that are asked for: {"tables": ["public.orders"], "anew": false}. Gone once the
 //                          request stands in the committed position: also one that was made while no service ran
 //
