@@ -71,13 +71,12 @@ def test_appends_whose_answers_are_lost_are_not_made_again(nilus, tmp_path):
             assert scenario.rows() == sorted(once * times, key=repr), (number, ruin)
 
 
-@pytest.mark.parametrize("ruin, applied", [("500_after", True), ("reset_before", False)])
-def test_a_catalog_that_goes_away_behind_a_commit(scenario, ruin, applied):
-    """Nobody answers any more: the run ends without a claim, its files stay, and the next run goes on from what the catalog then says."""
+@pytest.mark.parametrize("ruin", ["500_after", "reset_before"])
+def test_a_catalog_that_goes_away_behind_a_commit(scenario, ruin):
+    """Nobody answers for longer than one call is repeated: the run asks until somebody does, and then goes by what the catalog says."""
     nilus, catalog = scenario.nilus, scenario.destination.catalog
     manifest = scenario.manifest()
     nilus.run(manifest)
-    before = scenario.rows()
     scenario.change_source()
     saved = scenario.destination.save()
     catalog.forget_calls()
@@ -85,10 +84,6 @@ def test_a_catalog_that_goes_away_behind_a_commit(scenario, ruin, applied):
     after = scenario.rows()
     commit = next(number for number, call in enumerate(catalog.calls, start=1) if is_commit(*call))
     scenario.destination.restore(saved)
-    catalog.forget_calls({commit: ruin, **{number: "503" for number in range(commit + 1, commit + 5_000)}})
-    done = nilus.run(manifest, expect=None)
-    assert done.code != 0, done
-    assert scenario.rows() == (after if applied else before)
-    catalog.forget_calls()
+    catalog.forget_calls({commit: ruin, **{number: "503" for number in range(commit + 1, commit + 40)}})
     nilus.run(manifest)
     assert scenario.rows() == after
