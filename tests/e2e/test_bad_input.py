@@ -87,6 +87,19 @@ def test_an_unknown_scheme(nilus):
     clear(nilus("run", nilus.write(BATCH.format(source="postgrsql://h/d", table="a.b", sink="file:///tmp/x", strategy="replace"))), 2, "postgresql")
 
 
+@pytest.mark.parametrize("address", ["postgresql://h/d?sslmod=disable", "duckdb:///x.duckdb?lock_wait_second=1", "sqlite:///x.db?busy_timeot=1",
+                                     "file:///tmp/x?formt=csv", "lakehouse:///tmp/x?catalog_typ=sql", "delta:///tmp/x?regin=eu-west-1"])
+def test_a_parameter_that_no_connector_knows(address, nilus):
+    """As source, as sink, and alone: a wish that nobody reads is no wish."""
+    word = address[address.index("?") + 1:address.index("=")]
+    wrong = [nilus("run", nilus.write(BATCH.format(source=address, table="a.b", sink="file:///tmp/x", strategy="replace"))), nilus("check", address)]
+    if not address.startswith("delta:"):
+        wrong.append(nilus("run", nilus.write(BATCH.format(source="sqlite:///x.db", table="b", sink=address, strategy="replace"))))
+    for done in wrong:
+        clear(done, done.code, f"'{word}'", "did you mean")
+        assert done.code != 0
+
+
 # --- sources
 
 def test_wrong_password_host_and_database(nilus, tmp_path, postgres):
@@ -155,6 +168,14 @@ def test_columns_that_collide_after_naming(nilus, tmp_path, database):
     database.execute('CREATE TABLE t ("userId" bigint, user_id bigint); INSERT INTO t VALUES (1, 2)')
     done = nilus("run", nilus.write(BATCH.format(source=database.uri, table="public.t", sink=f"duckdb:///{tmp_path}/x.duckdb", strategy="replace")))
     clear(done, 2, "userId", "user_id", "SCHEMA_NAMING")
+
+
+@pytest.mark.parametrize("form", ["csv", "jsonl", "parquet"])
+def test_a_column_that_becomes_one_of_ours(form, nilus, tmp_path, database):
+    database.execute('CREATE TABLE t (id bigint, "_nilusId" text); INSERT INTO t VALUES (1, \'x\')')
+    done = nilus("run", nilus.write(BATCH.format(source=database.uri, table="public.t", sink=f"file://{tmp_path}/out?format={form}", strategy="replace")))
+    clear(done, done.code, "`_nilusId`", "`_nilus_id`", "sql_exclude_columns")
+    assert done.code != 0 and not (tmp_path / "out" / "lake" / "t").exists()
 
 
 def test_sql_in_every_identifier(nilus, tmp_path, postgres):

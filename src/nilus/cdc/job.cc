@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "nilus/cdc/seeded_bug.h"
+#include "nilus/connector/address_params.h"
 #include "nilus/engine/manifest_terms.h"
 #include "nilus/engine/masking.h"
 
@@ -84,6 +85,8 @@ Result<CdcJob> MakeCdcJob(const Pipeline& pipeline, const ConnectorRegistry& reg
                        source->title);
   }
   if (sink->open_sink == nullptr) return Fail(ErrorKind::kUnsupported, "{} cannot be written to", sink->title);
+  NILUS_TRY(CheckAddressParams(pipeline.source.address, *source));
+  NILUS_TRY(CheckAddressParams(pipeline.sink->address, *sink));
 
   CdcJob job;
   NILUS_ASSIGN(job.naming, NamingStyleFrom(VariablesOf(pipeline, options.variables)));

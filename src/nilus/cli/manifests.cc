@@ -9,6 +9,7 @@
 #include "nilus/base/memory_plan.h"
 #include "nilus/base/redact.h"
 #include "nilus/cli/display.h"
+#include "nilus/connector/address_params.h"
 
 namespace nilus::cli {
 namespace {
@@ -122,6 +123,7 @@ Result<OpenAddress> FindAddress(Context& context, const std::string& text,
   options.connector_options = OptionsLookup(context.registry);
   NILUS_ASSIGN(Address address, ResolveAddress(text, loaded.resources, options));
   NILUS_ASSIGN(const Connector* connector, context.registry.Find(address.scheme));
+  NILUS_TRY(CheckAddressParams(address, *connector));
   return OpenAddress{std::move(address), connector};
 }
 

@@ -5,6 +5,7 @@
 #include "nilus/base/clock.h"
 #include "nilus/base/encoding.h"
 #include "nilus/base/nearest.h"
+#include "nilus/connector/address_params.h"
 #include "nilus/engine/manifest_terms.h"
 #include "nilus/engine/masking.h"
 #include "nilus/engine/seeded_bug.h"
@@ -105,6 +106,8 @@ Result<BatchJob> MakeBatchJob(const Pipeline& pipeline, const ConnectorRegistry&
   NILUS_ASSIGN(const Connector* sink, registry.Find(pipeline.sink->address.scheme));
   if (source->open_source == nullptr) return Fail(ErrorKind::kUnsupported, "{} cannot be read from", source->title);
   if (sink->open_sink == nullptr) return Fail(ErrorKind::kUnsupported, "{} cannot be written to", sink->title);
+  NILUS_TRY(CheckAddressParams(pipeline.source.address, *source));
+  NILUS_TRY(CheckAddressParams(pipeline.sink->address, *sink));
 
   BatchJob job;
   NILUS_ASSIGN(job.naming, NamingStyleFrom(VariablesOf(pipeline, options.variables)));

@@ -181,7 +181,8 @@ class AddressBuilder {
     }
     CopyField("region", "region");
     CopyField("endpoint", "endpoint");
-    if (std::string format = depot_.Field("format"); format == "parquet") address_.params["format"] = format;
+    const bool holds_tables = address_.scheme == "lakehouse" || address_.scheme == "delta";
+    if (!holds_tables && depot_.Field("format") == "parquet") address_.params["format"] = "parquet";
     return {};
   }
 
@@ -203,8 +204,10 @@ class AddressBuilder {
     Credential("session_token", {"sessiontoken", "awssessiontoken"});
     Credential("account_key", {"azurestorageaccountkey", "accountkey", "storageaccountkey", "azureaccountkey"});
     Credential("sas_token", {"sastoken", "azuresastoken"});
-    Credential("private_key", {"privatekey"});
-    Credential("private_key_passphrase", {"privatekeypassphrase", "passphrase"});
+    if (depot_.type == "snowflake") {
+      Credential("private_key", {"privatekey"});
+      Credential("private_key_passphrase", {"privatekeypassphrase", "passphrase"});
+    }
     if (depot_.type != "databricks") Credential("token", {"token", "accesstoken"});
     if (std::string json =
             FieldOf(credentials_, {"jsonkeyfile", "credentialsjson", "gcskeyjson", "keyfile", "credentials"});

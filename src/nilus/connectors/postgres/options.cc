@@ -7,7 +7,7 @@
 #include <array>
 #include <cstdlib>
 
-#include "nilus/base/nearest.h"
+#include "nilus/connector/address_params.h"
 
 namespace nilus::postgres {
 namespace {
@@ -78,28 +78,6 @@ std::string SystemCertificates() {
   return std::string(kSystemCertificates[0]);  // libpq's error names the file it misses
 }
 
-Failure UnknownParam(std::string_view key) {
-  std::vector<std::string_view> names;
-  for (const OptionSpec& spec : kAddressParams) names.push_back(spec.name);
-  std::string nearest = Nearest(key, names);
-  return FailWithFix(ErrorKind::kInvalidInput,
-                     nearest.empty() ? "`nilus connectors postgresql` lists them" : "did you mean '" + nearest + "'?",
-                     "'{}' is not a parameter of a PostgreSQL address", key);
-}
-
-// The parameters of the address, checked, without host and port.
-Result<OptionValues> ReadParams(const Address& address) {
-  OptionValues values;
-  for (const auto& [key, value] : address.params) {
-    auto spec = std::find_if(std::begin(kAddressParams), std::end(kAddressParams),
-                             [&name = key](const OptionSpec& s) { return s.name == name; });
-    if (spec == std::end(kAddressParams)) return UnknownParam(key);
-    if (Status set = SetOption(*spec, value, values); !set)
-      return Failure(InContext("address parameter " + key, set.error()));
-  }
-  return values;
-}
-
 struct NamedPart {
   std::string_view key;
   const std::string& from_address;
@@ -129,7 +107,7 @@ std::string SystemUser() {
 std::span<const OptionSpec> AddressParams() { return kAddressParams; }
 
 Result<ConnectPlan> PlanConnection(const Address& address) {
-  NILUS_ASSIGN(OptionValues values, ReadParams(address));
+  NILUS_ASSIGN(OptionValues values, ReadAddressParams(address, kAddressParams, "PostgreSQL", "postgresql"));
   ConnectPlan plan;
   plan.timeout_seconds = static_cast<int>(std::clamp<int64_t>(values.Integer("connect_timeout", 15), 1, 3600));
   plan.silence_seconds = static_cast<int>(std::clamp<int64_t>(values.Integer("silence_timeout", 60), 0, 86'400));
