@@ -158,6 +158,28 @@ def test_a_hinted_column_that_is_only_ever_null_has_its_type(nilus, destination,
         assert types["amount"] == "numeric(12,2)"
 
 
+def test_rows_of_nothing_but_nulls(nilus, destination, tmp_path):
+    """They are rows all the same: a hint gives a column its type, and the others are not there."""
+    (tmp_path / "items.jsonl").write_text('{"a": null, "other": null}\n{"a": null}\n')
+    manifest = nilus.manifest({"address": f"file://{tmp_path}", "options": {"source_table": "items.jsonl", "type_hints": {"a": "bigint"}, "mask": {"other": "hash"}}},
+                              {"address": destination.uri, "options": {"dest_table": destination.table, "incremental_strategy": "replace"}})
+    assert nilus.run(manifest).report["tables"][0]["rows_out"] == 2
+    assert rows(destination, "a") == [(None,), (None,)]
+    columns = columns_of(destination)
+    assert columns is None or columns == {"a", "_nilus_load_id", "_nilus_id"}
+
+
+def test_a_table_that_is_made_anew_says_what_changed(nilus, source, destination):
+    manifest = pipeline(nilus, source, destination, {"incremental_strategy": "replace"})
+    source.make("id BIGINT, n BIGINT, old TEXT", (1, 10, "a"))
+    assert [(change["column"] or None, change["change"]) for change in nilus.run(manifest).report["schema_changes"]] == [(None, "table created")]
+    assert nilus.run(manifest).report["schema_changes"] == []
+    source.make("id BIGINT, n TEXT, new DATE", (1, "x", "2024-01-01"))
+    changes = {change["column"]: (change["change"], change.get("before"), change.get("after")) for change in nilus.run(manifest).report["schema_changes"]}
+    assert {column: change[0] for column, change in changes.items()} == {"n": "column type changed", "old": "column removed", "new": "column added"}
+    assert changes["n"][1:] == ("bigint", "text")
+
+
 def test_a_json_value_goes_the_same_way_whatever_the_other_rows_are(nilus, destination, tmp_path):
     """An object in one row makes the column of its load json; the values beside it are taken as if they had come alone."""
     manifest = nilus.manifest({"address": f"file://{tmp_path}", "options": {"source_table": "items-*.jsonl"}},

@@ -75,6 +75,17 @@ def test_appended_rows_bring_their_children(nilus, source, destination):
     assert elements(destination) == [("1", "a"), ("1", "b"), ("2", "c")]
 
 
+def test_appended_versions_of_a_key_have_children_of_their_own(nilus, source, destination):
+    for number, skus in enumerate(["ab", "c"]):
+        source.path = source.path.with_name(f"orders{number}.jsonl")
+        source.write(*({"id": 1, "n": f"{number}{i}", "lines": [{"sku": sku}]} for i, sku in enumerate(skus)))
+        nilus.run(pipeline(nilus, source, destination, "append"))
+    versions = rows(destination, "items", "_nilus_id", "n")
+    assert len({row_id for row_id, _ in versions}) == 3
+    of = dict(versions)
+    assert sorted((of[root], sku) for root, sku in rows(destination, "items__lines", "_nilus_root_id", "sku")) == [("00", "a"), ("01", "b"), ("10", "c")]
+
+
 def test_child_tables_that_an_append_left_alone_are_made_anew_with_the_others(nilus, source, destination):
     for number, documents in enumerate([FIRST, [{"id": 4}]]):
         source.path = source.path.with_name(f"orders{number}.jsonl")

@@ -5,6 +5,7 @@
 #include "nilus/base/fault.h"
 #include "nilus/base/log.h"
 #include "nilus/engine/nesting.h"
+#include "nilus/engine/versions.h"
 #include "nilus/rows/row_ids.h"
 
 namespace nilus {
@@ -76,11 +77,12 @@ Status Attempt::Execute(const std::vector<std::string>& earlier_loads) {
                        .interval = std::nullopt};
   NILUS_ASSIGN(Checkpoint next, NextCheckpoint(&load, &commit));
   NILUS_TRY(OpenWithoutLetters(&load, commit));
+  LookAtReplaced(&load);
   NILUS_TRY(FinishTables(&load));
   NILUS_TRY(Commit(*load.prepared.sink, commit));
   report_->position = commit.position.json;
   report_->cursor_after = next.cursor ? next.cursor->value.text : std::string();
-  ReportSchema(load);
+  MakesTableAnew() ? ReportReplaced(load) : ReportSchema(load);
   load.tables->progress(0).done = true;
   if (load.prepared.source == nullptr) return {};
   if (Status heard = load.prepared.source->Acknowledge(next.source); !heard) {
@@ -185,27 +187,26 @@ Status Attempt::Move(Load* load) {
   TableProgress& progress = load->tables->progress(0);
   progress.splits = static_cast<int>(prepared.plan.splits.size());
   progress.estimated_rows = prepared.plan.table.estimated_rows.value_or(-1);
-  load->mover.emplace(
-      MoveRequest{.source = prepared.source.get(),
-                  .splits = &prepared.plan.splits,
-                  .readers = ReaderCount(*job_, prepared),
-                  .queue_bytes = job_->memory.queue_bytes,
-                  .largest_batch = job_->memory.largest_batch_bytes(),
-                  .masking = prepared.masking,
-                  .shape = prepared.shape.get(),
-                  .incremental = prepared.incremental.get(),
-                  .row_limit = job_->row_limit,
-                  .page_limit = job_->page_limit,
-                  .names = std::make_shared<RowNames>(load_id_, job_->table.ToString(), prepared.naming_key,
-                                                      job_->strategy == WriteStrategy::kScd2),
-                  .dead_letters = std::move(office),
-                  .nested = load->nested.get(),
-                  .load_id = load_id_,
-                  .tables = &*load->tables,
-                  .extract = &extract_,
-                  .normalize = &normalize_,
-                  .load = &load_,
-                  .stop = load->stop});
+  load->mover.emplace(MoveRequest{.source = prepared.source.get(),
+                                  .splits = &prepared.plan.splits,
+                                  .readers = ReaderCount(*job_, prepared),
+                                  .queue_bytes = job_->memory.queue_bytes,
+                                  .largest_batch = job_->memory.largest_batch_bytes(),
+                                  .masking = prepared.masking,
+                                  .shape = prepared.shape.get(),
+                                  .incremental = prepared.incremental.get(),
+                                  .row_limit = job_->row_limit,
+                                  .page_limit = job_->page_limit,
+                                  .names = std::make_shared<RowNames>(load_id_, job_->table.ToString(),
+                                                                      prepared.naming_key, NamesVersionsByLoad(*job_)),
+                                  .dead_letters = std::move(office),
+                                  .nested = load->nested.get(),
+                                  .load_id = load_id_,
+                                  .tables = &*load->tables,
+                                  .extract = &extract_,
+                                  .normalize = &normalize_,
+                                  .load = &load_,
+                                  .stop = load->stop});
   Mover& mover = *load->mover;
   mover.Run();
   ReportMove(*load);
@@ -220,7 +221,9 @@ Status Attempt::Move(Load* load) {
     return Fail(ErrorKind::kCancelled, "stopped before the commit; nothing was changed");
   if (prepared.plan.table.schema.fields.empty() && load->tables->rows(0) > 0) {  // only the rows could tell
     phase_ = "normalize";
-    NILUS_TRY(prepared.masking->CheckAllFound(mover.columns_seen()));
+    std::set<std::string> known = mover.columns_seen();
+    known.insert(prepared.plan.table.null_columns.begin(), prepared.plan.table.null_columns.end());
+    NILUS_TRY(prepared.masking->CheckAllFound(known));
   }
   // A source that was read to its end has let go of its snapshot; one that was cut off holds it, and its locks could be
   // what the commit waits for when it replaces the table that was read.

@@ -80,6 +80,8 @@ class Attempt {
     std::optional<Mover> mover;
     std::unique_ptr<NestedLoad> nested;  // null: no nesting
     int dead_letters = -1;               // index of their table; -1: the contract makes none
+    // Of a load that makes its tables anew: what they were before, as far as the sink could tell.
+    std::map<std::string, std::optional<Schema>> replaced;
 
     bool HasTable() const { return tables->is_open(0); }
   };
@@ -107,6 +109,8 @@ class Attempt {
   // Values kept in a variant column: those that the source brought, those of changed types, those that the sink found.
   void ReportVariant(TableReport* table, const std::string& column, std::string_view variant, int64_t values);
   void ReportSchema(const Load& load);
+  void LookAtReplaced(Load* load);
+  void ReportReplaced(const Load& load);
   void ReportTableSchema(const TableName& name, const std::optional<Schema>& before, const Schema& after,
                          const std::vector<std::string>& widened);
   void Warn(std::string text);

@@ -92,7 +92,6 @@ void Attempt::ReportVariant(TableReport* table, const std::string& column, std::
 
 // What the load changed about its tables, as far as the engine can see.
 void Attempt::ReportSchema(const Load& load) {
-  if (MakesTableAnew()) return;
   if (load.nested != nullptr) {
     for (const NestedTable& table : load.nested->tables()) {
       if (table.shape == nullptr || table.is_refused) continue;
@@ -129,6 +128,44 @@ void Attempt::ReportTableSchema(const TableName& name, const std::optional<Schem
     }
     changes.push_back(SchemaChange{
         .table = table, .column = field.name, .change = "column added", .before = "", .after = field.type.ToString()});
+  }
+}
+
+// Before the commit. What cannot be asked is not reported.
+void Attempt::LookAtReplaced(Load* load) {
+  if (!MakesTableAnew()) return;
+  for (int i = 0; i < load->tables->size(); ++i) {
+    if (i == load->dead_letters || !load->tables->is_open(i)) continue;
+    const TableName& table = load->tables->request(i).table;
+    if (auto there = load->prepared.sink->Describe(table)) load->replaced.emplace(table.ToString(), *std::move(there));
+  }
+}
+
+// Both as the sink has them, so that what it keeps otherwise than it was written is no change.
+void Attempt::ReportReplaced(const Load& load) {
+  for (int i = 0; i < load.tables->size(); ++i) {
+    const TableName& table = load.tables->request(i).table;
+    const auto before = load.replaced.find(table.ToString());
+    if (before == load.replaced.end()) continue;
+    Result<std::optional<Schema>> after = load.prepared.sink->Describe(table);
+    if (!after || !*after) continue;
+    ReportTableSchema(table, before->second, **after, {});
+    if (!before->second) continue;
+    auto add = [&](const std::string& column, std::string change, const Type& was, std::string now) {
+      report_->schema_changes.push_back(SchemaChange{.table = before->first,
+                                                     .column = column,
+                                                     .change = std::move(change),
+                                                     .before = was.ToString(),
+                                                     .after = std::move(now)});
+    };
+    for (const Field& field : before->second->fields) {
+      const std::optional<int> at = (*after)->Find(field.name);
+      if (!at) {
+        add(field.name, "column removed", field.type, "");
+      } else if (const Type& now = (*after)->fields[static_cast<size_t>(*at)].type; !(now == field.type)) {
+        add(field.name, "column type changed", field.type, now.ToString());
+      }
+    }
   }
 }
 

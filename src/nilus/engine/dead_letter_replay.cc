@@ -128,7 +128,7 @@ class PageReplay {
     if (known != namers_.end()) return known->second;
     std::string numbered = job_->table.ToString();
     if (!namers_.empty()) numbered += fmt::format("#{}", namers_.size());
-    auto names = std::make_shared<RowNames>(load_id_, numbered, key, job_->strategy == WriteStrategy::kScd2);
+    auto names = std::make_shared<RowNames>(load_id_, numbered, key, NamesVersionsByLoad(*job_));
     return namers_.emplace(std::move(key), RowNamer(std::move(names))).first->second;
   }
 

@@ -62,7 +62,7 @@ struct TableReport {
 struct SchemaChange {
   std::string table;
   std::string column;  // empty: the table itself
-  std::string change;  // "table created", "column added", "column widened"
+  std::string change;  // table created, column added, widened, removed or type changed (docs/rows.md)
   std::string before;  // a type, or empty
   std::string after;
 };

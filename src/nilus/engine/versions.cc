@@ -10,9 +10,22 @@
 #include "nilus/rows/row_ids.h"
 
 namespace nilus {
+namespace {
+
+// The cursor's value, where there is one, tells versions of a key apart (NamingKey).
+bool AppendsVersions(const BatchJob& job) {
+  return job.strategy == WriteStrategy::kAppend && job.incremental_key.empty();
+}
+
+}  // namespace
 
 bool NumbersVersions(const BatchJob& job, bool key_is_unique) {
-  return job.strategy == WriteStrategy::kScd2 && job.max_nesting > 0 && !key_is_unique;
+  const bool keeps_versions = job.strategy == WriteStrategy::kScd2 || AppendsVersions(job);
+  return keeps_versions && job.max_nesting > 0 && !key_is_unique;
+}
+
+bool NamesVersionsByLoad(const BatchJob& job) {
+  return job.strategy == WriteStrategy::kScd2 || (job.max_nesting > 0 && AppendsVersions(job));
 }
 
 void AddAbsentColumns(const BatchJob& job, const Schema& there, bool is_inferred, Schema* schema) {

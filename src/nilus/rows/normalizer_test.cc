@@ -238,6 +238,17 @@ TEST(Normalizer, ColumnsThatComeLaterMustNotCollideEither) {
   EXPECT_THAT(result.error().fix, HasSubstr("SCHEMA_NAMING=direct"));
 }
 
+TEST(Normalizer, NoColumnBecomesOneOfOurs) {
+  for (const char* name : {"_nilusId", "_Nilus_Load_Id", "_nilus id"}) {
+    auto shape = TableShape::Create(Schema{{Field{.name = name, .type = MakeType(TypeId::kText)}}}, {.table = "s.t"});
+    ASSERT_FALSE(shape) << name;
+    EXPECT_EQ(shape.error().kind, ErrorKind::kInvalidInput);
+    EXPECT_THAT(shape.error().message, HasSubstr(name));
+  }
+  EXPECT_TRUE(TableShape::Create(Schema{{Field{.name = "_nilusId", .type = MakeType(TypeId::kText)}}},
+                                 {.naming = NamingStyle::kDirect, .table = "s.t"}));
+}
+
 TEST(Normalizer, VariantColumnsMustNotTakeAnothersName) {
   Schema source{{Field{.name = "n", .type = kText}, Field{.name = "n__v_text", .type = kText}}};
   auto shape = Shape(source, {.naming = NamingStyle::kDirect, .destination = Table({{.name = "n", .type = kBigint}})});

@@ -94,6 +94,13 @@ Result<std::optional<ColumnPlan>> TableShape::ResolveLocked(const Field& source,
   ColumnPlan plan{.field = source};
   Field& field = plan.field;
   field.name = NameOf(source.name);
+  // One that has the name itself is of a source that Nilus loaded, and was left out before (WithoutRowIds).
+  if (IsRowIdColumn(field.name) && source.name != field.name) {
+    return FailWithFix(
+        ErrorKind::kInvalidInput, "leave it out with sql_exclude_columns, or rename it at the source (query:SELECT …)",
+        "column `{}` of {} would be named `{}` at the destination, as a column that every loaded row has", source.name,
+        options_.table, field.name);
+  }
   if (auto [taken, is_new] = source_by_name_.emplace(field.name, source.name); !is_new) {
     return Failure(NameCollision(options_.table, taken->second, source.name, field.name));
   }

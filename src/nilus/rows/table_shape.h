@@ -59,7 +59,8 @@ struct ColumnPlan {
 class TableShape {
  public:
   // Names and types of a described source; an empty schema leaves both to the batches. kInvalidInput for names that
-  // collide and for two hints for one column, kData for a column that the contract forbids.
+  // collide, with each other or with the columns of ours, and for two hints for one column, kData for a column that the
+  // contract forbids.
   static Result<std::unique_ptr<TableShape>> Create(const Schema& source, ShapeOptions options);
 
   // The destination's schema so far, in the source's order: what a writer is opened with.

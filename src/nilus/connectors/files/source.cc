@@ -155,11 +155,13 @@ class FilesSource final : public Source {
     planned->table.schema = *inferred_->schema;
     planned->table.null_columns = inferred_->null_columns;
     planned->table.estimated_rows = inferred_->rows;
-    if (inferred_->rows.value_or(0) > 0 && planned->table.schema.fields.empty()) {
-      return FailWithFix(ErrorKind::kData, "check that these are the right files",
-                         "{} has {} rows, but no column has a value", planned->description, *inferred_->rows);
+    const bool has_rows = inferred_->rows.value_or(0) > 0;
+    if (has_rows && planned->table.schema.fields.empty() && planned->table.null_columns.empty()) {
+      return FailWithFix(ErrorKind::kData, "check that these are the right files", "{} has {} rows, but no column",
+                         planned->description, *inferred_->rows);
     }
-    planned->is_empty = planned->table.schema.fields.empty();
+    // Rows may be there where no column has a value.
+    planned->is_empty = !has_rows && planned->table.schema.fields.empty();
     return ChooseColumns(request, planned);
   }
 
@@ -206,7 +208,7 @@ class FilesSource final : public Source {
              request.exclude_columns.end();
     });
     for (const Field& field : fields) planned->columns.push_back(field.name);
-    if (fields.empty() && !planned->is_empty)
+    if (fields.empty() && !planned->is_empty && planned->table.null_columns.empty())
       return Fail(ErrorKind::kInvalidInput, "sql_exclude_columns leaves no column of {}", planned->description);
     return {};
   }
