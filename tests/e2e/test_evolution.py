@@ -172,7 +172,7 @@ def test_rows_of_nothing_but_nulls(nilus, destination, tmp_path):
 def test_a_table_that_is_made_anew_says_what_changed(nilus, source, destination):
     manifest = pipeline(nilus, source, destination, {"incremental_strategy": "replace"})
     source.make("id BIGINT, n BIGINT, old TEXT", (1, 10, "a"))
-    assert [(change["column"] or None, change["change"]) for change in nilus.run(manifest).report["schema_changes"]] == [(None, "table created")]
+    assert [(change.get("column"), change["change"]) for change in nilus.run(manifest).report["schema_changes"]] == [(None, "table created")]
     assert nilus.run(manifest).report["schema_changes"] == []
     source.make("id BIGINT, n TEXT, new DATE", (1, "x", "2024-01-01"))
     changes = {change["column"]: (change["change"], change.get("before"), change.get("after")) for change in nilus.run(manifest).report["schema_changes"]}

@@ -226,3 +226,48 @@ def test_changed_masks_are_told(nilus, tmp_path):
     assert not [w for w in json.loads(done.out).get("warnings", []) if "mask" in w], done
     done = masked(nilus, source, sink, {"email": "stars"}, **common)
     assert "the mask of `email` changed since the last load (stars, was hash)" in done.all_output, done
+
+
+@pytest.mark.parametrize("nesting", ["0", "2"])
+def test_what_lies_inside_of_documents(nesting, nilus, tmp_path):
+    """Masked where it stands: in columns, child tables, json, and dead letters."""
+    folder = tmp_path / "in"
+    folder.mkdir()
+
+    def write(name, *rows):
+        (folder / name).write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+    write("a.jsonl", *({"id": row, "n": 1, "homeAddress": {"street": f"CanaryStreet{row:05}", "city": "Ulm"},
+                        "lines": [{"sku": "a", "note": f"CanaryNote{row:05}"}, {"sku": "b"}]} for row in range(1, 4)))
+    target = tmp_path / "out.db"
+
+    def run(masks, expect=0):
+        manifest = nilus.manifest({"address": f"file://{folder}", "options": {"source_table": "*.jsonl", "primary_key": "id", "max_table_nesting": nesting, "mask": masks}},
+                                  {"address": f"sqlite:///{target}", "options": {"dest_table": "main.people", "incremental_strategy": "append", "schema_contract": "discard_row"}})
+        return manifest, nilus.run(manifest, expect=expect)
+
+    masks = {"home_address.street": "stars", "lines__note": "redact"}
+    _, missing = run({**masks, "home_address.town": "hash"}, expect=1)
+    assert "`home_address.town`" in missing.report["error"]["message"]
+    with sqlite3.connect(target) as db:
+        assert db.execute("SELECT count(*) FROM sqlite_master WHERE name LIKE 'people%'").fetchone() == (0,)
+    db.close()
+    _, text = run({"n.a": "hash"}, expect=2)
+    assert "`n.a`" in text.all_output
+    first = run(masks)[1]
+    write("b.jsonl", {"id": 9, "n": "CanaryIsNoNumber", "homeAddress": {"street": "CanaryStreet00009", "city": "Bonn"}, "lines": []})
+    manifest, second = run(masks)
+    assert second.report["tables"][0]["rows_dead_lettered"] == 1
+    assert any("`lines__note`" in warning for warning in second.report["warnings"])
+    listed = nilus("dead-letters", "list", manifest, "--json")
+    letter = json.loads(listed.out)["shown"][0]["payload"]
+    assert letter["homeAddress"] == {"street": "*" * 17, "city": "Bonn"}
+    with sqlite3.connect(target) as db:
+        if nesting == "2":
+            assert db.execute("SELECT DISTINCT home_address__street, home_address__city FROM people").fetchall() == [("*" * 17, "Ulm")]
+            assert db.execute("SELECT sku, note, count(*) FROM people__lines GROUP BY 1, 2 ORDER BY 1").fetchall() == [("a", "REDACTED", 3), ("b", None, 3)]
+        else:
+            assert {json.loads(text)["street"] for (text,) in db.execute("SELECT home_address FROM people")} == {"*" * 17}
+    db.close()
+    words = {f"Canary{kind}{row:05}" for kind in ("Street", "Note") for row in (1, 2, 3, 9)}
+    assert_nowhere(words, {"first": first.all_output, "second": second.all_output, "list": listed.out}, tmp_path, set(folder.iterdir()))

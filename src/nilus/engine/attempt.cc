@@ -77,7 +77,6 @@ Status Attempt::Execute(const std::vector<std::string>& earlier_loads) {
                        .interval = std::nullopt};
   NILUS_ASSIGN(Checkpoint next, NextCheckpoint(&load, &commit));
   NILUS_TRY(OpenWithoutLetters(&load, commit));
-  LookAtReplaced(&load);
   NILUS_TRY(FinishTables(&load));
   NILUS_TRY(Commit(*load.prepared.sink, commit));
   report_->position = commit.position.json;
@@ -138,12 +137,14 @@ Status Attempt::OpenTables(Load* load) {
   load->tables.emplace(prepared.sink.get(), progress_);
   if (load->nested != nullptr) {
     for (const NestedTable& table : load->nested->tables()) load->tables->Add(table.request);
+    LookAtReplaced(load);
     PhaseMeter::Section section(load_);
     for (int table : load->nested->OpenOrder()) NILUS_TRY(load->tables->Open(table, {}));
     NILUS_FAULT_POINT("engine.after_open");
     return {};
   }
   load->tables->Add(prepared.write);
+  LookAtReplaced(load);
   if (!prepared.write.schema->fields.empty()) {
     PhaseMeter::Section section(load_);
     NILUS_TRY(load->tables->Open(0, {}));
@@ -177,6 +178,25 @@ void Attempt::WarnOfUnusedHints(const Load& load) {
   for (const std::string& column : unused) {
     Warn(fmt::format("type_hints: `{}` is no column of {}", column, job_->source_table));
   }
+}
+
+// Whether there is such a field shows in the rows alone. A load of few of them may lack one that is there, the first
+// load hardly does: without it the field may be written otherwise than the mask says, and come unmasked.
+Status Attempt::CheckNestedMasks(const Load& load) {
+  const Mover& mover = *load.mover;
+  if (mover.rows_in() == 0) return {};
+  for (const std::string& column :
+       load.prepared.masking->NestedRulesNotIn(mover.nested_masks_found(), mover.columns_seen())) {
+    const std::string message = fmt::format("mask: no row of {} has a value at `{}`", job_->source_table, column);
+    if (load.prepared.state) {
+      Warn(message);
+      continue;
+    }
+    phase_ = "normalize";
+    return FailWithFix(ErrorKind::kInvalidInput, "write it as the documents have it (column.key.key), or leave it out",
+                       "{}", message);
+  }
+  return {};
 }
 
 Status Attempt::Move(Load* load) {
@@ -225,6 +245,7 @@ Status Attempt::Move(Load* load) {
     known.insert(prepared.plan.table.null_columns.begin(), prepared.plan.table.null_columns.end());
     NILUS_TRY(prepared.masking->CheckAllFound(known));
   }
+  NILUS_TRY(CheckNestedMasks(*load));
   // A source that was read to its end has let go of its snapshot; one that was cut off holds it, and its locks could be
   // what the commit waits for when it replaces the table that was read.
   if (mover.was_cut()) prepared.source.reset();

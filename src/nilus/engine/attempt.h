@@ -94,6 +94,7 @@ class Attempt {
   Status OpenWithoutLetters(Load* load, const CommitRequest& commit);
   Result<std::optional<DeadLetterOffice>> OpenOffice(Load* load) const;
   void WarnOfUnusedHints(const Load& load);
+  Status CheckNestedMasks(const Load& load);
   Result<Checkpoint> NextCheckpoint(Load* load, CommitRequest* commit);
   Status FinishTables(Load* load);
   Status Commit(Sink& sink, const CommitRequest& request);

@@ -131,11 +131,10 @@ void Attempt::ReportTableSchema(const TableName& name, const std::optional<Schem
   }
 }
 
-// Before the commit. What cannot be asked is not reported.
+// Before anything is opened. What cannot be asked is not reported.
 void Attempt::LookAtReplaced(Load* load) {
   if (!MakesTableAnew()) return;
   for (int i = 0; i < load->tables->size(); ++i) {
-    if (i == load->dead_letters || !load->tables->is_open(i)) continue;
     const TableName& table = load->tables->request(i).table;
     if (auto there = load->prepared.sink->Describe(table)) load->replaced.emplace(table.ToString(), *std::move(there));
   }
@@ -146,7 +145,7 @@ void Attempt::ReportReplaced(const Load& load) {
   for (int i = 0; i < load.tables->size(); ++i) {
     const TableName& table = load.tables->request(i).table;
     const auto before = load.replaced.find(table.ToString());
-    if (before == load.replaced.end()) continue;
+    if (before == load.replaced.end() || !load.tables->is_open(i)) continue;
     Result<std::optional<Schema>> after = load.prepared.sink->Describe(table);
     if (!after || !*after) continue;
     ReportTableSchema(table, before->second, **after, {});

@@ -99,6 +99,7 @@ void Mover::Read(bool is_first) {
 void Mover::AddCounts(const Stage& stage) {
   std::lock_guard lock(mutex_);
   columns_seen_.insert(stage.masker.columns_seen().begin(), stage.masker.columns_seen().end());
+  nested_masks_found_.insert(stage.masker.nested_found().begin(), stage.masker.nested_found().end());
   auto add = [this](int table, const Normalizer& normalizer) {
     for (const auto& [columns, count] : normalizer.variant_values()) variant_values_[{table, columns}] += count;
     for (const auto& [column, count] : normalizer.discarded_values()) discarded_values_[{table, column}] += count;

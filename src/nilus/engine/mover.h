@@ -76,6 +76,7 @@ class Mover {
   const std::map<VariantPlace, int64_t>& variant_values() const { return variant_values_; }
   const std::map<DiscardPlace, int64_t>& discarded_values() const { return discarded_values_; }
   const std::set<std::string>& columns_seen() const { return columns_seen_; }  // the source's names
+  const std::set<std::string>& nested_masks_found() const { return nested_masks_found_; }
 
  private:
   struct TableBatch {
@@ -114,6 +115,7 @@ class Mover {
   std::map<VariantPlace, int64_t> variant_values_;
   std::map<DiscardPlace, int64_t> discarded_values_;
   std::set<std::string> columns_seen_;
+  std::set<std::string> nested_masks_found_;
 };
 
 }  // namespace nilus

@@ -59,6 +59,8 @@ std::vector<PlannedColumn> DescribeColumns(const BatchJob& job, const Preparatio
       notes.push_back(
           fmt::format("cast from {}, {}", source.type.ToString(), MisfitNote(job, source.type, **resolved)));
     }
+    for (const Masking::NestedRule& nested : prepared.masking->NestedRulesFor(source.name))
+      notes.push_back(fmt::format("`{}` masked with {}", nested.rule->column, nested.rule->algorithm));
     for (const std::string& note : notes) column.note += (column.note.empty() ? "" : ", ") + note;
     columns.push_back(std::move(column));
   }

@@ -10,6 +10,25 @@ namespace {
 // A mask whose result is text takes the texts of a variant column as well.
 bool TakesVariants(const Mask& mask) { return mask.result_type().id == TypeId::kText; }
 
+constexpr std::string_view kLevels = "__";
+
+// Of "address.street" and "address__street" the same: the levels as they are named at the destination.
+std::string PathOf(std::string_view column, NamingStyle naming) {
+  std::string path;
+  for (const char c : column) {
+    if (c == '.') {
+      path += kLevels;
+    } else {
+      path += c;
+    }
+  }
+  return NormalizePath(path, naming, 0);
+}
+
+bool HasLevels(const MaskRule& rule) {
+  return rule.column.find('.') != std::string::npos || rule.column.find(kLevels) != std::string::npos;
+}
+
 }  // namespace
 
 Result<std::shared_ptr<const Masking>> Masking::Create(MaskingOptions options) {
@@ -43,9 +62,51 @@ const MaskRule* Masking::RuleFor(std::string_view source_column) const {
   return found == rule_by_name_.end() ? nullptr : &options_.rules[found->second];
 }
 
+std::vector<Masking::NestedRule> Masking::NestedRulesFor(std::string_view source_column) const {
+  std::vector<NestedRule> rules;
+  for (const MaskRule& rule : options_.rules) {
+    if (!HasLevels(rule)) continue;
+    const std::string path = PathOf(rule.column, options_.naming);
+    const std::string column = NormalizeName(source_column, options_.naming, 0) + std::string(kLevels);
+    if (!path.starts_with(column) || path.size() == column.size()) continue;
+    NestedRule nested{.rule = &rule, .path = {}};
+    for (size_t begin = column.size(); begin <= path.size();) {
+      const size_t end = std::min(path.find(kLevels, begin), path.size());
+      nested.path.push_back(path.substr(begin, end - begin));
+      begin = end + kLevels.size();
+    }
+    rules.push_back(std::move(nested));
+  }
+  return rules;
+}
+
+std::vector<std::string> Masking::NestedRulesNotIn(const std::set<std::string>& found,
+                                                   const std::set<std::string>& known) const {
+  std::set<std::string> names;
+  for (const std::string& column : known) names.insert(NameOf(column));
+  std::vector<std::string> missing;
+  for (const MaskRule& rule : options_.rules) {
+    if (HasLevels(rule) && !names.contains(NameOf(rule.column)) && !found.contains(rule.column))
+      missing.push_back(rule.column);
+  }
+  return missing;
+}
+
+std::shared_ptr<MaskSequence> Masking::SequenceOf(const MaskRule& rule) const {
+  return rule.algorithm == "sequential" ? options_.sequences.at(NameOf(rule.column)) : nullptr;
+}
+
 Result<std::unique_ptr<Mask>> Masking::MaskFor(const MaskRule& rule, const Type& type) const {
-  if (rule.algorithm != "sequential") return MakeMask(rule, type);
-  return MakeMask(rule, type, options_.sequences.at(NameOf(rule.column)));
+  return MakeMask(rule, type, SequenceOf(rule));
+}
+
+Status Masking::CheckNested(const Field& field) const {
+  if (field.type.id == TypeId::kJson) return {};
+  const std::vector<NestedRule> nested = NestedRulesFor(field.name);
+  if (nested.empty()) return {};
+  return FailWithFix(ErrorKind::kInvalidInput, "mask the whole column, or have the source give it as json",
+                     "mask: there is no `{}` in column `{}` of {}, which is of type {}", nested.front().rule->column,
+                     field.name, options_.table, field.type.ToString());
 }
 
 Result<Schema> Masking::MaskedSchema(const Schema& schema, std::span<const std::string> null_columns) const {
@@ -55,6 +116,7 @@ Result<Schema> Masking::MaskedSchema(const Schema& schema, std::span<const std::
   for (Field& field : masked.fields) {
     if (!field.variant_of.empty()) continue;  // its type is text, and stays so
     known.insert(field.name);
+    NILUS_TRY(CheckNested(field));
     const MaskRule* rule = RuleFor(field.name);
     if (rule == nullptr) continue;
     NILUS_ASSIGN(std::unique_ptr<Mask> mask, MaskFor(*rule, field.type));
@@ -68,7 +130,11 @@ Status Masking::CheckAllFound(const std::set<std::string>& known) const {
   std::set<std::string> names;
   for (const std::string& column : known) names.insert(NameOf(column));
   for (const MaskRule& rule : options_.rules) {
-    if (names.contains(NameOf(rule.column))) continue;
+    const bool is_inside = std::any_of(known.begin(), known.end(), [&](const std::string& column) {
+      const std::vector<NestedRule> nested = NestedRulesFor(column);
+      return std::any_of(nested.begin(), nested.end(), [&](const NestedRule& each) { return each.rule == &rule; });
+    });
+    if (is_inside || names.contains(NameOf(rule.column))) continue;
     std::vector<std::string_view> columns(known.begin(), known.end());
     std::string nearest = Nearest(rule.column, columns);
     return FailWithFix(
@@ -87,17 +153,29 @@ Status Masker::Prepare(const SchemaPtr& schema) {
   for (int i = 0; i < schema->size(); ++i) {
     Field& field = output->fields[static_cast<size_t>(i)];
     const bool is_variant = !field.variant_of.empty();
-    if (!is_variant) columns_seen_.insert(field.name);
+    if (!is_variant) {
+      columns_seen_.insert(field.name);
+      NILUS_TRY(masking_->CheckNested(field));
+    }
+    for (Masking::NestedRule& nested : masking_->NestedRulesFor(is_variant ? field.variant_of : field.name)) {
+      // What a variant column has is no json: nobody knows what lies inside.
+      std::unique_ptr<NestedMask> mask;
+      if (!is_variant) {
+        mask = std::make_unique<NestedMask>(*nested.rule, std::move(nested.path), masking_->options_.naming,
+                                            masking_->SequenceOf(*nested.rule));
+      }
+      masked_.push_back(MaskedColumn{.index = i, .rule = nested.rule, .mask = nullptr, .nested = std::move(mask)});
+    }
     const MaskRule* rule = masking_->RuleFor(is_variant ? field.variant_of : field.name);
     if (rule == nullptr) continue;
     Result<std::unique_ptr<Mask>> mask = masking_->MaskFor(*rule, field.type);
     if (is_variant && (!mask || !TakesVariants(**mask))) {
-      masked_.push_back(MaskedColumn{.index = i, .mask = nullptr});
+      masked_.push_back(MaskedColumn{.index = i, .rule = rule, .mask = nullptr, .nested = nullptr});
       continue;
     }
     if (!mask) return Failure(std::move(mask).error());
     field.type = (*mask)->result_type();
-    masked_.push_back(MaskedColumn{.index = i, .mask = *std::move(mask)});
+    masked_.push_back(MaskedColumn{.index = i, .rule = rule, .mask = *std::move(mask), .nested = nullptr});
   }
   output_ = std::move(output);
   prepared_for_ = schema;
@@ -114,14 +192,18 @@ Result<RecordBatch> Masker::Apply(const RecordBatch& batch) {
       NILUS_ASSIGN(column, masked.mask->Apply(column));
       continue;
     }
+    if (masked.nested != nullptr) {
+      NILUS_ASSIGN(column, masked.nested->Apply(column));
+      if (masked.nested->has_found()) nested_found_.insert(masked.rule->column);
+      continue;
+    }
     if (column.null_count == column.length) continue;
     const std::string& name = batch.schema()->fields[static_cast<size_t>(masked.index)].variant_of;
-    const MaskRule* rule = masking_->RuleFor(name);
     return FailWithFix(ErrorKind::kData,
                        "mask the column otherwise (redact and hash take anything), or leave such rows out at the "
                        "source with query:SELECT …",
                        "column `{}` cannot be masked with {}: a value is none of the column's type", name,
-                       rule->algorithm);
+                       masked.rule->algorithm);
   }
   return RecordBatch(output_, std::move(columns), batch.num_rows());
 }

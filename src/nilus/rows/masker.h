@@ -1,6 +1,9 @@
 // Masks on the batches of a source, before anything else looks at their rows: the rest of a run (cursors, boundary
 // rows, staging, logs) sees masked values only. Names stay the source's; types become those of the masks. A masked
 // column's variant column (values that its type could not hold) is masked along with it.
+//
+// A rule may also be for what lies inside a json column: `address.street`, or `address__street` as the column is called
+// once it is taken apart (nested_mask.h).
 #pragma once
 
 #include <map>
@@ -16,6 +19,7 @@
 #include "nilus/rows/mask.h"
 #include "nilus/rows/mask_sequence.h"
 #include "nilus/rows/naming.h"
+#include "nilus/rows/nested_mask.h"
 
 namespace nilus {
 
@@ -36,7 +40,18 @@ class Masking {
 
   // The rule for a source's column, by its own name or by its name at the destination; null: it is not masked.
   const MaskRule* RuleFor(std::string_view source_column) const;
-  // A source's schema as it is once masked. kInvalidInput: a rule's column is not there (nor among `null_columns`,
+  // Those for what lies inside of it, were it json.
+  struct NestedRule {
+    const MaskRule* rule;
+    std::vector<std::string> path;  // the keys below the column
+  };
+  std::vector<NestedRule> NestedRulesFor(std::string_view source_column) const;
+  // The rules' columns of those for what lies inside json columns, but for those that are among `found` or are (also)
+  // for one of the `known` columns themselves.
+  std::vector<std::string> NestedRulesNotIn(const std::set<std::string>& found,
+                                            const std::set<std::string>& known) const;
+  // A source's schema as it is once masked. kInvalidInput: a column is not json, and a rule is for what lies inside of
+  // it; a rule's column is not there (nor among `null_columns`,
   // which have no type and no value), or its type cannot be masked so. An empty schema, of which only the values will
   // tell, stays empty.
   Result<Schema> MaskedSchema(const Schema& schema, std::span<const std::string> null_columns = {}) const;
@@ -53,6 +68,8 @@ class Masking {
   friend class Masker;
   explicit Masking(MaskingOptions options) : options_(std::move(options)) {}
   Result<std::unique_ptr<Mask>> MaskFor(const MaskRule& rule, const Type& type) const;
+  std::shared_ptr<MaskSequence> SequenceOf(const MaskRule& rule) const;
+  Status CheckNested(const Field& field) const;
 
   MaskingOptions options_;
   std::map<std::string, size_t, std::less<>> rule_by_name_;  // the destination's name → index into the rules
@@ -68,11 +85,15 @@ class Masker {
   Result<RecordBatch> Apply(const RecordBatch& batch);
   // The source's names of all columns that came.
   const std::set<std::string>& columns_seen() const { return columns_seen_; }
+  // Columns of the rules for what lies inside json columns of which there was a value.
+  const std::set<std::string>& nested_found() const { return nested_found_; }
 
  private:
   struct MaskedColumn {
     int index;
-    std::unique_ptr<Mask> mask;  // null: a variant column of a mask that takes no text: it must have no values
+    const MaskRule* rule;
+    std::unique_ptr<Mask> mask;          // of the column; null as is `nested`: it must have no values
+    std::unique_ptr<NestedMask> nested;  // of what lies inside of it
   };
   Status Prepare(const SchemaPtr& schema);
 
@@ -81,6 +102,7 @@ class Masker {
   SchemaPtr output_;
   std::vector<MaskedColumn> masked_;
   std::set<std::string> columns_seen_;
+  std::set<std::string> nested_found_;
 };
 
 }  // namespace nilus

@@ -1,0 +1,170 @@
+#include "nilus/rows/nested_mask.h"
+
+#include <optional>
+#include <utility>
+
+#include "nilus/data/builder.h"
+#include "nilus/data/scalar.h"
+#include "nilus/json/column.h"
+#include "nilus/json/literal.h"
+#include "nilus/json/scanner.h"
+
+namespace nilus {
+namespace {
+
+constexpr int kDeepestLooked = 512;  // by recursion
+
+// Where a value stands in its document, and which of the values of its kind it is.
+struct Place {
+  size_t begin = 0;
+  size_t end = 0;
+  TypeId kind = TypeId::kText;
+  int64_t index = 0;
+};
+
+// What a mask sees a value as: numbers by what they are, objects as their text.
+TypeId KindOf(const json::Value& value) {
+  if (value.kind == json::Kind::kBool) return TypeId::kBool;
+  if (value.kind != json::Kind::kNumber) return TypeId::kText;
+  const json::Candidates candidates = json::TraitsOfNumber(value.text).candidates;
+  if ((candidates & json::kInteger) != 0) return TypeId::kInt64;
+  return (candidates & json::kDouble) != 0 ? TypeId::kFloat64 : TypeId::kText;
+}
+
+void AppendMasked(const Column& column, int64_t row, std::string* out) {
+  if (column.IsNull(row)) {
+    out->append("null");
+    return;
+  }
+  std::string text;
+  AppendCellText(column, row, &text);
+  const TypeId type = column.type.id;
+  const bool is_bare = type == TypeId::kBool || type == TypeId::kInt64 || type == TypeId::kDecimal ||
+                       (type == TypeId::kFloat64 && text.find_first_of("Nn") == std::string::npos);
+  if (is_bare) {
+    out->append(text);
+  } else {
+    json::AppendQuoted(text, out);
+  }
+}
+
+}  // namespace
+
+// Over the documents of one column: where the values are, and the values by their kinds.
+class NestedMask::Walk {
+ public:
+  explicit Walk(const NestedMask& mask) : mask_(&mask) {}
+
+  // False: `text` is no JSON, or too deep.
+  bool Document(std::string_view text) {
+    document_ = text;
+    json::Scanner scanner(text);
+    scanner.SkipSpace();
+    if (!Visit(&scanner, 0, 0)) return false;
+    scanner.SkipSpace();
+    places_.push_back(std::move(found_));
+    found_.clear();
+    return scanner.AtEnd();
+  }
+  void NoDocument() { places_.emplace_back(); }
+
+  const std::vector<Place>& places(int64_t row) const { return places_[static_cast<size_t>(row)]; }
+  std::map<TypeId, ColumnBuilder>& values() { return values_; }
+
+ private:
+  bool Visit(json::Scanner* scanner, size_t step, int level) {
+    if (level > kDeepestLooked) return false;
+    const char first = scanner->Peek();
+    if (first == '[') return json::ReadElements(scanner, [&] { return Visit(scanner, step, level + 1); });
+    const bool is_end = step == mask_->path_.size();
+    if (first != '{' || is_end) {
+      json::Value value;
+      const size_t begin = scanner->offset();
+      return scanner->ReadValue(&value) && (!is_end || Add(value, begin, scanner->offset()));
+    }
+    return json::ReadFields(scanner, [&](const json::Value& key) {
+      if (IsStep(json::Meaning(key, &scratch_), step)) return Visit(scanner, step + 1, level + 1);
+      json::Value other;
+      return scanner->ReadValue(&other);
+    });
+  }
+
+  bool IsStep(std::string_view key, size_t step) const {
+    const std::string& wanted = mask_->path_[step];
+    return key == wanted || NormalizeName(key, mask_->naming_, 0) == wanted;
+  }
+
+  bool Add(const json::Value& value, size_t begin, size_t end) {
+    if (value.kind == json::Kind::kNull) return true;
+    const TypeId kind = KindOf(value);
+    ColumnBuilder& column = values_.try_emplace(kind, MakeType(kind)).first->second;
+    found_.push_back(Place{.begin = begin, .end = end, .kind = kind, .index = column.length()});
+    if (!value.is_nested()) return json::AppendValue(value, &column);
+    if (column.WouldOverflow(value.text.size())) return false;
+    column.AppendBytes(value.text);
+    return true;
+  }
+
+  const NestedMask* mask_;
+  std::string_view document_;
+  std::string scratch_;
+  std::vector<Place> found_;                // in the document at hand, in its order
+  std::vector<std::vector<Place>> places_;  // by row
+  std::map<TypeId, ColumnBuilder> values_;
+};
+
+NestedMask::NestedMask(MaskRule rule, std::vector<std::string> path, NamingStyle naming,
+                       std::shared_ptr<MaskSequence> sequence)
+    : rule_(std::move(rule)), path_(std::move(path)), naming_(naming), sequence_(std::move(sequence)) {}
+
+Result<Column> NestedMask::ApplyTo(const Column& values) {
+  std::unique_ptr<Mask>& mask = masks_[values.type.id];
+  if (mask == nullptr) {
+    NILUS_ASSIGN(mask, MakeMask(rule_, values.type, sequence_));
+  }
+  return mask->Apply(values);
+}
+
+Result<Column> NestedMask::Apply(const Column& documents) {
+  Walk walk(*this);
+  for (int64_t row = 0; row < documents.length; ++row) {
+    if (documents.IsNull(row)) {
+      walk.NoDocument();
+    } else if (!walk.Document(documents.BytesValue(row))) {
+      return FailWithFix(ErrorKind::kData, "mask the whole column, or leave such rows out (query:SELECT …)",
+                         "column `{}` cannot be masked with {}: a value is no JSON, or nested more than {} deep",
+                         rule_.column, rule_.algorithm, kDeepestLooked);
+    }
+  }
+  if (walk.values().empty()) return documents;
+  has_found_ = true;
+  std::map<TypeId, Column> masked;
+  for (auto& [kind, values] : walk.values()) {
+    NILUS_ASSIGN(masked[kind], ApplyTo(values.Finish()));
+  }
+  ColumnBuilder out(documents.type);
+  std::string text;
+  for (int64_t row = 0; row < documents.length; ++row) {
+    if (documents.IsNull(row)) {
+      out.AppendNull();
+      continue;
+    }
+    const std::string_view document = documents.BytesValue(row);
+    text.clear();
+    size_t at = 0;
+    for (const Place& place : walk.places(row)) {
+      text.append(document.substr(at, place.begin - at));
+      AppendMasked(masked.at(place.kind), place.index, &text);
+      at = place.end;
+    }
+    text.append(document.substr(at));
+    if (out.WouldOverflow(text.size())) {
+      return Fail(ErrorKind::kData, "the mask of `{}` makes the column longer than the 2 GiB a batch may have",
+                  rule_.column);
+    }
+    out.AppendBytes(text);
+  }
+  return out.Finish();
+}
+
+}  // namespace nilus

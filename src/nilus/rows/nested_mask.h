@@ -1,0 +1,42 @@
+// A mask of what lies inside a json column: the values at one path of every document are masked where they stand, and
+// the rest of the text stays as written. Whatever is made of the column later (columns, child tables, dead letters) has
+// masked values only.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "nilus/rows/mask.h"
+#include "nilus/rows/naming.h"
+
+namespace nilus {
+
+// For one rule and column. Not thread-safe: every thread makes its own.
+class NestedMask {
+ public:
+  // `path`: the keys below the column, as they are named at the destination. Arrays on the way are gone through, at the
+  // end each of their elements is masked; an object at the end is masked as a whole, as its text.
+  NestedMask(MaskRule rule, std::vector<std::string> path, NamingStyle naming, std::shared_ptr<MaskSequence> sequence);
+
+  // A json column. NULL and JSON's null stay. kData: a value that cannot be masked, a document that is no JSON, or one
+  // too deep to be looked through; kInvalidInput as for MakeMask.
+  Result<Column> Apply(const Column& documents);
+  // A value was masked so far.
+  bool has_found() const { return has_found_; }
+
+ private:
+  class Walk;
+  // The same for values of one kind.
+  Result<Column> ApplyTo(const Column& values);
+
+  const MaskRule rule_;
+  const std::vector<std::string> path_;
+  const NamingStyle naming_;
+  const std::shared_ptr<MaskSequence> sequence_;
+  std::map<TypeId, std::unique_ptr<Mask>> masks_;  // by the kind of value
+  bool has_found_ = false;
+};
+
+}  // namespace nilus
