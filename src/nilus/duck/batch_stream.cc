@@ -1,8 +1,8 @@
 #include "nilus/duck/batch_stream.h"
 
 #include <exception>
+#include <future>
 #include <optional>
-#include <thread>
 #include <utility>
 
 #include "nilus/duck/statement.h"
@@ -22,8 +22,8 @@ struct BatchStream::State {
 
   std::stop_source interrupt;  // ends the running statement
   std::optional<std::stop_callback<std::function<void()>>> on_stop;
-  Result<std::vector<TextRow>> outcome;  // the thread's until it is joined
-  std::jthread thread;
+  Result<std::vector<TextRow>> outcome;  // the statement's thread's until `done`
+  std::future<void> done;
 
   void RunStatement();
   void Abort(Error reason);
@@ -57,9 +57,9 @@ void BatchStream::State::Abort(Error reason) {
 
 BatchStream::State::~State() {
   on_stop.reset();
-  if (thread.joinable()) {
+  if (done.valid()) {
     Abort(Error{ErrorKind::kCancelled, "the rows' producer gave up", {}});
-    thread.join();
+    done.get();
   }
   if (feed != nullptr) connection->database()->streams().Remove(id);
 }
@@ -77,7 +77,7 @@ Result<std::unique_ptr<BatchStream>> BatchStream::Start(Connection& connection, 
   state->sql = statement_for(StreamRelation(state->id));
   State* raw = state.get();
   state->on_stop.emplace(options.stop, [raw] { raw->Abort(Error{ErrorKind::kCancelled, "stopped", {}}); });
-  state->thread = std::jthread([raw] { raw->RunStatement(); });
+  state->done = connection.database()->threads().Start([raw] { raw->RunStatement(); });
   return std::unique_ptr<BatchStream>(new BatchStream(std::move(state)));
 }
 
@@ -116,7 +116,7 @@ Status BatchStream::PushRows(RecordBatch batch, int64_t first_row, int64_t count
 Result<std::vector<TextRow>> BatchStream::Finish() {
   State& state = *state_;
   state.feed->Close();
-  state.thread.join();
+  state.done.get();
   state.on_stop.reset();
   if (state.outcome) return std::move(state.outcome);
   // What made the statement fail, rather than how it noticed.

@@ -28,10 +28,11 @@ class BatchStream {
   // The statement for a relation, given as the text that stands in FROM.
   using StatementFor = std::function<std::string(const std::string& relation)>;
 
-  // Starts the statement on a thread of its own. A transaction open on the connection holds for it as usual.
+  // Starts the statement on a thread of the database's (statement_threads.h). A transaction open on the connection
+  // holds for it as usual.
   static Result<std::unique_ptr<BatchStream>> Start(Connection& connection, const StatementFor& statement_for,
                                                     BatchStreamOptions options);
-  // Without Finish: the statement fails (and its effects are undone by DuckDB), then the thread is joined.
+  // Without Finish: the statement fails (and its effects are undone by DuckDB), then it is waited for.
   ~BatchStream();
 
   // True when every column of `schema` is one of the relation's, so that Push can take such batches.

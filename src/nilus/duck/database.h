@@ -9,6 +9,7 @@
 
 #include "nilus/base/private_folder.h"
 #include "nilus/base/result.h"
+#include "nilus/duck/statement_threads.h"
 
 namespace nilus::duck {
 
@@ -41,6 +42,7 @@ class Database {
   duckdb_database handle() const { return handle_; }
   StreamRegistry& streams() const { return *streams_; }
   RowSetRegistry& row_sets() const { return *row_sets_; }
+  StatementThreads& threads() { return threads_; }
   const DatabaseConfig& config() const { return config_; }
 
  private:
@@ -53,6 +55,7 @@ class Database {
   PrivateFolder spill_folder_;  // goes after the handle is closed
   std::unique_ptr<StreamRegistry> streams_;
   std::unique_ptr<RowSetRegistry> row_sets_;
+  StatementThreads threads_;
 };
 
 }  // namespace nilus::duck
