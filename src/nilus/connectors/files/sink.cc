@@ -9,7 +9,7 @@
 
 #include "nilus/base/fault.h"
 #include "nilus/base/log.h"
-#include "nilus/connectors/files/duck_table.h"
+#include "nilus/connectors/files/database_ahead.h"
 #include "nilus/connectors/files/existing_table.h"
 #include "nilus/connectors/files/file_lock.h"
 #include "nilus/connectors/files/publish.h"
@@ -41,7 +41,8 @@ class FilesSink final : public Sink {
         format_(std::move(format)),
         compression_(std::move(compression)),
         lock_wait_(lock_wait),
-        context_(std::move(context)) {}
+        context_(std::move(context)),
+        database_(std::make_shared<DatabaseAhead>(context_)) {}
 
   // What was staged and not committed is nobody's; the state document says which it is.
   ~FilesSink() override {
@@ -54,6 +55,7 @@ class FilesSink final : public Sink {
 
   Result<std::optional<CommittedState>> Committed(const PipelineId& pipeline) override {
     NILUS_FAULT_POINT("files.sink.committed");
+    if (format_.format.value_or(FileFormat::kParquet) == FileFormat::kParquet) database_->Begin();  // a run starts so
     NILUS_TRY(SettlePredecessor(pipeline));
     NILUS_ASSIGN(std::optional<SinkState> state, ReadState(layout_, pipeline));
     if (!state || state->version == 0) return std::nullopt;
@@ -124,14 +126,8 @@ class FilesSink final : public Sink {
     }
     staged->schema = *writing.schema;
     NILUS_TRY(MakeDirectories(staged->folder));
-    auto open_database = [database = database_, context = context_]() -> Result<std::shared_ptr<duck::Database>> {
-      if (*database == nullptr) {
-        NILUS_ASSIGN(*database, OpenMemoryDatabase(context, false));
-      }
-      return *database;
-    };
     NILUS_ASSIGN(std::string prefix, SinkLayout::FilePrefix(request.load_id, static_cast<int>(staged_.size()) + 1));
-    NILUS_ASSIGN(auto writer, OpenStagedWriter(writing, format, std::move(prefix), std::move(open_database), staged));
+    NILUS_ASSIGN(auto writer, OpenStagedWriter(writing, format, std::move(prefix), database_, staged));
     staged_.push_back(std::move(staged));
     return writer;
   }
@@ -335,10 +331,8 @@ class FilesSink final : public Sink {
   std::string compression_;
   std::chrono::milliseconds lock_wait_;
   OpenContext context_;
-  // Of all writers, opened by the first one that needs it: they may outlive the sink.
-  const std::shared_ptr<std::shared_ptr<duck::Database>> database_ =
-      std::make_shared<std::shared_ptr<duck::Database>>();
-  std::optional<FileLock> lock_;  // held from the first Open to the end of Commit
+  const std::shared_ptr<DatabaseAhead> database_;  // of all writers: they may outlive the sink
+  std::optional<FileLock> lock_;                   // held from the first Open to the end of Commit
   PipelineId pipeline_;
   std::vector<std::shared_ptr<StagedTable>> staged_;
 };

@@ -31,8 +31,8 @@ class FileWriter {
 
 class ParquetFiles final : public FileWriter {
  public:
-  ParquetFiles(OpenDatabase open_database, duck::ParquetOptions options)
-      : open_database_(std::move(open_database)), options_(std::move(options)) {}
+  ParquetFiles(std::shared_ptr<DatabaseAhead> database, duck::ParquetOptions options)
+      : database_(std::move(database)), options_(std::move(options)) {}
   Status Write(RecordBatch batch) override {
     NILUS_TRY(Open());
     return writer_->Write(std::move(batch));
@@ -49,12 +49,12 @@ class ParquetFiles final : public FileWriter {
  private:
   Status Open() {
     if (writer_ != nullptr) return {};
-    NILUS_ASSIGN(std::shared_ptr<duck::Database> database, open_database_());
+    NILUS_ASSIGN(std::shared_ptr<duck::Database> database, database_->Get());
     NILUS_ASSIGN(writer_, duck::ParquetWriter::Open(std::move(database), options_));
     return {};
   }
 
-  const OpenDatabase open_database_;
+  const std::shared_ptr<DatabaseAhead> database_;
   const duck::ParquetOptions options_;
   std::unique_ptr<duck::ParquetWriter> writer_;
 };
@@ -162,7 +162,7 @@ Result<WriteFormat> ReadWriteFormat(const FormatOptions& options, const std::str
 }
 
 Result<std::unique_ptr<Writer>> OpenStagedWriter(const WriteRequest& request, const WriteFormat& format,
-                                                 std::string prefix, OpenDatabase open_database,
+                                                 std::string prefix, std::shared_ptr<DatabaseAhead> database,
                                                  std::shared_ptr<StagedTable> staged) {
   NILUS_FAULT_POINT("files.sink.open_writer");
   NILUS_TRY(CheckColumnNames(*request.schema));
@@ -176,7 +176,7 @@ Result<std::unique_ptr<Writer>> OpenStagedWriter(const WriteRequest& request, co
     options.queue_bytes = std::min<int64_t>(request.memory_bytes / 4, options.queue_bytes);
     options.parallel_files = std::max(request.threads, 1);
     options.stop = request.stop;
-    files = std::make_unique<ParquetFiles>(std::move(open_database), std::move(options));
+    files = std::make_unique<ParquetFiles>(std::move(database), std::move(options));
   } else {
     files = std::make_unique<TextFiles>(TextWriterOptions{.directory = staged->folder,
                                                           .prefix = std::move(prefix),

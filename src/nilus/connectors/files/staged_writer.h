@@ -1,16 +1,15 @@
 // One writer of a load: rows into files of the staging folder, in any of the three formats.
 #pragma once
 
-#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "nilus/connector/sink.h"
+#include "nilus/connectors/files/database_ahead.h"
 #include "nilus/connectors/files/format.h"
 #include "nilus/connectors/files/text_writer.h"
-#include "nilus/duck/database.h"
 #include "nilus/duck/parquet_writer.h"
 
 namespace nilus::files {
@@ -47,12 +46,9 @@ struct StagedTable {
 // run.
 bool AddsNothing(const StagedTable& staged);
 
-// Called at the first row, or at the end of a load without any: starting DuckDB takes longer than a run that has
-// nothing to do. Not called for text formats.
-using OpenDatabase = std::function<Result<std::shared_ptr<duck::Database>>()>;
-
+// `database` is asked for at the first row, or at the end of a load without any; never for text formats.
 Result<std::unique_ptr<Writer>> OpenStagedWriter(const WriteRequest& request, const WriteFormat& format,
-                                                 std::string prefix, OpenDatabase open_database,
+                                                 std::string prefix, std::shared_ptr<DatabaseAhead> database,
                                                  std::shared_ptr<StagedTable> staged);
 
 }  // namespace nilus::files
