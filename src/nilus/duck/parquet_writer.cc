@@ -153,6 +153,7 @@ struct ParquetWriter::State {
   bool finished = false;
   int64_t memory_bytes = 0;  // DuckDB's memory_limit now
 
+  bool IsHuge(int64_t batch_bytes) const;
   Status MakeRoomFor(int64_t batch_bytes);
   Status MakeRoomFor(const Schema& schema);
   Status RaiseMemoryTo(int64_t needed);
@@ -160,6 +161,7 @@ struct ParquetWriter::State {
   Status StartFile(const SchemaPtr& schema, bool keeps_negative_zero);
   Status CloseCurrent();
   Status SettleOldest();
+  Status SettleAll();
   ~State();
 };
 
@@ -176,12 +178,17 @@ std::string ParquetWriter::State::CopyStatement(const std::string& relation, con
       FieldIdsOption(options, schema), KeyValueOption(options, schema));
 }
 
+constexpr int64_t kCopies =
+    4;  // of a batch: as collected, as a page whose buffer grew by doubling, as a compressed page
+
+bool ParquetWriter::State::IsHuge(int64_t batch_bytes) const {
+  return kCopies * batch_bytes > database->config().memory_bytes / 2;
+}
+
 // One row always passes, however large: the limit of the database gives way to it.
 Status ParquetWriter::State::MakeRoomFor(int64_t batch_bytes) {
-  constexpr int64_t kCopies = 4;  // as collected, as a page whose buffer grew by doubling, as a compressed page
-  const int64_t half = database->config().memory_bytes / 2;
-  if (kCopies * batch_bytes <= half) return {};
-  return RaiseMemoryTo(half + kCopies * batch_bytes);
+  if (!IsHuge(batch_bytes)) return {};
+  return RaiseMemoryTo(database->config().memory_bytes / 2 + kCopies * batch_bytes);
 }
 
 // So does it to very many columns: of each, the values of two vectors of 2,048 rows and the page are there at least.
@@ -226,6 +233,12 @@ Status ParquetWriter::State::CloseCurrent() {
   closing.push_back(*std::move(current));
   current.reset();
   while (static_cast<int>(closing.size()) >= options.parallel_files) NILUS_TRY(SettleOldest());
+  return {};
+}
+
+Status ParquetWriter::State::SettleAll() {
+  NILUS_TRY(CloseCurrent());
+  while (!closing.empty()) NILUS_TRY(SettleOldest());
   return {};
 }
 
@@ -275,6 +288,8 @@ Result<std::unique_ptr<ParquetWriter>> ParquetWriter::Open(std::shared_ptr<Datab
 
 Status ParquetWriter::Write(RecordBatch batch) {
   State& state = *state_;
+  const bool is_huge = state.IsHuge(batch.ByteSize());
+  if (is_huge) NILUS_TRY(state.SettleAll());
   NILUS_TRY(state.MakeRoomFor(batch.ByteSize()));
   const bool has_negative_zero = HasNegativeZero(batch);
   if (has_negative_zero && state.current && !state.current->keeps_negative_zero) NILUS_TRY(state.CloseCurrent());
@@ -293,7 +308,8 @@ Status ParquetWriter::Write(RecordBatch batch) {
     const bool is_large = state.options.file_bytes > 0 && state.current->memory_bytes >= state.options.file_bytes;
     if (is_large || state.current->file.rows == state.options.file_rows) NILUS_TRY(state.CloseCurrent());
   }
-  return {};
+  // Several in a row would each be held by DuckDB while their reader makes the next.
+  return is_huge ? state.SettleAll() : Status();
 }
 
 Status ParquetWriter::WriteEmpty(const SchemaPtr& schema) {
@@ -316,8 +332,7 @@ Status MakeDurable(WrittenFile* file) {
 
 Result<std::vector<WrittenFile>> ParquetWriter::Finish() {
   State& state = *state_;
-  NILUS_TRY(state.CloseCurrent());
-  while (!state.closing.empty()) NILUS_TRY(state.SettleOldest());
+  NILUS_TRY(state.SettleAll());
   for (WrittenFile& file : state.written) NILUS_TRY(MakeDurable(&file));
   state.finished = true;
   return std::move(state.written);

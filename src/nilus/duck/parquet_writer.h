@@ -53,7 +53,8 @@ Status MakeDurable(WrittenFile* file);
 // (but for order_by) and from file to file, but for file_rows = 0, where one file is written by several threads. A
 // batch whose schema is not covered by the current file's starts a new file. Files are complete and fsynced when Finish
 // has returned them (their folder is not); a writer destroyed before that removes its files. No rows: no files. Memory
-// does not depend on the number of rows, but on the largest: the database's limit is raised for one that does not fit.
+// does not depend on the number of rows, but on the largest: one that does not fit raises the database's limit and has
+// a file of its own.
 class ParquetWriter {
  public:
   // The database (usually one in memory) gives the memory; its preserve_insertion_order is off. With file_rows it is

@@ -269,6 +269,7 @@ Status Connection::StartCopyOut(const std::string& sql, const std::stop_token& s
 }
 
 Result<bool> Connection::NextCopyData(CopyData* data, const std::stop_token& stop) {
+  data->Clear();  // before the next one is there: either may be a row of 100 MB
   while (true) {
     char* bytes = nullptr;
     int size = PQgetCopyData(connection_, &bytes, 1);

@@ -42,6 +42,7 @@ class CopyData {
   CopyData& operator=(const CopyData&) = delete;
   ~CopyData() { PQfreemem(bytes_); }
   std::string_view bytes() const { return {bytes_, size_}; }
+  void Clear() { Set(nullptr, 0); }
 
  private:
   friend class Connection;

@@ -65,6 +65,7 @@ class CopyReader : public Reader {
       }
       NILUS_TRY(decoder_.DecodeRow(&builder_));
     }
+    if (!decoder_.HasRow()) data_.Clear();  // not kept while the batch is written
     if (builder_.num_rows() == 0) return std::nullopt;
     return Batch{builder_.Finish(), "", {}};
   }
