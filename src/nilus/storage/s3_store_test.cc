@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 
 #include <fstream>
+#include <mutex>
 
 #include "nilus/base/redact.h"
 #include "nilus/http/server_testing.h"
@@ -53,6 +54,26 @@ const bool kFaulty =
                               .reopen = [](const auto& store) { return Open(FaultyProxy().url(), store->Url("")); },
                               .large_bytes = 12 << 20});
 
+// Faults that a test sets while the proxy's threads may still ask for those of a request before.
+class ChangingPlan {
+ public:
+  ChangingPlan& operator=(http::FaultPlan plan) {
+    std::lock_guard lock(mutex_);
+    plan_ = std::move(plan);
+    return *this;
+  }
+  Fault operator()(const http::ServedRequest& request) {
+    std::unique_lock lock(mutex_);
+    const http::FaultPlan plan = plan_;
+    lock.unlock();
+    return plan(request);
+  }
+
+ private:
+  std::mutex mutex_;
+  http::FaultPlan plan_ = [](const http::ServedRequest&) { return Fault::kNone; };
+};
+
 class S3StoreTest : public testing::Test {
  protected:
   // A store behind a proxy whose faults are set by the test.
@@ -69,7 +90,7 @@ class S3StoreTest : public testing::Test {
     };
   }
 
-  http::FaultPlan plan_ = [](const http::ServedRequest&) { return Fault::kNone; };
+  ChangingPlan plan_;
   std::unique_ptr<http::TestServer> proxy_;
 };
 
