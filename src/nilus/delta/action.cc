@@ -55,6 +55,8 @@ Result<std::optional<DeletionVector>> ParseVector(const Json& value) {
   }
   NILUS_ASSIGN(vector.size_in_bytes, Number(value, "sizeInBytes"));
   NILUS_ASSIGN(vector.cardinality, Number(value, "cardinality"));
+  if (vector.offset < 0 || vector.size_in_bytes < 0 || vector.cardinality < 0)
+    return Fail(ErrorKind::kData, "a deletion vector has a negative offset, size or number of rows");
   return vector;
 }
 

@@ -107,7 +107,7 @@ Result<lake::RowBitmap> DecodeVector(std::string_view bytes, int64_t cardinality
 
 Result<lake::RowBitmap> DecodeFramedVector(std::string_view bytes, const DeletionVector& vector) {
   const auto size = static_cast<size_t>(vector.size_in_bytes);
-  if (bytes.size() != size + kFrameBytes || BigEndian(bytes) != size)
+  if (vector.size_in_bytes < 0 || bytes.size() != size + kFrameBytes || BigEndian(bytes) != size)
     return Fail(ErrorKind::kData, "a deletion vector has another length than the log says");
   const std::string_view content = bytes.substr(4, size);
   const auto checksum = crc32(0, reinterpret_cast<const Bytef*>(content.data()), static_cast<uInt>(content.size()));

@@ -45,6 +45,7 @@ TEST(ActionTest, DamagedOnes) {
       {"", "[]", "nonsense", R"({"add":1})", R"({"add":{}})", R"({"add":{"path":"x","partitionValues":{},"size":-1}})",
        R"({"add":{"path":"x","partitionValues":{"p":1},"size":1}})", R"({"add":{"path":"x","size":1}})",
        R"({"metaData":{"format":{"provider":"parquet"}}})", R"({"protocol":{"readerFeatures":[]}})",
+       R"({"remove":{"path":"x","deletionVector":{"storageType":"p","pathOrInlineDv":"x","sizeInBytes":-8,"cardinality":1}}})",
        R"({"remove":{"path":"x","deletionVector":{"storageType":"z","pathOrInlineDv":"","sizeInBytes":1,"cardinality":1}}})",
        R"({"add":{"path":"x","partitionValues":{},"size":18446744073709551615}})"}) {
     auto action = ParseAction(text);

@@ -144,7 +144,8 @@ Status JsonChunks::OpenNext(JsonChunk* chunk) {
   at_end_ = in_array_ = array_ended_ = false;
   is_first_ = true;
   line_ = column_ = 1;
-  if (chunk->buffer.size() < chunk_bytes_) chunk->buffer.resize(chunk_bytes_);
+  const size_t least = std::max(chunk_bytes_, kHeadBytes);  // what tells a file's kind is there at once
+  if (chunk->buffer.size() < least) chunk->buffer.resize(least);
   NILUS_TRY(Fill(chunk));
   return SkipFileHead(chunk);
 }

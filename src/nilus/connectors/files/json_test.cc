@@ -162,6 +162,14 @@ TEST(JsonText, ErrorsDoNotDependOnChunksAndThreads) {
   }
 }
 
+TEST(JsonText, WhatAFileIsDoesNotDependOnChunks) {
+  for (const std::string& text : {std::string("\x28\xB5\x2F\xFD{\"a\":1}"), std::string("\xEF\xBB\xBF{\"a\":1}")}) {
+    const std::string expected = ReadText(text, 1 << 20, 1);
+    for (size_t chunk_bytes : {1, 3}) EXPECT_EQ(ReadText(text, chunk_bytes, 2), expected);
+  }
+  EXPECT_THAT(ReadText("\x28\xB5\x2F\xFD{}", 1, 1), HasSubstr("zstd"));
+}
+
 TEST(JsonText, ObjectsThatMemoryCannotHoldAreRefused) {
   std::string text = "{\"a\":\"open}\n";
   while (text.size() < (3 << 20)) text += "{}\n";
