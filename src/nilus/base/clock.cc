@@ -22,7 +22,7 @@ double SecondsOf(clockid_t clock) {
 std::chrono::seconds Skew() {
 #if NILUS_FAULT_POINTS
   static const char* const text = std::getenv("NILUS_CLOCK_SKEW_SECONDS");
-  static const std::chrono::seconds skew(text == nullptr ? 0 : std::atoll(text));
+  static const std::chrono::seconds skew(text == nullptr ? 0 : std::strtoll(text, nullptr, 10));
   return skew;
 #else
   return {};

@@ -35,7 +35,7 @@ struct Plan {
     if (const char* text = std::getenv("NILUS_FAULT_RANDOM_KILL")) {
       char* end = nullptr;
       random.seed(std::strtoull(text, &end, 10));
-      if (*end == ':') kill_per_mille = std::atoi(end + 1);
+      if (*end == ':') kill_per_mille = static_cast<int>(std::strtol(end + 1, nullptr, 10));
     }
   }
 

@@ -67,7 +67,7 @@ void NoteIgnoredSinkOptions(ReadyManifests& ready, const ConnectorRegistry& regi
       std::span<const std::string_view> honoured = (*sink)->honoured_sink_options;
       if (std::find(honoured.begin(), honoured.end(), name) != honoured.end()) continue;
       ready.notices.push_back(Problem{.place = place,
-                                      .path = section + ".options." + name,
+                                      .path = fmt::format("{}.options.{}", section, name),
                                       .message = fmt::format("ignored: {} has no use for it", (*sink)->title),
                                       .fix = "remove it"});
     }
