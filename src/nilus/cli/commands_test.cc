@@ -93,9 +93,9 @@ TEST(Query, AStopIsAnInterruption) {
 
 TEST(Connectors, TheListNamesThemAll) {
   std::string list = RenderConnectorList(AllConnectors());
-  for (const char* name : {"postgresql", "sqlite", "duckdb", "file", "lakehouse", "delta"})
+  for (const char* name : {"postgresql", "sqlite", "duckdb", "file", "lakehouse", "delta", "discard"})
     EXPECT_THAT(list, HasSubstr(name));
-  EXPECT_EQ(json::parse(RenderListJson(AllConnectors())).size(), 6U);
+  EXPECT_EQ(json::parse(RenderListJson(AllConnectors())).size(), 7U);
 }
 
 TEST(Connectors, OneIsShownByNameOrScheme) {

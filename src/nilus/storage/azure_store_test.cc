@@ -52,7 +52,8 @@ const bool kFaulty = RegisterStoreConformance(
     {.name = "AzureStoreFaultyConformance",
      .open = [] { return Open(FaultyUrl(), NewRoot(), TheAzureServer().params); },
      .reopen = [](const auto& store) { return Open(FaultyUrl(), store->Url(""), TheAzureServer().params); },
-     .large_bytes = 5 << 20});
+     .large_bytes = 5 << 20,
+     .loses_answers = true});
 
 // An account SAS ("Create an account SAS", version 2020-12-06 of the string to sign) with these permissions.
 std::string MakeSas(const std::string& permissions) {

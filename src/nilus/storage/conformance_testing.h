@@ -17,6 +17,7 @@ struct StoreUnderTest {
   std::function<std::shared_ptr<ObjectStore>(const std::shared_ptr<ObjectStore>&)> reopen;
   int64_t large_bytes = 1 << 20;  // a file above the size that goes up in parts
   int writers = 8;                // that race for one key
+  bool loses_answers = false;     // then a Put whose condition does not hold may not know whether it held at first
 };
 
 // Registers the suite; call it during static initialization.

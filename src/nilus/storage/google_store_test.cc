@@ -61,7 +61,8 @@ const bool kFaulty =
     RegisterStoreConformance({.name = "GoogleStoreFaultyConformance",
                               .open = [] { return Faulty().Open(NewRoot()); },
                               .reopen = [](const auto& store) { return Faulty().Open(store->Url("")); },
-                              .large_bytes = 5 << 20});
+                              .large_bytes = 5 << 20,
+                              .loses_answers = true});
 
 TEST(GoogleStoreTest, HmacKeys) {
   const Service service;

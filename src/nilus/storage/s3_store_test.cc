@@ -52,7 +52,8 @@ const bool kFaulty =
     RegisterStoreConformance({.name = "S3StoreFaultyConformance",
                               .open = [] { return OpenNew(FaultyProxy().url()); },
                               .reopen = [](const auto& store) { return Open(FaultyProxy().url(), store->Url("")); },
-                              .large_bytes = 12 << 20});
+                              .large_bytes = 12 << 20,
+                              .loses_answers = true});
 
 // Faults that a test sets while the proxy's threads may still ask for those of a request before.
 class ChangingPlan {
