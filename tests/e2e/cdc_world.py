@@ -218,6 +218,8 @@ class Workload:
                 self.columns += 1
                 cursor.execute(f"ALTER TABLE tags ADD COLUMN note{self.columns} text")
                 cursor.execute(f"UPDATE tags SET note{self.columns} = 'seen' WHERE uses > 4")
+                # The log tells of a column with the next row, and the update may have met none.
+                cursor.execute("INSERT INTO tags (name, uses) VALUES ('tag 0', 9) ON CONFLICT (name) DO UPDATE SET uses = excluded.uses")
             for _ in range(self.chance.randrange(1, 6)):
                 self._statement(cursor)
             if kind == 2:
