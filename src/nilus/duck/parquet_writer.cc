@@ -153,8 +153,7 @@ struct ParquetWriter::State {
   bool finished = false;
   int64_t memory_bytes = 0;  // DuckDB's memory_limit now
 
-  bool IsHuge(int64_t batch_bytes) const;
-  Status MakeRoomFor(int64_t batch_bytes);
+  int64_t NeededBy(int64_t batch_bytes) const;
   Status MakeRoomFor(const Schema& schema);
   Status RaiseMemoryTo(int64_t needed);
   std::string CopyStatement(const std::string& relation, const Schema& schema, const OpenFile& file) const;
@@ -178,20 +177,14 @@ std::string ParquetWriter::State::CopyStatement(const std::string& relation, con
       FieldIdsOption(options, schema), KeyValueOption(options, schema));
 }
 
-constexpr int64_t kCopies =
-    4;  // of a batch: as collected, as a page whose buffer grew by doubling, as a compressed page
-
-bool ParquetWriter::State::IsHuge(int64_t batch_bytes) const {
-  return kCopies * batch_bytes > database->config().memory_bytes / 2;
+// The limit under which the batch passes beside half of what there is at first.
+int64_t ParquetWriter::State::NeededBy(int64_t batch_bytes) const {
+  constexpr int64_t kCopies = 4;  // as collected, as a page whose buffer grew by doubling, as a compressed page
+  return database->config().memory_bytes / 2 + kCopies * batch_bytes;
 }
 
-// One row always passes, however large: the limit of the database gives way to it.
-Status ParquetWriter::State::MakeRoomFor(int64_t batch_bytes) {
-  if (!IsHuge(batch_bytes)) return {};
-  return RaiseMemoryTo(database->config().memory_bytes / 2 + kCopies * batch_bytes);
-}
-
-// So does it to very many columns: of each, the values of two vectors of 2,048 rows and the page are there at least.
+// The limit of the database gives way to very many columns: of each, the values of two vectors of 2,048 rows and the
+// page are there at least.
 Status ParquetWriter::State::MakeRoomFor(const Schema& schema) {
   constexpr int64_t kColumnBytes = 160 << 10;
   constexpr int64_t kOtherBytes = 32 << 20;
@@ -288,9 +281,13 @@ Result<std::unique_ptr<ParquetWriter>> ParquetWriter::Open(std::shared_ptr<Datab
 
 Status ParquetWriter::Write(RecordBatch batch) {
   State& state = *state_;
-  const bool is_huge = state.IsHuge(batch.ByteSize());
-  if (is_huge) NILUS_TRY(state.SettleAll());
-  NILUS_TRY(state.MakeRoomFor(batch.ByteSize()));
+  // One row always passes, however large: the limit gives way to it too, and it has a file of its own.
+  const int64_t needed = state.NeededBy(batch.ByteSize());
+  const bool is_huge = needed > state.database->config().memory_bytes;
+  if (is_huge) {
+    NILUS_TRY(state.SettleAll());
+    NILUS_TRY(state.RaiseMemoryTo(needed));
+  }
   const bool has_negative_zero = HasNegativeZero(batch);
   if (has_negative_zero && state.current && !state.current->keeps_negative_zero) NILUS_TRY(state.CloseCurrent());
   int64_t row = 0;

@@ -57,7 +57,6 @@ class NestedMask::Walk {
 
   // False: `text` is no JSON, or too deep.
   bool Document(std::string_view text) {
-    document_ = text;
     json::Scanner scanner(text);
     scanner.SkipSpace();
     if (!Visit(&scanner, 0, 0)) return false;
@@ -106,7 +105,6 @@ class NestedMask::Walk {
   }
 
   const NestedMask* mask_;
-  std::string_view document_;
   std::string scratch_;
   std::vector<Place> found_;                // in the document at hand, in its order
   std::vector<std::vector<Place>> places_;  // by row
