@@ -5,7 +5,6 @@ import random
 import pytest
 
 from cdc_world import Service, log_server
-from harness import postgres18_bin
 
 SEED = int(os.environ.get("NILUS_TEST_SEED", str(random.randrange(1 << 30))))
 
@@ -17,11 +16,8 @@ def server(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def server18(tmp_path_factory):
-    binaries = postgres18_bin()
-    if binaries is None:
-        pytest.skip("PostgreSQL 18 is only pinned for x86-64")
-    with log_server(tmp_path_factory.mktemp("pg18"), binaries=binaries) as running:
+def server18(tmp_path_factory, postgres18_binaries):
+    with log_server(tmp_path_factory.mktemp("pg18"), binaries=postgres18_binaries) as running:
         yield running
 
 

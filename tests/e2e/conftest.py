@@ -11,11 +11,16 @@ def postgres(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def postgres18(tmp_path_factory):
+def postgres18_binaries():
     binaries = postgres18_bin()
     if binaries is None:
         pytest.skip("PostgreSQL 18 is only pinned for x86-64")
-    with Postgres(tmp_path_factory.mktemp("pg18"), binaries) as server:
+    return binaries
+
+
+@pytest.fixture(scope="session")
+def postgres18(tmp_path_factory, postgres18_binaries):
+    with Postgres(tmp_path_factory.mktemp("pg18"), postgres18_binaries) as server:
         yield server
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from cdc_fixtures import SEED, no_service_is_left, server, source  # noqa: F401
 from cdc_world import LakehouseEnd, PostgresEnd, Service, SqliteEnd, Workload, log_server, wait_until
-from harness import POSTGRES15_BIN, postgres18_bin
+from harness import POSTGRES15_BIN
 
 
 @pytest.mark.parametrize("kind", [PostgresEnd, LakehouseEnd], ids=lambda kind: kind.kind)
@@ -75,9 +75,7 @@ PREPARED = [{}, {"slot.stream.params": "two_phase=on"}, {"slot.stream.params": "
 
 @pytest.fixture(scope="module", params=["15", "18"])
 def each_server(request, tmp_path_factory):
-    binaries = POSTGRES15_BIN if request.param == "15" else postgres18_bin()
-    if binaries is None:
-        pytest.skip("PostgreSQL 18 is only pinned for x86-64")
+    binaries = POSTGRES15_BIN if request.param == "15" else request.getfixturevalue("postgres18_binaries")
     with log_server(tmp_path_factory.mktemp("pg"), binaries=binaries) as running:
         yield running
 
