@@ -11,31 +11,20 @@ import subprocess
 import tempfile
 import urllib.parse
 
-from harness import ROOT, free_port
+from harness import ROOT
 
 SERVERS = ROOT / "tests" / "servers"
 AZURE_ACCOUNT = "devstoreaccount1"  # Azurite's well-known account
 AZURE_KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
 
 
-def _start(script, folder, arguments):
-    """The last line that a start script prints. Servers take ports that were free a moment ago, which tests beside this one may have
-    taken since: a start that fails is made again, on other ports."""
-    for attempt in range(1, 5):
-        done = subprocess.run([SERVERS / script, "start", folder, *arguments()], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
-                              timeout=180)
-        if done.returncode == 0:
-            return done.stdout.splitlines()[-1]
-        print(f"{script}, attempt {attempt}: exit status {done.returncode}\n{done.stdout}")
-        subprocess.run([SERVERS / script, "stop", folder], check=False)
-    raise RuntimeError(f"{script} does not start: see what it printed")
-
-
 @contextlib.contextmanager
-def _started(script, arguments=list):
+def _started(script, *arguments):
     folder = pathlib.Path(tempfile.mkdtemp(prefix="nilus-store-"))
     try:
-        yield _start(script, folder, arguments)
+        done = subprocess.run([SERVERS / script, "start", folder, *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
+                              check=True, timeout=180)
+        yield done.stdout.splitlines()[-1]
     finally:
         subprocess.run([SERVERS / script, "stop", folder], check=False)
         shutil.rmtree(folder, ignore_errors=True)
@@ -53,7 +42,7 @@ class S3:
     @classmethod
     @contextlib.contextmanager
     def start(cls):
-        with _started("ceph-rgw", lambda: [str(free_port()), cls.access_key, cls.secret_key]) as line:
+        with _started("ceph-rgw", cls.access_key, cls.secret_key) as line:
             yield cls(line.split()[0])
 
     def depot(self, path, format):

@@ -1,10 +1,5 @@
 #include "nilus/storage/servers_testing.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
 #include <array>
 #include <atomic>
 #include <cstdio>
@@ -24,18 +19,6 @@ namespace {
 constexpr const char* kAccount = "devstoreaccount1";
 constexpr const char* kAccountKey =
     "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==";  // well-known
-
-int FreePort() {
-  const int probe = socket(AF_INET, SOCK_STREAM, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof(address);
-  bind(probe, reinterpret_cast<sockaddr*>(&address), size);
-  getsockname(probe, reinterpret_cast<sockaddr*>(&address), &size);
-  close(probe);
-  return ntohs(address.sin_port);
-}
 
 [[noreturn]] void Give(std::string_view why) {
   std::fprintf(stderr, "%.*s\n", static_cast<int>(why.size()), why.data());
@@ -57,10 +40,10 @@ std::string Run(const std::string& command) {
 // Stopped with its script, its folder removed, when the program ends.
 class Server {
  public:
-  Server(const std::string& script, const std::string& arguments)
+  explicit Server(const std::string& script)
       : folder_(PrivateFolder::Make(TemporaryParent(), "nilus-server-").value()),
         script_(fmt::format("{}/tests/servers/{}", NILUS_SOURCE_DIR, script)) {
-    last_line_ = Run(fmt::format("{} start {} {}", script_, folder_.path(), arguments));
+    last_line_ = Run(fmt::format("{} start {}", script_, folder_.path()));
   }
   ~Server() { Run(fmt::format("{} stop {}", script_, folder_.path())); }
   const std::string& last_line() const { return last_line_; }
@@ -79,7 +62,7 @@ void MustBe(const Result<http::Response>& response, int status) {
 }  // namespace
 
 const S3Server& TheS3Server() {
-  static const Server process("ceph-rgw", std::to_string(FreePort()));
+  static const Server process("ceph-rgw");
   static const S3Server server = [] {
     S3Server s3{.url = process.last_line().substr(0, process.last_line().find(' '))};
     s3.params = {{"endpoint", s3.url}, {"access_key_id", "AKTEST"}, {"secret_access_key", "SKTEST"}};
@@ -92,7 +75,7 @@ const S3Server& TheS3Server() {
 }
 
 const AzureServer& TheAzureServer() {
-  static const Server process("azurite", "");
+  static const Server process("azurite");
   static const AzureServer server = [] {
     AzureServer azure{.url = process.last_line(), .account = kAccount};
     azure.params = {{"endpoint", azure.url}, {"account_key", kAccountKey}};
