@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
+#include <array>
 #include <bit>
 #include <cmath>
 #include <limits>
@@ -36,7 +37,8 @@ void ExpectExact(const Type& type, T value) {
   ASSERT_TRUE(status) << text << ": " << status.error().message;
   Column column = builder.Finish();
   T back = column.Value<T>(0);
-  EXPECT_EQ(std::memcmp(&back, &value, sizeof value), 0) << text;
+  using Bits = std::array<uint8_t, sizeof(T)>;
+  EXPECT_EQ(std::bit_cast<Bits>(back), std::bit_cast<Bits>(value)) << text;
 }
 
 TEST(Decimal, FormatsAllDigitsOfTheScale) {

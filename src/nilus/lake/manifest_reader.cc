@@ -197,9 +197,10 @@ std::vector<Literal> PartitionTuple(AvroCursor& cursor, const AvroType& type, co
   for (size_t i = 0; i < actual.fields.size(); ++i) {
     const AvroField& field = actual.fields[i];
     Literal value = PartitionValue(cursor, *field.type);
-    for (size_t j = 0; j < spec.fields.size(); ++j) {
-      if (field.field_id ? *field.field_id == spec.fields[j].field_id : i == j) tuple[j] = std::move(value);
-    }
+    const auto at = std::find_if(spec.fields.begin(), spec.fields.end(),
+                                 [&](const SpecField& wanted) { return wanted.field_id == field.field_id; });
+    const size_t place = field.field_id ? static_cast<size_t>(at - spec.fields.begin()) : i;
+    if (place < tuple.size()) tuple[place] = std::move(value);
   }
   return tuple;
 }

@@ -83,7 +83,9 @@ bool SinkLayout::IsOurFile(std::string_view name) {
   if (name == kTableSchemaFile) return true;
   if (!FormatOfName(name).format) return false;
   std::string_view stem = StemOf(name);
-  return TakeNumber(&stem) && TakeNumber(&stem) && !stem.empty();
+  const bool has_writer = TakeNumber(&stem);
+  const bool has_file = has_writer && TakeNumber(&stem);
+  return has_file && !stem.empty();
 }
 
 }  // namespace nilus::files

@@ -159,7 +159,8 @@ Status DeleteRows(duck::Connection& connection, const lake::ScanPlan& plan, cons
       continue;
     }
     if (as_vectors && file.vector) transaction->RemoveFile(plan.deletes[*file.vector]);
-    deletes.push_back({.file = &file.file(), .rows = as_vectors ? std::move(all) : fresh});
+    if (!as_vectors) all = fresh;  // earlier delete files stay
+    deletes.push_back({.file = &file.file(), .rows = std::move(all)});
   }
   const lake::TableMetadata& metadata = transaction->metadata();
   const lake::DeleteWriterOptions options{

@@ -77,8 +77,8 @@ std::string StoredNow() {
 
 class SqliteWriter final : public Writer {
  public:
-  SqliteWriter(std::shared_ptr<Session> session, std::shared_ptr<TableLoad> load, std::stop_token stop)
-      : session_(std::move(session)), load_(std::move(load)), stop_(std::move(stop)) {}
+  SqliteWriter(std::shared_ptr<Session> session, const std::shared_ptr<TableLoad>& load, std::stop_token stop)
+      : session_(std::move(session)), load_(load), stop_(std::move(stop)) {}
   // A load is the session's; the writer only borrows it, so that the session can drop it.
   Status Write(RecordBatch batch) override {
     return Locked([&](TableLoad& load) { return load.Write(batch); });

@@ -213,8 +213,7 @@ TEST_F(NamedLogTest, WhatWal2JsonDoesNotSendIsRefused) {
         R"({"action":"I","schema":"s","table":"t","columns":[{"name":"a","value":1}]})",
         R"({"action":"I","schema":"s","table":"t","columns":[{"name":"a","typeoid":23}]})",
         R"({"action":"I","schema":"s","table":"t","columns":[{"name":"a","typeoid":23,"value":[1]}]})",
-        R"({"action":"I","schema":"s","table":"t","columns":[]} )"
-        "x",
+        R"({"action":"I","schema":"s","table":"t","columns":[]} x)",
         R"({"action":"B","xid":7,"timestamp":"now","lsn":"0/1","nextlsn":"0/2"})"}) {
     EXPECT_FALSE(Feed(wal2json_, message, 100)) << message;
   }
