@@ -10,6 +10,7 @@ Result<std::vector<SqlStep>> ChangeTarget::MakeReady(const LoadSql& sql, bool fu
     NILUS_ASSIGN(steps, sql.PrepareTarget(state));
     is_fresh_ = !state.existing || (full_refresh && state.can_drop);
     if (!is_fresh_) columns_ = *state.existing;
+    key_index_ = is_fresh_ ? sql.MadeKeyIndex() : state.key_index;
     is_ready_ = true;
   } else {
     NILUS_ASSIGN(steps, sql.AddToTarget(columns_));
@@ -21,7 +22,7 @@ Result<std::vector<SqlStep>> ChangeTarget::MakeReady(const LoadSql& sql, bool fu
 }
 
 std::vector<SqlStep> ChangeTarget::Apply(const LoadSql& sql, const FoldedChanges& part) {
-  std::vector<SqlStep> steps = sql.ApplyChanges(part, is_fresh_);
+  std::vector<SqlStep> steps = sql.ApplyChanges(part, is_fresh_, key_index_);
   is_fresh_ &= part.kept == 0;
   return steps;
 }

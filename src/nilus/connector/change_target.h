@@ -23,11 +23,13 @@ class ChangeTarget {
   std::vector<SqlStep> Apply(const LoadSql& sql, const FoldedChanges& part);
   // No row stands in the table that a part could meet.
   bool is_fresh() const { return is_fresh_; }
+  KeyIndex key_index() const { return key_index_; }
 
  private:
   Schema columns_;
   bool is_ready_ = false;
   bool is_fresh_ = false;
+  KeyIndex key_index_ = KeyIndex::kNone;
 };
 
 }  // namespace nilus

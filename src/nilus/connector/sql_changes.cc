@@ -9,6 +9,7 @@ namespace nilus {
 
 using sql_text::Join;
 using sql_text::Qualified;
+using sql_text::QualifiedAll;
 
 Status CheckStep(const SqlStep& step, int64_t affected) {
   if (step.wanted_rows < 0 || affected >= step.wanted_rows) return {};
@@ -58,31 +59,44 @@ SqlStep LoadSql::LookUpGroup(size_t number, const FoldedChanges& changes) const 
           SqlEffect::kStaged, group.rows};
 }
 
-void LoadSql::Upsert(bool is_fresh, std::vector<SqlStep>* steps) const {
-  const std::string kept = Qualified("s", kGroupColumn) + " >= 0";
-  std::string insert = fmt::format("INSERT INTO {} ({}) SELECT {} FROM {} AS s WHERE {}", target_sql_, ColumnList(""),
-                                   ColumnList("s"), staging_sql_, kept);
-  if (!is_fresh && dialect_->updates_in_place) {
-    std::vector<std::string> values;
-    for (const Field& field : LoadedColumns()) {
-      if (std::find(primary_key_.begin(), primary_key_.end(), field.name) != primary_key_.end()) continue;
-      values.push_back(fmt::format("{} = {}", QuoteIdentifier(field.name), Qualified("s", field.name)));
-    }
-    if (!values.empty()) {
-      steps->push_back({fmt::format("UPDATE {} AS t SET {} FROM {} AS s WHERE {} AND {}", target_sql_,
-                                    Join(values, ", "), staging_sql_, kept, KeysEqual("t", "s")),
-                        SqlEffect::kUpdated});
-    }
-    insert += fmt::format(" AND NOT EXISTS (SELECT 1 FROM {} AS t WHERE {})", target_sql_, KeysEqual("t", "s"));
-  } else if (!is_fresh) {
-    steps->push_back({fmt::format("DELETE FROM {} AS t WHERE {}", target_sql_,
-                                  KeyIn(false, "t", staging_sql_, Qualified("i", kGroupColumn) + " >= 0")),
-                      SqlEffect::kReplaced});
+// Assignments of all columns but the key's.
+std::vector<std::string> LoadSql::ValuesFrom(std::string_view source) const {
+  std::vector<std::string> values;
+  for (const Field& field : LoadedColumns()) {
+    if (std::find(primary_key_.begin(), primary_key_.end(), field.name) != primary_key_.end()) continue;
+    values.push_back(fmt::format("{} = {}", QuoteIdentifier(field.name), Qualified(source, field.name)));
   }
-  steps->push_back({std::move(insert), SqlEffect::kInserted});
+  return values;
 }
 
-std::vector<SqlStep> LoadSql::ApplyChanges(const FoldedChanges& changes, bool is_fresh) const {
+SqlStep LoadSql::InsertChanges(std::string_view condition) const {
+  return {fmt::format("INSERT INTO {} ({}) SELECT {} FROM {} AS s WHERE {} >= 0{}", target_sql_, ColumnList(""),
+                      ColumnList("s"), staging_sql_, Qualified("s", kGroupColumn), condition),
+          SqlEffect::kInserted};
+}
+
+SqlStep LoadSql::Upsert() const {
+  const std::string key = Join(QualifiedAll("", primary_key_), ", ");
+  const std::vector<std::string> values = ValuesFrom("EXCLUDED");
+  const std::string action = values.empty() ? "NOTHING" : "UPDATE SET " + Join(values, ", ");
+  return {fmt::format("WITH done AS ({} ON CONFLICT ({}) DO {} RETURNING {} AS is_new) SELECT count(*) FILTER (WHERE "
+                      "is_new), count(*) FILTER (WHERE NOT is_new) FROM done",
+                      InsertChanges("").sql, key, action, dialect_->is_inserted_row),
+          SqlEffect::kUpserted};
+}
+
+void LoadSql::UpdateAndInsert(std::vector<SqlStep>* steps) const {
+  const std::vector<std::string> values = ValuesFrom("s");
+  if (!values.empty()) {
+    steps->push_back({fmt::format("UPDATE {} AS t SET {} FROM {} AS s WHERE {} >= 0 AND {}", target_sql_,
+                                  Join(values, ", "), staging_sql_, Qualified("s", kGroupColumn), KeysEqual("t", "s")),
+                      SqlEffect::kUpdated});
+  }
+  steps->push_back(
+      InsertChanges(fmt::format(" AND NOT EXISTS (SELECT 1 FROM {} AS t WHERE {})", target_sql_, KeysEqual("t", "s"))));
+}
+
+std::vector<SqlStep> LoadSql::ApplyChanges(const FoldedChanges& changes, bool is_fresh, KeyIndex index) const {
   std::vector<SqlStep> steps;
   if (changes.truncates && !is_fresh)
     steps.push_back({fmt::format("DELETE FROM {}", target_sql_), SqlEffect::kDeleted});
@@ -92,7 +106,19 @@ std::vector<SqlStep> LoadSql::ApplyChanges(const FoldedChanges& changes, bool is
                                  KeyIn(false, "t", staging_sql_, Qualified("i", kGroupColumn) + " = -1")),
                      SqlEffect::kDeleted});
   }
-  if (changes.kept > 0) Upsert(is_fresh || changes.truncates, &steps);
+  if (changes.kept == 0) return steps;
+  if (is_fresh || changes.truncates) {
+    steps.push_back(InsertChanges(""));
+  } else if (!dialect_->is_inserted_row.empty() && index == KeyIndex::kUnique) {
+    steps.push_back(Upsert());
+  } else if (dialect_->updates_in_place) {
+    UpdateAndInsert(&steps);
+  } else {
+    steps.push_back({fmt::format("DELETE FROM {} AS t WHERE {}", target_sql_,
+                                 KeyIn(false, "t", staging_sql_, Qualified("i", kGroupColumn) + " >= 0")),
+                     SqlEffect::kReplaced});
+    steps.push_back(InsertChanges(""));
+  }
   return steps;
 }
 

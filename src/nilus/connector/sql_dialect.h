@@ -49,11 +49,16 @@ struct SqlDialect {
   // anew.
   bool updates_in_place = false;
 
+  // Of a row that INSERT … ON CONFLICT … DO UPDATE … RETURNING gives: whether it is new. Such a statement takes a load
+  // of changes into a table that has a unique index on its key, and targets that are created for changes get one.
+  // Empty: two statements, whatever the index.
+  std::string_view is_inserted_row = "";
+
   // Behind a key column where keys are compared: " COLLATE BINARY" where the target's own column may compare texts by
   // looser rules, by which one key would take another's row.
   std::string_view key_collation = "";
 
-  // A plain (not unique) index on the key columns comes with a target that is created for merge or scd2.
+  // An index on the key columns comes with a target that is created for merge or scd2; for batches, not a unique one.
   bool index_keys = false;
 
   // Quoted name of a table as statements use it; null: "catalog"."schema"."name", without the parts that are empty.

@@ -60,6 +60,7 @@ void CountRows(SqlEffect effect, int64_t affected, CommitResult* result) {
       break;
     case SqlEffect::kNone:
     case SqlEffect::kStaged:
+    case SqlEffect::kUpserted:
       break;
   }
 }
@@ -256,11 +257,17 @@ void LoadSql::CreateTarget(std::vector<SqlStep>* steps) const {
   for (const Field& field : LoadedColumns()) columns.push_back(Definition(field));
   for (const Field& field : OwnColumns()) columns.push_back(Definition(field));
   steps->push_back({fmt::format("CREATE TABLE {} ({})", target_sql_, Join(columns, ", "))});
-  if (dialect_->index_keys && !primary_key_.empty()) steps->push_back(CreateKeyIndex());
+  if (MadeKeyIndex() != KeyIndex::kNone) steps->push_back(CreateKeyIndex(MadeKeyIndex()));
 }
 
-SqlStep LoadSql::CreateKeyIndex() const {
-  return {fmt::format("CREATE INDEX {} ON {} ({})", QuoteIdentifier(DerivedName("key", "", target_)), target_sql_,
+KeyIndex LoadSql::MadeKeyIndex() const {
+  if (!dialect_->index_keys || primary_key_.empty()) return KeyIndex::kNone;
+  return is_changes_ && !dialect_->is_inserted_row.empty() ? KeyIndex::kUnique : KeyIndex::kPlain;
+}
+
+SqlStep LoadSql::CreateKeyIndex(KeyIndex index) const {
+  return {fmt::format("CREATE {}INDEX {} ON {} ({})", index == KeyIndex::kUnique ? "UNIQUE " : "",
+                      QuoteIdentifier(DerivedName("key", "", target_)), target_sql_,
                       Join(QualifiedAll("", primary_key_), ", "))};
 }
 
@@ -282,11 +289,11 @@ Result<std::vector<SqlStep>> LoadSql::PrepareTarget(const TargetState& state) co
   }
   NILUS_ASSIGN(std::vector<SqlStep> additions, AddToTarget(*state.existing));
   steps.insert(steps.end(), additions.begin(), additions.end());
-  if (is_changes_ && dialect_->index_keys && !state.has_key_index) {
-    // One of another key, which is no more, has its name.
+  if (is_changes_ && dialect_->index_keys && state.key_index == KeyIndex::kNone) {
+    // One of another key, which is no more, has its name. Rows that others wrote may have keys twice.
     steps.push_back(
         {"DROP INDEX IF EXISTS " + QuoteTable(*dialect_, TableName{target_.schema, DerivedName("key", "", target_)})});
-    steps.push_back(CreateKeyIndex());
+    steps.push_back(CreateKeyIndex(KeyIndex::kPlain));
   }
   return steps;
 }
@@ -331,7 +338,8 @@ Result<std::vector<SqlStep>> LoadSql::AddToTarget(const Schema& existing) const 
 }
 
 Result<std::vector<SqlStep>> LoadSql::Apply(const TargetState& state, const std::optional<KeyRange>& interval) const {
-  if (is_changes_) return ApplyChanges({.removed = 1, .kept = 1}, !state.existing);  // for a plan: the usual steps
+  if (is_changes_)
+    return ApplyChanges({.removed = 1, .kept = 1}, !state.existing, state.key_index);  // for a plan: the usual steps
   std::vector<SqlStep> steps;
   const std::string drop_staging = fmt::format("DROP TABLE {}", staging_sql_);
   if (root_ != nullptr && (strategy_ == WriteStrategy::kMerge || strategy_ == WriteStrategy::kDeleteInsert)) {

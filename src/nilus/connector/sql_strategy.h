@@ -33,6 +33,7 @@ enum class SqlEffect {
   kUpdated,   // closed versions of scd2
   kReplaced,  // merge: deleted, to be inserted anew: counts as updated, and one inserted less
   kStaged,    // inside the staging table: counts for nothing
+  kUpserted,  // a query instead: its one row says how many rows were inserted, and how many updated
 };
 
 struct SqlStep {
@@ -42,10 +43,18 @@ struct SqlStep {
   int64_t wanted_rows = -1;
 };
 
+// Of any effect but kUpserted.
 void CountRows(SqlEffect effect, int64_t affected, CommitResult* result);
 
 // kData when the step of a load of changes has found fewer rows of the table than it has to take values from.
 Status CheckStep(const SqlStep& step, int64_t affected);
+
+// What finds the rows of a key in a table.
+enum class KeyIndex {
+  kNone,
+  kPlain,   // some index begins with the columns of the key
+  kUnique,  // and these are all of its columns, of which no two rows may have the same values
+};
 
 // The target as the sink found it inside its transaction.
 struct TargetState {
@@ -55,8 +64,7 @@ struct TargetState {
   bool can_drop = true;
   // Of a child table: its root table is there, and has a kRowIdColumn.
   bool has_root = false;
-  // Some index begins with the columns of the key. Asked of loads of changes only.
-  bool has_key_index = true;
+  KeyIndex key_index = KeyIndex::kPlain;  // asked of loads of changes only
 };
 
 class LoadSql {
@@ -111,7 +119,9 @@ class LoadSql {
   // Loads of changes (WriteRequest::is_changes), instead of Apply: staging holds the rows of a fold (change_fold.h)
   // with its two columns, numbered by _nilus_seq through the whole load. May be done several times in a load, each
   // after EmptyStaging. `is_fresh`: the target was made in this transaction, and has no rows.
-  std::vector<SqlStep> ApplyChanges(const FoldedChanges& changes, bool is_fresh) const;
+  std::vector<SqlStep> ApplyChanges(const FoldedChanges& changes, bool is_fresh, KeyIndex index) const;
+  // Of a target that PrepareTarget makes.
+  KeyIndex MadeKeyIndex() const;
   std::string EmptyStaging() const { return "DELETE FROM " + staging_sql_; }
   std::string DropStaging() const { return "DROP TABLE " + staging_sql_; }
 
@@ -138,10 +148,13 @@ class LoadSql {
   Result<std::vector<SqlStep>> DropOldChildren(const TargetState& state, const std::optional<KeyRange>& interval) const;
   std::vector<Field> LoadedColumns() const;  // those of columns() that the target has
   void ApplyScd2(std::vector<SqlStep>* steps) const;
-  SqlStep CreateKeyIndex() const;
+  SqlStep CreateKeyIndex(KeyIndex index) const;
   Status StageChanges(const WriteRequest& request);
   SqlStep LookUpGroup(size_t group, const FoldedChanges& changes) const;
-  void Upsert(bool is_fresh, std::vector<SqlStep>* steps) const;
+  SqlStep InsertChanges(std::string_view condition) const;
+  SqlStep Upsert() const;
+  void UpdateAndInsert(std::vector<SqlStep>* steps) const;
+  std::vector<std::string> ValuesFrom(std::string_view source) const;
   // Rows of aliases a and b have the same key.
   std::string KeysEqual(std::string_view a, std::string_view b) const;
 

@@ -241,7 +241,7 @@ TEST(LoadSqlTest, ChangesAreCompletedRemovedUpdatedAndInserted) {
   const LoadSql load = LoadSql::Make(dialect, request).value();
   const std::string stage = load.staging_sql();
   FoldedChanges changes{.groups = {{.columns = {"v"}, .has_moved = true, .rows = 2}}, .removed = 1, .kept = 3};
-  const std::vector<SqlStep> steps = load.ApplyChanges(changes, false);
+  const std::vector<SqlStep> steps = load.ApplyChanges(changes, false, KeyIndex::kUnique);
   EXPECT_THAT(
       Texts(steps),
       ElementsAre(
@@ -260,13 +260,40 @@ TEST(LoadSqlTest, ChangesAreCompletedRemovedUpdatedAndInserted) {
   EXPECT_TRUE(CheckStep(steps[1], 0)) << "a row that is not there may be removed";
 
   // A table without rows needs no look at it, and one without an index gets one.
-  EXPECT_THAT(Texts(load.ApplyChanges({.truncates = true, .removed = 1, .kept = 1}, true)),
+  EXPECT_THAT(Texts(load.ApplyChanges({.truncates = true, .removed = 1, .kept = 1}, true, KeyIndex::kPlain)),
               ElementsAre(testing::StartsWith("INSERT INTO")));
-  EXPECT_THAT(Texts(load.PrepareTarget({.existing = *request.schema, .has_key_index = false}).value()),
+  EXPECT_THAT(Texts(load.PrepareTarget({.existing = *request.schema, .key_index = KeyIndex::kNone}).value()),
               testing::IsSupersetOf({testing::StartsWith("DROP INDEX IF EXISTS \"s\".\"_nilus_key_"),
                                      testing::StartsWith("CREATE INDEX \"_nilus_key_")}));
   request.has_children = true;
   EXPECT_EQ(LoadSql::Make(dialect, request).error().kind, ErrorKind::kUnsupported);
+}
+
+TEST(LoadSqlTest, ChangesAreOneStatementWhereTheKeyIsUnique) {
+  SqlDialect dialect = TestDialect();
+  dialect.updates_in_place = true;
+  dialect.index_keys = true;
+  dialect.is_inserted_row = "is_new_here";
+  WriteRequest request = Request(WriteStrategy::kMerge);
+  request.is_changes = true;
+  const LoadSql load = LoadSql::Make(dialect, request).value();
+  const std::vector<SqlStep> steps = load.ApplyChanges({.kept = 3}, false, KeyIndex::kUnique);
+  EXPECT_THAT(Texts(steps),
+              ElementsAre("WITH done AS (INSERT INTO \"s\".\"t\" (\"id\", \"v\") SELECT s.\"id\", s.\"v\" FROM " +
+                          load.staging_sql() +
+                          " AS s WHERE s.\"_nilus_group\" >= 0 ON CONFLICT (\"id\") DO UPDATE SET \"v\" = "
+                          "EXCLUDED.\"v\" RETURNING is_new_here AS is_new) SELECT count(*) FILTER (WHERE is_new), "
+                          "count(*) FILTER (WHERE NOT is_new) FROM done"));
+  EXPECT_EQ(steps.back().effect, SqlEffect::kUpserted);
+  EXPECT_THAT(Texts(load.ApplyChanges({.kept = 3}, false, KeyIndex::kPlain)),
+              ElementsAre(testing::StartsWith("UPDATE"), testing::StartsWith("INSERT")));
+  EXPECT_THAT(Texts(load.PrepareTarget({}).value()),
+              testing::Contains(testing::StartsWith("CREATE UNIQUE INDEX \"_nilus_key_")));
+
+  // Batches may bring keys twice, and so may tables that others made.
+  request.is_changes = false;
+  EXPECT_THAT(Texts(LoadSql::Make(dialect, request).value().PrepareTarget({}).value()),
+              testing::Contains(testing::StartsWith("CREATE INDEX \"_nilus_key_")));
 }
 
 TEST(StateSqlTest, OnlyTheLastLoadsAreRemembered) {

@@ -79,6 +79,7 @@ const SqlDialect& PostgresDialect() {
       .can_swap = true,
       .keys_by_row_in = false,
       .updates_in_place = true,
+      .is_inserted_row = "xmax = 0",  // an updated row keeps the lock that ON CONFLICT took on the one before it
       .index_keys = true,
       .table_name = QuotedTable,
       .type_name = SqlTypeName,

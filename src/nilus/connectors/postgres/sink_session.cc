@@ -220,20 +220,15 @@ Result<PgResult> SinkSession::Query(const std::string& sql, std::span<const Conn
   return connection_->Query(sql, parameters, stop);
 }
 
-Result<int64_t> SinkSession::ExecuteCounting(const std::string& sql, const std::stop_token& stop) {
-  NILUS_ASSIGN(PgResult result, Execute(sql, stop));
-  return ParseInteger(PQcmdTuples(result.get())).value_or(0);
-}
-
 Status SinkSession::ExecuteStep(const SqlStep& step, std::string_view schema, CommitResult* counts,
                                 const std::stop_token& stop) {
   if (step.sql.starts_with("CREATE SCHEMA IF NOT EXISTS ")) {
     NILUS_ASSIGN(bool exists, SchemaExists(schema, stop));
     if (exists) return {};
   }
-  auto rows = ExecuteCounting(step.sql, stop);
-  if (!rows) {
-    Error error = std::move(rows).error();
+  Result<PgResult> done = Execute(step.sql, stop);
+  if (!done) {
+    Error error = std::move(done).error();
     if (HasSqlState(error, "55P03") && error.fix.empty()) {
       error.fix =
           "another session holds or is making the table or its schema: run again when it has ended, or raise "
@@ -243,8 +238,14 @@ Status SinkSession::ExecuteStep(const SqlStep& step, std::string_view schema, Co
     if (step.sql.starts_with("CREATE ") && HasSqlState(error, "23505")) error.kind = ErrorKind::kConflict;
     return Failure(std::move(error));
   }
-  NILUS_TRY(CheckStep(step, *rows));
-  if (counts != nullptr) CountRows(step.effect, *rows, counts);
+  if (step.effect == SqlEffect::kUpserted) {
+    counts->rows_inserted += ParseInteger(FieldText(*done, 0, 0)).value_or(0);
+    counts->rows_updated += ParseInteger(FieldText(*done, 0, 1)).value_or(0);
+    return {};
+  }
+  const int64_t rows = ParseInteger(PQcmdTuples(done->get())).value_or(0);
+  NILUS_TRY(CheckStep(step, rows));
+  if (counts != nullptr) CountRows(step.effect, rows, counts);
   return {};
 }
 

@@ -41,8 +41,6 @@ class SinkSession {
   Result<PgResult> Execute(const std::string& sql, const std::stop_token& stop);
   Result<PgResult> Query(const std::string& sql, std::span<const Connection::Parameter> parameters,
                          const std::stop_token& stop);
-  // Rows that the statement changed, by its command tag.
-  Result<int64_t> ExecuteCounting(const std::string& sql, const std::stop_token& stop);
   // A step of the shared SQL, whose rows are added to `counts` when that is not null. CREATE SCHEMA IF NOT EXISTS is
   // left out where `schema` exists: PostgreSQL asks for the right to create even where nothing is to be created.
   Status ExecuteStep(const SqlStep& step, std::string_view schema, CommitResult* counts, const std::stop_token& stop);

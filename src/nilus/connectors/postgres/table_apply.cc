@@ -87,7 +87,7 @@ Result<TargetState> TableLoad::LookAtTarget() {
       state.can_drop = attachments.empty();
     }
     if (request_.is_changes) {
-      NILUS_ASSIGN(state.has_key_index, HasKeyIndex(connection, *existing_, request_.primary_key, request_.stop));
+      NILUS_ASSIGN(state.key_index, FindKeyIndex(connection, *existing_, request_.primary_key, request_.stop));
     }
     state.existing = existing_->ToSchema();
   }

@@ -84,14 +84,17 @@ SELECT DISTINCT what FROM (
 ) AS found WHERE what IS NOT NULL ORDER BY what)sql";
 
 // Columns of usable whole-table indexes; what is an expression there has no name.
+// {0}: how many columns are the index's key, INCLUDE's follow.
 constexpr std::string_view kIndexColumnsSql = R"sql(
-SELECT i.indexrelid, k.place, a.attname
+SELECT i.indexrelid, k.place, a.attname, {0},
+       i.indisunique AND i.indimmediate AND t.relkind = 'r' AND NOT t.relhasrules
   FROM pg_catalog.pg_index i
+  JOIN pg_catalog.pg_class t ON t.oid = i.indrelid
   JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
   JOIN pg_catalog.pg_am m ON m.oid = c.relam AND m.amname = 'btree'
  CROSS JOIN LATERAL pg_catalog.unnest(i.indkey) WITH ORDINALITY AS k(attnum, place)
   JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
- WHERE i.indrelid = $1 AND i.indisvalid AND i.indpred IS NULL
+ WHERE i.indrelid = $1 AND i.indisvalid AND i.indpred IS NULL AND k.place <= {0}
  ORDER BY i.indexrelid, k.place)sql";
 
 struct BinaryForm {
@@ -244,10 +247,13 @@ Result<std::vector<std::string>> FindAttachments(Connection* connection, const T
   return attachments;
 }
 
-Result<bool> HasKeyIndex(Connection* connection, const TargetTable& table, const std::vector<std::string>& key,
-                         const std::stop_token& stop) {
+Result<KeyIndex> FindKeyIndex(Connection* connection, const TargetTable& table, const std::vector<std::string>& key,
+                              const std::stop_token& stop) {
   const Connection::Parameter parameters[] = {std::to_string(table.oid)};
-  NILUS_ASSIGN(PgResult found, connection->Query(std::string(kIndexColumnsSql), parameters, stop));
+  const std::string sql =
+      fmt::format(kIndexColumnsSql, connection->server_version() >= 110000 ? "i.indnkeyatts" : "i.indnatts");
+  NILUS_ASSIGN(PgResult found, connection->Query(sql, parameters, stop));
+  KeyIndex best = KeyIndex::kNone;
   size_t matched = 0;
   std::string_view index;
   for (int row = 0; row < PQntuples(found.get()); ++row) {
@@ -255,9 +261,12 @@ Result<bool> HasKeyIndex(Connection* connection, const TargetTable& table, const
     index = FieldText(found, row, 0);
     const bool is_next = ParseInteger(FieldText(found, row, 1)) == static_cast<int64_t>(matched) + 1 &&
                          std::find(key.begin(), key.end(), FieldText(found, row, 2)) != key.end();
-    if (is_next && ++matched == key.size()) return true;
+    if (!is_next || ++matched != key.size()) continue;
+    const bool is_whole = ParseInteger(FieldText(found, row, 3)) == static_cast<int64_t>(key.size());
+    if (is_whole && FieldText(found, row, 4) == "t") return KeyIndex::kUnique;
+    best = KeyIndex::kPlain;
   }
-  return false;
+  return best;
 }
 
 Result<bool> CanWidenColumn(Connection* connection, const TargetTable& table, const Field& to,

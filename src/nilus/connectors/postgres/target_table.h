@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "nilus/connector/sink.h"
+#include "nilus/connector/sql_strategy.h"
 #include "nilus/connectors/postgres/connection.h"
 #include "nilus/connectors/postgres/copy_encoder.h"
 #include "nilus/data/schema.h"
@@ -49,9 +50,10 @@ Result<std::optional<TargetTable>> FindTable(Connection* connection, const Table
 Result<std::vector<std::string>> FindAttachments(Connection* connection, const TargetTable& table,
                                                  const std::stop_token& stop);
 
-// Some index of the table finds rows by these columns: they are the first of its keys, in any order.
-Result<bool> HasKeyIndex(Connection* connection, const TargetTable& table, const std::vector<std::string>& key,
-                         const std::stop_token& stop);
+// The best index that finds rows of the table by these columns: the first of its own, in any order. kUnique: one that
+// INSERT … ON CONFLICT takes, and the table is one into which that may go (no rules, no partitions).
+Result<KeyIndex> FindKeyIndex(Connection* connection, const TargetTable& table, const std::vector<std::string>& key,
+                              const std::stop_token& stop);
 
 // The column is of a plain type that ALTER COLUMN … TYPE widens to this one, and nothing refuses that.
 Result<bool> CanWidenColumn(Connection* connection, const TargetTable& table, const Field& to,

@@ -59,7 +59,8 @@ Result<TargetState> TableLoad::Target() const {
   NILUS_ASSIGN(const std::string name, PlainName(request_.table));
   NILUS_ASSIGN(TargetState target, FindTarget(db_, name, KeyIndexName(request_.table)));
   if (request_.is_changes && target.existing) {
-    NILUS_ASSIGN(target.has_key_index, HasKeyIndex(db_, name, request_.primary_key));
+    NILUS_ASSIGN(const bool is_indexed, HasKeyIndex(db_, name, request_.primary_key));
+    target.key_index = is_indexed ? KeyIndex::kPlain : KeyIndex::kNone;
   }
   return target;
 }
