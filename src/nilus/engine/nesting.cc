@@ -192,7 +192,7 @@ Status NestedLoad::AddTable(const BatchJob& job, const UnnestTable& planned, con
     if (!is_main) {
       if (name == planned.qualified) {
         name = "value";
-      } else if (name.starts_with(planned.qualified + "__")) {
+      } else if (name.starts_with(planned.qualified + std::string(kLevels))) {
         name.erase(0, planned.qualified.size() + 2);
       } else {
         continue;
@@ -272,7 +272,7 @@ std::vector<std::string> NestedLoad::UnusedHints(const std::vector<std::string>&
       if (name == table.qualified) return table.schema.Find("value").has_value();
       std::string_view column = name;
       if (!table.qualified.empty()) {
-        if (!column.starts_with(table.qualified + "__")) return false;
+        if (!column.starts_with(table.qualified + std::string(kLevels))) return false;
         column.remove_prefix(table.qualified.size() + 2);
       }
       return table.schema.Find(column).has_value();

@@ -10,8 +10,6 @@ namespace {
 // A mask whose result is text takes the texts of a variant column as well.
 bool TakesVariants(const Mask& mask) { return mask.result_type().id == TypeId::kText; }
 
-constexpr std::string_view kLevels = "__";
-
 // Of "address.street" and "address__street" the same: the levels as they are named at the destination.
 std::string PathOf(std::string_view column, NamingStyle naming) {
   std::string path;

@@ -72,7 +72,6 @@ std::string NormalizeName(std::string_view name, NamingStyle style, int limit_by
 }
 
 std::string NormalizePath(std::string_view name, NamingStyle style, int limit_bytes) {
-  constexpr std::string_view kLevels = "__";
   if (style == NamingStyle::kDirect) return NormalizeName(name, style, limit_bytes);
   std::string result;
   for (size_t begin = 0; begin <= name.size();) {

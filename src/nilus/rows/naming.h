@@ -25,6 +25,9 @@ Result<NamingStyle> NamingStyleFrom(const VariableLookup& variables);
 // is read again. Both styles then FitToLimit (data/identifier.h). Never empty; normalizing a result changes nothing.
 std::string NormalizeName(std::string_view name, NamingStyle style, int limit_bytes);
 
+// Between the levels of a nested place's name: address__street, lines__sku.
+inline constexpr std::string_view kLevels = "__";
+
 // The same for the name of a nested place ("at__zip"): each level by itself, joined by "__" again.
 std::string NormalizePath(std::string_view name, NamingStyle style, int limit_bytes);
 

@@ -9,7 +9,6 @@ namespace nilus {
 namespace {
 
 constexpr std::string_view kValueColumn = "value";
-constexpr std::string_view kLevels = "__";
 
 bool IsKept(const std::vector<std::string>& keep, std::string_view name) {
   return std::find(keep.begin(), keep.end(), name) != keep.end();

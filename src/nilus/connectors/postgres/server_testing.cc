@@ -10,6 +10,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <map>
+#include <random>
 
 namespace nilus::postgres {
 namespace {
@@ -38,19 +39,21 @@ std::string FindBinaries(const std::string& which) {
   return {};
 }
 
+// From below the range that outgoing connections get theirs of: none of them takes it before the server does, or while
+// it is down.
 int FreePort() {
-  int fd = socket(AF_INET, SOCK_STREAM, 0);
-  sockaddr_in name{};
-  name.sin_family = AF_INET;
-  name.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof name;
-  int port = 0;
-  if (bind(fd, reinterpret_cast<sockaddr*>(&name), size) == 0 &&
-      getsockname(fd, reinterpret_cast<sockaddr*>(&name), &size) == 0) {
-    port = ntohs(name.sin_port);
+  std::random_device random;
+  std::uniform_int_distribution<uint16_t> ports(10'000, 31'999);
+  while (true) {
+    const int fd = socket(AF_INET, SOCK_STREAM, 0);
+    sockaddr_in name{};
+    name.sin_family = AF_INET;
+    name.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    name.sin_port = htons(ports(random));
+    const bool is_free = bind(fd, reinterpret_cast<sockaddr*>(&name), sizeof name) == 0;
+    close(fd);
+    if (is_free) return ntohs(name.sin_port);
   }
-  close(fd);
-  return port;
 }
 
 }  // namespace
