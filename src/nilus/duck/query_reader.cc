@@ -132,6 +132,10 @@ Status QueryReader::State::FetchChunk(const std::stop_token& stop) {
   for (size_t i = 0; i < plan.readers.size(); ++i) {
     plan.readers[i].AddByteSizes(duckdb_data_chunk_get_vector(chunk.get(), i), 0, chunk_rows, row_bytes.data());
   }
+  const int64_t largest = *std::max_element(row_bytes.begin(), row_bytes.begin() + chunk_rows);
+  if (largest > std::numeric_limits<int32_t>::max()) {  // the offsets of a column's values
+    return Fail(ErrorKind::kData, "a row has {} MiB: no more than 2 GiB can be moved at once", largest >> 20);
+  }
   return {};
 }
 

@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "nilus/base/memory_plan.h"
+#include "nilus/engine/batch_size.h"
 #include "nilus/engine/nesting.h"
 
 namespace nilus {
@@ -133,7 +134,7 @@ Status Mover::ReadSplit(const Split& split, Stage* stage) {
     TableProgress& progress = request_.tables->progress(0);
     progress.rows_read += rows;
     progress.bytes_read += bytes;
-    NILUS_TRY(CheckSize(batch->rows));
+    NILUS_TRY(CheckBatchSize(batch->rows, request_.largest_batch));
     current_phase = "normalize";
     NILUS_TRY(PassOn(WithoutRowIds(batch->rows), stage));
     current_phase = "extract";
@@ -172,20 +173,6 @@ Result<RecordBatch> Mover::TakeWanted(RecordBatch batch, Stage* stage) {
 }
 
 // Before anything makes another copy of it.
-Status Mover::CheckSize(const RecordBatch& batch) const {
-  if (request_.largest_batch == 0 || batch.ByteSize() <= request_.largest_batch) return {};
-  const auto& columns = batch.columns();
-  auto largest = std::max_element(columns.begin(), columns.end(),
-                                  [](const Column& a, const Column& b) { return a.ByteSize() < b.ByteSize(); });
-  constexpr int64_t kCopies = 4;  // MemoryPlan::largest_batch_bytes
-  return FailWithFix(
-      ErrorKind::kExhausted,
-      fmt::format("raise resources.limits.memory to {} MiB or more", batch.ByteSize() * kCopies / kMiB + 1),
-      "{} rows have {} MiB, most of them in column `{}`: within the memory limit {} MiB can be moved at once",
-      batch.num_rows(), batch.ByteSize() / kMiB,
-      batch.schema()->fields[static_cast<size_t>(largest - columns.begin())].name, request_.largest_batch / kMiB);
-}
-
 Status Mover::PassOn(RecordBatch batch, Stage* stage) {
   {
     PhaseMeter::Section section(*request_.normalize);

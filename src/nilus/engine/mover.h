@@ -86,7 +86,6 @@ class Mover {
   struct Stage;  // one reader's own
   void Read(bool is_first);
   Status ReadSplit(const Split& split, Stage* stage);
-  Status CheckSize(const RecordBatch& batch) const;
   Status PassOn(RecordBatch batch, Stage* stage);
   Status PassOnNested(const RecordBatch& batch, const RecordBatch& normalized, Stage* stage);
   void PushLetters(const RecordBatch& batch, const std::vector<DeadRow>& dead, Stage* stage);

@@ -7,6 +7,7 @@
 #include <thread>
 #include <utility>
 
+#include "nilus/engine/batch_size.h"
 #include "nilus/engine/versions.h"
 #include "nilus/rows/dead_letters.h"
 #include "nilus/rows/masker.h"
@@ -23,9 +24,11 @@ Schema WithId(Schema schema) {
 class SurveyRun {
  public:
   // `most_rows`: the load takes no more; there is one reader then, and the rows come in the order of the load.
-  SurveyRun(Preparation& prepared, UnnestOptions options, std::optional<int64_t> most_rows, std::stop_token stop)
+  SurveyRun(Preparation& prepared, UnnestOptions options, int64_t largest_batch, std::optional<int64_t> most_rows,
+            std::stop_token stop)
       : prepared_(prepared),
         options_(std::move(options)),
+        largest_batch_(largest_batch),
         most_rows_(most_rows),
         stop_(std::move(stop)),
         survey_(options_) {}
@@ -33,31 +36,46 @@ class SurveyRun {
   Result<NestingSurvey> Run(int readers) {
     {
       std::vector<std::jthread> threads;
-      for (int i = 0; i < std::max(readers, 1); ++i) threads.emplace_back([this] { Work(); });
+      try {
+        for (int i = 0; i < std::max(readers, 1); ++i) threads.emplace_back([this] { Work(); });
+      } catch (const std::exception& error) {
+        End(Fail(ErrorKind::kExhausted, "no thread could be started: {}", error.what()));
+      }
     }
     if (!status_) return Failure(status_.error());
     return std::move(survey_);
   }
 
  private:
+  // Nothing is thrown out of a thread.
   void Work() {
+    try {
+      if (Status status = ReadSplits(); !status) End(std::move(status));
+    } catch (const std::bad_alloc&) {
+      End(Fail(ErrorKind::kExhausted, "memory ran out"));
+    } catch (const std::exception& error) {
+      End(Fail(ErrorKind::kInternal, "unexpected exception: {}", error.what()));
+    }
+  }
+
+  // The first failure is the survey's.
+  void End(Status failed) {
+    std::lock_guard lock(mutex_);
+    if (status_) status_ = std::move(failed);
+    is_over_ = true;
+  }
+
+  Status ReadSplits() {
     NestingSurvey seen(options_);
     Masker masker(prepared_.masking);
     Normalizer normalizer(*prepared_.shape);
-    Status status;
-    try {
-      while (status && !is_over_) {
-        const size_t index = next_++;
-        if (index >= prepared_.plan.splits.size()) break;
-        status = ReadSplit(prepared_.plan.splits[index], &masker, &normalizer, &seen);
-      }
-    } catch (const std::bad_alloc&) {
-      status = Fail(ErrorKind::kExhausted, "memory ran out");
+    while (!is_over_) {
+      const size_t index = next_++;
+      if (index >= prepared_.plan.splits.size()) break;
+      NILUS_TRY(ReadSplit(prepared_.plan.splits[index], &masker, &normalizer, &seen));
     }
     std::lock_guard lock(mutex_);
-    if (status && status_) status = survey_.Merge(seen);
-    if (!status && status_) status_ = std::move(status);
-    if (!status_) is_over_ = true;
+    return status_ ? survey_.Merge(seen) : Status();
   }
 
   Status ReadSplit(const Split& split, Masker* masker, Normalizer* normalizer, NestingSurvey* seen) {
@@ -65,6 +83,7 @@ class SurveyRun {
     while (!is_over_) {
       NILUS_ASSIGN(std::optional<Batch> batch, reader->Next(stop_));
       if (!batch) break;
+      NILUS_TRY(CheckBatchSize(batch->rows, largest_batch_));
       NILUS_ASSIGN(RecordBatch masked, masker->Apply(WithoutRowIds(batch->rows)));
       NILUS_ASSIGN(NormalizedBatch normalized, normalizer->Normalize(masked));
       NILUS_TRY(seen->Observe(normalized.rows));
@@ -76,6 +95,7 @@ class SurveyRun {
 
   Preparation& prepared_;
   const UnnestOptions options_;
+  const int64_t largest_batch_;
   const std::optional<int64_t> most_rows_;
   const std::stop_token stop_;
   std::atomic<size_t> next_{0};
@@ -108,7 +128,7 @@ Result<NestingSurvey> NestedLoad::Survey(const BatchJob& job, Preparation& prepa
                                          const std::stop_token& stop) {
   // With an incremental_key it is a matter of the rows which of them count.
   const std::optional<int64_t> most_rows = job.incremental_key.empty() ? job.row_limit : std::nullopt;
-  return SurveyRun(prepared, OptionsOf(job), most_rows, stop).Run(readers);
+  return SurveyRun(prepared, OptionsOf(job), job.memory.largest_batch_bytes(), most_rows, stop).Run(readers);
 }
 
 Result<std::unique_ptr<NestedLoad>> NestedLoad::Make(const BatchJob& job, const NestingSurvey& survey,

@@ -6,6 +6,7 @@
 
 #include "nilus/engine/dead_letters.h"
 #include "nilus/engine/fakes_testing.h"
+#include "nilus/engine/state.h"
 #include "nilus/rows/row_ids.h"
 
 namespace nilus {
@@ -65,6 +66,31 @@ TEST_F(NestingTest, AFullRefreshEmptiesChildTablesThatNoRowIsFor) {
   Load(&world_, job_, {{"3", "3", std::nullopt}});
   EXPECT_THAT(world_.Rows({"id"}), ElementsAre("3"));
   EXPECT_THAT(RowsOf(world_, "raw.t__items", {"sku"}), IsEmpty());
+}
+
+// How far the source was read is forgotten or moved, but not which tables hold the rows' children.
+TEST_F(NestingTest, AStateThatIsResetOrSetKnowsTheChildTables) {
+  job_.strategy = WriteStrategy::kMerge;
+  job_.primary_key = {"id"};
+  job_.incremental_key = "at";
+  for (const bool resets : {true, false}) {
+    SCOPED_TRACE(resets);
+    world_.destination = {};
+    Load(&world_, job_, {{"1", "5", R"(["a","b"])"}});
+    ASSERT_TRUE(resets ? ResetJobState(job_, QuickOptions()) : SetJobState(job_, QuickOptions(), "1"));
+    Load(&world_, job_, {{"1", "6", std::nullopt}});
+    EXPECT_THAT(world_.Rows({"id", "at"}), ElementsAre("1|6"));
+    EXPECT_THAT(RowsOf(world_, "raw.t__items", {"value"}), IsEmpty());
+  }
+}
+
+TEST_F(NestingTest, AHugeRowIsRefusedBeforeItIsTakenApart) {
+  job_.memory.total_bytes = 4096;
+  world_.source.table.rows = {{"1", "1", "[\"" + std::string(8000, 'x') + "\"]"}};
+  const RunReport report = RunJob(job_, QuickOptions());
+  ASSERT_FALSE(report.is_success);
+  EXPECT_EQ(report.error->kind, ErrorKind::kExhausted);
+  EXPECT_THAT(report.error->message, testing::HasSubstr("column `items`"));
 }
 
 TEST_F(NestingTest, ALimitedRunSurveysNoMoreThanItLoads) {

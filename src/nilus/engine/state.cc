@@ -55,6 +55,7 @@ Result<Position> PositionAt(const BatchJob& job, const RunOptions& options, Sink
       checkpoint.source = std::move(before->source);
       checkpoint.masks = std::move(before->masks);
       checkpoint.nulls = std::move(before->nulls);  // rows without a key stand before no cursor: they stay loaded
+      checkpoint.children = std::move(before->children);
     }
   }
   checkpoint.cursor = Cursor{.column = field->name, .value = ScalarAt(parsed, 0), .until = std::nullopt};
@@ -88,7 +89,17 @@ Result<StateReport> SetJobState(const BatchJob& job, const RunOptions& options, 
 
 Result<StateReport> ResetJobState(const BatchJob& job, const RunOptions& options) {
   NILUS_ASSIGN(std::unique_ptr<Sink> sink, job.open_sink(options.stop));
-  return CommitPosition(job, *sink, Position{});
+  NILUS_ASSIGN(std::optional<CommittedState> state, sink->Committed(job.pipeline));
+  Position position;
+  if (state) {
+    // What is forgotten is how far the source was read. Child tables are the destination's: their rows have to go with
+    // those that are replaced, also when a load has none for them.
+    Result<Checkpoint> before = ParseCheckpoint(state->position);
+    if (before && !before->children.empty()) {
+      NILUS_ASSIGN(position, ToPosition(Checkpoint{.children = std::move(before->children)}));
+    }
+  }
+  return CommitPosition(job, *sink, std::move(position));
 }
 
 Result<StateReport> ShowState(const Pipeline& pipeline, const ConnectorRegistry& registry, const RunOptions& options) {

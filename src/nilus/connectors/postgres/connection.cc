@@ -134,8 +134,6 @@ Status Connection::Wait(bool for_write, const Deadline& deadline, const std::sto
   SilenceWatch silence(silence_seconds_);
   while (true) {
     if (stop.stop_requested()) {
-      eventfd_t ignored = 0;
-      static_cast<void>(eventfd_read(wake_fd_, &ignored));
       Cancel();
       return Cancelled();
     }
@@ -155,6 +153,9 @@ Status Connection::Wait(bool for_write, const Deadline& deadline, const std::sto
     }
     int ready = poll(fds.data(), fds.size(), timeout_ms);
     if (ready < 0 && errno != EINTR) return Fail(ErrorKind::kInternal, "poll failed with error {}", errno);
+    // Of this call's token, which is looked at above, or left by an earlier call that had its answer by then.
+    eventfd_t ignored = 0;
+    if (ready > 0 && fds[1].revents != 0) static_cast<void>(eventfd_read(wake_fd_, &ignored));
     if (ready > 0 && fds[0].revents != 0) return {};
   }
 }

@@ -34,6 +34,10 @@ TEST_P(SinkChangesTest, AnyIndexOfTheKeyWillDo) {
            "CREATE TABLE t (id bigint PRIMARY KEY, v text); CREATE TABLE u (id bigint); CREATE RULE r AS ON INSERT TO "
            "t "
            "DO ALSO INSERT INTO u VALUES (NEW.id)",
+           "CREATE TABLE t (id bigint PRIMARY KEY, v text, UNIQUE (id) DEFERRABLE)",
+           "CREATE TABLE t (id bigint PRIMARY KEY, v text); CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS "
+           "$$BEGIN IF EXISTS (SELECT FROM t WHERE id = NEW.id) THEN RETURN NULL; END IF; RETURN NEW; END$$; CREATE "
+           "TRIGGER g BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION f()",
            "CREATE TABLE t (v text, id bigint NOT NULL) PARTITION BY RANGE (id); CREATE TABLE t1 PARTITION OF t FOR "
            "VALUES FROM (0) TO (2); CREATE TABLE t2 PARTITION OF t FOR VALUES FROM (2) TO (10)",
        }) {
@@ -46,6 +50,27 @@ TEST_P(SinkChangesTest, AnyIndexOfTheKeyWillDo) {
     EXPECT_EQ(result->rows_inserted, 2);
     EXPECT_EQ(result->rows_updated, 1);
     EXPECT_EQ(Rows("t", "t.id, t.v"), "(1,a) (2,B) (3,c) (4,)");
+  }
+}
+
+// A new row is checked before INSERT … ON CONFLICT finds the old one, and an heir's rows are not found by the index.
+TEST_P(SinkChangesTest, WhatInsertWouldRefuseOrMissIsUpdated) {
+  for (const std::string existing : {
+           "CREATE TABLE t (id bigint PRIMARY KEY, v text, w int NOT NULL); INSERT INTO t VALUES (1, 'a', 1), (2, 'b', "
+           "1)",
+           "CREATE TABLE t (id bigint PRIMARY KEY, v text, w int CHECK (coalesce(w, 0) > 0)); INSERT INTO t VALUES "
+           "(1, 'a', 1), (2, 'b', 1)",
+           "CREATE TABLE t (id bigint PRIMARY KEY, v text); CREATE TABLE u () INHERITS (t); INSERT INTO t VALUES (1, "
+           "'a'); INSERT INTO u VALUES (2, 'b')",
+       }) {
+    SCOPED_TRACE(existing);
+    database_ = server_->NewDatabase();
+    Execute(existing);
+    const Result<CommitResult> result = LoadChanges("load-1", {{"1", "A"}, {"2", "B"}});
+    ASSERT_OK(result);
+    EXPECT_EQ(result->rows_inserted, 0);
+    EXPECT_EQ(result->rows_updated, 2);
+    EXPECT_EQ(Rows("t", "t.id, t.v"), "(1,A) (2,B)");
   }
 }
 

@@ -75,6 +75,24 @@ TEST_P(SinkReplaceTest, KeepsWhatHangsOnTheTable) {
   }
 }
 
+// Staging has the types of the table that was to be made: the old one's would round them.
+TEST_P(SinkReplaceTest, DoesNotRoundIntoATableThatMayNotBeDroppedAnyMore) {
+  Execute("CREATE TABLE t (id bigint, v numeric(12,2)); INSERT INTO t VALUES (1, 1)");
+  const SchemaPtr schema =
+      MakeSchema({MakeField("id", TypeId::kInt64), Field{.name = "v", .type = MakeDecimal(12, 4)}});
+  const WriteRequest request = MakeRequest(schema, WriteStrategy::kReplace, "a");
+  const auto sink = OpenSink();
+  auto writer = sink->Open(request);
+  ASSERT_OK(writer);
+  ASSERT_OK((*writer)->Write(MakeBatch(schema, {{"2", "1.2345"}})));
+  ASSERT_OK((*writer)->Finish());
+  Execute("GRANT SELECT ON t TO PUBLIC");
+  EXPECT_EQ(conformance::KindOf(sink->Commit(CommitOf(request, 0))), "conflict");
+  EXPECT_EQ(Rows(), "(1,1.00)");
+  ASSERT_OK(Load(request, {{"2", "1.2345"}}));
+  EXPECT_EQ(Rows("t", "t.id, t.v__v_text"), "(2,1.2345)") << "another attempt keeps what does not fit beside";
+}
+
 TEST_P(SinkReplaceTest, RefusesToDeleteThroughForeignKeys) {
   Execute(
       "CREATE TABLE t (id bigint PRIMARY KEY, v text); CREATE TABLE child (id bigint REFERENCES t ON DELETE CASCADE);"

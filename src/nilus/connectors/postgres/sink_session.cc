@@ -61,12 +61,22 @@ Result<Connection*> SinkSession::Idle(const std::stop_token& stop) {
     Disconnect();
     NILUS_ASSIGN(connection_, Connection::Open(address_, stop));
     connection_->HideRowValues();
+    NILUS_TRY(NoticeOurEnd(stop));
   }
   return connection_.get();
 }
 
+// The server ends the session within seconds of this process, whatever it is doing. Some cannot: on Windows, and for
+// PostgreSQL 14 on anything but Linux, they refuse the setting.
+Status SinkSession::NoticeOurEnd(const std::stop_token& stop) {
+  if (connection_->server_version() < 140000) return {};
+  Result<PgResult> set = connection_->Execute("SET client_connection_check_interval = '2s'", stop);
+  if (set || HasSqlState(set.error(), "22023")) return {};
+  return Failure(std::move(set).error());
+}
+
 Status SinkSession::StartTransaction(const std::stop_token& stop) {
-  // Times out on what others hold, never on our own work; notices within seconds that this process has died. Deferrable
+  // Times out on what others hold, never on our own work. Deferrable
   // constraints are checked at COMMIT: rows that are updated are deleted and inserted. What is read after a lock was
   // taken must be what its last holder committed, whatever default_transaction_isolation says: two merges would double
   // keys.
@@ -75,7 +85,6 @@ Status SinkSession::StartTransaction(const std::stop_token& stop) {
       "SET LOCAL idle_in_transaction_session_timeout = 0; SET LOCAL client_min_messages = error; SET CONSTRAINTS ALL "
       "DEFERRED",
       std::max<int64_t>(lock_timeout_seconds_ * 1000, 1));
-  if (connection_->server_version() >= 140000) sql += "; SET LOCAL client_connection_check_interval = '2s'";
   if (connection_->server_version() >= 170000) sql += "; SET LOCAL transaction_timeout = 0";
   return connection_->Execute(sql, stop).map([](const PgResult&) {});
 }
@@ -84,7 +93,10 @@ Status SinkSession::BeginLoad(const PipelineId& pipeline, const std::stop_token&
   if (is_loading_) return {};
   NILUS_FAULT_POINT("postgres.sink.begin");
   NILUS_ASSIGN(Connection * connection, Idle(stop));
-  NILUS_TRY(StartTransaction(stop));
+  if (Status started = StartTransaction(stop); !started) {
+    Disconnect();  // it may have begun
+    return started;
+  }
   is_loading_ = true;
   ++load_number_;
   if (Status locked = TakeLock(connection, pipeline, stop); !locked) {

@@ -72,6 +72,7 @@ class SinkSession {
 
  private:
   void Disconnect();
+  Status NoticeOurEnd(const std::stop_token& stop);
   Status StartTransaction(const std::stop_token& stop);
   Status TakeLock(Connection* connection, const PipelineId& pipeline, const std::stop_token& stop);
   Result<std::string> LockHolder(Connection* connection, int64_t key, const std::stop_token& stop);

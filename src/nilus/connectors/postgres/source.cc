@@ -227,7 +227,9 @@ Result<std::vector<Split>> PostgresSource::PartitionSplits(const Target& target,
   NILUS_ASSIGN(std::vector<Partition> partitions, ReadPartitions(*connection_, target.relation->oid, context_.stop));
   int64_t total_bytes = 0;
   for (const Partition& partition : partitions) {
-    if (!partition.is_readable || partition.relation.kind == 'f') return std::vector<Split>{};
+    if (!partition.is_readable || partition.relation.is_row_secured || partition.relation.kind == 'f') {
+      return std::vector<Split>{};
+    }
     total_bytes += partition.relation.blocks * partition.relation.block_bytes;
   }
   if (target.relation->is_row_secured || total_bytes < 2 * kSmallTableBytes) return std::vector<Split>{};

@@ -55,6 +55,29 @@ Status TableLoad::CastStagedTexts() {
   return {};
 }
 
+// Rows were staged for a table that would be made anew. Where somebody hung something on it meanwhile, it stays, and
+// its columns would round or cut values that staging holds: another attempt fits them.
+Status TableLoad::CheckStagedTypes(const TargetState& state) const {
+  if (!MayDrop() || keeps_types_ || state.can_drop) return {};
+  const bool fits = std::all_of(plans_.begin(), plans_.end(), [&](const LoadColumn& plan) {
+    const TargetColumn* column = existing_->Find(plan.name);
+    return column == nullptr || column->sql_type == plan.sql_type;
+  });
+  if (fits) return {};
+  return Fail(ErrorKind::kConflict, "table {} cannot be dropped any more: another session has hung something on it",
+              request_.table.ToString());
+}
+
+// What INSERT … ON CONFLICT asks of a table beside the index: no column but the load's that every row needs a value in,
+// since the new row is checked before the old one is found.
+Result<KeyIndex> TableLoad::KeyIndexOfTarget(Connection* connection) const {
+  NILUS_ASSIGN(const KeyIndex index, FindKeyIndex(connection, *existing_, request_.primary_key, request_.stop));
+  const bool is_complete =
+      std::all_of(existing_->columns.begin(), existing_->columns.end(),
+                  [&](const TargetColumn& column) { return !column.not_null || sql_.columns().Find(column.name); });
+  return index == KeyIndex::kUnique && !is_complete ? KeyIndex::kPlain : index;
+}
+
 Result<TargetState> TableLoad::LookAtTarget() {
   NILUS_ASSIGN(Connection * connection, session_->Idle(request_.stop));
   NILUS_ASSIGN(existing_, FindTable(connection, request_.table, request_.stop));
@@ -86,9 +109,8 @@ Result<TargetState> TableLoad::LookAtTarget() {
       NILUS_ASSIGN(std::vector<std::string> attachments, FindAttachments(connection, *existing_, request_.stop));
       state.can_drop = attachments.empty();
     }
-    if (request_.is_changes) {
-      NILUS_ASSIGN(state.key_index, FindKeyIndex(connection, *existing_, request_.primary_key, request_.stop));
-    }
+    NILUS_TRY(CheckStagedTypes(state));
+    if (request_.is_changes) NILUS_ASSIGN(state.key_index, KeyIndexOfTarget(connection));
     state.existing = existing_->ToSchema();
   }
   if (sql_.root()) {

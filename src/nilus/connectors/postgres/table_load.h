@@ -83,6 +83,8 @@ class TableLoad {
   std::string CopySql() const;
 
   Status LockTarget(bool for_alter);
+  Status CheckStagedTypes(const TargetState& state) const;
+  Result<KeyIndex> KeyIndexOfTarget(Connection* connection) const;
   // The target under the lock that the strategy needs; refreshes existing_.
   Result<TargetState> LookAtTarget();
   Status CastStagedTexts();

@@ -87,7 +87,10 @@ SELECT DISTINCT what FROM (
 // {0}: how many columns are the index's key, INCLUDE's follow.
 constexpr std::string_view kIndexColumnsSql = R"sql(
 SELECT i.indexrelid, k.place, a.attname, {0},
-       i.indisunique AND i.indimmediate AND t.relkind = 'r' AND NOT t.relhasrules
+       i.indisunique AND i.indimmediate AND t.relkind = 'r' AND NOT t.relhasrules AND NOT t.relhassubclass
+       AND NOT EXISTS (SELECT FROM pg_catalog.pg_index d WHERE d.indrelid = t.oid AND NOT d.indimmediate)
+       AND NOT EXISTS (SELECT FROM pg_catalog.pg_trigger g WHERE g.tgrelid = t.oid AND NOT g.tgisinternal)
+       AND NOT EXISTS (SELECT FROM pg_catalog.pg_constraint k WHERE k.conrelid = t.oid AND k.contype = 'c')
   FROM pg_catalog.pg_index i
   JOIN pg_catalog.pg_class t ON t.oid = i.indrelid
   JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid

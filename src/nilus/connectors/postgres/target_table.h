@@ -51,7 +51,8 @@ Result<std::vector<std::string>> FindAttachments(Connection* connection, const T
                                                  const std::stop_token& stop);
 
 // The best index that finds rows of the table by these columns: the first of its own, in any order. kUnique: one that
-// INSERT … ON CONFLICT takes, and the table is one into which that may go (no rules, no partitions).
+// INSERT … ON CONFLICT takes, and nothing of the table makes that do other than UPDATE and INSERT would: heirs, rules,
+// partitions, triggers, checks (which the new row has to pass before the old one is found), deferrable constraints.
 Result<KeyIndex> FindKeyIndex(Connection* connection, const TargetTable& table, const std::vector<std::string>& key,
                               const std::stop_token& stop);
 
