@@ -2,6 +2,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
+
 #include "nilus/cdc/fakes_testing.h"
 #include "nilus/cdc/position.h"
 #include "nilus/cdc/run.h"
@@ -91,7 +93,7 @@ class Workload {
 
   FakeCapture* world_;
   uint64_t random_;
-  int left_ = 40;
+  std::atomic<int> left_{40};
 };
 
 struct Trial {

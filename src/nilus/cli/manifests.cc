@@ -22,6 +22,19 @@ ConnectorOptionsLookup OptionsLookup(const ConnectorRegistry& registry) {
   };
 }
 
+// Parameters that an address has and its connector does not know.
+void CheckParams(const Endpoint& endpoint, const ConnectorRegistry& registry, Problems& problems) {
+  if (endpoint.address.scheme.empty()) return;  // could not be resolved: reported
+  Result<const Connector*> connector = registry.Find(endpoint.address.scheme);
+  if (!connector) return;  // whoever opens it says so
+  Status checked = CheckAddressParams(endpoint.address, **connector);
+  if (checked) return;
+  problems.push_back({.place = endpoint.place,
+                      .path = endpoint.path,
+                      .message = std::move(checked.error().message),
+                      .fix = std::move(checked.error().fix)});
+}
+
 }  // namespace
 
 LoadOptions MakeLoadOptions(const ConnectorRegistry& registry, const std::vector<std::string>& overrides,
@@ -47,6 +60,8 @@ ReadyManifests ResolveAll(LoadedManifests loaded, const ConnectorRegistry& regis
     ReadyPipeline& added = ready.pipelines.emplace_back();
     added.pipeline = std::move(pipeline);
     added.resolved = ResolvePipeline(added.pipeline, ready.resources, options, ready.problems);
+    CheckParams(added.pipeline.source, registry, ready.problems);
+    if (added.pipeline.sink) CheckParams(*added.pipeline.sink, registry, ready.problems);
   }
   SortProblems(ready.problems);
   NoteRepeatedReplaces(ready);

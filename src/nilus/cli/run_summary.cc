@@ -46,6 +46,11 @@ std::string QuoteTable(std::string_view table) {
   return QuoteIdentifier(table.substr(0, dot)) + "." + QuoteIdentifier(table.substr(dot + 1));
 }
 
+// SQLite has no schemas but `main`: another one's name is part of the table's.
+bool IsOneName(const Pipeline& pipeline, std::string_view table) {
+  return pipeline.sink && pipeline.sink->address.scheme == "sqlite" && !table.starts_with("main.");
+}
+
 // DuckDB calls a database like its file: where a schema has that name too, only a name of three parts is clear. Empty:
 // it is clear.
 std::string AmbiguousDatabase(const Pipeline& pipeline, std::string_view table) {
@@ -129,8 +134,9 @@ std::string RenderNextStep(const RunReport& report, const Pipeline& pipeline) {
   const bool is_new = std::any_of(report.schema_changes.begin(), report.schema_changes.end(),
                                   [](const SchemaChange& change) { return change.change == "table created"; });
   if (report.tables.front().rows_out == 0 && !is_new) return {};
-  std::string table = QuoteTable(report.tables.front().name);
-  if (std::string database = AmbiguousDatabase(pipeline, report.tables.front().name); !database.empty())
+  const std::string& name = report.tables.front().name;
+  std::string table = IsOneName(pipeline, name) ? QuoteIdentifier(name) : QuoteTable(name);
+  if (std::string database = AmbiguousDatabase(pipeline, name); !database.empty())
     table = QuoteIdentifier(database) + "." + table;
   std::string query = "SELECT * FROM " + table + " LIMIT 10";
   return fmt::format("next: nilus query {} {}\n", ShellQuote(Safe(DestinationForQuery(report, pipeline))),

@@ -110,7 +110,9 @@ Result<TargetState> TableLoad::LookAtTarget() {
       state.can_drop = attachments.empty();
     }
     NILUS_TRY(CheckStagedTypes(state));
-    if (request_.is_changes) NILUS_ASSIGN(state.key_index, KeyIndexOfTarget(connection));
+    if (request_.is_changes) {
+      NILUS_ASSIGN(state.key_index, KeyIndexOfTarget(connection));
+    }
     state.existing = existing_->ToSchema();
   }
   if (sql_.root()) {
