@@ -98,6 +98,7 @@ def test_a_parameter_that_no_connector_knows(address, nilus):
     for done in wrong:
         clear(done, done.code, f"'{word}'", "did you mean")
         assert done.code != 0
+    clear(nilus("validate", nilus.write(BATCH.format(source=address, table="a.b", sink="file:///tmp/x", strategy="replace"))), 2, f"'{word}'")
 
 
 # --- sources

@@ -312,6 +312,8 @@ TEST(NextStep, NamesWhatCanBeRun) {
   EXPECT_THAT(RenderNextStep(report, pipeline), HasSubstr("FROM raw.orders LIMIT"));
   pipeline.sink->address.password = "secret";
   EXPECT_THAT(RenderNextStep(report, pipeline), HasSubstr("'duckdb:///{DEMO_DIR}/shop.duckdb'"));
+  pipeline.sink->address.scheme = "sqlite";
+  EXPECT_THAT(RenderNextStep(report, pipeline), HasSubstr("FROM \"raw.orders\" LIMIT")) << "SQLite has no schemas";
 }
 
 TEST(ShellQuote, QuotesWhatAShellWouldRead) {
