@@ -48,7 +48,7 @@ VariableLookup ProcessEnvironment();
 //   and every parameter whose name says that it is one (IsSecretName).
 // - A text that is one placeholder and nothing else stands for a whole address, which is then split as written.
 // - A raw '@' in a literal password: the last '@' of the authority ends it. A raw '/', '?' or '#' in it is understood
-//   where no other reading is possible, and refused as ambiguous otherwise.
+//   where no other reading is possible, and refused as ambiguous otherwise. An '@' in a parameter's value ends none.
 // - File-like schemes (file, csv, jsonl, json, parquet, lakehouse, delta) keep everything after "://" as the path;
 //   sqlite:///rel and sqlite:////abs (duckdb too) are read as in SQLAlchemy: what follows the third '/' is the path.
 //   `?` starts their query only where `key=` follows, so that a glob may hold it.

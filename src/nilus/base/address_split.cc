@@ -21,6 +21,31 @@ bool LooksLikeHosts(std::string_view text) {  // every part "name", "name:" + di
   }
 }
 
+// Whether `text` begins with `key=`, as a query parameter does.
+bool StartsWithKey(std::string_view text) {
+  size_t end = 0;
+  while (end < text.size() && (std::isalnum(static_cast<unsigned char>(text[end])) || text[end] == '_' ||
+                               text[end] == '-' || text[end] == '.')) {
+    ++end;
+  }
+  return end > 0 && end < text.size() && text[end] == '=';
+}
+
+// Whether an '@' in `rest`, which begins with the '/' or '?' behind an authority, may end a password that holds that
+// '/' or '?'. In the value of a parameter an '@' is no such end.
+bool MayEndPassword(std::string_view rest) {
+  const size_t query = std::min(rest.find('?'), rest.size());
+  if (rest.substr(0, query).find('@') != std::string_view::npos) return true;
+  rest.remove_prefix(query);
+  while (rest.find('@') != std::string_view::npos) {
+    rest.remove_prefix(1);  // the '?' or '&'
+    const size_t end = std::min(rest.find('&'), rest.size());
+    if (end > 0 && !StartsWithKey(rest)) return true;
+    rest.remove_prefix(end);
+  }
+  return false;
+}
+
 }  // namespace
 
 bool IsDigits(std::string_view text) {
@@ -30,14 +55,7 @@ bool IsDigits(std::string_view text) {
 size_t FindQuery(std::string_view text, bool may_be_glob) {
   size_t at = text.find('?');
   if (!may_be_glob) return at;
-  for (; at != std::string_view::npos; at = text.find('?', at + 1)) {
-    size_t end = at + 1;
-    while (end < text.size() && (std::isalnum(static_cast<unsigned char>(text[end])) || text[end] == '_' ||
-                                 text[end] == '-' || text[end] == '.')) {
-      ++end;
-    }
-    if (end > at + 1 && end < text.size() && text[end] == '=') return at;
-  }
+  while (at != std::string_view::npos && !StartsWithKey(text.substr(at + 1))) at = text.find('?', at + 1);
   return at;
 }
 
@@ -77,25 +95,27 @@ Result<int> ParsePort(std::string_view text) {
 
 Result<Authority> SplitAuthority(std::string_view text, bool path_may_hold_at) {
   size_t end = std::min(text.find_first_of("/?"), text.size());
-  std::string_view head = text.substr(0, end);
-  size_t at = head.rfind('@');
-  if (at == std::string_view::npos) {
+  size_t at = text.substr(0, end).rfind('@');
+  if (at == std::string_view::npos && !LooksLikeHosts(text.substr(0, end))) {
     // "user:pa/ss@host/db": no host reads like that, and an '@' further on ends the password.
     size_t later = text.find('@', end);
-    if (!LooksLikeHosts(head) && later != std::string_view::npos) {
+    if (later != std::string_view::npos) {
       end = std::min(text.find_first_of("/?", later), text.size());
       at = text.substr(0, end).rfind('@');
-      return Authority{text.substr(0, at), text.substr(at + 1, end - at - 1), text.substr(end)};
     }
-    return Authority{std::nullopt, head, text.substr(end)};
   }
-  std::string_view path = text.substr(end, text.find('?', end) - end);
-  if (!path_may_hold_at && head.substr(0, at).find(':') != std::string_view::npos &&
-      path.find('@') != std::string_view::npos) {
+  const std::string_view head = text.substr(0, end);
+  const bool has_at = at != std::string_view::npos;
+  // "user:12/34@host/db" and "user:p@ss/word@host/db" begin as hosts do. "[::1]:5432" does not begin as a user does.
+  const bool may_hold_password = head.substr(0, at).find(':') != std::string_view::npos;
+  if (!path_may_hold_at && may_hold_password && (has_at || !head.starts_with('[')) &&
+      MayEndPassword(text.substr(end))) {
     return FailWithFix(ErrorKind::kInvalidInput,
-                       "put the password in a variable ({DB_PASSWORD}), or write its '@' as %40 and its '/' as %2F",
-                       "the address can be read in two ways: an '@' stands before and after a '/'");
+                       "put the password in a variable ({DB_PASSWORD}), or write every '@' but the one before the host "
+                       "as %40, and in the password '/' as %2F and '?' as %3F",
+                       "the address can be read in two ways: an '@' stands behind a '/' or a '?'");
   }
+  if (!has_at) return Authority{std::nullopt, head, text.substr(end)};
   return Authority{head.substr(0, at), head.substr(at + 1), text.substr(end)};
 }
 

@@ -204,6 +204,34 @@ TEST_F(AddressTest, RefusesARawPasswordThatReadsInTwoWays) {
   EXPECT_EQ(error.kind, ErrorKind::kInvalidInput);
   EXPECT_THAT(error.message, HasSubstr("two ways"));
   EXPECT_THAT(error.ToString(), Not(HasSubstr("word@")));
+  // The first part of the password reads as a port, or the part behind its '@' as a host.
+  for (std::string_view text :
+       {"postgresql://app:12?hunter2@db/shop", "postgresql://app:12/hunter2@db/shop", "postgresql://app:12?hunter2@db",
+        "postgresql://app:12/a?hunter2@db/shop", "postgresql://app:?hunter2@db/shop", "postgresql://app:/hunter2@db",
+        "mongodb://app:12?x=1&hunter2@db/shop", "kafka://app:12?hunter2&x=1@db", "mysql://app:12?hunter2/x=1@db/shop",
+        "postgresql://app:h@x?hunter2@db/shop", "postgresql://app:h/x@y?hunter2@db/shop",
+        "mongodb://app:12,b?hunter2@db/shop", "postgresql://{U}:{P}?hunter2@db/shop"}) {
+    Error refusal = Refuse(text, {{"U", "u"}, {"P", "12"}});
+    EXPECT_EQ(refusal.kind, ErrorKind::kInvalidInput) << text;
+    EXPECT_THAT(refusal.message, HasSubstr("two ways")) << text;
+    EXPECT_THAT(refusal.ToString(), Not(HasSubstr("hunter2"))) << text;
+  }
+}
+
+TEST_F(AddressTest, AnAtSignBehindTheHostIsNoEndOfAPassword) {
+  // Of a parameter.
+  EXPECT_EQ(Parse("postgresql://db:5432/shop?user=me@server").Param("user"), "me@server");
+  EXPECT_EQ(Parse("kafka://b1:9092,b2:9092?acks=all&&sasl_username=me@example.com&x=1").host, "b1:9092,b2:9092");
+  EXPECT_EQ(Parse("postgresql://u:pw1@db:5432/shop?options=a@b&ssl").Param("options"), "a@b");
+  EXPECT_EQ(Parse("custom://api:80?base_url=https://me@x/y?z").Param("base_url"), "https://me@x/y?z");
+  // Of a path, where there is no ':' that a password could follow.
+  EXPECT_EQ(Parse("postgresql://db/my@db").path, "my@db");
+  EXPECT_EQ(Parse("postgresql://app@db/my@db").path, "my@db");
+  EXPECT_EQ(Parse("postgresql://[::1]:5432/my@db").path, "my@db");
+  EXPECT_EQ(Parse("postgresql://db:5432/my%40db").path, "my@db");
+  EXPECT_EQ(Parse("s3://bucket/a:b/c@d").path, "a:b/c@d");
+  EXPECT_EQ(Parse("sftp://u:pw1@host:22/a@b").path, "a@b");
+  EXPECT_EQ(Parse("http://host:80/a@b").path, "a@b");
 }
 
 TEST_F(AddressTest, NamesEveryUnsetVariableAndNoValue) {
