@@ -26,6 +26,13 @@ struct Refused {
   Problem problem;
 };
 
+// What a subtree costs, as often as it is copied.
+struct Extent {
+  size_t nodes = 1;       // its root included
+  size_t text_bytes = 0;  // of its keys and values
+  size_t depth = 0;       // of what stands below its root
+};
+
 class TreeBuilder : public YAML::EventHandler {
  public:
   TreeBuilder(const std::string& file, const YamlLimits& limits, std::vector<YamlNode>& documents, Problems& problems)
@@ -51,11 +58,12 @@ class TreeBuilder : public YAML::EventHandler {
     auto found = anchors_.find(anchor);
     if (found == anchors_.end())
       Refuse(mark, "an alias (*name) stands inside the value it names", "write the value out");
-    Count(mark, found->second.nodes);
+    const Extent extent = found->second.extent;
+    Count(mark, extent);
+    CheckDepth(mark, frames_.size() + extent.depth);
     YamlNode copy = found->second.node;
-    CheckDepth(mark, frames_.size() + found->second.depth);
     copy.place = Place(mark);
-    Finish(mark, std::move(copy), 0, found->second.nodes, found->second.depth);
+    Finish(mark, std::move(copy), 0, extent);
   }
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                 const std::string& value) override {
@@ -80,8 +88,7 @@ class TreeBuilder : public YAML::EventHandler {
     YamlNode node;
     YAML::Mark mark;
     YAML::anchor_t anchor = 0;
-    size_t nodes = 1;                // in this subtree, itself included
-    size_t depth = 1;                // of this subtree
+    Extent extent{.depth = 1};
     std::optional<std::string> key;  // kMap: read, its value is awaited
     SourcePlace key_place;
     bool key_is_merge = false;
@@ -91,8 +98,7 @@ class TreeBuilder : public YAML::EventHandler {
   };
   struct Anchored {
     YamlNode node;
-    size_t nodes;
-    size_t depth;
+    Extent extent;
   };
 
   SourcePlace Place(const YAML::Mark& mark) const { return {file_, mark.line + 1, mark.column + 1}; }
@@ -100,13 +106,20 @@ class TreeBuilder : public YAML::EventHandler {
   [[noreturn]] void Refuse(const YAML::Mark& mark, std::string message, std::string fix) {
     throw Refused{{Place(mark), {}, std::move(message), std::move(fix)}};
   }
-  void Count(const YAML::Mark& mark, size_t nodes) {
-    nodes_ += nodes;
+  void Count(const YAML::Mark& mark, const Extent& added) {
+    nodes_ += added.nodes;
+    text_bytes_ += added.text_bytes;
     if (nodes_ > limits_.max_nodes) {
       Refuse(mark,
              "the file holds more than " + std::to_string(limits_.max_nodes) +
                  " values once anchors and merges are expanded",
              "write less, or use fewer aliases");
+    }
+    if (text_bytes_ > limits_.max_text_bytes) {
+      Refuse(mark,
+             "the file holds more than " + std::to_string(limits_.max_text_bytes / 1024) +
+                 " KiB of text once anchors and merges are expanded",
+             "use fewer aliases, or give long texts no anchor");
     }
   }
   void CheckDepth(const YAML::Mark& mark, size_t depth) {
@@ -125,12 +138,13 @@ class TreeBuilder : public YAML::EventHandler {
     problems_.push_back({Place(mark), {}, "YAML tags such as !name have no meaning here", "remove the tag"});
   }
   void Leaf(const YAML::Mark& mark, YamlNode node, YAML::anchor_t anchor) {
-    Count(mark, 1);
+    const Extent extent{.text_bytes = node.text.size()};
+    Count(mark, extent);
     CheckDepth(mark, frames_.size());
-    Finish(mark, std::move(node), anchor, 1, 0);
+    Finish(mark, std::move(node), anchor, extent);
   }
   void Open(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor, YamlKind kind) {
-    Count(mark, 1);
+    Count(mark, Extent());
     CheckDepth(mark, frames_.size() + 1);
     CheckTag(mark, tag);
     Frame frame;
@@ -144,7 +158,7 @@ class TreeBuilder : public YAML::EventHandler {
     Frame frame = std::move(frames_.back());
     frames_.pop_back();
     for (YamlNode& merged : frame.merges) Merge(frame, std::move(merged));
-    Finish(frame.mark, std::move(frame.node), frame.anchor, frame.nodes, frame.depth);
+    Finish(frame.mark, std::move(frame.node), frame.anchor, frame.extent);
   }
   // A map's own keys win over merged ones, earlier merges over later ones.
   void Merge(Frame& frame, YamlNode merged) {
@@ -168,18 +182,19 @@ class TreeBuilder : public YAML::EventHandler {
     }
   }
   // Hands a complete node to whatever holds it.
-  void Finish(const YAML::Mark& mark, YamlNode node, YAML::anchor_t anchor, size_t nodes, size_t depth) {
+  void Finish(const YAML::Mark& mark, YamlNode node, YAML::anchor_t anchor, const Extent& extent) {
     if (anchor != 0) {
-      Count(mark, nodes);
-      anchors_.insert_or_assign(anchor, Anchored{node, nodes, depth});
+      Count(mark, extent);
+      anchors_.insert_or_assign(anchor, Anchored{node, extent});
     }
     if (frames_.empty()) {
       root_ = std::move(node);
       return;
     }
     Frame& parent = frames_.back();
-    parent.nodes += nodes;
-    parent.depth = std::max(parent.depth, depth + 1);
+    parent.extent.nodes += extent.nodes;
+    parent.extent.text_bytes += extent.text_bytes;
+    parent.extent.depth = std::max(parent.extent.depth, extent.depth + 1);
     if (parent.node.kind == YamlKind::kSequence) {
       parent.node.items.push_back(std::move(node));
     } else if (!parent.key) {
@@ -221,6 +236,7 @@ class TreeBuilder : public YAML::EventHandler {
   std::map<YAML::anchor_t, Anchored> anchors_;
   std::optional<YamlNode> root_;
   size_t nodes_ = 0;
+  size_t text_bytes_ = 0;
   size_t document_count_ = 0;
 };
 

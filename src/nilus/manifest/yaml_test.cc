@@ -139,6 +139,20 @@ TEST(Yaml, RefusesBillionLaughs) {
   EXPECT_THAT(FirstProblem("a: &a [*a]\n"), HasSubstr("inside the value it names"));
 }
 
+TEST(Yaml, RefusesBillionLaughsOfFewValues) {
+  const std::string long_text(500'000, 'x');
+  std::string aliases = "a: &x \"" + long_text + "\"\nb: [*x";
+  for (int i = 1; i < 100'000; ++i) aliases += ", *x";
+  EXPECT_THAT(FirstProblem(aliases + "]\n"), HasSubstr("more than 16384 KiB of text once anchors"));
+  std::string keys = "a0: &a0 {" + std::string(900, 'k') + ": " + std::string(100'000, 'x') + "}\n";
+  for (int i = 1; i < 400; ++i) keys += "m" + std::to_string(i) + ": {<<: *a0}\n";
+  EXPECT_THAT(FirstProblem(keys), HasSubstr("KiB of text once anchors"));
+  std::string anchors;  // the copy that each anchor keeps
+  for (int i = 0; i < 60; ++i) anchors += "&a" + std::to_string(i) + " [";
+  EXPECT_THAT(FirstProblem(anchors + long_text + std::string(60, ']')), HasSubstr("KiB of text once anchors"));
+  EXPECT_EQ(FirstProblem("a: &x \"" + long_text + "\"\nb: [*x, *x]\n"), "none");
+}
+
 TEST(Yaml, CountsDepthThroughAliases) {
   std::string text = "a0: &a0 {x: 1}\n";
   for (int i = 1; i < 80; ++i) {

@@ -53,8 +53,9 @@ struct YamlLimits {
   size_t max_bytes = 1024 * 1024;
   size_t max_documents = 256;
   size_t max_depth = 64;
-  size_t max_keys = 5'000;     // in one map
-  size_t max_nodes = 200'000;  // aliases and merges counted as often as they are used
+  size_t max_keys = 5'000;                   // in one map
+  size_t max_nodes = 200'000;                // aliases and merges counted as often as they are used
+  size_t max_text_bytes = 16 * 1024 * 1024;  // of keys and values, counted likewise
 };
 
 // The documents of `text`; empty ones are left out. What is wrong goes to `problems` with its line and column; after a
