@@ -316,11 +316,23 @@ Problem SyntaxProblem(std::string_view text, const std::string& file, const YAML
   if (int line = LineIndentedWithTab(text, place.line > 0 ? place.line + 1 : 0); line > 0) {
     return {{file, line, 1}, {}, "a tab is used to indent", "indent with spaces"};
   }
+  if (error.msg == YAML::ErrorMsg::DOC_IN_SCALAR || error.msg == YAML::ErrorMsg::EOF_IN_SCALAR) {
+    return {place, {}, "the YAML is not well-formed: a quote is still open where the document ends", "close the quote"};
+  }
   std::string fix = "check the indentation and quotes here and in the line above";
   if (error.msg.find("map value") != std::string::npos || error.msg.find("end of map") != std::string::npos) {
     fix = "check the indentation here and in the line above; quote a value that holds ': '";
   }
   return {place, {}, "the YAML is not well-formed: " + error.msg, fix};
+}
+
+// yaml-cpp takes an unclosed quote as closed when nothing but line ends follow. The marker of a document's end, which
+// no quoted text may hold, makes it say so, and leaves a block scalar before it the line ends that are its own.
+std::string WithDocumentEnd(std::string_view text) {
+  const size_t blank = text.find_last_not_of(" \t\r\n") + 1;  // 0 where there is nothing else
+  const size_t line_end = text.rfind('\n');
+  if (line_end == std::string_view::npos || line_end < blank) return std::string(text.substr(0, blank));
+  return std::string(text.substr(0, line_end + 1)) + "...\n";
 }
 
 }  // namespace
@@ -330,9 +342,7 @@ std::vector<YamlNode> ParseYaml(std::string_view text, const std::string& file, 
   std::vector<YamlNode> documents;
   if (!CheckBytes(text, file, limits, problems)) return documents;
   try {
-    // yaml-cpp takes an unclosed quote as closed when nothing but line ends follow; without those it says so.
-    size_t last = text.find_last_not_of(" \t\r\n");
-    std::istringstream stream{std::string(text.substr(0, last == std::string_view::npos ? 0 : last + 1))};
+    std::istringstream stream{WithDocumentEnd(text)};
     YAML::Parser parser(stream);
     TreeBuilder builder(file, limits, documents, problems);
     while (parser.HandleNextDocument(builder)) {

@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <map>
 
 #include "nilus/manifest/yaml_tree.h"
 
@@ -62,6 +63,32 @@ TEST(Yaml, ExpandsAliasesAndMerges) {
   EXPECT_EQ(Parse("a: {'<<': 1}").documents[0].Find("a")->Find("<<")->text, "1");
 }
 
+TEST(Yaml, TheLastBlockOfAFileKeepsItsLineEnds) {
+  const std::map<std::string, std::string> expected = {{"a: |\n  x\n  y\n", "x\ny\n"},
+                                                       {"a: |\n  x\n  y", "x\ny"},
+                                                       {"a: |\n  x\n\n\n", "x\n"},
+                                                       {"a: |+\n  x\n\n\n", "x\n\n\n"},
+                                                       {"a: |-\n  x\n", "x"},
+                                                       {"a: >\n  x\n  y\n", "x y\n"},
+                                                       {"a: |\n  x\n  ", "x\n"},
+                                                       {"a: |\r\n  x\r\n", "x\n"},
+                                                       {"a: |\n  x\nb: 1\n", "x\n"},
+                                                       {"a: |\n  x\n# c\n", "x\n"},
+                                                       {"a: |\n  x\n...\n", "x\n"},
+                                                       {"a: |\n  x\n---\nb: 1\n", "x\n"},
+                                                       {"a: x\n\n", "x"},
+                                                       {"a: 'x\n\n  y'\n", "x\ny"},
+                                                       {"a: x\n  y\n", "x y"}};
+  for (const auto& [text, value] : expected) {
+    Parsed parsed = Parse(text);
+    EXPECT_THAT(parsed.problems, IsEmpty()) << text;
+    ASSERT_FALSE(parsed.documents.empty()) << text;
+    EXPECT_EQ(parsed.documents[0].Find("a")->text, value) << text;
+  }
+  EXPECT_THAT(Parse("\n \n").documents, IsEmpty());
+  EXPECT_EQ(Parse("--- |\n  x\n").documents[0].text, "x\n");
+}
+
 TEST(Yaml, ReportsEveryDuplicateKey) {
   Parsed parsed = Parse("a: 1\nb: {x: 1, x: 2}\na: 3\n");
   ASSERT_THAT(parsed.problems, SizeIs(2));
@@ -78,8 +105,9 @@ TEST(Yaml, ExplainsTabs) {
 TEST(Yaml, SaysWhereTheSyntaxIsWrong) {
   EXPECT_THAT(FirstProblem("a: b: c\n"), HasSubstr("f.yaml:1:5: the YAML is not well-formed"));
   EXPECT_THAT(FirstProblem("a: [1, 2\n"), HasSubstr("not well-formed"));
-  for (std::string_view unclosed : {"a: 'x\n", "a: \"x\n\n", "a: 'b\n  c: d\n"}) {
-    EXPECT_THAT(FirstProblem(unclosed), HasSubstr("not well-formed")) << unclosed;
+  for (std::string_view unclosed :
+       {"a: 'x", "a: 'x\n", "a: \"x\n\n", "a: 'x\n  ", "a: 'x\r\n\r\n", "a: 'x\r", "a: 'b\n  c: d\n"}) {
+    EXPECT_THAT(FirstProblem(unclosed), HasSubstr("a quote is still open where the document ends")) << unclosed;
   }
   EXPECT_THAT(FirstProblem("a: *nowhere\n"), HasSubstr("anchor"));
   EXPECT_THAT(FirstProblem("? [a, b]\n: 1\n"), HasSubstr("a key is a list"));
