@@ -24,7 +24,8 @@ std::string TypeOf(const YamlNode& document) {
   return type != nullptr && type->kind == YamlKind::kScalar ? type->text : std::string();
 }
 
-// The .yaml and .yml files of a folder and the folders below it, in order of name.
+// The .yaml and .yml files of a folder and the folders below it, in order of name. Folders with a leading '.' are left
+// out: that is where a mounted ConfigMap or Secret keeps the files that its links name (..data -> ..2026_01_31_…).
 std::vector<std::string> ResourceFiles(const std::string& folder, Problems& problems) {
   std::vector<std::string> files;
   std::error_code error;
@@ -38,7 +39,7 @@ std::vector<std::string> ResourceFiles(const std::string& folder, Problems& prob
     return files;
   }
   for (; entry != std::filesystem::recursive_directory_iterator(); entry.increment(error)) {
-    if (error) break;
+    if (entry->path().filename().native().starts_with('.')) entry.disable_recursion_pending();
     std::string extension = entry->path().extension();
     std::error_code ignored;
     if ((extension == ".yaml" || extension == ".yml") && entry->is_regular_file(ignored))
@@ -50,6 +51,12 @@ std::vector<std::string> ResourceFiles(const std::string& folder, Problems& prob
                           "choose a smaller one"});
       break;
     }
+  }
+  if (error) {  // which has also ended the loop
+    problems.push_back({{folder},
+                        {},
+                        "the resource folder cannot be read to its end: " + error.message(),
+                        "check the folders below it"});
   }
   std::sort(files.begin(), files.end());
   return files;

@@ -1,4 +1,7 @@
 // Files, several documents, --set, flags, hostile input.
+#include <sys/resource.h>
+#include <unistd.h>
+
 #include <chrono>
 
 #include "nilus/manifest/load_fixture_test.h"
@@ -47,6 +50,34 @@ TEST_F(LoadFiles, UsesTheResourceFolderOfTheEnvironment) {
   std::string problems = ProblemsOf(Document("batch", "dataos://d", "source_table: t", "dest_table: a.b"));
   unsetenv("NILUS_RESOURCES");
   EXPECT_EQ(problems, "");
+}
+
+// As Kubernetes mounts a ConfigMap or a Secret: the files are links through ..data into a folder named by time.
+TEST_F(LoadFiles, ReadsAMountedConfigMapOnce) {
+  const std::string mount = options_.resource_folder;
+  WriteFile("resources/..2026_01_31_12_00_00.123/d.yaml",
+            "name: d\nversion: v1\ntype: depot\ndepot: {type: file, file: {path: /x}}\n");
+  std::filesystem::create_directory_symlink("..2026_01_31_12_00_00.123", mount + "/..data");
+  std::filesystem::create_symlink("..data/d.yaml", mount + "/d.yaml");
+  WriteFile("resources/.git/e.yaml", "no: [resource");
+  WriteFile("resources/sub/f.yaml", "name: f\nversion: v1\ntype: depot\ndepot: {type: file, file: {path: /y}}\n");
+  LoadedManifests loaded = Load(Document("batch", "dataos://d", "source_table: t", "dest_table: a.b"));
+  EXPECT_EQ(RenderProblems(loaded.problems), "");
+  EXPECT_THAT(loaded.resources.depots, SizeIs(2));
+}
+
+TEST_F(LoadFiles, ReportsAResourceFolderThatIsReadInPart) {
+  std::filesystem::create_directories(options_.resource_folder + "/sub/deeper");
+  rlimit before{};
+  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &before), 0);
+  const int next = dup(0);
+  ASSERT_GE(next, 0);
+  close(next);
+  const rlimit one_more{static_cast<rlim_t>(next) + 1, before.rlim_max};
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &one_more), 0);
+  const std::string problems = ProblemsOf(Batch("source_table: t"));
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &before), 0);
+  EXPECT_THAT(problems, HasSubstr(options_.resource_folder + ": the resource folder cannot be read to its end"));
 }
 
 TEST_F(LoadFiles, AppliesOverrides) {
