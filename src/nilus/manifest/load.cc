@@ -106,8 +106,12 @@ class Loader {
     }
     for (const YamlNode& document : resource_documents_) ReadResource(document, loaded.resources);
     FormContext context{findings_, options_, loaded.resources};
-    for (const YamlNode& document : documents_) ReadPipelines(document, context, loaded.pipelines);
-    CheckNames(loaded.pipelines);
+    std::map<std::string, SourcePlace> names;
+    for (const YamlNode& document : documents_) {
+      const size_t before = loaded.pipelines.size();
+      ReadPipelines(document, context, loaded.pipelines);
+      CheckNames(std::span(loaded.pipelines).subspan(before), names);
+    }
     loaded.problems = std::move(findings_.problems);
     loaded.notices = std::move(findings_.notices);
     SortProblems(loaded.problems);
@@ -175,17 +179,18 @@ class Loader {
                                : "write " + std::string(nearest));
   }
 
-  void CheckNames(const std::vector<Pipeline>& pipelines) {
-    std::map<std::string, SourcePlace> seen;
-    for (const Pipeline& pipeline : pipelines) {
-      if (pipeline.name.empty()) continue;
-      auto [other, is_new] = seen.emplace(pipeline.Id(), pipeline.place);
-      if (!is_new && pipeline.node.empty()) {
-        findings_.Add(pipeline.place, "name",
-                      "two pipelines are called " + Shown(pipeline.name) + ", the other in " + other->second.ToString(),
-                      "rename one of them: the name is the key of its state");
-      }
+  // `of_document`: the pipelines of one document, whose nodes have been compared with each other. `names`: those of the
+  // documents before it.
+  void CheckNames(std::span<const Pipeline> of_document, std::map<std::string, SourcePlace>& names) {
+    for (const Pipeline& pipeline : of_document) {
+      auto other = names.find(pipeline.Id());
+      if (other == names.end() || pipeline.name.empty()) continue;
+      std::string name = pipeline.node.empty() ? pipeline.name : pipeline.name + "/" + pipeline.node;
+      findings_.Add(pipeline.place, "name",
+                    "two pipelines are called " + Shown(name) + ", the other in " + other->second.ToString(),
+                    "rename one of them: the name is the key of its state");
     }
+    for (const Pipeline& pipeline : of_document) names.emplace(pipeline.Id(), pipeline.place);
   }
 
   const LoadOptions& options_;

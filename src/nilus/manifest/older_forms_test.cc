@@ -4,6 +4,7 @@
 namespace nilus {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -29,6 +30,17 @@ std::vector<std::string> NodeNames(const LoadedManifests& loaded) {
   std::vector<std::string> names;
   for (const Pipeline& pipeline : loaded.pipelines) names.push_back(pipeline.node);
   return names;
+}
+
+TEST_F(OlderForms, ReportsEqualNodesOfTwoWorkflows) {
+  // Their nodes share a key of their state.
+  EXPECT_EQ(ProblemsOf(Workflow(Node("a")) + "---\n" + Workflow(Node("b") + Node("a"))),
+            "m.yaml:24:7: name: two pipelines are called 'w/a', the other in m.yaml:6:7. Fix: rename one of them: the "
+            "name is the key of its state\n");
+  EXPECT_EQ(ProblemsOf(Workflow(Node("a")) + "---\n" + Workflow(Node("b"))), "");
+  EXPECT_EQ(ProblemsOf(Workflow(Node("a")) + "---\nworkspace: other\n" + Workflow(Node("a"))), "");
+  EXPECT_THAT(ProblemsOf(Workflow(Node("a") + Node("a"))),
+              AllOf(HasSubstr("two nodes are called 'a'"), Not(HasSubstr("two pipelines"))));
 }
 
 TEST_F(OlderForms, ReadsAWorkflow) {
