@@ -1,5 +1,6 @@
 #include "nilus/cli/text_output.h"
 
+#include <poll.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -10,6 +11,12 @@ namespace nilus::cli {
 namespace {
 
 constexpr size_t kBufferBytes = 64 * 1024;
+
+// Until a non-blocking descriptor takes more, or its reader goes away. What fails here fails in the next write too.
+void AwaitRoom(int fd) {
+  pollfd waiting{.fd = fd, .events = POLLOUT, .revents = 0};
+  ::poll(&waiting, 1, -1);
+}
 
 }  // namespace
 
@@ -34,6 +41,8 @@ void FdOutput::WriteAll(std::string_view text) {
       text.remove_prefix(static_cast<size_t>(written));
     } else if (errno == EPIPE) {
       status_ = Fail(ErrorKind::kCancelled, "{} was closed by its reader", name_);
+    } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
+      AwaitRoom(fd_);  // whoever shares the pipe or terminal may have made it non-blocking
     } else if (errno != EINTR) {
       status_ = Fail(ErrorKind::kExhausted, "cannot write to {}: {}", name_, std::strerror(errno));
     }

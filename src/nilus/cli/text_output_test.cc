@@ -2,8 +2,11 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <poll.h>
 #include <signal.h>
 #include <unistd.h>
+
+#include <thread>
 
 namespace nilus::cli {
 namespace {
@@ -30,6 +33,48 @@ TEST(TextOutput, AClosedPipeIsACancellation) {
   ASSERT_FALSE(output.status());
   EXPECT_EQ(output.status().error().kind, ErrorKind::kCancelled);
   output.Write("y");  // no further attempt
+  ::close(ends[1]);
+}
+
+TEST(TextOutput, AFullNonBlockingPipeIsWaitedFor) {
+  int ends[2];
+  ASSERT_EQ(::pipe2(ends, O_NONBLOCK), 0);
+  const std::string text(1'000'000, 'x');  // more than a pipe holds
+  size_t got = 0;
+  std::thread reader([&] {
+    char buffer[4096];
+    pollfd waiting{.fd = ends[0], .events = POLLIN, .revents = 0};
+    while (::poll(&waiting, 1, -1) > 0) {
+      const ssize_t count = ::read(ends[0], buffer, sizeof buffer);
+      if (count == 0) break;
+      if (count > 0) got += static_cast<size_t>(count);
+    }
+  });
+  {
+    FdOutput output(ends[1], "pipe", true);
+    output.Write(text);
+    EXPECT_TRUE(output.status()) << output.status().error().message;
+  }
+  ::close(ends[1]);
+  reader.join();
+  ::close(ends[0]);
+  EXPECT_EQ(got, text.size());
+}
+
+TEST(TextOutput, AReaderThatGoesAwayEndsTheWait) {
+  ::signal(SIGPIPE, SIG_IGN);
+  int ends[2];
+  ASSERT_EQ(::pipe2(ends, O_NONBLOCK), 0);
+  std::thread reader([&] {
+    pollfd waiting{.fd = ends[0], .events = POLLIN, .revents = 0};
+    ::poll(&waiting, 1, -1);
+    ::close(ends[0]);
+  });
+  FdOutput output(ends[1], "pipe", true);
+  output.Write(std::string(1'000'000, 'x'));
+  ASSERT_FALSE(output.status());
+  EXPECT_EQ(output.status().error().kind, ErrorKind::kCancelled);
+  reader.join();
   ::close(ends[1]);
 }
 
