@@ -54,8 +54,9 @@ class DeadLetters final : public Command {
     std::optional<int64_t> most = ParseInteger(limit_.value_or("20"));
     if (!most || *most < 0) return Refuse(context, "--limit `" + *limit_ + "` is no number of letters", "write 20");
     const std::string files[] = {file_};
-    ReadyManifests ready = ResolveAll(LoadManifests(files, MakeLoadOptions(context.registry, overrides_, resources_)),
-                                      context.registry, /*write_files=*/true);
+    ReadyManifests ready =
+        ResolveAll(LoadManifests(files, MakeLoadOptions(context.registry, overrides_, resources_)), context.registry,
+                   action_ == "replay" ? LocalFiles::kSecretsAndVolumes : LocalFiles::kSecrets);
     if (!ready.problems.empty()) return ReportProblems(context, ready.problems, json_);
     std::vector<const ReadyPipeline*> chosen;
     for (const ReadyPipeline& item : ready.pipelines) {

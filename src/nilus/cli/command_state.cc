@@ -53,7 +53,7 @@ class State final : public Command {
     }
     const std::string files[] = {file_};
     ReadyManifests ready = ResolveAll(LoadManifests(files, MakeLoadOptions(context.registry, overrides_, resources_)),
-                                      context.registry, /*write_files=*/true);
+                                      context.registry, LocalFiles::kSecrets);
     if (!ready.problems.empty()) return ReportProblems(context, ready.problems, json_);
     std::vector<const ReadyPipeline*> chosen;
     for (const ReadyPipeline& item : ready.pipelines) {

@@ -30,7 +30,7 @@ class Validate final : public Command {
       NoteRepeatedReplaces(ready);
       NoteIgnoredSinkOptions(ready, context.registry);
     } else {
-      ready = ResolveAll(std::move(loaded), context.registry, /*write_files=*/false);
+      ready = ResolveAll(std::move(loaded), context.registry, LocalFiles::kNone);
     }
     return json_ ? AnswerJson(context, ready) : AnswerText(context, ready);
   }

@@ -49,12 +49,13 @@ LoadOptions MakeLoadOptions(const ConnectorRegistry& registry, const std::vector
   return options;
 }
 
-ReadyManifests ResolveAll(LoadedManifests loaded, const ConnectorRegistry& registry, bool write_files) {
+ReadyManifests ResolveAll(LoadedManifests loaded, const ConnectorRegistry& registry, LocalFiles local) {
   ReadyManifests ready{.resources = std::move(loaded.resources),
                        .problems = std::move(loaded.problems),
                        .notices = std::move(loaded.notices)};
   ResolveOptions options;
-  options.write_files = write_files;
+  options.write_files = local != LocalFiles::kNone;
+  options.make_volumes = local == LocalFiles::kSecretsAndVolumes;
   options.connector_options = OptionsLookup(registry);
   for (Pipeline& pipeline : loaded.pipelines) {
     ReadyPipeline& added = ready.pipelines.emplace_back();

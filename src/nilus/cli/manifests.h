@@ -27,8 +27,12 @@ struct ReadyManifests {
   Problems notices;
 };
 
-// Fills the addresses of everything that was loaded. `write_files` false: nothing is made on disk (validate).
-ReadyManifests ResolveAll(LoadedManifests loaded, const ConnectorRegistry& registry, bool write_files);
+// What a command makes on this machine before it connects: nothing (validate); the private folder of secrets, without
+// which it could not connect; and, when it moves rows, the directories of use.volumes too.
+enum class LocalFiles { kNone, kSecrets, kSecretsAndVolumes };
+
+// Fills the addresses of everything that was loaded.
+ReadyManifests ResolveAll(LoadedManifests loaded, const ConnectorRegistry& registry, LocalFiles local);
 
 // A notice for every pipeline that replaces a table that one before it replaces at the same sink: of what the two load
 // only the later one's rows stay.

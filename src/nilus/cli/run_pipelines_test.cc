@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <stdlib.h>
 
+#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "nilus/cli/connectors.h"
@@ -249,6 +250,22 @@ TEST(State, ShowsAndRefuses) {
   TestProgram several;
   EXPECT_EQ(several.Run({"state", "reset", folder.Write("flow.yaml", Workflow("1"))}), kWrongInput);
   EXPECT_THAT(several.err.text(), HasSubstr("--node"));
+}
+
+TEST(Volumes, AreMadeByWhatMovesRowsAlone) {
+  TestFolder folder;
+  const std::string directory = folder.Path("volume");
+  std::string manifest = FakeManifest("a", "2", "x");
+  manifest.insert(manifest.find("  source:"), "  use: {volumes: [{id: \"public:v\", directory: " + directory + "}]}\n");
+  const std::string file = folder.Write("a.yaml", manifest);
+  for (const std::vector<std::string>& command : std::vector<std::vector<std::string>>{
+           {"validate", file}, {"plan", file}, {"run", "--dry-run", file}, {"state", "show", file}}) {
+    TestProgram program;
+    EXPECT_EQ(program.Run(command), kDone) << command.front() << program.err.text();
+    EXPECT_FALSE(std::filesystem::exists(directory)) << command.front();
+  }
+  EXPECT_EQ(TestProgram().Run({"run", file}), kDone);
+  EXPECT_TRUE(std::filesystem::is_directory(directory));
 }
 
 TEST(Ingest, RunsLikeAManifest) {

@@ -253,7 +253,7 @@ ResolvedPipeline ResolvePipeline(Pipeline& pipeline, const ResourceSet& resource
   if (pipeline.sink)
     ResolveEnd(*pipeline.sink, true, nullptr, resolved.variables, folder, resources, options, problems);
   ResolveMasks(pipeline, resolved.variables, problems);
-  if (options.write_files) MakeVolumes(pipeline, problems);
+  if (options.make_volumes) MakeVolumes(pipeline, problems);
   return resolved;
 }
 

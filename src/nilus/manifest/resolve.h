@@ -17,7 +17,8 @@ namespace nilus {
 struct ResolveOptions {
   VariableLookup process_environment;  // null: getenv
   std::string private_folder_parent;   // where SecretFolder goes; empty: $TMPDIR or /tmp
-  bool write_files = true;             // false (validate): checks only, no folder is made, no volume directory created
+  bool write_files = true;             // false (validate): checks only, no private folder is made or swept
+  bool make_volumes = false;           // true (what moves rows): creates the directories of use.volumes
   // Null: every scheme is allowed. For depots that resolve to a scheme nobody serves.
   ConnectorOptionsLookup connector_options;
 };

@@ -427,14 +427,14 @@ TEST_F(ResolveTest, WhatAKilledRunLeftOfSecretsIsRemovedByTheNextRun) {
   EXPECT_TRUE(std::filesystem::exists((*living)->path() + "/s_key"));
 }
 
-TEST_F(ResolveTest, MakesVolumesUnlessItOnlyValidates) {
+TEST_F(ResolveTest, MakesVolumesOnlyForWhatMovesRows) {
   std::string directory = folder_ + "/volume/state";
   std::string text =
       WithUse("postgresql://db/x", "  use: {volumes: [{id: 'public:v', directory: " + directory + "}]}\n");
-  resolve_.write_files = false;
+  resolve_.write_files = true;  // nilus plan
   ResolveClean(text);
-  EXPECT_FALSE(std::filesystem::exists(directory));
-  resolve_.write_files = true;
+  EXPECT_FALSE(std::filesystem::exists(folder_ + "/volume"));
+  resolve_.make_volumes = true;
   ResolveClean(text);
   EXPECT_TRUE(std::filesystem::is_directory(directory));
 }
