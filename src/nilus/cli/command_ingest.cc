@@ -89,10 +89,12 @@ class Ingest final : public Command {
 
   int Run(Context& context) override {
     if (!columns_.empty()) {
-      return ReportError(context, Error{ErrorKind::kInvalidInput,
-                                        "--columns is not taken: it would only rename what `type_hints` does",
-                                        "write a manifest (`nilus init`) and pin types there: "
-                                        "spec.source.options.type_hints: {amount: \"decimal(12,2)\"}"});
+      return AnswerError(
+          context,
+          Error{ErrorKind::kInvalidInput, "--columns is not taken: it would only rename what `type_hints` does",
+                "write a manifest (`nilus init`) and pin types there: "
+                "spec.source.options.type_hints: {amount: \"decimal(12,2)\"}"},
+          settings_.json);
     }
     if (schema_naming_ == "direct") {
       // The engine takes the naming from its environment (spec 03), where a manifest's own variables may set it too.
@@ -102,7 +104,7 @@ class Ingest final : public Command {
       Note(context, "--pipelines-dir has no effect: state lies at the destination, with the rows. Fix: leave it out");
     }
     std::vector<FlagValue> values;
-    if (Status status = CollectValues(values); !status) return ReportError(context, status.error());
+    if (Status status = CollectValues(values); !status) return AnswerError(context, status.error(), settings_.json);
     settings_.progress = ChooseProgress(context, settings_.quiet);
     if (progress_ == "log" && settings_.progress == ProgressMode::kLive) settings_.progress = ProgressMode::kPlain;
     LoadedManifests loaded = LoadFromFlags(values, "ingest", MakeLoadOptions(context.registry, overrides_, resources_));

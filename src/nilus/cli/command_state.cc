@@ -32,24 +32,20 @@ class State final : public Command {
 
   int Run(Context& context) override {
     if (action_ != "show" && action_ != "set" && action_ != "reset") {
-      return ReportError(context, Error{ErrorKind::kInvalidInput, "`nilus state` does not know `" + action_ + "`",
-                                        "write show, set or reset, then the manifest"});
+      return Refuse(context, "`nilus state` does not know `" + action_ + "`",
+                    "write show, set or reset, then the manifest");
     }
     if ((action_ == "set") == value_.empty()) {
-      return ReportError(
-          context,
-          action_ == "set"
-              ? Error{ErrorKind::kInvalidInput, "`nilus state set` needs a value behind the manifest",
-                      "give a position as `nilus state show` prints it, or a value of the incremental key"}
-              : Error{ErrorKind::kInvalidInput, "`nilus state " + action_ + "` takes no value", "leave it out"});
+      return action_ == "set"
+                 ? Refuse(context, "`nilus state set` needs a value behind the manifest",
+                          "give a position as `nilus state show` prints it, or a value of the incremental key")
+                 : Refuse(context, "`nilus state " + action_ + "` takes no value", "leave it out");
     }
     if (value_ == "-") {  // positions may be longer than a command line
       value_.assign(std::istreambuf_iterator<char>(std::cin), {});
       while (!value_.empty() && (value_.back() == '\n' || value_.back() == '\r')) value_.pop_back();
-      if (value_.empty()) {
-        return ReportError(context, Error{ErrorKind::kInvalidInput, "standard input holds no position",
-                                          "write it there, or behind the manifest"});
-      }
+      if (value_.empty())
+        return Refuse(context, "standard input holds no position", "write it there, or behind the manifest");
     }
     const std::string files[] = {file_};
     ReadyManifests ready = ResolveAll(LoadManifests(files, MakeLoadOptions(context.registry, overrides_, resources_)),
@@ -59,19 +55,17 @@ class State final : public Command {
     for (const ReadyPipeline& item : ready.pipelines) {
       if (!node_ || item.pipeline.node == *node_ || item.pipeline.name == *node_) chosen.push_back(&item);
     }
-    if (chosen.empty()) {
-      return ReportError(context,
-                         Error{ErrorKind::kInvalidInput, "no pipeline of " + file_ + " is meant", "check --node"});
-    }
-    if (chosen.size() > 1 && action_ != "show") {
-      return ReportError(context,
-                         Error{ErrorKind::kInvalidInput, fmt::format("{} holds {} pipelines", file_, chosen.size()),
-                               "choose one with --node"});
-    }
+    if (chosen.empty()) return Refuse(context, "no pipeline of " + file_ + " is meant", "check --node");
+    if (chosen.size() > 1 && action_ != "show")
+      return Refuse(context, fmt::format("{} holds {} pipelines", file_, chosen.size()), "choose one with --node");
     return Answer(context, chosen);
   }
 
  private:
+  int Refuse(Context& context, std::string message, std::string fix) const {
+    return AnswerError(context, Error{ErrorKind::kInvalidInput, std::move(message), std::move(fix)}, json_);
+  }
+
   Result<StateReport> Change(Context& context, const Pipeline& pipeline, const RunOptions& options) const {
     if (pipeline.type == PipelineType::kCdc) {
       return action_ == "set" ? SetCdcState(pipeline, context.registry, options, value_)
@@ -85,17 +79,17 @@ class State final : public Command {
     nlohmann::ordered_json answers = nlohmann::ordered_json::array();
     for (const ReadyPipeline* ready : chosen) {
       const Pipeline* pipeline = &ready->pipeline;
-      if (std::optional<Error> refusal = RefuseToRun(*pipeline)) return ReportError(context, *refusal, true);
+      if (std::optional<Error> refusal = RefuseToRun(*pipeline)) return AnswerError(context, *refusal, json_, true);
       Result<RunOptions> options = MakeRunOptions(context, *ready);
-      if (!options) return ReportError(context, options.error());
+      if (!options) return AnswerError(context, options.error(), json_);
       const bool is_capture = pipeline->type == PipelineType::kCdc;
       Result<StateReport> before = is_capture ? ShowCdcState(*pipeline, context.registry, *options)
                                               : ShowState(*pipeline, context.registry, *options);
-      if (!before) return ReportError(context, InContext(DisplayName(*pipeline), before.error()));
+      if (!before) return AnswerError(context, InContext(DisplayName(*pipeline), before.error()), json_);
       StateReport state = *before;
       if (action_ != "show") {
         Result<StateReport> after = Change(context, *pipeline, *options);
-        if (!after) return ReportError(context, InContext(DisplayName(*pipeline), after.error()));
+        if (!after) return AnswerError(context, InContext(DisplayName(*pipeline), after.error()), json_);
         state = *after;
         if (!before->position.empty() && !json_) {
           // What was there can be put back; a here-string, as a command line may be too short for it.

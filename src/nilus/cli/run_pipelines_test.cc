@@ -252,6 +252,34 @@ TEST(State, ShowsAndRefuses) {
   EXPECT_THAT(several.err.text(), HasSubstr("--node"));
 }
 
+TEST(State, AnswersMachinesInEveryCase) {
+  TestFolder folder;
+  const std::string file = folder.Write("a.yaml", FakeManifest("a", "2", "x"));
+  const std::string flow = folder.Write("flow.yaml", Workflow("1"));
+  const std::string unusable = folder.Write("b.yaml", FakeManifest("b", "2", "x?no_such_parameter=1"));
+  for (const std::vector<std::string>& arguments : std::vector<std::vector<std::string>>{
+           {"list", file},
+           {"set", file},
+           {"show", file, "value"},
+           {"show", file, "--node", "z"},
+           {"reset", flow},
+           {"show", unusable},
+           {"set", file, "1"},
+           {"show", file, "--set", "spec.type=stream", "--set", "spec.sink.options.incremental_strategy=append"},
+           {"show", folder.Path("absent.yaml")}}) {
+    SCOPED_TRACE(fmt::format("{}", fmt::join(arguments, " ")));
+    std::vector<std::string> command = {"state", "--json"};
+    command.insert(command.end(), arguments.begin(), arguments.end());
+    TestProgram program;
+    const int code = program.Run(command);
+    EXPECT_TRUE(code == kWrongInput || code == kRunFailed) << code;
+    json answer = json::parse(program.out.text(), nullptr, false);
+    ASSERT_TRUE(answer.is_object()) << program.out.text();
+    EXPECT_FALSE(answer.at("is_success").get<bool>());
+    EXPECT_FALSE(answer.at("error").at("message").get<std::string>().empty());
+  }
+}
+
 TEST(Volumes, AreMadeByWhatMovesRowsAlone) {
   TestFolder folder;
   const std::string directory = folder.Path("volume");
@@ -293,6 +321,17 @@ TEST(Ingest, ColumnsAreExplained) {
                          "--columns", "a:int"}),
             kWrongInput);
   EXPECT_THAT(program.err.text(), HasSubstr("type_hints"));
+}
+
+TEST(Ingest, WhatItDoesNotTakeIsAnswerToAMachineToo) {
+  for (const std::vector<std::string>& wrong : std::vector<std::vector<std::string>>{
+           {"--source-table", "main.t", "--columns", "a:int"}, {"--source-table", "query:SELECT 1"}}) {
+    std::vector<std::string> command = {"ingest", "--json", "--source-uri", "fake:///7", "--dest-uri", "fake:///x"};
+    command.insert(command.end(), wrong.begin(), wrong.end());
+    TestProgram program;
+    EXPECT_EQ(program.Run(command), kWrongInput);
+    EXPECT_FALSE(json::parse(program.out.text()).at("is_success").get<bool>());
+  }
 }
 
 TEST(Ingest, AQueryNeedsADestinationTable) {
