@@ -154,6 +154,21 @@ TEST_F(FilesSinkTest, NewColumnsStartANewFileAndAreDescribed) {
   EXPECT_FALSE((*(*sink)->Describe({"shop", "absent"})).has_value());
 }
 
+TEST_F(FilesSinkTest, NamesThatDifferInCaseOnlyAreForTextFiles) {
+  const SchemaPtr schema = MakeSchema({Field{"a", MakeType(TypeId::kInt64)}, Field{"A", MakeType(TypeId::kText)}});
+  for (const bool is_text : {true, false}) {
+    auto sink = OpenSink(Path(is_text ? "text" : "parquet"), {{"format", is_text ? "csv" : "parquet"}});
+    ASSERT_OK(sink);
+    auto writer = (*sink)->Open(Request(WriteStrategy::kAppend, "1"));
+    ASSERT_OK(writer);
+    const Status written = (*writer)->Write(MakeBatch(schema, {{"1", "x"}}));
+    EXPECT_EQ(written.has_value(), is_text);
+    if (is_text) continue;
+    EXPECT_EQ(written.error().kind, ErrorKind::kInvalidInput);
+    EXPECT_THAT(written.error().message, AllOf(HasSubstr("`a`"), HasSubstr("`A`")));
+  }
+}
+
 // Readers that take the first file's columns for those of all would fail, or lose a column.
 TEST_F(FilesSinkTest, FilesHaveColumnsThatTheLoadNoLongerBrings) {
   for (const char* format : {"csv", "parquet"}) {

@@ -1,6 +1,7 @@
 #include "nilus/connectors/files/staged_writer.h"
 
 #include <algorithm>
+#include <map>
 
 #include "nilus/base/encoding.h"
 #include "nilus/base/fault.h"
@@ -20,6 +21,21 @@ Status CheckColumnNames(const Schema& schema) {
   return {};
 }
 
+// DuckDB, which writes the files, and most who read them take such names for one.
+Status CheckNamesDifferByMoreThanCase(const Schema& schema) {
+  std::map<std::string, std::string> names;  // as written, by their lower case
+  for (const Field& field : schema.fields) {
+    std::string lower = field.name;
+    for (char& c : lower) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c;
+    const auto [known, is_new] = names.emplace(std::move(lower), field.name);
+    if (is_new) continue;
+    return FailWithFix(ErrorKind::kInvalidInput, "rename one of them at the source, or exclude it",
+                       "the columns `{}` and `{}` differ in case only, which Parquet's readers do not tell apart",
+                       known->second, field.name);
+  }
+  return {};
+}
+
 // Parquet and text writers have the same shape; this is the one place that tells them apart.
 class FileWriter {
  public:
@@ -34,11 +50,11 @@ class ParquetFiles final : public FileWriter {
   ParquetFiles(std::shared_ptr<DatabaseAhead> database, duck::ParquetOptions options)
       : database_(std::move(database)), options_(std::move(options)) {}
   Status Write(RecordBatch batch) override {
-    NILUS_TRY(Open());
+    NILUS_TRY(Open(batch.schema()));
     return writer_->Write(std::move(batch));
   }
   Status WriteEmpty(const SchemaPtr& schema) override {
-    NILUS_TRY(Open());
+    NILUS_TRY(Open(schema));
     return writer_->WriteEmpty(schema);
   }
   Result<std::vector<duck::WrittenFile>> Finish() override {
@@ -47,7 +63,9 @@ class ParquetFiles final : public FileWriter {
   }
 
  private:
-  Status Open() {
+  Status Open(const SchemaPtr& schema) {
+    if (schema != checked_) NILUS_TRY(CheckNamesDifferByMoreThanCase(*schema));
+    checked_ = schema;
     if (writer_ != nullptr) return {};
     NILUS_ASSIGN(std::shared_ptr<duck::Database> database, database_->Get());
     NILUS_ASSIGN(writer_, duck::ParquetWriter::Open(std::move(database), options_));
@@ -57,6 +75,7 @@ class ParquetFiles final : public FileWriter {
   const std::shared_ptr<DatabaseAhead> database_;
   const duck::ParquetOptions options_;
   std::unique_ptr<duck::ParquetWriter> writer_;
+  SchemaPtr checked_;
 };
 
 class TextFiles final : public FileWriter {
