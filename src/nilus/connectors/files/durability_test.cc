@@ -18,6 +18,7 @@ enum class Damage { kOnce, kForGood, kForGoodInStateFolder };
 // What every fsync of this program passes, those of other tests untouched.
 struct FsyncPlan {
   bool counts = false;
+  std::vector<std::string> synced;  // paths
   int passed = 0;
   int fail_at = 0;  // 0: never
   Damage damage = Damage::kOnce;
@@ -53,6 +54,7 @@ extern "C" int fsync(int file) {
     errno = EIO;
     return -1;
   }
+  if (plan.counts) plan.synced.push_back(PathOf(file));
   if (plan.counts && PathOf(file) == plan.state_folder) {
     std::ifstream document(plan.state_path, std::ios::binary);
     std::ostringstream text;
@@ -186,6 +188,27 @@ TEST_F(DurabilityTest, NothingIsMovedWhileTheCommitMayBeTakenBack) {
     }
   }
   EXPECT_EQ(seen, 2);
+}
+
+// Whoever swapped the folders was cut off before the swap was durable: a power loss could still take it back.
+TEST_F(DurabilityTest, ARecoveredReplaceIsDurableBeforeItIsSettled) {
+  ASSERT_OK(RunSecondLoad(WriteStrategy::kReplace, 0, Damage::kOnce));
+  const int steps = plan.passed;
+  int recovered = 0;
+  for (int step = 1; step <= steps; ++step) {
+    auto done = RunSecondLoad(WriteStrategy::kReplace, step, Damage::kForGood);
+    if (plan.failed.empty() || plan.failed.front() != Folder() + "/shop" || !IsCommitted("2")) continue;
+    ++recovered;
+    EXPECT_FALSE(done.has_value());
+    EXPECT_THAT(Ids(), ElementsAre("2")) << "it is done, though not durably";
+    plan = FsyncPlan{.counts = true, .state_folder = plan.state_folder, .state_path = plan.state_path};
+    ASSERT_OK((*OpenSink(Folder()))->Committed(pipeline_));
+    plan.counts = false;
+    const auto table = std::find(plan.synced.begin(), plan.synced.end(), Folder() + "/shop");
+    const auto last_state = std::find(plan.synced.rbegin(), plan.synced.rend(), plan.state_folder).base();
+    EXPECT_LT(table, last_state) << fmt::format("{}", fmt::join(plan.synced, " "));
+  }
+  EXPECT_GT(recovered, 0);
 }
 
 }  // namespace

@@ -29,25 +29,29 @@ std::vector<std::string> MissingFrom(const std::string& folder, const std::vecto
   return missing;
 }
 
+Status BringToItsPlace(const std::string& staged, const std::string& target) {
+  if (!Exists(target)) {
+    NILUS_TRY(MakeDirectories(ParentOf(target)));
+    NILUS_FAULT_POINT("files.sink.before_first_rename");
+    return Rename(staged, target);
+  }
+  NILUS_TRY(CheckReplaceable(target));  // what came since the load began would be removed with the old rows
+  NILUS_FAULT_POINT("files.sink.before_swap");
+  return SwapFolders(staged, target, true);
+}
+
 Status RollForwardReplace(const std::string& staged, const std::string& target, const PendingTable& table,
                           const std::string& state_path) {
   // The swap brings all files at once: one that is there says that it was done.
   bool is_done = Exists(JoinPath(target, table.files.front()));
   std::vector<std::string> missing = MissingFrom(is_done ? target : staged, table.files);
   if (!missing.empty()) return Missing(missing, staged, target, state_path);
-  if (is_done) return {};
-  if (!Exists(target)) {
-    NILUS_TRY(MakeDirectories(ParentOf(target)));
-    NILUS_FAULT_POINT("files.sink.before_first_rename");
-    NILUS_TRY(Rename(staged, target));
-  } else {
-    NILUS_TRY(CheckReplaceable(target));  // what came since the load began would be removed with the old rows
-    NILUS_FAULT_POINT("files.sink.before_swap");
-    NILUS_TRY(SwapFolders(staged, target, true));
-  }
+  if (!is_done) NILUS_TRY(BringToItsPlace(staged, target));
+  // Whoever was done may not have come to making it durable, or may have failed at that.
   NILUS_FAULT_POINT("files.sink.after_swap");
   NILUS_TRY(SyncDirectory(ParentOf(target)));
-  return SyncDirectory(ParentOf(staged));
+  std::string staging = ParentOf(staged);
+  return Exists(staging) ? SyncDirectory(staging) : Status();
 }
 
 Status RollForwardAppend(const std::string& staged, const std::string& target, const PendingTable& table,
