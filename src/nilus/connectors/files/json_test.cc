@@ -1,8 +1,12 @@
 #include <gmock/gmock.h>
 
+#include <cerrno>
+#include <system_error>
+#include <thread>
 #include <utility>
 
 #include "nilus/connectors/files/json_table.h"
+#include "nilus/connectors/files/json_workers.h"
 #include "nilus/connectors/files/test_support.h"
 
 namespace nilus::files {
@@ -187,6 +191,54 @@ TEST(JsonText, MuchSpaceBetweenRecordsIsNoRecord) {
   const std::string space(3 << 20, ' ');
   EXPECT_EQ(ReadText(space + "[" + space + "{\"a\":1}" + space + ",{\"a\":2}" + space + "]" + space, 1 << 12, 2),
             "1;\n2;\na:bigint 2");
+}
+
+// The first ones start; then the limit of processes is reached.
+class ScarceThread : public std::jthread {
+ public:
+  static inline int left = 0;
+  template <typename Body>
+  explicit ScarceThread(Body body) : std::jthread(Start(std::move(body))) {}
+
+ private:
+  template <typename Body>
+  static std::jthread Start(Body body) {
+    if (left-- <= 0) throw std::system_error(EAGAIN, std::generic_category());
+    return std::jthread(std::move(body));
+  }
+};
+
+struct CountedChunk {
+  std::optional<Error> error;
+};
+
+struct CountChunks {
+  bool operator()(const JsonChunk& chunk, const std::function<bool(CountedChunk)>& push) const {
+    push({});
+    return !chunk.ends_file;
+  }
+};
+
+// Those that run wait for room in the outputs, which nobody takes.
+TEST(JsonThreads, AThreadThatCannotStartIsAnErrorAndNoHang) {
+  std::string text;
+  for (int i = 0; i < 1000; ++i) text += fmt::format("{{\"a\":{}}}\n", i);
+  for (int started : {0, 1, 2}) {
+    auto open = [&, done = false]() mutable -> Result<std::optional<JsonChunks::File>> {
+      if (std::exchange(done, true)) return std::nullopt;
+      return JsonChunks::File{BytesFromMemory(text, 64), "f"};
+    };
+    JsonChunks chunks(open, 1 << 20, 16);
+    std::vector<CountChunks> work(3);
+    ScarceThread::left = started;
+    JsonWorkers<CountedChunk, CountChunks, ScarceThread> workers(&chunks, {&work[0], &work[1], &work[2]});
+    for (int i = 0; i < 2; ++i) {
+      auto output = workers.Pop({});
+      ASSERT_TRUE(output && output->error) << started;
+      EXPECT_EQ(output->error->kind, ErrorKind::kExhausted);
+      EXPECT_THAT(output->error->message, HasSubstr("no thread could be started"));
+    }
+  }
 }
 
 }  // namespace

@@ -1,8 +1,10 @@
 // Threads that take the chunks of files in turn and hand over what they make of them in the chunks' order.
 #pragma once
 
+#include <exception>
 #include <mutex>
 #include <new>
+#include <optional>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -15,20 +17,31 @@ namespace nilus::files {
 // Work: copyable to each thread as
 //   bool operator()(const JsonChunk& chunk, const std::function<bool(Output)>& push)
 // false ends the thread. Output has a member `std::optional<Error> error`: what went wrong while chunks were read.
-template <typename Output, typename Work>
+// Thread: for tests, one that does not start.
+template <typename Output, typename Work, typename Thread = std::jthread>
 class JsonWorkers {
  public:
-  // A thread for each work.
+  // A thread for each work. When one cannot be started, Pop says so.
   JsonWorkers(JsonChunks* chunks, const std::vector<Work*>& work)
       : chunks_(chunks), outputs_(2 * static_cast<int64_t>(work.size())) {
-    for (Work* each : work) threads_.emplace_back([this, each] { Run(each); });
+    try {
+      threads_.reserve(work.size());
+      for (Work* each : work) threads_.emplace_back([this, each] { Run(each); });
+    } catch (const std::exception& error) {
+      start_error_ = Error{ErrorKind::kExhausted, fmt::format("no thread could be started: {}", error.what()),
+                           "raise the limit of processes (ulimit -u, pids.max of the container)"};
+      outputs_.Close();  // those that run would wait for their outputs to be taken
+    }
   }
   ~JsonWorkers() { outputs_.Close(); }
   JsonWorkers(const JsonWorkers&) = delete;
   JsonWorkers& operator=(const JsonWorkers&) = delete;
 
   // The next output in order; nothing at the end or when a stop is requested.
-  std::optional<Output> Pop(const std::stop_token& stop) { return outputs_.Pop(stop); }
+  std::optional<Output> Pop(const std::stop_token& stop) {
+    if (start_error_) return Output{.error = start_error_};
+    return outputs_.Pop(stop);
+  }
 
  private:
   void Run(Work* work) {
@@ -74,7 +87,8 @@ class JsonWorkers {
   int64_t next_ = 0;
   bool ended_ = false;
   OrderedOutputs<Output> outputs_;
-  std::vector<std::jthread> threads_;
+  std::optional<Error> start_error_;  // set before anybody pops
+  std::vector<Thread> threads_;
 };
 
 }  // namespace nilus::files
