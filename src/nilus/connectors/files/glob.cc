@@ -227,13 +227,13 @@ bool MatchesName(std::string_view pattern, std::string_view name) {
   return p == pattern.size();
 }
 
-Result<std::vector<std::string>> ListMatches(std::string_view pattern) {
+Result<std::vector<std::string>> ListMatches(const std::string& base, std::string_view pattern) {
   NILUS_ASSIGN(std::vector<std::string> alternatives, ExpandBraces(pattern));
   std::vector<std::string> found;
   for (const std::string& alternative : alternatives) {
     std::vector<std::string_view> segments = SplitPath(alternative);
     // Everything before the first wildcard must be there: a wrong folder is an error, not "no files".
-    std::string folder = "/";
+    std::string folder = base;
     size_t fixed = 0;
     while (fixed + 1 < segments.size() && !HasMeta(segments[fixed])) folder = JoinPath(folder, segments[fixed++]);
     if (segments.empty()) continue;

@@ -25,9 +25,9 @@ Result<std::vector<std::string>> ExpandBraces(std::string_view pattern);
 // take a whole UTF-8 character.
 bool MatchesName(std::string_view pattern, std::string_view name);
 
-// Regular files (links to such files included) that match, absolute, without duplicates, sorted by bytes. `pattern` is
-// absolute. Folders whose name begins with "_nilus" are passed over by wildcards, as hidden ones are. `**` does not
-// follow links to folders.
-Result<std::vector<std::string>> ListMatches(std::string_view pattern);
+// Regular files (links to such files included) below `base` that match, absolute, without duplicates, sorted by bytes.
+// `base` is absolute and taken as it is, whatever characters are in it; `pattern` is relative to it. Folders whose name
+// begins with "_nilus" are passed over by wildcards, as hidden ones are. `**` does not follow links to folders.
+Result<std::vector<std::string>> ListMatches(const std::string& base, std::string_view pattern);
 
 }  // namespace nilus::files

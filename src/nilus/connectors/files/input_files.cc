@@ -157,7 +157,7 @@ Result<InputSet> ResolveInFolder(const std::string& base, std::string_view table
       NILUS_TRY(CheckStaysBelow(target, base, table));
       NILUS_ASSIGN(paths, DataFilesIn(target, options));
     } else if (HasGlob(table)) {
-      auto matches = ListMatches(target);
+      auto matches = ListMatches(base, table);
       if (!matches && matches.error().kind != ErrorKind::kNotFound) return Failure(std::move(matches).error());
       if (matches) paths = *std::move(matches);
     } else if (table.find('/') == std::string_view::npos) {
@@ -196,7 +196,7 @@ Result<InputSet> ResolveInput(const std::string& path, std::string_view table, c
     return MakeSet({file}, file, options);
   }
   if (!HasGlob(absolute)) return FailWithFix(ErrorKind::kNotFound, "check the path", "{} does not exist", absolute);
-  NILUS_ASSIGN(std::vector<std::string> paths, ListMatches(absolute));
+  NILUS_ASSIGN(std::vector<std::string> paths, ListMatches("/", absolute));
   if (paths.empty() && !may_be_empty)
     return FailWithFix(ErrorKind::kNotFound, "check the pattern", "no file matches {}", absolute);
   return MakeSet(paths, absolute, options);

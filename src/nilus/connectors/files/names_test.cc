@@ -103,7 +103,7 @@ TEST_F(GlobFolder, FindsFilesSortedAndOnce) {
   for (const char* name : {"b.csv", "a.csv", "x/c.csv", "x/y/d.csv", ".hidden/e.csv", "_nilus_state/f.csv", "a.json"})
     Put(name, "x");
   auto list = [&](const std::string& pattern) {
-    auto found = ListMatches(Path(pattern));
+    auto found = ListMatches(root(), pattern);
     EXPECT_TRUE(found.has_value()) << found.error().ToString();
     std::vector<std::string> names;
     for (const std::string& path : *found) names.push_back(path.substr(root().size() + 1));
@@ -115,13 +115,13 @@ TEST_F(GlobFolder, FindsFilesSortedAndOnce) {
   EXPECT_THAT(list("{a,a,b}.csv"), ElementsAre("a.csv", "b.csv"));
   EXPECT_THAT(list("*/*.csv"), ElementsAre("x/c.csv"));
   EXPECT_THAT(list("a.{csv,json}"), ElementsAre("a.csv", "a.json"));
-  EXPECT_FALSE(ListMatches(Path("nowhere/*.csv")).has_value());
+  EXPECT_FALSE(ListMatches(root(), "nowhere/*.csv").has_value());
 }
 
 TEST_F(GlobFolder, DoesNotWalkInCircles) {
   Put("x/a.csv", "x");
   std::filesystem::create_directory_symlink(root(), Path("x/loop"));
-  auto found = ListMatches(Path("**/*.csv"));
+  auto found = ListMatches(root(), "**/*.csv");
   ASSERT_OK(found);
   EXPECT_EQ(found->size(), 1U);
 }
@@ -142,6 +142,23 @@ TEST_F(SourceTable, StaysInsideItsFolder) {
         Path("out/secret.csv"), std::string("a.csv\0b", 7)}) {
     EXPECT_THAT(ReadError(Path("in"), table), HasSubstr("invalid")) << table;
   }
+}
+
+TEST_F(SourceTable, AFolderIsNoPattern) {
+  for (const char* folder : {"[prod]", "a*b", "{x,y}", "w?", "back\\slash"}) {
+    Put(fmt::format("{}/in/1.csv", folder), "a\n1\n");
+    for (const char* table : {"*.csv", "in/*.csv", "**", "in/[1].csv"}) {
+      SCOPED_TRACE(fmt::format("{} in {}", table, folder));
+      const bool is_inside = !std::string_view(table).starts_with("*.");
+      auto read = ReadAll(Path(is_inside ? folder : fmt::format("{}/in", folder)), table);
+      ASSERT_OK(read);
+      EXPECT_EQ(read->rows, (std::vector<Row>{{"1"}}));
+    }
+  }
+  // The files of others, which a folder read as a pattern would find.
+  Put("p/secret.csv", "a\n9\n");
+  std::filesystem::create_directories(Path("[prod]/empty"));
+  EXPECT_THAT(ReadError(Path("[prod]"), "*.csv"), HasSubstr("holds nothing"));
 }
 
 TEST_F(SourceTable, NamesAFolderAFileOrAStem) {
