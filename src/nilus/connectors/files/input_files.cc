@@ -174,7 +174,10 @@ Result<InputSet> ResolveInFolder(const std::string& base, std::string_view table
   for (const std::string& path : paths) NILUS_TRY(CheckStaysBelow(path, base, table));
   NILUS_ASSIGN(InputSet set, MakeSet(paths, target, options));
   std::string schema_file = JoinPath(target, kTableSchemaFile);
-  if (IsDirectory(target) && Exists(schema_file)) set.schema_file = std::move(schema_file);
+  if (IsDirectory(target) && Exists(schema_file)) {
+    NILUS_TRY(CheckStaysBelow(schema_file, base, table));
+    set.schema_file = std::move(schema_file);
+  }
   return set;
 }
 

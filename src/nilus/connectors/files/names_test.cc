@@ -3,6 +3,7 @@
 
 #include "nilus/connectors/files/disk_name.h"
 #include "nilus/connectors/files/glob.h"
+#include "nilus/connectors/files/input_files.h"
 #include "nilus/connectors/files/test_support.h"
 
 namespace nilus::files {
@@ -142,6 +143,26 @@ TEST_F(SourceTable, StaysInsideItsFolder) {
         Path("out/secret.csv"), std::string("a.csv\0b", 7)}) {
     EXPECT_THAT(ReadError(Path("in"), table), HasSubstr("invalid")) << table;
   }
+}
+
+// Without any data file in it: what describes the table would be all that is read.
+TEST_F(SourceTable, ReadsNoTableSchemaOutsideItsFolder) {
+  Put("out/.nilus_schema.json", R"({"version": 1, "format": "csv", "columns": [{"name": "secret", "type": "text"}]})");
+  Put("in/shop/inner/.nilus_schema.json",
+      R"({"version": 1, "format": "csv", "columns": [{"name": "a", "type": "text"}]})");
+  std::filesystem::create_directory_symlink(Path("out"), Path("in/shop/linked"));
+  std::filesystem::create_directories(Path("in/shop/own"));
+  std::filesystem::create_symlink(Path("out/.nilus_schema.json"), Path("in/shop/own/.nilus_schema.json"));
+  Put("in/shop/own/a.csv", "secret\nx\n");
+  EXPECT_THAT(ReadError(Path("in"), "shop.own"), HasSubstr("by a symbolic link"));
+  for (bool may_be_empty : {false, true}) {
+    auto linked = ResolveInput(Path("in"), "shop.linked", {}, may_be_empty);
+    ASSERT_FALSE(linked.has_value());
+    EXPECT_EQ(linked.error().kind, may_be_empty ? ErrorKind::kInvalidInput : ErrorKind::kNotFound);
+  }
+  auto inner = ResolveInput(Path("in"), "shop.inner", {}, true);
+  ASSERT_OK(inner);
+  EXPECT_FALSE(inner->schema_file.empty());
 }
 
 TEST_F(SourceTable, AFolderIsNoPattern) {
