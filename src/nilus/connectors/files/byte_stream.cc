@@ -3,6 +3,7 @@
 #include <unistd.h>
 #include <zlib.h>
 #include <zstd.h>
+#include <zstd_errors.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -10,6 +11,7 @@
 #include <vector>
 
 #include "nilus/base/fault.h"
+#include "nilus/base/memory_plan.h"
 
 namespace nilus::files {
 namespace {
@@ -106,10 +108,26 @@ class GzipStream final : public ByteStream {
   bool in_member_ = false;
 };
 
+// How far back the frame that begins with these bytes may refer, which is what decoding it holds in memory (RFC 8878,
+// 3.1.1.1); 0 when that is not told.
+int64_t ZstdWindowBytes(std::string_view head) {
+  constexpr size_t kDescriptorAt = 4;  // behind the magic number
+  if (head.size() <= kDescriptorAt + 1) return 0;
+  if ((static_cast<unsigned char>(head[kDescriptorAt]) & 0x20) != 0) {  // one segment, in memory as a whole
+    const unsigned long long content = ZSTD_getFrameContentSize(head.data(), head.size());
+    return content == ZSTD_CONTENTSIZE_ERROR || content == ZSTD_CONTENTSIZE_UNKNOWN ? 0 : static_cast<int64_t>(content);
+  }
+  const auto window = static_cast<unsigned char>(head[kDescriptorAt + 1]);
+  const int64_t base = int64_t{1} << (10 + (window >> 3));
+  return base + base / 8 * (window & 7);
+}
+
 class ZstdStream final : public ByteStream {
  public:
   ZstdStream(std::unique_ptr<ByteStream> from, std::string path)
-      : from_(std::move(from)), path_(std::move(path)), context_(ZSTD_createDCtx(), ZSTD_freeDCtx) {}
+      : from_(std::move(from)), path_(std::move(path)), context_(ZSTD_createDCtx(), ZSTD_freeDCtx) {
+    if (context_ != nullptr) ZSTD_DCtx_setParameter(context_.get(), ZSTD_d_windowLogMax, kZstdWindowLog);
+  }
 
   Result<size_t> Read(char* to, size_t size) override {
     if (context_ == nullptr) return Fail(ErrorKind::kExhausted, "out of memory while decompressing {}", path_);
@@ -125,7 +143,9 @@ class ZstdStream final : public ByteStream {
         any_input_ = true;
         in_ = {input_.data(), got, 0};
       }
+      KeepFrameHead();
       size_t code = ZSTD_decompressStream(context_.get(), &out, &in_);
+      if (ZSTD_getErrorCode(code) == ZSTD_error_frameParameter_windowTooLarge) return WindowTooLarge();
       if (ZSTD_isError(code)) {
         return FailWithFix(ErrorKind::kData, "check the file with zstd -t; if it is not zstd, add ?compression=none",
                            "{} is no intact zstd file: {}", path_, ZSTD_getErrorName(code));
@@ -137,11 +157,25 @@ class ZstdStream final : public ByteStream {
   }
 
  private:
+  // A call ends with the frame at the latest, so that the next frame begins with a call.
+  void KeepFrameHead() {
+    constexpr size_t kLongestHead = 18;
+    if (!in_frame_) frame_head_.clear();
+    const size_t count = std::min(kLongestHead - frame_head_.size(), in_.size - in_.pos);
+    frame_head_.append(static_cast<const char*>(in_.src) + in_.pos, count);
+  }
+  Failure WindowTooLarge() const {
+    return FailWithFix(ErrorKind::kData, "compress it again without --long and --ultra (zstd -19 or a lower level)",
+                       "{} is zstd data that takes a window of {} MiB to decompress: at most {} MiB are provided for",
+                       path_, (ZstdWindowBytes(frame_head_) + kMiB - 1) / kMiB, kLargestZstdWindowBytes / kMiB);
+  }
+
   std::unique_ptr<ByteStream> from_;
   std::string path_;
   std::unique_ptr<ZSTD_DCtx, size_t (*)(ZSTD_DCtx*)> context_;
   std::vector<char> input_ = std::vector<char>(kCompressedChunkBytes);
   ZSTD_inBuffer in_{nullptr, 0, 0};
+  std::string frame_head_;  // the first bytes of the frame that is being read
   bool any_input_ = false;
   bool in_frame_ = false;
   bool may_hold_output_ = false;  // the output was full: the decoder may have more without further input

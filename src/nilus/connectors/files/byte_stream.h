@@ -1,6 +1,7 @@
 // The bytes of one input file, decompressed. At the end it makes sure that the file is still the one that was listed.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -15,12 +16,17 @@ Failure FileChanged(const std::string& path);
 // The file at `path` still has this stamp.
 Status CheckUnchanged(const std::string& path, const FileStamp& stamp);
 
-// One thread at a time. Holds a fixed few hundred KiB whatever the file.
+// What zstd itself writes at levels up to 19. Larger windows (--long, --ultra) would take up to 2 GiB outside of the
+// memory limit.
+inline constexpr int kZstdWindowLog = 23;
+inline constexpr int64_t kLargestZstdWindowBytes = int64_t{1} << kZstdWindowLog;
+
+// One thread at a time. Holds a few hundred KiB whatever the file, and of zstd the window of a frame besides.
 class ByteStream {
  public:
   virtual ~ByteStream() = default;
   // Up to `size` bytes; 0 at the end. gzip: any number of members; zstd: any number of frames. A file that ends inside
-  // one or before the first, or has trailing garbage, is kData.
+  // one or before the first, has trailing garbage, or whose zstd window is too large, is kData.
   virtual Result<size_t> Read(char* to, size_t size) = 0;
 };
 

@@ -106,6 +106,33 @@ TEST_F(FilesSourceTest, DamagedCompressionIsAnError) {
   EXPECT_THAT(ReadError(Put("sum.csv.gz", gz), "t"), HasSubstr("no intact gzip"));
 }
 
+// As `zstd --long=N` does, of a text whose size is not known beforehand.
+std::string ZstdLong(const std::string& text, int level, int window_log) {
+  std::unique_ptr<ZSTD_CCtx, size_t (*)(ZSTD_CCtx*)> context(ZSTD_createCCtx(), ZSTD_freeCCtx);
+  ZSTD_CCtx_setParameter(context.get(), ZSTD_c_compressionLevel, level);
+  if (window_log > 0) ZSTD_CCtx_setParameter(context.get(), ZSTD_c_windowLog, window_log);
+  std::string packed(ZSTD_compressBound(text.size()) + 64, '\0');
+  ZSTD_outBuffer out{packed.data(), packed.size(), 0};
+  for (ZSTD_EndDirective step : {ZSTD_e_continue, ZSTD_e_end}) {
+    ZSTD_inBuffer in{text.data(), step == ZSTD_e_continue ? text.size() : 0, 0};
+    EXPECT_EQ(ZSTD_isError(ZSTD_compressStream2(context.get(), &out, &in, step)), 0U);
+  }
+  packed.resize(out.pos);
+  return packed;
+}
+
+TEST_F(FilesSourceTest, AZstdWindowBeyondWhatUsualLevelsWriteIsRefused) {
+  const std::string text = "a\n1\n";
+  EXPECT_EQ(ReadError(Put("level19.csv.zst", ZstdLong(text, 19, 0)), "t"), "");
+  EXPECT_EQ(ReadError(Put("log23.csv.zst", ZstdLong(text, 3, 23)), "t"), "");
+  for (const auto& [log, size] : {std::pair(24, "16 MiB"), std::pair(27, "128 MiB")}) {
+    EXPECT_THAT(ReadError(Put("long.csv.zst", ZstdLong(text, 3, log)), "t"),
+                AllOf(HasSubstr("data:"), HasSubstr("long.csv.zst"), HasSubstr(size), HasSubstr("without --long")));
+  }
+  // Also of a later frame, whose first bytes may be read one by one.
+  EXPECT_THAT(ReadError(Put("second.csv.zst", Zstd(text) + ZstdLong("2\n", 3, 25)), "t"), HasSubstr("32 MiB"));
+}
+
 TEST_F(FilesSourceTest, ACompressedFileWithoutAnyByteIsCutOff) {
   EXPECT_THAT(ReadError(Put("empty.csv.gz", ""), "t"),
               AllOf(HasSubstr("empty.csv.gz has no bytes"), HasSubstr("gzip")));
