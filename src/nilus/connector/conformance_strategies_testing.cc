@@ -216,6 +216,21 @@ TEST_P(ConformanceTest, DeleteInsertComparesTextByBytesAndQuotesBounds) {
   EXPECT_EQ(ReadTable("t").Sorted({"id"}), (std::vector<Row>{{"5"}}));
 }
 
+TEST_P(ConformanceTest, DeleteInsertKnowsInfiniteBounds) {
+  NILUS_NEEDS(kDeleteInsert);
+  SchemaPtr schema = MakeSchema({MakeField("id", TypeId::kInt64), MakeField("updated", TypeId::kFloat64)});
+  WriteRequest request = Request("t", schema, WriteStrategy::kDeleteInsert, "a");
+  ASSERT_NILUS_OK(Load(request, {{"1", "-Infinity"}, {"2", "-1.5"}, {"3", "1.5"}, {"4", "2.5"}, {"5", "Infinity"}}));
+  const auto bound = [](const char* text) { return Scalar{MakeType(TypeId::kFloat64), text}; };
+  request.load_id = "b";
+  ASSERT_NILUS_OK(Load(request, {}, KeyRange{.column = "updated", .lower = bound("2.5"), .upper = bound("Infinity")}));
+  EXPECT_EQ(ReadTable("t").Sorted({"id"}), (std::vector<Row>{{"1"}, {"2"}, {"3"}}));
+  request.load_id = "c";
+  ASSERT_NILUS_OK(
+      Load(request, {}, KeyRange{.column = "updated", .lower = bound("-Infinity"), .upper = bound("-1.5")}));
+  EXPECT_EQ(ReadTable("t").Sorted({"id"}), (std::vector<Row>{{"3"}}));
+}
+
 TEST_P(ConformanceTest, Scd2KeepsVersions) {
   NILUS_NEEDS(kScd2);
   const std::vector<std::string> columns = {"id", "v", "_nilus_valid_from", "_nilus_valid_to"};

@@ -111,6 +111,10 @@ std::string LiteralSql(const Scalar& value) {
     }
     case TypeId::kFloat32:
     case TypeId::kFloat64:
+      if (value.text == "NaN") return QuoteText(value.text);  // as it is stored
+      // CAST reads numbers alone, and these as 0.0; a number that is too large is infinite.
+      if (value.text == "Infinity") return std::string(kInfinitySql);
+      if (value.text == "-Infinity") return fmt::format("-{}", kInfinitySql);
       return fmt::format("CAST({} AS REAL)", QuoteText(value.text));
     case TypeId::kBinary:
       return fmt::format("x{}", QuoteText(value.text));

@@ -65,6 +65,15 @@ TEST(TypesTest, WhatTheSinkDeclaresReadsBackAsTheSameType) {
   EXPECT_EQ(Read(DeclarationOf(MakeDecimal(38, 12))), "decimal(38,12)");
 }
 
+// CAST('Infinity' AS REAL) is 0.0: the bound of a delete would lie in the midst of the rows.
+TEST(TypesTest, LiteralsOfFloatsThatAreNotFinite) {
+  const auto literal = [](const char* text) { return Dialect().literal(Scalar{MakeType(TypeId::kFloat64), text}); };
+  EXPECT_EQ(literal("1.5"), "CAST('1.5' AS REAL)");
+  EXPECT_EQ(literal("Infinity"), "9e999");
+  EXPECT_EQ(literal("-Infinity"), "-9e999");
+  EXPECT_EQ(literal("NaN"), "'NaN'");
+}
+
 TEST(TypesTest, DistinctTablesHaveDistinctNames) {
   EXPECT_EQ(*PlainName({"main", "orders"}), "orders");
   EXPECT_EQ(*PlainName({"MAIN", "orders"}), "orders");

@@ -11,6 +11,9 @@
 
 namespace nilus::sqlite {
 
+// +Infinity as a literal, which SQLite has no word for: a number too large for a double.
+inline constexpr std::string_view kInfinitySql = "9e999";
+
 // A value as SQLite hands it out; `bytes` for text and blobs, valid until the statement moves on.
 struct Value {
   int storage = SQLITE_NULL;  // SQLITE_INTEGER, SQLITE_FLOAT, SQLITE_TEXT, SQLITE_BLOB, SQLITE_NULL
