@@ -29,4 +29,9 @@ std::string MisfitCondition(std::string_view column, const Type& type) {
   return HasYear(type.id) ? fmt::format("NOT isfinite({})", KeyExpression(column, type)) : std::string();
 }
 
+std::string FiniteCondition(std::string_view column, const Type& type) {
+  const bool is_float = type.id == TypeId::kFloat32 || type.id == TypeId::kFloat64;
+  return is_float || HasYear(type.id) ? fmt::format("isfinite({})", KeyExpression(column, type)) : std::string();
+}
+
 }  // namespace nilus::duck

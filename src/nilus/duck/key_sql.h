@@ -22,4 +22,7 @@ std::string KeyExpression(std::string_view column, const Type& type);
 // a variant. Empty: the type has none.
 std::string MisfitCondition(std::string_view column, const Type& type);
 
+// True for values that a cursor can be: neither infinite nor NaN. Empty: the type has no others.
+std::string FiniteCondition(std::string_view column, const Type& type);
+
 }  // namespace nilus::duck

@@ -108,6 +108,11 @@ Status Incremental::GoOnFromCursor(const std::optional<Type>& type) {
       has_start_ && job.strategy == WriteStrategy::kAppend && range_.lower->text == cursor.value.text && !cursor.until;
   if (has_start_ && !starts_there) return {};
   range_.lower = cursor.value;
+  if (!IsFinite(cursor.value)) {  // set by somebody, or by an earlier version: no row would ever lie above it
+    return FailWithFix(ErrorKind::kInvalidInput, std::string(kStartOver),
+                       "the committed cursor of column `{}` is {}, which no run can go on from", key_,
+                       cursor.value.text);
+  }
   const std::optional<RowSet>& boundary = committed_.boundary;
   if (job.strategy == WriteStrategy::kAppend && !boundary) {
     return FailWithFix(
@@ -198,10 +203,11 @@ Result<RecordBatch> Incremental::Take(const RecordBatch& batch) {
   const Column& keys = batch.column(*at);
   NILUS_ASSIGN(std::shared_ptr<const Bounds> bounds, BoundsFor(keys.type));
   std::vector<uint8_t> in_range(static_cast<size_t>(batch.num_rows()), 1);
-  if (int64_t row = FirstNan(keys, in_range); row >= 0) {
+  // Before the bounds, which would drop such rows without a word.
+  if (int64_t row = FirstNotFinite(keys, in_range); row >= 0) {
     return FailWithFix(ErrorKind::kData, "filter such rows at the source (query:SELECT …)",
-                       "incremental_key `{}` is NaN in a row of {}, which has no place in the order", key_,
-                       job_->source_table);
+                       "incremental_key `{}` is {} in a row of {}, which no later run could go on from", key_,
+                       ScalarAt(keys, row).text, job_->source_table);
   }
   if (bounds->lower) KeepAtOrAbove(keys, *bounds->lower, &in_range);
   if (bounds->upper) KeepBelow(keys, *bounds->upper, range_.upper ? range_.upper_inclusive : true, &in_range);

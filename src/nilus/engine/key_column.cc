@@ -144,14 +144,19 @@ bool IsKeyBelow(const std::string& a, const std::string& b, const Type& type) {
   return left && right && CompareCells(*left, 0, *right, 0) < 0;
 }
 
-int64_t FirstNan(const Column& keys, const std::vector<uint8_t>& keep) {
+int64_t FirstNotFinite(const Column& keys, const std::vector<uint8_t>& keep) {
   if (keys.type.id != TypeId::kFloat32 && keys.type.id != TypeId::kFloat64) return -1;
   for (int64_t row = 0; row < keys.length; ++row) {
     if (keep[static_cast<size_t>(row)] == 0 || keys.IsNull(row)) continue;
     double value = keys.type.id == TypeId::kFloat32 ? keys.Value<float>(row) : keys.Value<double>(row);
-    if (std::isnan(value)) return row;
+    if (!std::isfinite(value)) return row;
   }
   return -1;
+}
+
+bool IsFinite(const Scalar& key) {
+  Result<Column> value = ParseKey(key, key.type);
+  return !value || FirstNotFinite(*value, {1}) < 0;
 }
 
 std::string ToHex(const RowHash& hash) {

@@ -36,8 +36,10 @@ int64_t HighestKey(const Column& keys, const std::vector<uint8_t>& keep);
 // first.
 bool IsAscending(const Column& keys, const std::vector<uint8_t>& keep, const std::optional<Column>& after);
 
-// The first kept row whose key is NaN; -1: none. Keys that are not floats have none.
-int64_t FirstNan(const Column& keys, const std::vector<uint8_t>& keep);
+// The first kept row whose key is NaN or infinite; -1: none. Keys that are not floats have none.
+int64_t FirstNotFinite(const Column& keys, const std::vector<uint8_t>& keep);
+// Whether a value is neither. True of a text that is none of its type: ParseKey says so.
+bool IsFinite(const Scalar& key);
 
 // 128 bits of SHA-256: two rows with one hash are the same row for all that can happen.
 struct RowHash {

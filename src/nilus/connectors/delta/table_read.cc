@@ -186,12 +186,12 @@ Result<std::optional<Scalar>> HighestKey(const TableRead& read, duck::Connection
                                          const std::stop_token& stop) {
   const Field& key = *read.key;
   const std::string expression = duck::KeyExpression(key.name, key.type);
-  const bool is_float = key.type.id == TypeId::kFloat32 || key.type.id == TypeId::kFloat64;
+  const std::string finite = duck::FiniteCondition(key.name, key.type);
   std::optional<Scalar> highest;
   for (size_t split = 0; split < read.splits.size(); ++split) {
     NILUS_ASSIGN(delta::ScanRelation relation, OpenRelation(read, connection, split, Schema{{key}}, stop));
     std::string sql = fmt::format("SELECT max({}) FROM ({}) AS t", expression, relation.sql());
-    if (is_float) sql += fmt::format(" WHERE NOT isnan({})", expression);
+    if (!finite.empty()) sql += " WHERE " + finite;
     NILUS_ASSIGN(duck::TextValue value, connection.QueryValue(sql, {}, stop));
     if (!value) continue;
     Scalar found{key.type, *std::move(value)};

@@ -184,12 +184,8 @@ Result<Statement> MakeSelect(const Relation& relation, const Schema& schema, con
 }
 
 Result<Statement> MakeSelectMax(const Relation& relation, const Field& key) {
-  std::string expression = duck::KeyExpression(key.name, key.type);
-  std::string sql = fmt::format("SELECT max({}) FROM {}", expression, relation.From());
-  if (std::string misfit = duck::MisfitCondition(key.name, key.type); !misfit.empty())
-    sql += fmt::format(" WHERE NOT ({})", misfit);
-  if (key.type.id == TypeId::kFloat64 || key.type.id == TypeId::kFloat32)
-    sql += fmt::format(" WHERE NOT isnan({})", expression);
+  std::string sql = fmt::format("SELECT max({}) FROM {}", duck::KeyExpression(key.name, key.type), relation.From());
+  if (std::string finite = duck::FiniteCondition(key.name, key.type); !finite.empty()) sql += " WHERE " + finite;
   return Statement{std::move(sql), relation.params};
 }
 

@@ -171,6 +171,27 @@ TEST_F(DuckdbSourceTest, InfinityIsNoUpperBound) {
   EXPECT_EQ(Read(request), (std::vector<std::string>{"1", "2", "3", "4"}));
 }
 
+// They meet the engine, which refuses them, and are no cursor.
+TEST_F(DuckdbSourceTest, FloatsThatAreNotFiniteAreReadButNotTheHighest) {
+  for (const char* type : {"DOUBLE", "FLOAT"}) {
+    Execute(
+        fmt::format("CREATE OR REPLACE TABLE t AS SELECT id, k::{} AS k FROM (VALUES (1, '1'), (2, '2'), "
+                    "(3, 'Infinity'), (4, 'NaN'), (5, '-Infinity')) v(id, k)",
+                    type));
+    std::optional<Scalar> upper;
+    ReadRequest request{.table = "t", .range = KeyRange{.column = "k"}};
+    EXPECT_EQ(Read(request, &upper), (std::vector<std::string>{"1", "2", "3", "4", "5"}));
+    ASSERT_TRUE(upper.has_value());
+    EXPECT_EQ(upper->text, "2");
+    request.range->lower = Scalar{MakeType(TypeId::kFloat64), "2"};
+    EXPECT_EQ(Read(request), (std::vector<std::string>{"2", "3", "4"}));
+  }
+  Execute("CREATE OR REPLACE TABLE t AS SELECT 1 AS id, '-Infinity'::DOUBLE AS k");
+  std::optional<Scalar> upper;
+  Read({.table = "t", .range = KeyRange{.column = "k"}}, &upper);
+  EXPECT_FALSE(upper.has_value());
+}
+
 // The bound and the rows are of one moment, whatever is committed in between.
 TEST_F(DuckdbSourceTest, ReadsTheSnapshotOfItsPlan) {
   Execute("CREATE TABLE t AS SELECT range AS id FROM range(10)");

@@ -218,8 +218,8 @@ DuckSelect SelectHighest(const DuckSelect& inner, DuckKey key) {
   key.range.with_nulls = false;  // what is none of our values has no place in the order either
   std::string conditions = Conditions(key, &select.params);
   std::string column = duck::KeyExpression(key.range.column, key.type);
-  if (key.type.id == TypeId::kFloat32 || key.type.id == TypeId::kFloat64)
-    conditions += fmt::format(" AND NOT isnan({})", column);
+  if (std::string finite = duck::FiniteCondition(key.range.column, key.type); !finite.empty())
+    conditions += " AND " + finite;
   select.sql = fmt::format("SELECT max({}) AS highest FROM ({}) AS source WHERE {}", column, inner.sql, conditions);
   return select;
 }

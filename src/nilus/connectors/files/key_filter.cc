@@ -1,9 +1,16 @@
 #include "nilus/connectors/files/key_filter.h"
 
+#include <cmath>
 #include <string>
 
 namespace nilus::files {
 namespace {
+
+// Whether a cursor may stand at this value.
+bool IsFinite(const Column& column, int64_t row) {
+  if (column.type.id == TypeId::kFloat64) return std::isfinite(column.Value<double>(row));
+  return column.type.id != TypeId::kFloat32 || std::isfinite(column.Value<float>(row));
+}
 
 Result<Column> OneCell(const Scalar& bound, const Field& field) {
   ColumnBuilder builder(field.type);
@@ -60,7 +67,7 @@ RecordBatch KeyFilter::Filter(const RecordBatch& batch) const {
 void HighestKey::Observe(const Column& column) {
   int64_t best = -1;
   for (int64_t row = 0; row < column.length; ++row) {
-    if (column.IsNull(row)) continue;
+    if (column.IsNull(row) || !IsFinite(column, row)) continue;
     if (best < 0 || CompareCells(column, row, column, best) > 0) best = row;
   }
   if (best < 0 || (value_ && CompareCells(column, best, cell_, 0) <= 0)) return;

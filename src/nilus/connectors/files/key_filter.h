@@ -23,7 +23,7 @@ class KeyFilter {
   std::optional<Column> upper_;
 };
 
-// Keeps the highest value of one column over many batches.
+// Keeps the highest value, NaN and infinities left out, of one column over many batches.
 class HighestKey {
  public:
   void Observe(const Column& column);

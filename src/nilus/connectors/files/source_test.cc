@@ -235,6 +235,26 @@ TEST_F(FilesKeyTest, YearsPast9999AreBounds) {
               ElementsAre("2"));
 }
 
+// They meet the engine, which refuses them, and are no cursor.
+TEST_F(FilesKeyTest, FloatsThatAreNotFiniteAreReadButNotTheHighest) {
+  const Type type = MakeType(TypeId::kFloat64);
+  PutParquet(
+      "SELECT id, k::DOUBLE AS k FROM (VALUES (1, '1'), (2, '2'), (3, 'Infinity'), (4, 'NaN'), (5, '-Infinity')) "
+      "v(id, k)");
+  Put("t.csv", "id,k\n1,1.5\n2,2\n3,Infinity\n4,NaN\n5,-Infinity\n");
+  for (const char* name : {"t.parquet", "t.csv"}) {
+    SCOPED_TRACE(name);
+    auto all = Read(Path(name), Range(type, std::nullopt, true));
+    EXPECT_THAT(FirstColumn(all), ElementsAre("1", "2", "3", "4", "5"));
+    ASSERT_OK(all);
+    ASSERT_TRUE(all->plan.upper.has_value());
+    EXPECT_EQ(all->plan.upper->text, "2");
+    EXPECT_THAT(FirstColumn(Read(Path(name), Range(type, "2", true))), ElementsAre("2", "3", "4"));
+  }
+  PutParquet("SELECT id, k::DOUBLE AS k FROM (VALUES (1, '-Infinity')) v(id, k)");
+  EXPECT_FALSE(Read(Path("t.parquet"), Range(type, std::nullopt, true))->plan.upper.has_value());
+}
+
 TEST_F(FilesKeyTest, InfinitiesAreTreatedLikeNull) {
   for (const Type& type : {MakeType(TypeId::kDate), MakeType(TypeId::kTimestampNtz)}) {
     std::string name = duck::SqlTypeName(type);

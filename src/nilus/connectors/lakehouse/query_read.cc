@@ -178,8 +178,7 @@ Result<std::optional<Scalar>> QueryRead::HighestKey() {
   const Field& key = state_->key;
   const std::string expression = duck::KeyExpression(key.name, key.type);
   std::string sql = fmt::format("SELECT max({}) FROM (\n{}\n) AS q", expression, state_->text.sql);
-  if (key.type.id == TypeId::kFloat64 || key.type.id == TypeId::kFloat32)
-    sql += fmt::format(" WHERE NOT isnan({})", expression);
+  if (std::string finite = duck::FiniteCondition(key.name, key.type); !finite.empty()) sql += " WHERE " + finite;
   NILUS_ASSIGN(duck::TextValue highest, state_->connection.QueryValue(sql, {}, state_->stop));
   if (!highest) return std::nullopt;
   return Scalar{key.type, *std::move(highest)};

@@ -198,8 +198,7 @@ Result<std::optional<Scalar>> HighestKey(const TableRead& read, duck::Connection
                      connection, {.plan = &read.plan, .files = files, .columns = {read.key->id}, .stop = stop}));
     const std::string key = duck::KeyExpression(read.key->name, type);
     std::string sql = fmt::format("SELECT max({}) FROM ({}) AS t", key, relation.sql());
-    const bool is_float = type.id == TypeId::kFloat32 || type.id == TypeId::kFloat64;
-    if (is_float) sql += fmt::format(" WHERE NOT isnan({})", key);
+    if (std::string finite = duck::FiniteCondition(read.key->name, type); !finite.empty()) sql += " WHERE " + finite;
     NILUS_ASSIGN(duck::TextValue value, connection.QueryValue(sql, {}, stop));
     if (!value) continue;
     Scalar found{type, *std::move(value)};

@@ -125,7 +125,8 @@ Result<Key> FindKey(const Selection& selection, const std::string& name) {
     case oid::kFloat4:
     case oid::kFloat8:
       key.cast = "::pg_catalog.float8";
-      key.finite_condition = key.expression + " < 'Infinity'::pg_catalog.float8";
+      key.finite_condition =
+          fmt::format("{0} < 'Infinity'{1} AND {0} > '-Infinity'{1}", key.expression, key.cast);  // NaN comes last
       return key;
     case oid::kNumeric:
     case oid::kMoney:

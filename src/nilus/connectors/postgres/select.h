@@ -44,9 +44,9 @@ Result<Selection> SelectFromQuery(const std::string& query, const std::vector<Ca
 struct Key {
   std::string expression;
   std::string cast;  // "::pg_catalog.int8": puts a literal into the key's type
-  // Infinity and numeric NaN are no cursor values: they are kept as misfits beside a NULL key, so they go with the
-  // NULLs.
-  std::string finite_condition;  // empty, or what leaves those at the upper end out: they are no upper bound
+  // Infinity and NaN are no cursor values. Those of other types than floats are kept as misfits beside a NULL key, so
+  // they go with the NULLs; those of floats meet the engine, which refuses them.
+  std::string finite_condition;  // empty, or what leaves those at the upper end (floats: both) out: no upper bound
   std::string misfit_condition;  // empty, or what finds them, by ranges that an index can serve
   Type type;
   Wire wire = Wire::kText;

@@ -234,6 +234,26 @@ TEST_F(SourceTest, InfinityIsNoUpperBoundAndIsReadWithTheNulls) {
   EXPECT_EQ(upper_, "1.000000000");
 }
 
+// They meet the engine, which refuses them, and are no cursor.
+TEST_F(SourceTest, FloatsThatAreNotFiniteAreReadButNotTheHighest) {
+  Sql("CREATE TABLE t (id int, r float4, d float8);"
+      "INSERT INTO t SELECT id, v::float4, v::float8 FROM (VALUES (1, '1'), (2, '2'), (3, 'Infinity'), (4, 'NaN'), "
+      "(5, '-Infinity')) x(id, v)");
+  for (const char* column : {"r", "d"}) {
+    ReadRequest request = Request("t");
+    request.range = KeyRange{.column = column};
+    EXPECT_THAT(Values(request, "id"), ElementsAre("1", "2", "3", "4", "5"));
+    EXPECT_EQ(upper_, "2");
+    request.range->lower = Scalar{MakeType(TypeId::kFloat64), "2"};
+    EXPECT_THAT(Values(request, "id"), ElementsAre("2", "3", "4"));
+  }
+  Sql("DELETE FROM t WHERE id < 5");
+  ReadRequest request = Request("t");
+  request.range = KeyRange{.column = "d"};
+  EXPECT_THAT(Values(request, "id"), ElementsAre("5"));
+  EXPECT_EQ(upper_, "none");
+}
+
 TEST_F(SourceTest, LimitReadsTheLowestKeys) {
   Sql("CREATE TABLE t (id int); INSERT INTO t SELECT 100 - i FROM generate_series(1, 99) i");
   ReadRequest request = Request("t");

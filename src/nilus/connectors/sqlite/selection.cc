@@ -310,8 +310,10 @@ Result<Selection> Select(Database& db, const ReadRequest& request) {
     const std::string order = !raw                           ? KeyExpression(column, key.type)
                               : key.type.id == TypeId::kText ? column + " COLLATE BINARY"
                                                              : column;
-    NILUS_ASSIGN(const std::string present,
-                 RangeCondition(KeyRange{.column = key.name, .with_nulls = false}, key, nullptr));
+    NILUS_ASSIGN(std::string present, RangeCondition(KeyRange{.column = key.name, .with_nulls = false}, key, nullptr));
+    const bool is_float = key.type.id == TypeId::kFloat32 || key.type.id == TypeId::kFloat64;
+    // Others are no cursor. NaN is a text, and so above all numbers.
+    if (is_float) present += fmt::format(" AND {0} > -{1} AND {0} < {1}", order, kInfinitySql);
     selection.upper_sql =
         fmt::format("SELECT {} FROM {} WHERE {} ORDER BY {} DESC LIMIT 1", column, origin.from, present, order);
     // A limit keeps the lowest keys, so that the cursor may stop there.

@@ -10,6 +10,7 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::SizeIs;
 
 class SourceTest : public FileTest {
  protected:
@@ -147,6 +148,28 @@ TEST_F(SourceTest, TimesInSeveralSpellingsCompareAsTimes) {
                            .with_nulls = false};
   EXPECT_THAT(*Read(request), ElementsAre("id bigint", "1", "2"));
   EXPECT_EQ(upper_->text, "2024-01-01T23:00:00.000001Z");
+}
+
+// They meet the engine, which refuses them, and are no cursor.
+TEST_F(SourceTest, FloatsThatAreNotFiniteAreReadButNotTheHighest) {
+  // Compared as stored, and by nilus_key.
+  for (ReflectionLevel level : {ReflectionLevel::kFull, ReflectionLevel::kFullWithPrecision}) {
+    SCOPED_TRACE(static_cast<int>(level));
+    Run("DROP TABLE IF EXISTS t; CREATE TABLE t(id INTEGER, k FLOAT4);"
+        "INSERT INTO t VALUES (1, 1.0), (2, 2.5), (3, 9e999), (4, -9e999), (5, 'NaN')");
+    ReadRequest request = Of("t");
+    request.reflection = level;
+    request.range = KeyRange{.column = "k"};
+    EXPECT_THAT(*Read(request), SizeIs(6));
+    ASSERT_TRUE(upper_.has_value());
+    EXPECT_EQ(upper_->text, "2.5");
+    request.range->lower = Scalar{MakeType(TypeId::kFloat64), "2.5"};
+    EXPECT_THAT(*Read(request), SizeIs(4)) << "the columns' names, 2.5, Infinity, NaN";
+    Run("DELETE FROM t WHERE id < 4");
+    request.range->lower.reset();
+    EXPECT_THAT(*Read(request), SizeIs(3));
+    EXPECT_FALSE(upper_.has_value());
+  }
 }
 
 TEST_F(SourceTest, MissingFileIsNotFoundAndNotMade) {
