@@ -147,3 +147,43 @@ def test_odd_names_stay_in_the_warehouse(nilus, tmp_path, warehouse):
     assert not (tmp_path.parent / "escaped").exists()
     assert query(warehouse, 'SELECT id FROM lake."a b"') == [{"id": 1}]
     assert query(warehouse, 'SELECT id FROM lake."a*[b]?"') == [{"id": 1}]
+
+
+@pytest.mark.parametrize("version", [2, 3])
+@pytest.mark.parametrize("strategy", ["append", "merge", "scd2", "replace"])
+def test_json_stays_what_it_is_load_after_load(nilus, tmp_path, warehouse, version, strategy):
+    """Strings, numbers, objects, and strings that look like them; a json column that comes later; no version of a row that did not change."""
+    source = tmp_path / "x.jsonl"
+    values = ["abc", "1", 1, {"a": 1}, '{"a":1}', "null", "", [1], 2.5, True, None]
+    def load(first, key):
+        source.write_text("".join(json.dumps({"id": first + i, key: value}) + "\n" for i, value in enumerate(values)))
+        more = {"append": {"incremental_key": "id"}, "merge": {"changed_files": "reread"}}.get(strategy, {})
+        options = {"source_table": "x", "primary_key": "id", **more}
+        manifest = nilus.manifest({"address": f"file://{source}", "options": {**options, "type_hints": {key: "json"}}},
+                                  {"address": f"lakehouse://{warehouse}", "options": {"dest_table": "lake.x", "incremental_strategy": strategy, "format_version": version}})
+        return nilus.run(manifest).report
+    def stored(key):
+        found = query(warehouse, f'SELECT id, CAST("{key}" AS VARCHAR) AS text FROM lake.x WHERE "{key}" IS NOT NULL ORDER BY id')
+        return [(row["id"], type(json.loads(row["text"])), json.loads(row["text"])) for row in found]
+    def expected(*starts):
+        return [(start + i, type(value), value) for start in starts for i, value in enumerate(values) if value is not None]
+    load(0, "p")
+    assert stored("p") == expected(0)
+    again = load(0, "p")
+    assert stored("p") == expected(0)
+    assert again["schema_changes"] == []
+    if strategy == "scd2":
+        assert query(warehouse, "SELECT count(*) n FROM lake.x") == [{"n": len(values)}]
+    load(100, "p")
+    assert stored("p") == (expected(100) if strategy == "replace" else expected(0, 100))
+    load(200, "later")
+    load(300, "later")
+    assert stored("later") == (expected(300) if strategy == "replace" else expected(200, 300))
+    nilus("lake", "compact", f"lakehouse://{warehouse}", "lake.x", "--all")
+    load(400, "later")
+    assert stored("later") == (expected(400) if strategy == "replace" else expected(200, 300, 400))
+    out = tmp_path / "out"
+    nilus.run(nilus.manifest({"address": f"lakehouse://{warehouse}", "options": {"source_table": "lake.x"}},
+                             {"address": f"file://{out}?format=jsonl", "options": {"dest_table": "a.b", "incremental_strategy": "replace"}}, name="out"))
+    read = {row["id"]: row["later"] for file in out.rglob("*.jsonl") for line in file.read_text().splitlines() for row in [json.loads(line)] if row.get("later") is not None}
+    assert [read[400 + i] for i, value in enumerate(values) if value is not None] == [value for value in values if value is not None]

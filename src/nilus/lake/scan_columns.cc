@@ -82,6 +82,10 @@ std::string NullOf(const IcebergType& type) {
   return fmt::format("CAST(NULL AS {})", duck::SqlTypeName(ToNilusType(type)));
 }
 
+std::string JsonOf(std::string_view text) {
+  return fmt::format("CASE WHEN {0} IS NOT NULL THEN coalesce(TRY_CAST({0} AS JSON), to_json({0})) END", text);
+}
+
 Result<NameMapping> MappingOf(const TableMetadata& metadata) {
   constexpr std::string_view kProperty = "schema.name-mapping.default";
   if (std::optional<std::string_view> json = metadata.Property(kProperty)) return NameMappingFromJson(*json);

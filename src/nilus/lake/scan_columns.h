@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "nilus/base/result.h"
 #include "nilus/lake/data_footer.h"
@@ -16,6 +17,10 @@ bool IsReadable(const IcebergType& type);
 
 // "CAST(NULL AS BIGINT)" of the type that the column has in the result.
 std::string NullOf(const IcebergType& type);
+
+// The values of a string column that is marked as json (IsMarkedJson), `text`, as DuckDB's JSON. What another writer
+// put there that is no JSON comes as a string, so that no reader stumbles over it.
+std::string JsonOf(std::string_view text);
 
 // The table's name mapping, or that of its current names: for files without field ids.
 Result<NameMapping> MappingOf(const TableMetadata& metadata);

@@ -208,6 +208,24 @@ Type ToNilusType(const IcebergType& type) {
   return MakeType(TypeId::kText);
 }
 
+bool IsMarkedJson(const IcebergField& field) {
+  return field.type.kind == TypeKind::kString && field.doc.find(kJsonMark) != std::string::npos;
+}
+
+void MarkJson(bool is_json, IcebergField* field) {
+  if (field->type.kind != TypeKind::kString || is_json == IsMarkedJson(*field)) return;
+  if (is_json) {
+    field->doc = field->doc.empty() ? std::string(kJsonMark) : fmt::format("{} {}", field->doc, kJsonMark);
+    return;
+  }
+  field->doc.erase(field->doc.find(kJsonMark), kJsonMark.size());
+  if (field->doc.ends_with(' ')) field->doc.pop_back();
+}
+
+Type ToNilusType(const IcebergField& field) {
+  return IsMarkedJson(field) ? MakeType(TypeId::kJson) : ToNilusType(field.type);
+}
+
 IcebergSchema MakeIcebergSchema(const nilus::Schema& schema, bool keep_required) {
   IcebergSchema made;
   int32_t id = 0;
@@ -217,6 +235,7 @@ IcebergSchema MakeIcebergSchema(const nilus::Schema& schema, bool keep_required)
     column.name = field.name;
     column.type = ToIcebergType(field.type);
     column.required = keep_required && !field.nullable;
+    MarkJson(field.type.id == TypeId::kJson, &column);
     made.fields.push_back(std::move(column));
   }
   return made;
@@ -225,7 +244,7 @@ IcebergSchema MakeIcebergSchema(const nilus::Schema& schema, bool keep_required)
 nilus::Schema ToNilusSchema(const IcebergSchema& schema) {
   nilus::Schema made;
   for (const IcebergField& field : schema.fields) {
-    made.fields.push_back(Field{field.name, ToNilusType(field.type), !field.required, {}});
+    made.fields.push_back(Field{field.name, ToNilusType(field), !field.required, {}});
   }
   return made;
 }
@@ -253,7 +272,8 @@ Result<IcebergSchema> EvolveSchema(const IcebergSchema& current, const nilus::Sc
     const bool may_be_null = !index || wanted.fields[static_cast<size_t>(*index)].nullable;
     if (column.required && may_be_null && !is_identifier) column.required = false;
     if (!index) continue;
-    const IcebergType load_type = ToIcebergType(wanted.fields[static_cast<size_t>(*index)].type);
+    const Type& wanted_type = wanted.fields[static_cast<size_t>(*index)].type;
+    const IcebergType load_type = ToIcebergType(wanted_type);
     std::optional<IcebergType> common = CommonType(column.type, load_type, format_version);
     if (!common) {
       return FailWithFix(ErrorKind::kUnsupported,
@@ -261,7 +281,9 @@ Result<IcebergSchema> EvolveSchema(const IcebergSchema& current, const nilus::Sc
                          "column {} is {} in the table, and cannot become {}", column.name, column.type.ToString(),
                          load_type.ToString());
     }
+    const bool becomes_string = column.type.kind != TypeKind::kString && common->kind == TypeKind::kString;
     column.type = *std::move(common);
+    if (becomes_string) MarkJson(wanted_type.id == TypeId::kJson, &column);
   }
   for (const Field& field : wanted.fields) {
     if (next.FindByName(field.name) != nullptr) continue;
@@ -272,6 +294,7 @@ Result<IcebergSchema> EvolveSchema(const IcebergSchema& current, const nilus::Sc
     column.id = ++last_id;
     column.name = field.name;
     column.type = ToIcebergType(field.type);
+    MarkJson(field.type.id == TypeId::kJson, &column);
     next.fields.push_back(std::move(column));
   }
   if (next.SameColumns(current)) return current;

@@ -102,6 +102,15 @@ IcebergType ToIcebergType(const Type& type);
 // and variant json.
 Type ToNilusType(const IcebergType& type);
 
+// Iceberg has no type for JSON before v3's variant: a json column is a string whose doc (the comment that other engines
+// show and keep) has these words. A person may write more around them.
+inline constexpr std::string_view kJsonMark = "JSON (nilus)";
+bool IsMarkedJson(const IcebergField& field);
+// Makes the doc say whether the column's type is json. Only a string's doc changes.
+void MarkJson(bool is_json, IcebergField* field);
+// The same as of its type, but json for a string that is marked so.
+Type ToNilusType(const IcebergField& field);
+
 // A new table's schema: fields numbered from 1 in order. A column that is not nullable is optional all the same, unless
 // `keep_required`: a later load may bring NULLs, and required columns cannot become wider again for older readers.
 IcebergSchema MakeIcebergSchema(const nilus::Schema& schema, bool keep_required = false);
@@ -116,9 +125,9 @@ bool CanPromote(const IcebergType& from, const IcebergType& to, int format_versi
 
 // `current` with what `wanted` (a load's columns, matched by name) needs beyond it: new columns at the end with ids
 // from *last_column_id + 1 on (moved along), wider types. Columns that the load lacks stay, required ones become
-// optional when the load may leave them out or NULL. Types that are wider in the table stay. The schema id is current's
-// own when nothing changed, else 0: the transaction gives the new one its id. kUnsupported names the column whose type
-// cannot become the wanted one.
+// optional when the load may leave them out or NULL. Types that are wider in the table stay.
+// The schema id is current's own when nothing changed, else 0: the transaction gives the new one its id. kUnsupported
+// names the column whose type cannot become the wanted one.
 Result<IcebergSchema> EvolveSchema(const IcebergSchema& current, const nilus::Schema& wanted, int format_version,
                                    int32_t* last_column_id);
 // A table's columns made anew (full refresh): exactly those of `wanted`, in its order. A column that keeps its name and

@@ -21,6 +21,7 @@ TEST(IcebergSchema, NumbersTheColumnsOfALoad) {
   EXPECT_EQ(schema.fields[1].type.ToString(), "timestamptz");
   EXPECT_EQ(schema.fields[2].type.ToString(), "timestamp");
   EXPECT_EQ(schema.fields[3].type.ToString(), "string");
+  EXPECT_EQ(ToNilusType(schema.fields[3]), MakeType(TypeId::kJson)) << "its doc tells";
   EXPECT_EQ(schema.fields[4].type.ToString(), "decimal(12, 2)");
 }
 

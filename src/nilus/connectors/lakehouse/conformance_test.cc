@@ -29,9 +29,8 @@ Quirks LakehouseQuirks(const std::string& format_version) {
     };
     return quoted(table.schema) + "." + quoted(table.name);
   };
-  // Iceberg has no type for JSON, nor for 16 bits.
+  // Iceberg has no type for 16 bits.
   quirks.reads_as = [](const Type& type) -> std::optional<Type> {
-    if (type.id == TypeId::kJson) return MakeType(TypeId::kText);
     if (type.id == TypeId::kInt16) return MakeType(TypeId::kInt32);
     return type;
   };

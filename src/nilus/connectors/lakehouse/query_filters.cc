@@ -170,7 +170,7 @@ Status StandIns::Add(const std::string& view, const lake::IcebergSchema& schema)
   std::vector<std::string> columns;
   std::vector<std::string> names;
   for (const lake::IcebergField& field : schema.fields) {
-    columns.push_back(fmt::format("f{} {}", field.id, duck::SqlTypeName(lake::ToNilusType(field.type))));
+    columns.push_back(fmt::format("f{} {}", field.id, duck::SqlTypeName(lake::ToNilusType(field))));
     names.push_back(fmt::format("f{} AS {}", field.id, duck::QuoteIdentifier(field.name)));
   }
   const std::string table = StandInName(schemas_.size());
@@ -207,7 +207,7 @@ Result<lake::RangeFilters> StandIns::Resolve(const lake::IcebergSchema& schema,
   lake::RangeFilters filters;
   for (const ScanCondition& condition : conditions) {
     const lake::IcebergField* field = schema.FindById(condition.field_id);
-    if (field == nullptr) continue;
+    if (field == nullptr || lake::IsMarkedJson(*field)) continue;  // the files have its text, which may be another one
     const Type type = lake::ToNilusType(field->type);
     const std::string values =
         fmt::format("(SELECT unnest([{}])::{} AS v)", fmt::join(condition.literals, ", "), duck::SqlTypeName(type));

@@ -9,6 +9,7 @@
 #include "nilus/connectors/lakehouse/query_filters.h"
 #include "nilus/duck/key_sql.h"
 #include "nilus/duck/quote.h"
+#include "nilus/lake/scan_columns.h"
 
 namespace nilus::lakehouse {
 
@@ -69,6 +70,17 @@ Result<Field> FindField(const Schema& schema, std::string_view name) {
                      "column `{}` does not exist in the query's result", name);
 }
 
+// The relation with its json columns as such: in the files they are text.
+std::string WithJson(const lake::IcebergSchema& schema, const std::string& relation) {
+  std::vector<std::string> values;
+  for (const lake::IcebergField& field : schema.fields) {
+    const std::string name = QuoteIdentifier(field.name);
+    if (lake::IsMarkedJson(field)) values.push_back(fmt::format("{} AS {}", lake::JsonOf(name), name));
+  }
+  if (values.empty()) return relation;
+  return fmt::format("SELECT * REPLACE ({}) FROM ({})", fmt::join(values, ", "), relation);
+}
+
 }  // namespace
 
 // The tables of the catalog that the query names.
@@ -102,7 +114,8 @@ Status QueryRead::State::AddView(const QueriedTable& table, const lake::RangeFil
       lake::ScanRelation relation,
       lake::ScanRelation::Open(
           connection, {.plan = &plans.back(), .files = std::move(files), .columns = std::move(columns), .stop = stop}));
-  NILUS_TRY(connection.Execute(fmt::format("CREATE OR REPLACE VIEW {} AS {}", table.view, relation.sql())));
+  const std::string rows = WithJson(plans.back().schema, relation.sql());
+  NILUS_TRY(connection.Execute(fmt::format("CREATE OR REPLACE VIEW {} AS {}", table.view, rows)));
   relations.push_back(std::move(relation));
   return {};
 }

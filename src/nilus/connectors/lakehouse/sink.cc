@@ -55,7 +55,7 @@ class LakehouseSink final : public Sink {
     if (!found) return false;
     const lake::TableMetadata& metadata = (*found)->metadata;
     const lake::IcebergField* field = metadata.schema().FindByName(to.name);
-    return field != nullptr && IsWidening(lake::ToNilusType(field->type), to.type) &&
+    return field != nullptr && IsWidening(lake::ToNilusType(*field), to.type) &&
            lake::CanPromote(field->type, lake::ToIcebergType(to.type), metadata.format_version);
   }
 

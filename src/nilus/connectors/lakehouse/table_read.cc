@@ -8,6 +8,7 @@
 #include "nilus/base/nearest.h"
 #include "nilus/duck/key_sql.h"
 #include "nilus/duck/quote.h"
+#include "nilus/lake/scan_columns.h"
 #include "nilus/lake/scan_predicate.h"
 
 namespace nilus::lakehouse {
@@ -84,7 +85,7 @@ class TableReader final : public Reader {
             connection_, {.plan = &read_->plan, .files = read_->splits[split], .columns = columns, .stop = stop}));
     relation_.emplace(std::move(relation));
     std::vector<std::string> names;
-    for (const Field& field : read_->schema.fields) names.push_back("t." + QuoteIdentifier(field.name));
+    for (const Field& field : read_->schema.fields) names.push_back(ValueOf(field.name));
     std::string sql = fmt::format("SELECT {} FROM ({}) AS t", fmt::join(names, ", "), relation_->sql());
     std::vector<duck::TextValue> params;
     if (read_->range) {
@@ -107,6 +108,13 @@ class TableReader final : public Reader {
   }
 
  private:
+  // A column of the relation t, as what it is to be read.
+  std::string ValueOf(const std::string& name) const {
+    const std::string column = QuoteIdentifier(name);
+    if (!lake::IsMarkedJson(*read_->plan.schema.FindByName(name))) return "t." + column;
+    return fmt::format("{} AS {}", lake::JsonOf("t." + column), column);
+  }
+
   std::shared_ptr<const TableRead> read_;
   duck::Connection connection_;
   std::optional<lake::ScanRelation> relation_;

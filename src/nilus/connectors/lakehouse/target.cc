@@ -40,10 +40,22 @@ IcebergSchema RenewedSchema(const TableMetadata& existing, const Schema& wanted)
     } else {
       renewed.id = ++last_id;
     }
+    lake::MarkJson(field.type.id == TypeId::kJson, &renewed);
     schema.fields.push_back(std::move(renewed));
   }
   if (schema.SameColumns(existing.schema())) schema.schema_id = existing.schema().schema_id;
   return schema;
+}
+
+// The load was planned when the column was text, and somebody made it json meanwhile.
+Status CheckJson(const IcebergSchema& existing, const WriteRequest& request, const Schema& wanted) {
+  for (const Field& field : wanted.fields) {
+    const IcebergField* there = existing.FindByName(field.name);
+    if (there == nullptr || !lake::IsMarkedJson(*there) || field.type.id != TypeId::kText) continue;
+    return FailWithFix(ErrorKind::kConflict, "run again: it starts from the table as it is now",
+                       "column `{}` of table {} is json, and text in this load", field.name, request.table.ToString());
+  }
+  return {};
 }
 
 bool HasSources(const lake::PartitionSpec& spec, const IcebergSchema& schema) {
@@ -195,6 +207,7 @@ Result<Target> PlanTarget(const TableMetadata* existing, const WriteRequest& req
   } else if (MakesAnew(request)) {
     target.schema = RenewedSchema(*existing, wanted);
   } else {
+    NILUS_TRY(CheckJson(existing->schema(), request, wanted));
     int32_t last_id = existing->last_column_id;
     NILUS_ASSIGN(target.schema, lake::EvolveSchema(existing->schema(), wanted, existing->format_version, &last_id));
   }
@@ -207,7 +220,7 @@ Result<Target> PlanTarget(const TableMetadata* existing, const WriteRequest& req
 bool FitsFiles(const IcebergSchema& written, const IcebergSchema& current) {
   return std::all_of(written.fields.begin(), written.fields.end(), [&](const IcebergField& field) {
     const IcebergField* now = current.FindById(field.id);
-    return now != nullptr && now->name == field.name &&
+    return now != nullptr && now->name == field.name && lake::IsMarkedJson(*now) == lake::IsMarkedJson(field) &&
            lake::CanPromote(field.type, now->type, lake::kHighestFormatVersion);
   });
 }
