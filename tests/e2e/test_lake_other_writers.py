@@ -157,3 +157,31 @@ def test_damaged_vectors_are_told(nilus, tmp_path):
         puffin.write_bytes(damaged)
         done = nilus("query", f"lakehouse://{tmp_path}", "SELECT id FROM s.t")
         assert done.code != 0 and "deletion vector" in done.err, (what, done)
+
+
+def load_items(nilus, folder, items, expect=0, **options):
+    source = folder / "s.db"
+    source.unlink(missing_ok=True)
+    with sqlite3.connect(source) as db:
+        db.execute("CREATE TABLE items (id INTEGER PRIMARY KEY, name TEXT)")
+        db.executemany("INSERT INTO items VALUES (?, ?)", items)
+    manifest = nilus.manifest({"address": f"sqlite:///{source}", "options": {"source_table": "items", "primary_key": "id"}},
+                              {"address": f"lakehouse://{folder}/warehouse", "options": {"dest_table": "s.t", "incremental_strategy": "merge", **options}})
+    return nilus.run(manifest, expect=expect)
+
+
+def newest_schema(table):
+    newest = max((table.folder / "metadata").glob("v*.metadata.json"), key=lambda path: int(path.name[1:].split(".")[0]))
+    metadata = json.loads(newest.read_text())
+    return {one["name"]: one for one in next(s for s in metadata["schemas"] if s["schema-id"] == metadata["current-schema-id"])["fields"]}
+
+
+def test_a_column_in_another_case_is_not_added(nilus, tmp_path):
+    table = iceberg_writer.Table(tmp_path / "warehouse", "s.t", 2, [field(1, "id", "long"), field(2, "Name", "string")])
+    table.add_rows([("id", "long", 1), ("Name", "string", 2)], [(1, "a")])
+    table.commit()
+    before = sorted(tmp_path.glob("warehouse/s/t/*/*"))
+    done = load_items(nilus, tmp_path, [(1, "b"), (2, "c")], expect=None)
+    assert done.code != 0 and "`name`" in done.all_output and "`Name`" in done.all_output, done
+    assert sorted(tmp_path.glob("warehouse/s/t/*/*")) == before
+    assert rows(nilus, tmp_path / "warehouse", "SELECT * FROM s.t") == [(1, "a")]

@@ -357,5 +357,21 @@ TEST_P(LakehouseJson, WhatIsNoJsonIsReadAsAString) {
   EXPECT_EQ(Values("query:SELECT * FROM s.main", "j"), (std::vector<std::string>{"\"abc\"", "NULL", "[1]"}));
 }
 
+TEST_F(LakehouseSinkTest, AColumnThatDiffersInCaseIsRefused) {
+  const SchemaPtr upper = MakeSchema({MakeField("id", TypeId::kInt64), MakeField("Name", TypeId::kText)});
+  const SchemaPtr lower = MakeSchema({MakeField("id", TypeId::kInt64), MakeField("name", TypeId::kText)});
+  ASSERT_NILUS_OK(Load(Request("main", "a", upper), {{"1", "x"}}, 0));
+  auto sink = Open();
+  auto refused = sink->Open(Request("main", "b", lower));
+  ASSERT_EQ(KindOf(refused), "invalid_input");
+  EXPECT_NE(refused.error().message.find("`name`"), std::string::npos) << refused.error().message;
+  EXPECT_NE(refused.error().message.find("`Name`"), std::string::npos) << refused.error().message;
+  auto writer = sink->Open(Request("main", "c", ids_));
+  ASSERT_NILUS_OK(writer);
+  EXPECT_EQ(KindOf((*writer)->Write(MakeBatch(lower, {{"1", "x"}}))), "invalid_input") << "a late column";
+  EXPECT_EQ(Table("main")->metadata.schema().fields.size(), 2U);
+  ASSERT_NILUS_OK(Load(Request("main", "d", lower, WriteStrategy::kReplace), {{"1", "x"}}, 1));  // made anew
+}
+
 }  // namespace
 }  // namespace nilus::lakehouse

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <map>
 #include <set>
 
 #include "nilus/base/encoding.h"
@@ -45,6 +46,23 @@ IcebergSchema RenewedSchema(const TableMetadata& existing, const Schema& wanted)
   }
   if (schema.SameColumns(existing.schema())) schema.schema_id = existing.schema().schema_id;
   return schema;
+}
+
+// A column that differs from one of the table in case only would become a second one, which DuckDB and most engines
+// cannot tell from the first.
+Status CheckCase(const IcebergSchema& existing, const WriteRequest& request, const Schema& wanted) {
+  std::map<std::string, std::string_view> known;
+  for (const IcebergField& field : existing.fields) known.emplace(Lower(field.name), field.name);
+  for (const Field& field : wanted.fields) {
+    const auto there = known.find(Lower(field.name));
+    if (there == known.end() || existing.FindByName(field.name) != nullptr) continue;
+    return FailWithFix(ErrorKind::kInvalidInput,
+                       "rename one of them, exclude the source's, or set SCHEMA_NAMING=direct where the source has the "
+                       "table's spelling",
+                       "column `{}` of this load and column `{}` of table {} differ in case only", field.name,
+                       there->second, request.table.ToString());
+  }
+  return {};
 }
 
 // The load was planned when the column was text, and somebody made it json meanwhile.
@@ -207,6 +225,7 @@ Result<Target> PlanTarget(const TableMetadata* existing, const WriteRequest& req
   } else if (MakesAnew(request)) {
     target.schema = RenewedSchema(*existing, wanted);
   } else {
+    NILUS_TRY(CheckCase(existing->schema(), request, wanted));
     NILUS_TRY(CheckJson(existing->schema(), request, wanted));
     int32_t last_id = existing->last_column_id;
     NILUS_ASSIGN(target.schema, lake::EvolveSchema(existing->schema(), wanted, existing->format_version, &last_id));
