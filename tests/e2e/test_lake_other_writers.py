@@ -185,3 +185,19 @@ def test_a_column_in_another_case_is_not_added(nilus, tmp_path):
     assert done.code != 0 and "`name`" in done.all_output and "`Name`" in done.all_output, done
     assert sorted(tmp_path.glob("warehouse/s/t/*/*")) == before
     assert rows(nilus, tmp_path / "warehouse", "SELECT * FROM s.t") == [(1, "a")]
+
+
+@pytest.mark.parametrize("contract", ["freeze", "discard_row", "discard_value"])
+def test_a_contract_keeps_required_columns(nilus, tmp_path, contract):
+    table = iceberg_writer.Table(tmp_path / "warehouse", "s.t", 2, [field(1, "id", "long"), {**field(2, "name", "string"), "required": True}])
+    table.add_rows(ID_NAME_COLUMNS, [(1, "a")])
+    table.commit()
+    done = load_items(nilus, tmp_path, [(1, "b"), (2, None)], expect=None, schema_contract=contract)
+    assert done.code != 0 and "`name`" in done.all_output and "required" in done.all_output, done
+    assert newest_schema(table)["name"]["required"] is True
+    report = load_items(nilus, tmp_path, [(1, "b"), (2, "c")], schema_contract=contract).report
+    assert newest_schema(table)["name"]["required"] is True
+    assert "column made optional" not in [change["change"] for change in report["schema_changes"]]
+    report = load_items(nilus, tmp_path, [(1, "b"), (2, None)]).report
+    assert ("name", "column made optional") in [(change.get("column"), change["change"]) for change in report["schema_changes"]]
+    assert rows(nilus, tmp_path / "warehouse", "SELECT id, name FROM s.t ORDER BY id") == [(1, "b"), (2, None)]

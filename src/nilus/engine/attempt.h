@@ -110,6 +110,8 @@ class Attempt {
   // Values kept in a variant column: those that the source brought, those of changed types, those that the sink found.
   void ReportVariant(TableReport* table, const std::string& column, std::string_view variant, int64_t values);
   void ReportSchema(const Load& load);
+  void ReportLoosened(const Load& load, const TableName& name, const std::optional<Schema>& before,
+                      const Schema& written);
   void LookAtReplaced(Load* load);
   void ReportReplaced(const Load& load);
   void ReportTableSchema(const TableName& name, const std::optional<Schema>& before, const Schema& after,

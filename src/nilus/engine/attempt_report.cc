@@ -99,12 +99,14 @@ void Attempt::ReportSchema(const Load& load) {
       if (load.nested->hashes_children() && &table == &load.nested->tables().front())
         schema.fields.push_back(ChildrenHashField());
       ReportTableSchema(table.name, table.there, schema, table.shape->widened());
+      ReportLoosened(load, table.name, table.there, schema);
     }
     return;
   }
   const Schema schema = load.prepared.shape->schema();
   if (schema.fields.empty()) return;  // nothing came, and nothing was made
   ReportTableSchema(job_->table, load.prepared.destination, WithRowIds(schema), load.prepared.shape->widened());
+  ReportLoosened(load, job_->table, load.prepared.destination, WithRowIds(schema));
 }
 
 void Attempt::ReportTableSchema(const TableName& name, const std::optional<Schema>& before, const Schema& after,
@@ -128,6 +130,27 @@ void Attempt::ReportTableSchema(const TableName& name, const std::optional<Schem
     }
     changes.push_back(SchemaChange{
         .table = table, .column = field.name, .change = "column added", .before = "", .after = field.type.ToString()});
+  }
+}
+
+// Some sinks loosen a required column that the load may leave NULL, others keep it: only the table tells.
+void Attempt::ReportLoosened(const Load& load, const TableName& name, const std::optional<Schema>& before,
+                             const Schema& written) {
+  if (!before || job_->contract != Contract::kEvolve) return;
+  std::vector<std::string> required;
+  for (const Field& field : before->fields) {
+    const std::optional<int> at = written.Find(field.name);
+    const bool may_be_null = !at || written.fields[static_cast<size_t>(*at)].nullable;
+    if (!field.nullable && may_be_null) required.push_back(field.name);
+  }
+  if (required.empty()) return;
+  const Result<std::optional<Schema>> after = load.prepared.sink->Describe(name);
+  if (!after || !*after) return;
+  for (const std::string& column : required) {
+    const std::optional<int> at = (*after)->Find(column);
+    if (!at || !(*after)->fields[static_cast<size_t>(*at)].nullable) continue;
+    report_->schema_changes.push_back(SchemaChange{
+        .table = name.ToString(), .column = column, .change = "column made optional", .before = "", .after = ""});
   }
 }
 

@@ -50,6 +50,21 @@ RecordBatch WithPartition(const RecordBatch& rows, int partition) {
   return RecordBatch(std::move(schema), std::move(columns), rows.num_rows());
 }
 
+Status CheckRequired(const IcebergSchema& schema, const RecordBatch& rows, const std::string& table) {
+  for (const IcebergField& field : schema.fields) {
+    if (!field.required) continue;
+    const std::optional<int> at = rows.schema()->Find(field.name);
+    const int64_t nulls = at ? rows.column(*at).null_count : rows.num_rows();
+    if (nulls == 0) continue;
+    return FailWithFix(ErrorKind::kData,
+                       "mend the rows at the source, make the column optional in the table, or (unless the table's "
+                       "rows are identified by it) load with schema_contract evolve",
+                       "{} rows of table {} {} column `{}`, which is required there", nulls, table,
+                       at ? "have NULL in" : "lack", field.name);
+  }
+  return {};
+}
+
 }  // namespace
 
 struct DataWriter::State {
@@ -222,6 +237,7 @@ void DataWriter::SetSchema(IcebergSchema schema) {
 Status DataWriter::Write(const RecordBatch& batch) {
   State& state = *state_;
   NILUS_ASSIGN(RecordBatch rows, state.converter.Convert(batch));
+  if (state.options.refuse_nulls) NILUS_TRY(CheckRequired(state.options.schema, rows, state.options.table));
   if (!state.is_partitioned()) return state.WriteRows(0, rows);
   NILUS_ASSIGN(std::vector<PartitionRows> slices, state.partitioner.Split(state.options.schema, rows));
   for (const PartitionRows& slice : slices) NILUS_TRY(state.WriteRows(slice.partition, slice.rows));

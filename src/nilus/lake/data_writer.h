@@ -34,6 +34,7 @@ struct DataWriterOptions {
   PartitionSpec spec;
   std::vector<std::string> sort_by;  // rows of each file are sorted by these columns, ascending, NULLs first
   std::optional<int32_t> sort_order_id;
+  bool refuse_nulls = false;  // in required columns: kData
   int64_t file_rows = 100'000;
   int64_t file_bytes = int64_t{1} << 30;  // of rows in memory
   int64_t queue_bytes = 4 << 20;          // batches waiting for each file being written

@@ -262,7 +262,7 @@ bool CanPromote(const IcebergType& from, const IcebergType& to, int format_versi
 }
 
 Result<IcebergSchema> EvolveSchema(const IcebergSchema& current, const nilus::Schema& wanted, int format_version,
-                                   int32_t* last_column_id) {
+                                   int32_t* last_column_id, bool keep_required) {
   IcebergSchema next = current;
   int32_t last_id = *last_column_id;
   for (IcebergField& column : next.fields) {
@@ -270,7 +270,7 @@ Result<IcebergSchema> EvolveSchema(const IcebergSchema& current, const nilus::Sc
     const bool is_identifier = std::find(next.identifier_field_ids.begin(), next.identifier_field_ids.end(),
                                          column.id) != next.identifier_field_ids.end();
     const bool may_be_null = !index || wanted.fields[static_cast<size_t>(*index)].nullable;
-    if (column.required && may_be_null && !is_identifier) column.required = false;
+    if (column.required && may_be_null && !is_identifier && !keep_required) column.required = false;
     if (!index) continue;
     const Type& wanted_type = wanted.fields[static_cast<size_t>(*index)].type;
     const IcebergType load_type = ToIcebergType(wanted_type);

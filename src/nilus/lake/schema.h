@@ -125,11 +125,11 @@ bool CanPromote(const IcebergType& from, const IcebergType& to, int format_versi
 
 // `current` with what `wanted` (a load's columns, matched by name) needs beyond it: new columns at the end with ids
 // from *last_column_id + 1 on (moved along), wider types. Columns that the load lacks stay, required ones become
-// optional when the load may leave them out or NULL. Types that are wider in the table stay.
+// optional when the load may leave them out or NULL (not with `keep_required`). Types that are wider in the table stay.
 // The schema id is current's own when nothing changed, else 0: the transaction gives the new one its id. kUnsupported
 // names the column whose type cannot become the wanted one.
 Result<IcebergSchema> EvolveSchema(const IcebergSchema& current, const nilus::Schema& wanted, int format_version,
-                                   int32_t* last_column_id);
+                                   int32_t* last_column_id, bool keep_required = false);
 // A table's columns made anew (full refresh): exactly those of `wanted`, in its order. A column that keeps its name and
 // whose values can be read as the new type keeps its id; others get new ones, so that old snapshots stay readable.
 Result<IcebergSchema> ReplaceSchema(const IcebergSchema& current, const nilus::Schema& wanted, int format_version,

@@ -373,5 +373,36 @@ TEST_F(LakehouseSinkTest, AColumnThatDiffersInCaseIsRefused) {
   ASSERT_NILUS_OK(Load(Request("main", "d", lower, WriteStrategy::kReplace), {{"1", "x"}}, 1));  // made anew
 }
 
+TEST_F(LakehouseSinkTest, RequiredColumnsAreLoosenedUnderEvolveAlone) {
+  const SchemaPtr schema = MakeSchema({MakeField("id", TypeId::kInt64), MakeField("n", TypeId::kText)});
+  ASSERT_NILUS_OK(Load(Request("main", "a", schema), {{"1", "x"}}, 0));
+  const lake::TablePtr table = Table("main");
+  lake::IcebergSchema strict = table->metadata.schema();
+  strict.fields[1].required = true;
+  lake::Transaction transaction(table);
+  ASSERT_NILUS_OK(transaction.SetSchema(strict));
+  ASSERT_NILUS_OK(transaction.Commit({}));
+  for (const Misfits misfits : {Misfits::kError, Misfits::kNull}) {
+    for (const WriteStrategy strategy : {WriteStrategy::kAppend, WriteStrategy::kMerge}) {
+      WriteRequest request = Request("main", "b", schema, strategy);
+      request.primary_key = {"id"};
+      request.misfits = misfits;
+      auto refused = Load(request, {{"2", std::nullopt}}, 1);
+      ASSERT_EQ(KindOf(refused), "data");
+      EXPECT_NE(refused.error().message.find("`n`"), std::string::npos) << refused.error().message;
+      request.schema = ids_;
+      refused = Load(request, {{"2"}}, 1);
+      EXPECT_EQ(KindOf(refused), "data") << "left out";
+      EXPECT_TRUE(Table("main")->metadata.schema().FindByName("n")->required);
+    }
+  }
+  WriteRequest whole = Request("main", "c", schema);
+  whole.misfits = Misfits::kError;
+  ASSERT_NILUS_OK(Load(whole, {{"2", "y"}}, 1));
+  EXPECT_TRUE(Table("main")->metadata.schema().FindByName("n")->required);
+  ASSERT_NILUS_OK(Load(Request("main", "d", schema), {{"3", std::nullopt}}, 2));
+  EXPECT_FALSE(Table("main")->metadata.schema().FindByName("n")->required);
+}
+
 }  // namespace
 }  // namespace nilus::lakehouse

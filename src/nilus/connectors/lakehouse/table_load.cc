@@ -150,6 +150,7 @@ Result<std::unique_ptr<lake::DataWriter>> TableLoad::OpenWriter() const {
   options.name_prefix = NewId();  // not the load's id: the same load may be staged twice, and one of them committed
   options.table = request_.table.ToString();
   options.schema = target_.schema;
+  options.refuse_nulls = true;
   options.spec = target_.spec;
   options.sort_by = target_.sort_by;
   options.file_rows = request_.file_rows;

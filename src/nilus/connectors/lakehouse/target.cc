@@ -76,6 +76,9 @@ Status CheckJson(const IcebergSchema& existing, const WriteRequest& request, con
   return {};
 }
 
+// Contracts other than evolve leave a table's columns as they are: a NULL for a required one fails where it is written.
+bool KeepsRequired(const WriteRequest& request) { return request.misfits != Misfits::kVariant; }
+
 bool HasSources(const lake::PartitionSpec& spec, const IcebergSchema& schema) {
   return std::all_of(spec.fields.begin(), spec.fields.end(), [&](const lake::SpecField& field) {
     return field.transform.kind == lake::Transform::Kind::kVoid || schema.FindById(field.source_id) != nullptr;
@@ -228,7 +231,8 @@ Result<Target> PlanTarget(const TableMetadata* existing, const WriteRequest& req
     NILUS_TRY(CheckCase(existing->schema(), request, wanted));
     NILUS_TRY(CheckJson(existing->schema(), request, wanted));
     int32_t last_id = existing->last_column_id;
-    NILUS_ASSIGN(target.schema, lake::EvolveSchema(existing->schema(), wanted, existing->format_version, &last_id));
+    NILUS_ASSIGN(target.schema, lake::EvolveSchema(existing->schema(), wanted, existing->format_version, &last_id,
+                                                   KeepsRequired(request)));
   }
   NILUS_ASSIGN(target.spec, PlanSpec(existing, request, target.schema));
   NILUS_ASSIGN(target.order, PlanOrder(existing, request, target.schema));
@@ -239,7 +243,8 @@ Result<Target> PlanTarget(const TableMetadata* existing, const WriteRequest& req
 bool FitsFiles(const IcebergSchema& written, const IcebergSchema& current) {
   return std::all_of(written.fields.begin(), written.fields.end(), [&](const IcebergField& field) {
     const IcebergField* now = current.FindById(field.id);
-    return now != nullptr && now->name == field.name && lake::IsMarkedJson(*now) == lake::IsMarkedJson(field) &&
+    const bool takes_nulls = now != nullptr && (!now->required || field.required);
+    return takes_nulls && now->name == field.name && lake::IsMarkedJson(*now) == lake::IsMarkedJson(field) &&
            lake::CanPromote(field.type, now->type, lake::kHighestFormatVersion);
   });
 }

@@ -44,7 +44,8 @@ Status CheckRequest(const WriteRequest& request);
 Status CheckColumns(const WriteRequest& request, const Schema& columns);
 
 // Rows written by `written` can be committed under `current`: each load column has the same id and a type that the
-// written one may be read as, json or text as before. False after another writer changed the schema in between.
+// written one may be read as, json or text as before, and takes NULLs where the written one did. False after another
+// writer changed the schema in between.
 bool FitsFiles(const lake::IcebergSchema& written, const lake::IcebergSchema& current);
 
 }  // namespace nilus::lakehouse
