@@ -4,6 +4,7 @@
 #include <set>
 
 #include "nilus/base/fault.h"
+#include "nilus/base/option_spec.h"
 #include "nilus/lake/json.h"
 #include "nilus/lake/snapshot_builder.h"
 #include "nilus/lake/transaction.h"
@@ -60,6 +61,13 @@ Status DeleteUrls(storage::ObjectStore& store, const std::vector<std::string>& u
   return {};
 }
 
+Status CheckMayDelete(const Table& table, std::string_view doing) {
+  if (MayDeleteFiles(table.metadata)) return {};
+  return FailWithFix(ErrorKind::kUnsupported, "remove the table property gc.enabled once no other table has its files",
+                     "cannot {} of table {}: gc.enabled is false, and deleting files may corrupt other tables", doing,
+                     table.identifier.ToString());
+}
+
 // What a branch keeps, from its end backwards.
 void KeepBranch(const TableMetadata& metadata, const SnapshotRef& ref, int64_t min_count, int64_t max_count,
                 int64_t oldest_ms, std::set<int64_t>* kept) {
@@ -72,7 +80,27 @@ void KeepBranch(const TableMetadata& metadata, const SnapshotRef& ref, int64_t m
   });
 }
 
+// What the refs that stay lead to.
+std::set<int64_t> Referenced(const TableMetadata& metadata, const std::vector<std::string>& expired_refs) {
+  std::set<int64_t> referenced;
+  for (const auto& [name, ref] : metadata.refs) {
+    if (std::find(expired_refs.begin(), expired_refs.end(), name) != expired_refs.end()) continue;
+    referenced.insert(ref.snapshot_id);
+    if (ref.is_tag) continue;
+    metadata.WalkAncestors(metadata.FindSnapshot(ref.snapshot_id), [&](const SnapshotPtr& at) {
+      referenced.insert(at->id);
+      return true;
+    });
+  }
+  return referenced;
+}
+
 }  // namespace
+
+bool MayDeleteFiles(const TableMetadata& metadata) {
+  const auto enabled = metadata.Property("gc.enabled");
+  return !enabled || ParseBoolean(*enabled).value_or(false);
+}
 
 Expired ChooseExpired(const TableMetadata& metadata, const ExpireOptions& options, int64_t now_ms) {
   const int64_t max_age_ms = NumberOr(metadata, "history.expire.max-snapshot-age-ms", kDefaultMaxAgeMs);
@@ -81,6 +109,7 @@ Expired ChooseExpired(const TableMetadata& metadata, const ExpireOptions& option
       options.older_than
           ? std::optional(std::chrono::floor<std::chrono::milliseconds>(*options.older_than).time_since_epoch().count())
           : std::nullopt;
+  const int64_t default_oldest_ms = older_than_ms.value_or(now_ms - max_age_ms);
   const int64_t max_ref_age_ms =
       NumberOr(metadata, "history.expire.max-ref-age-ms", std::numeric_limits<int64_t>::max());
   Expired expired;
@@ -94,13 +123,16 @@ Expired ChooseExpired(const TableMetadata& metadata, const ExpireOptions& option
     }
     kept.insert(ref.snapshot_id);
     if (ref.is_tag) continue;
-    const int64_t oldest_ms =
-        ref.max_snapshot_age_ms ? now_ms - *ref.max_snapshot_age_ms : older_than_ms.value_or(now_ms - max_age_ms);
+    const int64_t oldest_ms = ref.max_snapshot_age_ms ? now_ms - *ref.max_snapshot_age_ms : default_oldest_ms;
     KeepBranch(metadata, ref, std::max<int64_t>(1, std::max(min_count, ref.min_snapshots_to_keep.value_or(1))),
                options.keep_at_most.value_or(std::numeric_limits<int64_t>::max()), oldest_ms, &kept);
   }
+  // Somebody may go back to what a rollback left, or publish what was staged: these have their time as well.
+  const std::set<int64_t> referenced = Referenced(metadata, expired.refs);
   for (const SnapshotPtr& snapshot : metadata.snapshots) {
-    if (!kept.contains(snapshot->id)) expired.snapshots.push_back(snapshot->id);
+    if (kept.contains(snapshot->id)) continue;
+    if (!referenced.contains(snapshot->id) && snapshot->timestamp_ms >= default_oldest_ms) continue;
+    expired.snapshots.push_back(snapshot->id);
   }
   return expired;
 }
@@ -138,6 +170,7 @@ Result<std::vector<std::string>> OnlyOf(const Table& table, const std::vector<in
 }  // namespace
 
 Result<ExpireReport> ExpireSnapshots(const TablePtr& table, const ExpireOptions& options, std::stop_token stop) {
+  NILUS_TRY(CheckMayDelete(*table, "expire snapshots"));
   const Expired expired = ChooseExpired(table->metadata, options, NowMs());
   ExpireReport report;
   report.snapshots = expired.snapshots;
@@ -151,6 +184,7 @@ Result<ExpireReport> ExpireSnapshots(const TablePtr& table, const ExpireOptions&
   NILUS_ASSIGN(const CommitOutcome outcome, change.Commit(stop));
   // Somebody may have committed in between, on a branch or by bringing a file back: what is named now stays.
   const Table& now = *outcome.table;
+  if (!MayDeleteFiles(now.metadata)) report.files.clear();
   if (now.metadata_location != table->metadata_location && !report.files.empty()) {
     NILUS_ASSIGN(const Named needed, NamedBy(now, now.metadata.snapshots, /*with_deleted=*/false, {}, stop));
     std::erase_if(report.files, [&](const std::string& url) {

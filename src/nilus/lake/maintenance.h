@@ -13,12 +13,17 @@
 
 namespace nilus::lake {
 
+// Whether files may be deleted that snapshots name. A table with the property gc.enabled=false shares data files with
+// others (another engine's `snapshot` or `add_files` made it so): what it names no longer, they may still need.
+bool MayDeleteFiles(const TableMetadata& metadata);
+
 struct ExpireOptions {
   // Snapshots older than this go, but for those that a branch keeps: its `keep_last` latest ones (and more, where the
-  // branch or the table's properties history.expire.* say so), tags, and their ends.
+  // branch or the table's properties history.expire.* say so), tags, and their ends. Those that no branch leads to
+  // (rolled back, or staged by others) go by their age alone.
   std::optional<WallTime> older_than;  // nothing: the table's history.expire.max-snapshot-age-ms, or five days ago
   int64_t keep_last = 1;
-  std::optional<int64_t> keep_at_most;  // of a branch, however young; `keep_last` wins
+  std::optional<int64_t> keep_at_most;  // of those that a branch leads to, however young; `keep_last` wins
   bool dry_run = false;
 };
 struct ExpireReport {
@@ -27,7 +32,7 @@ struct ExpireReport {
   std::vector<std::string> files;  // data, deletes, manifests and lists that only these snapshots had
 };
 // Snapshots are removed from the table first; only when that is committed are their files deleted. A crash in between
-// leaves orphans.
+// leaves orphans. kUnsupported: the table's files may not be deleted.
 Result<ExpireReport> ExpireSnapshots(const TablePtr& table, const ExpireOptions& options, std::stop_token stop);
 
 // Which snapshots and refs retention lets go of, at `now_ms` (Iceberg spec, "Snapshot Retention Policy").

@@ -4,12 +4,14 @@
 #include <gtest/gtest.h>
 
 #include "nilus/lake/lake_fixture_testing.h"
+#include "nilus/lake/upkeep.h"
 #include "nilus/storage/object_store.h"
 
 namespace nilus::lake {
 namespace {
 
 using testing::ElementsAre;
+using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::UnorderedElementsAre;
 
@@ -142,6 +144,47 @@ TEST_F(Maintenance, OnlySoManyAreKeptHoweverYoung) {
   EXPECT_EQ(report.snapshots.size(), 2U);
   EXPECT_FALSE(IsThere("b"));
   EXPECT_TRUE(IsThere("c"));
+}
+
+TEST_F(Maintenance, WhatNoBranchLeadsToHasItsTime) {
+  const int64_t first = Append("a");
+  const int64_t second = Replace("b");
+  ASSERT_OK(RollBack(Load(), first, false, {}));
+  ExpireOptions options;
+  options.keep_at_most = 1;
+  ASSERT_OK_AND_ASSIGN(const ExpireReport young, ExpireSnapshots(Load(), options, {}));
+  EXPECT_THAT(young.snapshots, IsEmpty()) << "the rollback may be undone";
+  ASSERT_OK(RollBack(Load(), second, true, {}));
+  EXPECT_THAT(LivePaths(*Load()), ElementsAre("b"));
+  ASSERT_OK(RollBack(Load(), first, true, {}));
+  ASSERT_OK_AND_ASSIGN(const ExpireReport old, ExpireSnapshots(Load(), Now0(1), {}));
+  EXPECT_THAT(old.snapshots, ElementsAre(second));
+  EXPECT_FALSE(IsThere("b"));
+}
+
+TEST_F(Maintenance, FilesThatOtherTablesShareAreLeftAlone) {
+  Transaction share(Load());
+  ASSERT_OK(share.SetProperties({{"gc.enabled", "FALSE"}}));
+  ASSERT_OK(share.Commit({}));
+  Append("a");
+  Replace("b");
+  RealFile(*Load(), "orphan");
+  const Result<ExpireReport> refused = ExpireSnapshots(Load(), Now0(1), {});
+  EXPECT_FAILS(refused, ErrorKind::kUnsupported);
+  EXPECT_THAT(refused.error().message, HasSubstr("gc.enabled"));
+  UpkeepPolicy often;
+  often.every_commits = 1;
+  often.keep_snapshots = 1;
+  ASSERT_OK_AND_ASSIGN(const UpkeepReport upkeep, Upkeep(Load(), often, {}, {}));
+  EXPECT_FALSE(upkeep.expired);
+  EXPECT_TRUE(IsThere("a"));
+  EXPECT_TRUE(IsThere("orphan"));
+
+  Transaction own(Load());
+  ASSERT_OK(own.SetProperties({{"gc.enabled", "true"}}));
+  ASSERT_OK(own.Commit({}));
+  ASSERT_OK(Upkeep(Load(), often, {}, {}));
+  EXPECT_FALSE(IsThere("a"));
 }
 
 TEST_F(Maintenance, OrphansAreFoundAndRemoved) {

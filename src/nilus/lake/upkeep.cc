@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "nilus/base/log.h"
+
 namespace nilus::lake {
 namespace {
 
@@ -51,7 +53,10 @@ Result<UpkeepReport> Upkeep(const TablePtr& table, const UpkeepPolicy& policy, c
     NILUS_ASSIGN(report.compacted, Compact(now, options, stop));
     now = report.compacted->table;
   }
-  if (due.expiry) {
+  // Not worth a warning behind every load: whoever set gc.enabled=false wants it so.
+  if (due.expiry && !MayDeleteFiles(now->metadata)) {
+    LogDebug("table {}: no snapshot expires, for gc.enabled is false", now->identifier.ToString());
+  } else if (due.expiry) {
     NILUS_ASSIGN(report.expired, ExpireSnapshots(now, Expiry(now->metadata, policy), stop));
   }
   return report;
