@@ -71,6 +71,19 @@ def test_appends_whose_answers_are_lost_are_not_made_again(nilus, tmp_path):
             assert scenario.rows() == sorted(once * times, key=repr), (number, ruin)
 
 
+def test_tables_behind_a_catalog_are_looked_after(scenario):
+    nilus, destination = scenario.nilus, scenario.destination
+    nilus.run(scenario.manifest())
+    before = scenario.rows()
+    stray = destination.metadata_file().parent.parent / "data" / "stray.parquet"
+    stray.write_bytes(b"lost")
+    for action in (["orphans", "--min-age-hours", "0", "--delete"], ["compact", "--all"], ["expire", "--older-than", "2100-01-01"]):
+        done = nilus("lake", action[0], destination.uri, destination.table, *action[1:])
+        assert done.code == 0, done
+        assert ("stray.parquet" in done.out) == (action[0] == "orphans")
+    assert not stray.exists() and scenario.rows() == before
+
+
 @pytest.mark.parametrize("ruin", ["500_after", "reset_before"])
 def test_a_catalog_that_goes_away_behind_a_commit(scenario, ruin):
     """Nobody answers for longer than one call is repeated: the run asks until somebody does, and then goes by what the catalog says."""

@@ -8,6 +8,7 @@
 
 #include "nilus/base/redact.h"
 #include "nilus/lake/lake_fixture_testing.h"
+#include "nilus/lake/maintenance.h"
 #include "nilus/lake/rest_double_testing.h"
 
 namespace nilus::lake {
@@ -73,6 +74,20 @@ TEST_F(RestCatalogs, TablesComeAndGo) {
   ASSERT_OK(catalog->Drop(kEvents, false, {}));
   EXPECT_EQ(Load(catalog), nullptr);
   EXPECT_FAILS(catalog->Drop(kEvents, false, {}), ErrorKind::kNotFound);
+}
+
+// The store of a table behind a server has the table's folder as its root.
+TEST_F(RestCatalogs, OrphansAreFoundInAStoreOfOneTable) {
+  const CatalogPtr catalog = Open();
+  const TablePtr table = Create(catalog);
+  ASSERT_OK(WriteFile(*table->store, table->metadata.location + "/data/orphan", "rows", {}));
+  OrphanOptions options;
+  options.min_age = std::chrono::hours(0);
+  options.remove = true;
+  ASSERT_OK_AND_ASSIGN(const auto found, FindOrphans(table, options, {}));
+  ASSERT_EQ(found.size(), 1U);
+  EXPECT_EQ(found[0].url, table->metadata.location + "/data/orphan");
+  EXPECT_FALSE(std::filesystem::exists(warehouse_.path() + "/shop/events/data/orphan"));
 }
 
 TEST_F(RestCatalogs, OnlyOneCreatorWins) {

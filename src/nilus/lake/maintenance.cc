@@ -5,6 +5,7 @@
 
 #include "nilus/base/fault.h"
 #include "nilus/base/option_spec.h"
+#include "nilus/lake/avro_codec.h"
 #include "nilus/lake/json.h"
 #include "nilus/lake/snapshot_builder.h"
 #include "nilus/lake/transaction.h"
@@ -228,26 +229,79 @@ Result<WallTime> StoreTime(const Table& table, const std::stop_token& stop) {
   return written->modified;
 }
 
+// The other table that a metadata file is of. Empty: it is this table's own, or too broken to be any table's.
+Result<std::string> OtherOwner(const Table& table, const std::string& key, const std::stop_token& stop) {
+  Result<std::string> bytes = table.store->Get(key, stop);
+  if (!bytes && bytes.error().kind == ErrorKind::kNotFound) return std::string();
+  if (!bytes) return bytes;
+  if (IsGzip(*bytes)) bytes = Gunzip(*bytes, storage::ObjectStore::kLargestGetBytes);
+  const Result<Json> json = bytes ? ParseJson(*bytes, key) : Result<Json>(Failure(bytes.error()));
+  if (!json || !json->is_object()) return std::string();
+  // Tables of format 1 may lack the first one; then their place tells them apart.
+  for (const auto& [name, own] :
+       {std::pair("table-uuid", &table.metadata.uuid), {"location", &table.metadata.location}}) {
+    Result<std::string> value = JsonView(*json, key).StringOr(name, "");
+    if (value && !value->empty()) return *value == *own ? std::string() : *std::move(value);
+  }
+  return std::string();
+}
+
+// Another catalog may have given the same folder to a table of its own, and a location may have others' below it.
+Status CheckFolderIsOwn(const Table& table, const std::vector<std::string>& metadata_keys, const Urls& own,
+                        const std::stop_token& stop) {
+  for (const std::string& key : metadata_keys) {
+    if (own.contains(key)) continue;
+    NILUS_ASSIGN(const std::string other, OtherOwner(table, key, stop));
+    if (other.empty()) continue;
+    return FailWithFix(ErrorKind::kUnsupported,
+                       "give one of them a folder of its own; if nobody needs the other one, remove its metadata first",
+                       "the folder {} of table {} ({}) holds files of another table ({}), which must not be taken for "
+                       "orphans: {}",
+                       table.metadata.location, table.identifier.ToString(), table.metadata.uuid, other,
+                       table.store->Url(key));
+  }
+  return {};
+}
+
+// "s3://bucket", "file:///": whatever else lies there would look like an orphan.
+Status CheckIsFolder(const Table& table) {
+  std::string_view path = table.metadata.location;
+  if (const size_t scheme = path.find("://"); scheme != std::string_view::npos) {
+    path.remove_prefix(std::min(path.find('/', scheme + 3), path.size()));
+  } else if (path.starts_with("file:")) {
+    path.remove_prefix(5);
+  }
+  if (path.find_first_not_of("/.") != std::string_view::npos) return {};
+  return FailWithFix(ErrorKind::kUnsupported, "give the table a folder of its own",
+                     "orphans of table {} are not removed: its location {} is a whole store",
+                     table.identifier.ToString(), table.metadata.location);
+}
+
 }  // namespace
 
 Result<std::vector<OrphanFile>> FindOrphans(const TablePtr& table, const OrphanOptions& options, std::stop_token stop) {
   // The files are listed before the table is looked at: what is committed in between is then found to be named.
-  NILUS_ASSIGN(const std::string folder, table->store->KeyOf(table->metadata.location));
+  NILUS_ASSIGN(const std::string prefix, PrefixBelow(*table->store, table->metadata.location));
   WallTime time = Now();
   if (options.remove) {
+    NILUS_TRY(CheckMayDelete(*table, "remove orphans"));
+    NILUS_TRY(CheckIsFolder(*table));
     NILUS_ASSIGN(time, StoreTime(*table, stop));
   }
   const WallTime newest = time - options.min_age;
   std::vector<OrphanFile> found;
+  std::vector<std::string> metadata_keys;
   const auto each = [&](const storage::ObjectInfo& object) -> Status {
+    if (IsTableMetadata(object.key)) metadata_keys.push_back(object.key);
     if (object.modified <= newest) found.push_back({table->store->Url(object.key), object.size, object.modified});
     return {};
   };
-  NILUS_TRY(table->store->List(folder + "/", each, stop));
+  NILUS_TRY(table->store->List(prefix, each, stop));
   NILUS_ASSIGN(const std::optional<TablePtr> loaded, table->catalog->Load(table->identifier, stop));
   if (!loaded) return Fail(ErrorKind::kNotFound, "table {} was dropped", table->identifier.ToString());
   const Table& now = **loaded;
   NILUS_ASSIGN(Named named, NamedBy(now, now.metadata.snapshots, /*with_deleted=*/false, {}, stop));
+  named.metadata_files.insert(now.metadata_location);
   for (const MetadataLogEntry& entry : now.metadata.metadata_log) named.metadata_files.insert(entry.metadata_file);
   AddStatistics(now.metadata.statistics_json, &named.metadata_files);
   AddStatistics(now.metadata.partition_statistics_json, &named.metadata_files);
@@ -264,6 +318,8 @@ Result<std::vector<OrphanFile>> FindOrphans(const TablePtr& table, const OrphanO
     return !key || keys.contains(*key) || IsOwnMetadata(file.url, now);
   });
   if (options.remove) {
+    NILUS_TRY(CheckMayDelete(now, "remove orphans"));
+    NILUS_TRY(CheckFolderIsOwn(now, metadata_keys, keys, stop));
     std::vector<std::string> urls;
     for (const OrphanFile& file : found) urls.push_back(file.url);
     NILUS_TRY(DeleteUrls(*now.store, urls, stop));

@@ -53,7 +53,8 @@ struct OrphanOptions {
   std::chrono::hours min_age{72};
   bool remove = false;
 };
-// Files in the table's folder that no kept snapshot or metadata file names.
+// Files in the table's folder that no kept snapshot or metadata file names. Nothing is removed where another table's
+// metadata lies in there (kUnsupported): that table's files would look like orphans, too.
 Result<std::vector<OrphanFile>> FindOrphans(const TablePtr& table, const OrphanOptions& options, std::stop_token stop);
 
 // Rolls the branch main back (or forward) to a snapshot of its history; its positions go with it. kNotFound: it is not

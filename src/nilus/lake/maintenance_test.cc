@@ -3,7 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "nilus/lake/avro_codec.h"
 #include "nilus/lake/lake_fixture_testing.h"
+#include "nilus/lake/metadata_json.h"
 #include "nilus/lake/upkeep.h"
 #include "nilus/storage/object_store.h"
 
@@ -177,6 +179,12 @@ TEST_F(Maintenance, FilesThatOtherTablesShareAreLeftAlone) {
   often.keep_snapshots = 1;
   ASSERT_OK_AND_ASSIGN(const UpkeepReport upkeep, Upkeep(Load(), often, {}, {}));
   EXPECT_FALSE(upkeep.expired);
+  OrphanOptions orphans;
+  orphans.min_age = std::chrono::hours(0);
+  ASSERT_OK_AND_ASSIGN(const auto listed, FindOrphans(Load(), orphans, {}));
+  EXPECT_EQ(listed.size(), 1U);
+  orphans.remove = true;
+  EXPECT_FAILS(FindOrphans(Load(), orphans, {}), ErrorKind::kUnsupported);
   EXPECT_TRUE(IsThere("a"));
   EXPECT_TRUE(IsThere("orphan"));
 
@@ -185,6 +193,33 @@ TEST_F(Maintenance, FilesThatOtherTablesShareAreLeftAlone) {
   ASSERT_OK(own.Commit({}));
   ASSERT_OK(Upkeep(Load(), often, {}, {}));
   EXPECT_FALSE(IsThere("a"));
+}
+
+TEST_F(Maintenance, OrphansBesideAnotherTableAreNotRemoved) {
+  Append("a");
+  const TablePtr table = Load();
+  const std::string folder = table->metadata.location;
+  RealFile(*table, "of-another");
+  ASSERT_OK(WriteFile(*table->store, folder + "/metadata/00001-broken.metadata.json", "{\"table-uuid", {}));
+  NewTable other = EventsTable();
+  other.location = folder;
+  ASSERT_OK_AND_ASSIGN(const TableMetadata another, MakeTableMetadata(other));
+  const std::string json = MetadataToJson(another);
+  OrphanOptions options;
+  options.min_age = std::chrono::hours(0);
+  options.remove = true;
+  for (const auto& [name, bytes] : {std::pair("/metadata/00000-x.metadata.json", json),
+                                    {"/metadata/00000-x.gz.metadata.json", Gzip(json)},
+                                    {"/child/metadata/v1.metadata.json", json}}) {
+    ASSERT_OK(WriteFile(*table->store, folder + name, bytes, {}));
+    const auto refused = FindOrphans(table, options, {});
+    EXPECT_FAILS(refused, ErrorKind::kUnsupported);
+    EXPECT_THAT(refused.error().message, AllOf(HasSubstr(another.uuid), HasSubstr(name)));
+    EXPECT_TRUE(IsThere("of-another"));
+    ASSERT_OK(table->store->Delete(*table->store->KeyOf(folder + name)));
+  }
+  ASSERT_OK_AND_ASSIGN(const auto removed, FindOrphans(table, options, {}));
+  EXPECT_EQ(removed.size(), 2U) << "what is no table's";
 }
 
 TEST_F(Maintenance, OrphansAreFoundAndRemoved) {

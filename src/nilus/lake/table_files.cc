@@ -21,6 +21,29 @@ Status WriteFile(storage::ObjectStore& store, const std::string& url, std::strin
   return {};
 }
 
+Result<std::string> PrefixBelow(const storage::ObjectStore& store, std::string_view url) {
+  // A root has no key of its own; what lies in it has.
+  constexpr std::string_view kAnyFile = "any";
+  NILUS_ASSIGN(std::string key, store.KeyOf(JoinUrl(url, kAnyFile)));
+  key.resize(key.size() - kAnyFile.size());
+  return key;
+}
+
+bool IsTableMetadata(std::string_view file) {
+  return file.ends_with(".metadata.json") || file.ends_with(".metadata.json.gz");
+}
+
+Result<std::vector<std::string>> TableMetadataIn(storage::ObjectStore& store, std::string_view folder_key,
+                                                 std::stop_token stop) {
+  NILUS_ASSIGN(const storage::FolderListing listing,
+               store.ListFolder(fmt::format("{}/metadata", folder_key), std::move(stop)));
+  std::vector<std::string> keys;
+  for (const storage::ObjectInfo& object : listing.objects) {
+    if (IsTableMetadata(object.key)) keys.push_back(object.key);
+  }
+  return keys;
+}
+
 std::string JoinUrl(std::string_view base, std::string_view rest) {
   while (base.ends_with('/')) base.remove_suffix(1);
   while (rest.starts_with('/')) rest.remove_prefix(1);

@@ -7,6 +7,7 @@
 #include <stop_token>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "nilus/base/result.h"
 
@@ -24,6 +25,16 @@ Result<std::string> ReadFileRange(storage::ObjectStore& store, const std::string
                                   std::stop_token stop);
 // Durable when it returns. Files of a table are written once and never changed.
 Status WriteFile(storage::ObjectStore& store, const std::string& url, std::string_view bytes, std::stop_token stop);
+
+// What the keys of the files below a folder's URL begin with: "folder/", or "" where the folder is the store's root (a
+// store that was opened for one table alone).
+Result<std::string> PrefixBelow(const storage::ObjectStore& store, std::string_view url);
+
+// By its name: "v3.metadata.json", "00003-<uuid>.gz.metadata.json", …
+bool IsTableMetadata(std::string_view file);
+// The keys of the metadata files of whatever table has this folder; none: the folder is free.
+Result<std::vector<std::string>> TableMetadataIn(storage::ObjectStore& store, std::string_view folder_key,
+                                                 std::stop_token stop);
 
 // "base/rest" with one slash in between.
 std::string JoinUrl(std::string_view base, std::string_view rest);
