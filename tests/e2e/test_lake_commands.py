@@ -139,6 +139,40 @@ def test_orphans(nilus, tmp_path):
     assert table.rows() == expected(table)
 
 
+def test_catalogs_over_one_warehouse_do_not_share_folders(nilus, tmp_path):
+    table = Table(nilus, tmp_path)
+    table.load(range(10))
+    warehouse = table.address
+    rows = {}
+    for name, ids in (("folder", range(10)), ("prod", range(20)), ("dev", range(30))):
+        if name != "folder":
+            table.address = f"{warehouse}?catalog_type=sql&catalog_name={name}&catalog_uri=sqlite:///{tmp_path}/catalog.db"
+            table.manifest = nilus.manifest(
+                {"address": f"sqlite:///{table.source}", "options": {"source_table": "items", "primary_key": "id"}},
+                {"address": table.address, "options": {"dest_table": "shop.items", "incremental_strategy": "merge"}})
+            table.load(ids)
+        rows[table.address] = table.rows()
+    assert len({len(r) for r in rows.values()}) == 3
+    for table.address in rows:
+        table.lake("orphans", "--min-age-hours", "0", "--delete")
+    for table.address, before in rows.items():
+        assert table.rows() == before
+
+
+def test_orphans_of_a_folder_with_other_tables_in_it_stay(nilus, tmp_path):
+    table = Table(nilus, tmp_path)
+    table.load(range(10))
+    other = tmp_path / "warehouse" / "shop" / "other"
+    (tmp_path / "warehouse" / "shop" / "items").rename(other)
+    table.nilus.run(table.manifest)  # this one is named `items` again
+    latest = max((tmp_path / "warehouse" / "shop" / "items" / "metadata").glob("v*.metadata.json"))
+    latest.write_text(json.dumps(json.loads(latest.read_text()) | {"location": f"file://{tmp_path}/warehouse/shop"}))
+    before = table.files()
+    done = nilus("lake", "orphans", table.address, "shop.items", "--min-age-hours", "0", "--delete")
+    assert done.code == 1 and "holds files of another table" in done.err and "/shop/other/" in done.err
+    assert table.files() == before
+
+
 def test_wrong_words_are_told(nilus, tmp_path):
     table = Table(nilus, tmp_path)
     table.load([1])

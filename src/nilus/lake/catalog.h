@@ -64,7 +64,8 @@ class Catalog : public std::enable_shared_from_this<Catalog> {
   virtual Result<std::vector<std::string>> ListSchemas(std::stop_token stop) = 0;
   // Forgets the table. Its files stay unless `purge`.
   virtual Status Drop(const TableIdentifier& table, bool purge, std::stop_token stop) = 0;
-  // Where a new table's files go: <warehouse>/<schema>/<name> in most.
+  // Where a new table's files go: <warehouse>/<schema>/<name> in most. Never a folder that holds another table
+  // (kInvalidInput where the catalog has no choice).
   virtual Result<std::string> NewTableLocation(const TableIdentifier& table, std::stop_token stop) = 0;
   // Files of tables that are not created yet; a loaded table has its own `store`.
   virtual Result<StorePtr> StoreForLocation(const std::string& location, std::stop_token stop) = 0;
@@ -92,7 +93,7 @@ Status AddMetadataLog(const TablePtr& base, TableMetadata* result, std::vector<s
 // than the base's, with the base in the metadata log. Its URL.
 Result<std::string> WriteNewMetadata(storage::ObjectStore& store, const TablePtr& base, TableMetadata* metadata,
                                      std::vector<std::string>* dropped, std::stop_token stop);
-// Tidying behind a commit that stands: what cannot be deleted is only logged.
+// Tidying behind a commit that stands, or one that lost for certain: what cannot be deleted is only logged.
 void DeleteOldMetadata(storage::ObjectStore& store, const std::vector<std::string>& urls, std::stop_token stop);
 // Every file below a folder's URL.
 Status DeleteFolder(storage::ObjectStore& store, const std::string& url, std::stop_token stop);

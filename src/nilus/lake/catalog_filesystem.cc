@@ -52,9 +52,7 @@ class FilesystemCatalog final : public Catalog {
   Result<std::vector<TableIdentifier>> List(const std::string& schema, std::stop_token stop) override;
   Result<std::vector<std::string>> ListSchemas(std::stop_token stop) override;
   Status Drop(const TableIdentifier& table, bool purge, std::stop_token stop) override;
-  Result<std::string> NewTableLocation(const TableIdentifier& table, std::stop_token /*stop*/) override {
-    return store_->Url(TableKey(table));
-  }
+  Result<std::string> NewTableLocation(const TableIdentifier& table, std::stop_token stop) override;
   Result<StorePtr> StoreForLocation(const std::string& location, std::stop_token /*stop*/) override {
     NILUS_TRY(store_->KeyOf(location));
     return store_;
@@ -260,6 +258,17 @@ Status FilesystemCatalog::MoveHint(const TableCommit& commit, int64_t committed,
     LogWarning("the version hint of {} stays behind: {}", commit.identifier.ToString(), put.error().ToString());
   }
   return {};
+}
+
+Result<std::string> FilesystemCatalog::NewTableLocation(const TableIdentifier& table, std::stop_token stop) {
+  NILUS_ASSIGN(const std::vector<std::string> there, TableMetadataIn(*store_, TableKey(table), std::move(stop)));
+  for (const std::string& key : there) {
+    if (VersionOf(std::string_view(key).substr(key.rfind('/') + 1))) continue;  // of this catalog: a faster creator's
+    return FailWithFix(
+        ErrorKind::kInvalidInput, "use that catalog (catalog_type=…), another table name or another folder",
+        "the folder of table {} holds a table of another catalog: {}", table.ToString(), store_->Url(key));
+  }
+  return store_->Url(TableKey(table));
 }
 
 Status FilesystemCatalog::PutHint(const TableIdentifier& table, int64_t version, const std::stop_token& stop) {

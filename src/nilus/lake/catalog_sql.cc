@@ -4,6 +4,7 @@
 #include <mutex>
 #include <set>
 
+#include "nilus/base/clock.h"
 #include "nilus/base/fault.h"
 #include "nilus/base/log.h"
 #include "nilus/base/redact.h"
@@ -37,9 +38,7 @@ class SqlCatalog final : public Catalog {
   Result<std::vector<TableIdentifier>> List(const std::string& schema, std::stop_token stop) override;
   Result<std::vector<std::string>> ListSchemas(std::stop_token stop) override;
   Status Drop(const TableIdentifier& table, bool purge, std::stop_token stop) override;
-  Result<std::string> NewTableLocation(const TableIdentifier& table, std::stop_token /*stop*/) override {
-    return options_.warehouse->Url(FolderName(table.schema) + "/" + FolderName(table.name));
-  }
+  Result<std::string> NewTableLocation(const TableIdentifier& table, std::stop_token stop) override;
   Result<StorePtr> StoreForLocation(const std::string& location, std::stop_token /*stop*/) override {
     const Result<std::string> key = options_.warehouse->KeyOf(location);
     if (key) return options_.warehouse;
@@ -58,6 +57,10 @@ class SqlCatalog final : public Catalog {
   // In one database transaction; the connection's mutex is held.
   Status Swap(std::span<const TableCommit> commits, const std::vector<std::string>& locations);
   Status SwapOne(const TableCommit& commit, const std::string& location);
+  Status LockedSwap(std::span<const TableCommit> commits, const std::vector<std::string>& locations) {
+    const std::lock_guard lock(mutex_);
+    return Swap(commits, locations);
+  }
 
   SqlCatalogOptions options_;
   std::mutex mutex_;  // of the connection
@@ -101,6 +104,18 @@ Result<std::optional<TablePtr>> SqlCatalog::Load(const TableIdentifier& identifi
   NILUS_ASSIGN(table->store, StoreForLocation(table->metadata.location, stop));
   table->catalog = shared_from_this();
   return std::optional<TablePtr>(std::move(table));
+}
+
+Result<std::string> SqlCatalog::NewTableLocation(const TableIdentifier& table, std::stop_token stop) {
+  std::string folder = FolderName(table.schema) + "/" + FolderName(table.name);
+  NILUS_ASSIGN(const std::vector<std::string> taken, TableMetadataIn(*options_.warehouse, folder, std::move(stop)));
+  // Another catalog over the same warehouse has its table of that name there, or a dropped table left its files.
+  constexpr size_t kDigits = 8;
+  if (!taken.empty()) {
+    const std::string id = NewId();
+    folder += "-" + id.substr(id.size() - kDigits);  // its end is random, its beginning the time
+  }
+  return options_.warehouse->Url(folder);
 }
 
 Status SqlCatalog::SwapOne(const TableCommit& commit, const std::string& location) {
@@ -150,6 +165,12 @@ Status SqlCatalog::Swap(std::span<const TableCommit> commits, const std::vector<
   return Failure(committed.error());
 }
 
+// The metadata file of a commit that lost for certain: nothing will ever name it, and it would be taken for a table's.
+static void RemoveLost(const Status& swapped, storage::ObjectStore& store, const std::string& location,
+                       const std::stop_token& stop) {
+  if (!swapped && swapped.error().kind == ErrorKind::kConflict) DeleteOldMetadata(store, {location}, stop);
+}
+
 Status SqlCatalog::CommitAll(std::span<const TableCommit> commits, std::stop_token stop) {
   std::vector<std::string> locations;
   std::vector<std::pair<StorePtr, std::vector<std::string>>> dropped;
@@ -162,8 +183,9 @@ Status SqlCatalog::CommitAll(std::span<const TableCommit> commits, std::stop_tok
   }
   {
     NILUS_FAULT_POINT("lake.sql.swap");
-    const std::lock_guard lock(mutex_);
-    NILUS_TRY(Swap(commits, locations));
+    const Status swapped = LockedSwap(commits, locations);
+    for (size_t i = 0; i < commits.size(); ++i) RemoveLost(swapped, *dropped[i].first, locations[i], stop);
+    NILUS_TRY(swapped);
     NILUS_FAULT_ACK("lake.sql.swap");
   }
   for (const auto& [store, urls] : dropped) DeleteOldMetadata(*store, urls, stop);
@@ -180,10 +202,9 @@ Result<TablePtr> SqlCatalog::Commit(const TableCommit& commit, std::stop_token s
   std::vector<std::string> dropped;
   NILUS_ASSIGN(table->metadata_location, WriteNewMetadata(*store, commit.base, &table->metadata, &dropped, stop));
   NILUS_FAULT_POINT("lake.sql.swap");
-  {
-    const std::lock_guard lock(mutex_);
-    NILUS_TRY(Swap(std::span(&commit, 1), {table->metadata_location}));
-  }
+  const Status swapped = LockedSwap(std::span(&commit, 1), {table->metadata_location});
+  RemoveLost(swapped, *store, table->metadata_location, stop);
+  NILUS_TRY(swapped);
   NILUS_FAULT_ACK("lake.sql.swap");
   DeleteOldMetadata(*store, dropped, stop);
   return TablePtr(std::move(table));

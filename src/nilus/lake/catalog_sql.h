@@ -13,7 +13,7 @@ namespace nilus::lake {
 struct SqlCatalogOptions {
   std::string uri;               // sqlite:///path or postgresql://…
   std::string name = "default";  // catalog_name: several catalogs may share the tables
-  StorePtr warehouse;            // where new tables go, below <schema>/<table>
+  StorePtr warehouse;            // where new tables go: <schema>/<table>, <schema>/<table>-<8 digits> if that is taken
   // Opens the store of a table that lies elsewhere. Absent: such tables are refused.
   std::function<Result<StorePtr>(const std::string& location)> open_store;
 };

@@ -91,6 +91,25 @@ TEST_P(Catalogs, OnlyOneCreatorWins) {
   ASSERT_OK(second);
   ASSERT_OK(first->Commit({}));
   EXPECT_FAILS(second->Commit({}), ErrorKind::kConflict);
+  ASSERT_OK_AND_ASSIGN(const auto metadata, TableMetadataIn(*warehouse_.store(), "shop/events", {}));
+  EXPECT_EQ(metadata.size(), 1U) << "the other one's would be taken for a table's";
+}
+
+TEST_P(Catalogs, TablesOfOtherCatalogsKeepTheirFolders) {
+  const TablePtr mine = Create();
+  SqlCatalogOptions options;
+  options.warehouse = warehouse_.store();
+  options.name = "other";
+  options.uri = "sqlite:///" + warehouse_.path() + ".db";
+  ASSERT_OK_AND_ASSIGN(const CatalogPtr other, OpenSqlCatalog(options));
+  auto change = Transaction::Create(other, kEvents, EventsTable(), {});
+  ASSERT_OK(change);
+  ASSERT_OK_AND_ASSIGN(const CommitOutcome theirs, change->Commit({}));
+  EXPECT_THAT(theirs.table->metadata.location, testing::MatchesRegex(mine->metadata.location + "-[0-9a-f]{8}"));
+  EXPECT_EQ((**other->Load(kEvents, {}))->metadata.uuid, theirs.table->metadata.uuid);
+  if (GetParam() != std::string("filesystem")) {
+    EXPECT_FAILS(warehouse_.catalog()->NewTableLocation(kEvents, {}), ErrorKind::kInvalidInput);
+  }
 }
 
 TEST_P(Catalogs, ACommitOnAnOldStateIsAConflict) {
