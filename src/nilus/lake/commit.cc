@@ -178,6 +178,16 @@ Result<std::optional<TableCommit>> Transaction::State::Prepare(const TablePtr& t
   return std::optional(std::move(commit));
 }
 
+void Transaction::State::RemoveLost(const TablePtr& table, bool is_done, const std::stop_token& stop) {
+  if (outcome_unknown || table == nullptr) return;
+  const auto& snapshots = table->metadata.snapshots;
+  const std::vector<std::string> lost = is_done ? builder.TakeUnused() : builder.TakeAll();
+  const bool is_named = std::any_of(snapshots.begin(), snapshots.end(), [&](const SnapshotPtr& snapshot) {
+    return std::find(lost.begin(), lost.end(), snapshot->manifest_list) != lost.end();
+  });
+  if (!is_named) DeleteOldMetadata(*store, lost, stop);
+}
+
 namespace {
 
 // What an attempt's failure means for the next one.
@@ -234,12 +244,16 @@ Result<CommitOutcome> Transaction::Commit(std::stop_token stop, RetryPolicy poli
   CommitOutcome outcome;
   for (;; ++outcome.attempts) {
     Result<std::optional<TableCommit>> commit = state.Prepare(table, &outcome, stop);
-    if (!commit) return Spent(std::move(commit).error(), state.outcome_unknown, state.identifier);
+    if (!commit) {
+      if (commit.error().kind == ErrorKind::kConflict) state.RemoveLost(table, /*is_done=*/false, stop);
+      return Spent(std::move(commit).error(), state.outcome_unknown, state.identifier);
+    }
     if (!*commit) return outcome;
     Result<TablePtr> committed = CommitOnce(*state.catalog, **commit, stop);
     if (committed) {
       outcome.table = *std::move(committed);
       if (state.makes_snapshot()) outcome.snapshot_id = state.snapshot_id;
+      state.RemoveLost(outcome.table, /*is_done=*/true, stop);
       return outcome;
     }
     Error problem = std::move(committed).error();
@@ -270,13 +284,23 @@ Result<std::vector<CommitOutcome>> CommitTogether(std::span<Transaction* const> 
   std::vector<TablePtr> tables;
   for (const Transaction* transaction : transactions) tables.push_back(transaction->state_->base);
   bool outcome_unknown = false;
+  std::vector<size_t> in_step;  // transactions that were not done before
   for (;;) {
     std::vector<TableCommit> commits;
+    in_step.clear();
     for (size_t i = 0; i < transactions.size(); ++i) {
       Transaction::State& state = *transactions[i]->state_;
       Result<std::optional<TableCommit>> commit = state.Prepare(tables[i], &outcomes[i], stop);
-      if (!commit) return Spent(std::move(commit).error(), outcome_unknown, state.identifier);
-      if (*commit) commits.push_back(**std::move(commit));
+      if (!commit) {
+        const bool lost = commit.error().kind == ErrorKind::kConflict;
+        for (size_t at = 0; lost && at < transactions.size(); ++at) {
+          transactions[at]->state_->RemoveLost(tables[at], /*is_done=*/false, stop);
+        }
+        return Spent(std::move(commit).error(), outcome_unknown, state.identifier);
+      }
+      if (!*commit) continue;
+      commits.push_back(**std::move(commit));
+      in_step.push_back(i);
     }
     if (commits.empty()) return outcomes;
     const Status committed = CommitAllOnce(*catalog, commits, stop);
@@ -297,6 +321,9 @@ Result<std::vector<CommitOutcome>> CommitTogether(std::span<Transaction* const> 
     const auto latest = catalog->Load(state.identifier, stop);
     outcomes[i].table = latest ? latest->value_or(nullptr) : nullptr;
     if (state.makes_snapshot()) outcomes[i].snapshot_id = state.snapshot_id;
+  }
+  for (const size_t i : in_step) {
+    transactions[i]->state_->RemoveLost(outcomes[i].table, /*is_done=*/true, stop);
   }
   return outcomes;
 }

@@ -101,6 +101,7 @@ Result<ManifestFile> SnapshotBuilder::WriteManifest(const Table& table, Manifest
                                                     const std::stop_token& stop) {
   ManifestWriter::Output output = writer->Finish();
   output.manifest.path = MetadataFileUrl(table.metadata, fmt::format("{}-m{}.avro", commit_id_, manifest_number_++));
+  written_.insert(output.manifest.path);
   NILUS_FAULT_POINT("lake.write-manifest");
   NILUS_TRY(WriteFile(*table.store, output.manifest.path, output.bytes, stop));
   return std::move(output.manifest);
@@ -275,9 +276,29 @@ Result<BuiltSnapshot> SnapshotBuilder::Build(const Table& table, const SnapshotP
   }
   built.manifest_list =
       MetadataFileUrl(table.metadata, fmt::format("snap-{}-{}-{}.avro", snapshot_id_, ++attempt_, commit_id_));
+  written_.insert(built.manifest_list);
+  used_ = {built.manifest_list};
+  for (const ManifestFile& manifest : list) used_.insert(manifest.path);
   NILUS_FAULT_POINT("lake.write-manifest-list");
   NILUS_TRY(WriteFile(*table.store, built.manifest_list, bytes, stop));
   return built;
+}
+
+std::vector<std::string> SnapshotBuilder::TakeUnused() {
+  std::vector<std::string> unused;
+  std::set_difference(written_.begin(), written_.end(), used_.begin(), used_.end(), std::back_inserter(unused));
+  for (const std::string& url : unused) written_.erase(url);
+  return unused;
+}
+
+std::vector<std::string> SnapshotBuilder::TakeAll() {
+  std::vector<std::string> all(written_.begin(), written_.end());
+  written_.clear();
+  used_.clear();
+  new_manifests_.reset();
+  rewritten_.clear();
+  merged_.clear();
+  return all;
 }
 
 }  // namespace nilus::lake

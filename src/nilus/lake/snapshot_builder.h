@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -62,6 +63,11 @@ class SnapshotBuilder {
   Result<BuiltSnapshot> Build(const Table& table, const SnapshotPtr& parent, const FileChanges& changes,
                               int64_t sequence_number, std::stop_token stop);
 
+  // What was written for attempts that lost, and is not part of the latest one. They are the caller's to delete.
+  std::vector<std::string> TakeUnused();
+  // Everything that was written: the next Build writes anew.
+  std::vector<std::string> TakeAll();
+
  private:
   struct Rewritten {
     std::optional<ManifestFile> manifest;  // nothing: as it was
@@ -88,6 +94,8 @@ class SnapshotBuilder {
   std::optional<std::vector<ManifestFile>> new_manifests_;
   std::map<std::string, Rewritten, std::less<>> rewritten_;  // by path
   std::map<std::string, ManifestFile, std::less<>> merged_;  // by the paths merged
+  std::set<std::string> written_;                            // URLs of all manifests and lists
+  std::set<std::string> used_;                               // those of the latest attempt
 };
 
 // URL of a new file in the table's metadata folder (property write.metadata.path).

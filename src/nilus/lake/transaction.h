@@ -6,9 +6,10 @@
 //   change.Commit(stop)
 //
 // Commit: load → check → write manifests and list → swap if unchanged → on conflict load again, check again, retry
-// under a budget. Manifests of a failed attempt are used again. An unknown outcome is settled by looking for this
-// transaction's snapshot (its commit id) in the table; while it cannot be, nothing is deleted. Data files handed in
-// belong to the table from then on: a failed transaction leaves orphans, never a guess (maintenance.h finds them).
+// under a budget. Manifests of a failed attempt are used again; what is of no more use when the outcome is known goes,
+// best effort. An unknown outcome is settled by looking for this transaction's snapshot (its commit id) in the table;
+// while it cannot be, nothing is deleted. Data files handed in belong to the table from then on: a failed transaction
+// leaves orphans, never a guess (maintenance.h finds them).
 #pragma once
 
 #include <cstdint>

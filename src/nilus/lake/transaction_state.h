@@ -51,6 +51,9 @@ struct Transaction::State {
   Result<std::optional<TableCommit>> Prepare(const TablePtr& table, CommitOutcome* done, const std::stop_token& stop);
   // The change is in the table (after an attempt of unknown outcome).
   bool IsIn(const TableMetadata& metadata) const;
+  // Removes the manifests and lists of attempts that lost for certain; of all of them unless the latest one `is_done`.
+  // `table`: as it is since. Where an outcome is not known, or the table names one of them after all, they stay.
+  void RemoveLost(const TablePtr& table, bool is_done, const std::stop_token& stop);
 
  private:
   Status CheckRequirements(const TableMetadata* current, std::vector<TableRequirement>* requirements) const;

@@ -52,6 +52,25 @@ class Transactions : public testing::Test {
     return {};
   }
 
+  // Manifests and lists that no snapshot names. Those that one does are there.
+  size_t UnnamedAvroFiles() {
+    std::set<std::string> files;
+    for (const auto& file : std::filesystem::directory_iterator(warehouse_.path() + "/shop/events/metadata")) {
+      if (file.path().extension() == ".avro") files.insert("file://" + file.path().string());
+    }
+    const TablePtr table = Reload();
+    for (const SnapshotPtr& snapshot : table->metadata.snapshots) {
+      EXPECT_EQ(files.erase(snapshot->manifest_list), 1U);
+      const auto manifests = ReadManifestList(*table, *snapshot, {});
+      EXPECT_OK(manifests);
+      for (const ManifestFile& manifest : *manifests) {
+        EXPECT_TRUE(std::filesystem::exists(manifest.path.substr(7))) << manifest.path;
+        files.erase(manifest.path);
+      }
+    }
+    return files.size();
+  }
+
   TempWarehouse warehouse_;
   CatalogPtr catalog_ = warehouse_.catalog();
 };
@@ -323,6 +342,45 @@ TEST_F(Transactions, UnknownOutcomesAreLookedUp) {
   change.AddDataFile(File("e"));
   EXPECT_FAILS(change.Commit({}, impatient), ErrorKind::kUnknownOutcome);
   unreliable->Plan({});
+}
+
+TEST_F(Transactions, WhatLostAttemptsWroteIsRemoved) {
+  Create();
+  MustAppend("old");
+  auto catalog = std::make_shared<UnreliableCatalog>(catalog_);
+  int others = 0;
+  catalog->interloper = [&] { MustAppend(fmt::format("other-{}", ++others)); };
+  const auto replace = [&](std::deque<Fate> fates) {
+    catalog->Plan(std::move(fates));
+    Transaction change(**catalog->Load(kEvents, {}));
+    change.RemoveAllFiles();
+    change.AddDataFile(File(fmt::format("new-{}", ++others)));
+    return change.Commit({});
+  };
+  ASSERT_OK_AND_ASSIGN(const CommitOutcome outcome, replace({Fate::kConflict, Fate::kConflict}));
+  EXPECT_EQ(outcome.attempts, 3);
+  EXPECT_EQ(UnnamedAvroFiles(), 0U);
+  EXPECT_EQ(LivePaths(*Reload()).size(), 1U);
+
+  // One that lost in the end.
+  const ManifestEntry entry = EntryOf(*Reload(), *LivePaths(*Reload()).begin());
+  catalog->interloper = [&] {
+    Transaction faster(Reload());
+    faster.RemoveFile(entry);
+    ASSERT_OK(faster.Commit({}));
+  };
+  catalog->Plan({Fate::kConflict});
+  Transaction slower(**catalog->Load(kEvents, {}));
+  slower.RemoveFile(entry);
+  slower.AddDataFile(File("slower"));
+  EXPECT_FAILS(slower.Commit({}), ErrorKind::kConflict);
+  EXPECT_EQ(UnnamedAvroFiles(), 0U);
+
+  // What nobody knew the outcome of stays.
+  MustAppend("more");
+  catalog->interloper = [&] { MustAppend(fmt::format("other-{}", ++others)); };
+  ASSERT_OK(replace({Fate::kConflict, Fate::kRequestLost}));
+  EXPECT_GT(UnnamedAvroFiles(), 0U);
 }
 
 TEST_F(Transactions, UnknownOutcomesWithoutASnapshotAreLookedUpToo) {
