@@ -169,7 +169,7 @@ def test_orphans_of_a_folder_with_other_tables_in_it_stay(nilus, tmp_path):
     latest.write_text(json.dumps(json.loads(latest.read_text()) | {"location": f"file://{tmp_path}/warehouse/shop"}))
     before = table.files()
     done = nilus("lake", "orphans", table.address, "shop.items", "--min-age-hours", "0", "--delete")
-    assert done.code == 1 and "holds files of another table" in done.err and "/shop/other/" in done.err
+    assert done.code == 2 and "holds files of another table" in done.err and "/shop/other/" in done.err
     assert table.files() == before
 
 
