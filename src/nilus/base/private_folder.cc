@@ -9,6 +9,8 @@
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <mutex>
+#include <set>
 #include <utility>
 
 namespace nilus {
@@ -94,6 +96,19 @@ void SweepPrivateFolders(const std::string& parent, std::string_view prefix) {
     RemoveFolder(path);
     close(lock);
   }
+}
+
+Result<PrivateFolder> MakeTemporaryFolder(std::string_view prefix) {
+  static std::mutex mutex;
+  static std::set<std::pair<std::string, std::string>> swept;
+  const std::string parent = TemporaryParent();
+  bool is_first = false;
+  {
+    std::lock_guard lock(mutex);
+    is_first = swept.emplace(parent, prefix).second;
+  }
+  if (is_first) SweepPrivateFolders(parent, prefix);
+  return PrivateFolder::Make(parent, prefix);
 }
 
 }  // namespace nilus

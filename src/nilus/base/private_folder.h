@@ -34,4 +34,7 @@ std::string TemporaryParent();
 // looked at or removed stays: there is no error.
 void SweepPrivateFolders(const std::string& parent, std::string_view prefix);
 
+// A private folder in TemporaryParent(). The first of a prefix that a process makes sweeps what killed ones left of it.
+Result<PrivateFolder> MakeTemporaryFolder(std::string_view prefix);
+
 }  // namespace nilus

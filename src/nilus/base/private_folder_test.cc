@@ -68,5 +68,22 @@ TEST_F(PrivateFolderTest, OfAKilledProcessIsSweptAndNothingElse) {
   EXPECT_TRUE(std::filesystem::exists(Path("target/nilus.lock")));
 }
 
+TEST_F(PrivateFolderTest, TheFirstTemporaryFolderOfAPrefixSweepsThoseOfKilledProcesses) {
+  const char* before = std::getenv("TMPDIR");
+  const std::string kept = before == nullptr ? "" : before;
+  setenv("TMPDIR", parent_.c_str(), 1);
+  for (const char* prefix : {"nilus-spill-", "nilus-scratch-"}) {
+    std::filesystem::create_directory(Path(std::string(prefix) + "dead"));
+    std::ofstream(Path(std::string(prefix) + "dead/nilus.lock")) << "";
+    auto folder = MakeTemporaryFolder(prefix);
+    ASSERT_TRUE(folder) << folder.error().ToString();
+    EXPECT_FALSE(std::filesystem::exists(Path(std::string(prefix) + "dead")));
+    auto second = MakeTemporaryFolder(prefix);
+    ASSERT_TRUE(second) << second.error().ToString();
+    EXPECT_TRUE(std::filesystem::exists(folder->path()));  // in use
+  }
+  before == nullptr ? unsetenv("TMPDIR") : setenv("TMPDIR", kept.c_str(), 1);
+}
+
 }  // namespace
 }  // namespace nilus

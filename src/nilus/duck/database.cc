@@ -27,15 +27,6 @@ OpenFiles& TheOpenFiles() {
   return files;
 }
 
-// What killed processes left is looked for once, by the first database of this one.
-Result<PrivateFolder> MakeSpillFolder() {
-  constexpr std::string_view kPrefix = "nilus-spill-";
-  static std::once_flag swept;
-  const std::string parent = TemporaryParent();
-  std::call_once(swept, SweepPrivateFolders, parent, kPrefix);
-  return PrivateFolder::Make(parent, kPrefix);
-}
-
 class Config {
  public:
   Config() { duckdb_create_config(&config_); }
@@ -121,7 +112,7 @@ Result<std::shared_ptr<Database>> Database::Open(const DatabaseConfig& config) {
 Result<std::shared_ptr<Database>> Database::OpenNew(const DatabaseConfig& config) {
   std::shared_ptr<Database> database(new Database);
   database->config_ = config;
-  NILUS_ASSIGN(database->spill_folder_, MakeSpillFolder());
+  NILUS_ASSIGN(database->spill_folder_, MakeTemporaryFolder("nilus-spill-"));
 
   Config settings;
   settings.Set("access_mode", config.read_only ? "READ_ONLY" : "READ_WRITE");

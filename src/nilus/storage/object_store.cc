@@ -40,6 +40,6 @@ Status ObjectStore::PutHint(std::string_view key, std::string_view bytes, std::s
   return {};
 }
 
-Result<PrivateFolder> ObjectStore::MakeScratch() { return PrivateFolder::Make(TemporaryParent(), kScratchPrefix); }
+Result<PrivateFolder> ObjectStore::MakeScratch() { return MakeTemporaryFolder(kScratchPrefix); }
 
 }  // namespace nilus::storage

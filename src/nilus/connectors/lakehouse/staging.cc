@@ -1,6 +1,5 @@
 #include "nilus/connectors/lakehouse/staging.h"
 
-#include <mutex>
 #include <utility>
 
 #include "nilus/connector/sql_strategy.h"
@@ -9,14 +8,6 @@
 
 namespace nilus::lakehouse {
 namespace {
-
-Result<PrivateFolder> MakeFolder() {
-  constexpr std::string_view kPrefix = "nilus-staged-";
-  static std::once_flag swept;
-  const std::string parent = TemporaryParent();
-  std::call_once(swept, SweepPrivateFolders, parent, kPrefix);
-  return PrivateFolder::Make(parent, kPrefix);
-}
 
 Result<RecordBatch> Only(const RecordBatch& batch, const std::vector<std::string>& names) {
   auto schema = std::make_shared<Schema>();
@@ -46,7 +37,7 @@ Result<std::unique_ptr<StagedRows>> StagedRows::Make(std::shared_ptr<duck::Datab
                                                      std::vector<std::string> columns, bool with_sequence,
                                                      std::stop_token stop) {
   std::unique_ptr<StagedRows> staged(new StagedRows);
-  NILUS_ASSIGN(staged->folder_, MakeFolder());
+  NILUS_ASSIGN(staged->folder_, MakeTemporaryFolder("nilus-staged-"));
   staged->columns_ = std::move(columns);
   staged->with_sequence_ = with_sequence;
   constexpr int64_t kFileRows = 1'000'000;
