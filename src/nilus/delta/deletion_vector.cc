@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "nilus/base/encoding.h"
+#include "nilus/lake/table_files.h"
 
 namespace nilus::delta {
 namespace {
@@ -83,7 +84,7 @@ Result<std::string> DecodeBase85(std::string_view text) {
 
 Result<std::string> VectorKey(const DeletionVector& vector, const std::string& folder,
                               const storage::ObjectStore& store) {
-  if (vector.storage == 'p') return store.KeyOf(PercentDecode(vector.path_or_inline));
+  if (vector.storage == 'p') return lake::KeyOfFile(store, PercentDecode(vector.path_or_inline));
   const std::string_view text = vector.path_or_inline;
   if (text.size() < kEncodedUuid) return Fail(ErrorKind::kData, "a deletion vector's file has no UUID");
   NILUS_ASSIGN(std::string uuid, DecodeBase85(text.substr(text.size() - kEncodedUuid)));

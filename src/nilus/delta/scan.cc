@@ -128,21 +128,25 @@ std::string PartitionExpression(const std::optional<std::string>& text, const Ty
   return fmt::format("CAST({} AS {})", QuoteLiteral(*text), duck::SqlTypeName(wanted));
 }
 
+Result<std::string> ScanRelation::FetchFile(const Request& request, const std::string& key, size_t number) {
+  NILUS_ASSIGN(std::optional<std::string> local, request.store->PathToOpen(key));
+  if (local) return *std::move(local);
+  if (!scratch_) {
+    NILUS_ASSIGN(scratch_, request.store->MakeScratch());
+  }
+  std::string path = fmt::format("{}/{}.parquet", scratch_->path(), number);
+  NILUS_TRY(request.store->Download(key, path, request.stop));
+  return path;
+}
+
 Result<ScanRelation> ScanRelation::Open(duck::Connection& connection, const Request& request) {
   ScanRelation relation;
-  int64_t number = 0;
+  size_t number = 0;
   for (const DataFile& file : request.files) {
-    std::optional<std::string> path = request.store->LocalPath(file.key);
-    if (!path) {
-      if (!relation.scratch_) {
-        NILUS_ASSIGN(relation.scratch_, request.store->MakeScratch());
-      }
-      path = fmt::format("{}/{}.parquet", relation.scratch_->path(), ++number);
-      Status downloaded = request.store->Download(file.key, *path, request.stop);
-      if (!downloaded && downloaded.error().kind == ErrorKind::kNotFound)
-        return Fail(ErrorKind::kTransient, "{} is gone: the table was vacuumed", request.store->Url(file.key));
-      if (!downloaded) return Failure(downloaded.error());
-    }
+    auto path = relation.FetchFile(request, file.key, ++number);
+    if (!path && path.error().kind == ErrorKind::kNotFound)
+      return Fail(ErrorKind::kTransient, "{} is gone: the table was vacuumed", request.store->Url(file.key));
+    if (!path) return Failure(std::move(path).error());
     const duck::RowFilter* live = nullptr;
     if (file.deletion_vector && file.deletion_vector->cardinality > 0) {
       NILUS_ASSIGN(lake::RowBitmap deleted,

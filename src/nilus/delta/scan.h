@@ -42,6 +42,9 @@ class ScanRelation {
 
  private:
   ScanRelation() = default;
+  // Where DuckDB can read the file.
+  Result<std::string> FetchFile(const Request& request, const std::string& key, size_t number);
+
   std::optional<PrivateFolder> scratch_;
   std::vector<duck::RowFilter> live_;
   std::string sql_;

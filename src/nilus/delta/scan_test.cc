@@ -119,6 +119,15 @@ TEST_F(ScanTest, DeletedRowsInAFile) {
   for (const char* text : {"abcd", "abcd~", "#####"}) EXPECT_FALSE(DecodeBase85(text)) << text;
 }
 
+TEST_F(ScanTest, LinksAreNotFollowed) {
+  const duck::TempFolder outside;
+  WriteParquet("a.parquet", "SELECT 1::BIGINT AS id");
+  std::filesystem::rename(Path("a.parquet"), outside / "a.parquet");
+  std::filesystem::create_symlink(outside / "a.parquet", Path("a.parquet"));
+  Commit(0, {kPlainProtocol, MetadataLine(FieldJson("id", "long")), AddLine("a.parquet")});
+  EXPECT_THAT(Rows(), ElementsAre(testing::HasSubstr("is a symbolic link")));
+}
+
 TEST_F(ScanTest, ColumnMappingByNameAndId) {
   const auto mapped = [](const std::string& name, const std::string& type, int id, const std::string& physical) {
     return FieldJson(

@@ -7,6 +7,7 @@
 #include "nilus/base/private_folder.h"
 #include "nilus/delta/checkpoint_file.h"
 #include "nilus/delta/log_listing.h"
+#include "nilus/lake/table_files.h"
 
 namespace nilus::delta {
 namespace {
@@ -207,10 +208,11 @@ class SnapshotReader {
   Status ReadCheckpoint(const std::string& key, bool is_json) {
     const OnAction on_action = [&](Action action) { return replay_.AddCheckpointAction(std::move(action)); };
     Status read;
+    NILUS_ASSIGN(std::optional<std::string> local, store_.PathToOpen(key));
     if (is_json) {
       NILUS_ASSIGN(std::string text, store_.Get(key, stop_));
       read = ReadActionLines(text, on_action);
-    } else if (auto local = store_.LocalPath(key)) {
+    } else if (local) {
       read = ReadCheckpointFile(connection_, *local, on_action, stop_);
     } else {
       NILUS_ASSIGN(PrivateFolder scratch, store_.MakeScratch());
@@ -225,9 +227,10 @@ class SnapshotReader {
   Result<DataFile> FileOf(AddFile& add) const {
     DataFile file{.key = folder_ + add.path, .size = add.size, .rows = add.rows};
     if (add.path.starts_with('/') || add.path.find(":/") != std::string::npos) {  // a clone's: where it was copied from
-      NILUS_ASSIGN(file.key, store_.KeyOf(add.path));
+      NILUS_ASSIGN(file.key, lake::KeyOfFile(store_, add.path));
     }
-    NILUS_TRY(storage::CheckKey(file.key));
+    const Status is_key = storage::CheckKey(file.key);
+    if (!is_key) return Fail(ErrorKind::kData, "the log of {} is damaged: {}", Table(), is_key.error().message);
     file.partition_values = std::move(add.partition_values);
     file.deletion_vector = std::move(add.deletion_vector);
     return file;

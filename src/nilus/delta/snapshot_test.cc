@@ -214,7 +214,7 @@ TEST_F(SnapshotTest, FilesDoNotLeadOut) {
     Commit(0, {kPlainProtocol, metadata_, AddLine(path)});
     auto snapshot = Read();
     ASSERT_FALSE(snapshot) << path;
-    EXPECT_EQ(snapshot.error().kind, ErrorKind::kInvalidInput) << path;
+    EXPECT_EQ(snapshot.error().kind, ErrorKind::kData) << path;
   }
   Commit(0, {kPlainProtocol, metadata_, AddLine("file://" + Path("inside"))});
   auto inside = Read();

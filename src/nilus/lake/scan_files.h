@@ -18,7 +18,7 @@ namespace nilus::lake {
 class LocalFiles {
  public:
   explicit LocalFiles(StorePtr store) : store_(std::move(store)) {}
-  // kInvalidInput: the URL leads out of the table's store.
+  // kData: the URL leads out of the table's store, or the file is missing. kInvalidInput: a symbolic link leads there.
   Result<std::string> PathOf(const std::string& url, const std::stop_token& stop);
 
  private:

@@ -176,6 +176,28 @@ TEST_F(ScanRelationTest, DamagedDeletesAreTold) {
   }
 }
 
+TEST_F(ScanRelationTest, LinksAndMissingFilesAreRefused) {
+  ScanPlan plan;
+  plan.schema = schema_;
+  plan.table = MakeTable(schema_);
+  plan.files = {Scanned(WriteRows(0, 3))};
+  const std::string path = PathOf(plan.files[0].file());
+  const duck::TempFolder outside;
+  std::filesystem::rename(path, outside / "d.parquet");
+  auto relation = ScanRelation::Open(connection_, {.plan = &plan, .files = {0}, .columns = {1}});
+  ASSERT_FALSE(relation);
+  EXPECT_EQ(relation.error().kind, ErrorKind::kData);
+  EXPECT_THAT(relation.error().message, testing::HasSubstr("is missing"));
+  std::filesystem::create_symlink(outside / "d.parquet", path);
+  relation = ScanRelation::Open(connection_, {.plan = &plan, .files = {0}, .columns = {1}});
+  ASSERT_FALSE(relation);
+  EXPECT_THAT(relation.error().message, testing::HasSubstr("is a symbolic link"));
+  plan.files[0].entry.file.path = "file://" + (outside / "d.parquet");
+  relation = ScanRelation::Open(connection_, {.plan = &plan, .files = {0}, .columns = {1}});
+  ASSERT_FALSE(relation);
+  EXPECT_EQ(relation.error().kind, ErrorKind::kData) << "the table is damaged, the user's input is not wrong";
+}
+
 TEST_F(ScanRelationTest, RowsAreNamedByFileAndPosition) {
   ScanPlan plan;
   plan.schema = schema_;

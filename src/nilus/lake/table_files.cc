@@ -4,14 +4,20 @@
 
 namespace nilus::lake {
 
+Result<std::string> KeyOfFile(const storage::ObjectStore& store, std::string_view url) {
+  Result<std::string> key = store.KeyOf(url);
+  if (!key && key.error().kind == ErrorKind::kInvalidInput) key.error().kind = ErrorKind::kData;
+  return key;
+}
+
 Result<std::string> ReadFile(storage::ObjectStore& store, const std::string& url, std::stop_token stop) {
-  NILUS_ASSIGN(const std::string key, store.KeyOf(url));
+  NILUS_ASSIGN(const std::string key, KeyOfFile(store, url));
   return store.Get(key, std::move(stop));
 }
 
 Result<std::string> ReadFileRange(storage::ObjectStore& store, const std::string& url, int64_t offset, int64_t length,
                                   std::stop_token stop) {
-  NILUS_ASSIGN(const std::string key, store.KeyOf(url));
+  NILUS_ASSIGN(const std::string key, KeyOfFile(store, url));
   return store.GetRange(key, offset, length, std::move(stop));
 }
 

@@ -19,6 +19,9 @@ namespace nilus::lake {
 
 using StorePtr = std::shared_ptr<storage::ObjectStore>;
 
+// The store's key of a file that the table names. One outside the store is damage to the table (kData) and no wrong
+// input: nothing that the user wrote says so.
+Result<std::string> KeyOfFile(const storage::ObjectStore& store, std::string_view url);
 // Errors name the URL.
 Result<std::string> ReadFile(storage::ObjectStore& store, const std::string& url, std::stop_token stop);
 Result<std::string> ReadFileRange(storage::ObjectStore& store, const std::string& url, int64_t offset, int64_t length,

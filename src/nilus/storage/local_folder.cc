@@ -138,6 +138,27 @@ Result<FileDescriptor> LocalFolder::OpenFile(std::string_view key) const {
   return file;
 }
 
+Status LocalFolder::CheckFile(std::string_view key) {
+  const std::string_view folder = SplitKey(key).first;
+  bool is_checked = folder.empty();
+  if (!is_checked) {
+    std::lock_guard lock(mutex_);
+    is_checked = checked_.contains(folder);
+  }
+  if (!is_checked) {
+    NILUS_TRY(Open(folder));
+    std::lock_guard lock(mutex_);
+    checked_.emplace(folder);
+  }
+  const std::string path = PathOf(key);
+  struct stat info {};
+  if (lstat(path.c_str(), &info) != 0) return ErrnoFailure(errno == ENOTDIR ? ENOENT : errno, "read " + path);
+  if (S_ISLNK(info.st_mode)) return RefusedLink(path);
+  if (S_ISDIR(info.st_mode)) return ErrnoFailure(ENOENT, "read " + path);
+  if (!S_ISREG(info.st_mode)) return Fail(ErrorKind::kInvalidInput, "{} is no regular file", path);
+  return {};
+}
+
 Result<std::vector<FolderEntry>> LocalFolder::Entries(std::string_view folder) const {
   NILUS_ASSIGN(FileDescriptor file, Open(folder));
   std::unique_ptr<DIR, int (*)(DIR*)> stream(fdopendir(dup(file.get())), closedir);

@@ -39,6 +39,9 @@ class LocalFolder {
   // A regular file for reading. kNotFound when it is absent, also when a folder stands in its place.
   Result<FileDescriptor> OpenFile(std::string_view key) const;
 
+  // That OpenFile would find one there now. Folders on the way are looked at once.
+  Status CheckFile(std::string_view key);
+
   // Sorted so that the keys below come in the order of their bytes: a folder counts as its name with '/'.
   Result<std::vector<FolderEntry>> Entries(std::string_view folder) const;
   // True when any object is somewhere below.
@@ -53,6 +56,7 @@ class LocalFolder {
   std::string root_;  // absolute, without '/' at its end (but "/" itself)
   std::mutex mutex_;
   std::set<std::string, std::less<>> durable_;  // folders whose entries in their parents were synced
+  std::set<std::string, std::less<>> checked_;  // folders that CheckFile found to be such
 };
 
 ObjectInfo InfoOf(std::string_view key, const struct stat& info);

@@ -261,6 +261,12 @@ class LocalStore final : public ObjectStore {
 
   std::optional<std::string> LocalPath(std::string_view key) const override { return folder_.PathOf(key); }
 
+  Result<std::optional<std::string>> PathToOpen(std::string_view key) override {
+    NILUS_TRY(Check(key));
+    NILUS_TRY(folder_.CheckFile(key));
+    return folder_.PathOf(key);
+  }
+
   Result<PrivateFolder> MakeScratch() override {
     NILUS_ASSIGN(std::string parent, TemporaryParentFolder());
     return PrivateFolder::Make(parent, kScratchPrefix);

@@ -111,6 +111,21 @@ TEST_F(LocalStoreTest, LinksBelowTheRootAreRefused) {
   EXPECT_EQ(fs::file_size(outside + "/secret"), 6u);
 }
 
+TEST_F(LocalStoreTest, NoLinkLeadsToAFileThatOthersOpen) {
+  ASSERT_OK(store_->Put("a/b/file", "1"));
+  ASSERT_OK(store_->Put("target", "1"));
+  fs::create_symlink(root_ + "/target", root_ + "/a/b/link");
+  fs::create_directory_symlink(root_ + "/a", root_ + "/folder");
+  for (int round = 0; round < 2; ++round) {  // the second one knows the folders
+    EXPECT_OK_AND_EQ(store_->PathToOpen("a/b/file"), root_ + "/a/b/file");
+    EXPECT_FAILS(store_->PathToOpen("a/b/link"), ErrorKind::kInvalidInput);
+    EXPECT_FAILS(store_->PathToOpen("folder/b/file"), ErrorKind::kInvalidInput);
+    EXPECT_FAILS(store_->PathToOpen("a/b/none"), ErrorKind::kNotFound);
+    EXPECT_FAILS(store_->PathToOpen("a/none/file"), ErrorKind::kNotFound);
+    EXPECT_FAILS(store_->PathToOpen("a/b"), ErrorKind::kNotFound);
+  }
+}
+
 TEST_F(LocalStoreTest, TheRootItselfMayBeALink) {
   fs::create_directories(root_);
   const std::string link = NewRoot();

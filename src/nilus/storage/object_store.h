@@ -52,7 +52,8 @@ class ObjectStore {
  public:
   // A Get is for metadata: larger objects are kExhausted, and are to be read by range or downloaded.
   static constexpr int64_t kLargestGetBytes = 256 << 20;
-  // Of the folders that MakeScratch makes: those of killed processes go at the next store's first write.
+  // Of the folders that MakeScratch makes: those of killed processes go at the next store's first write, or when
+  // another process makes its first one.
   static constexpr std::string_view kScratchPrefix = "nilus-scratch-";
 
   virtual ~ObjectStore() = default;
@@ -105,8 +106,11 @@ class ObjectStore {
   // root.
   virtual Result<std::string> KeyOf(std::string_view url) const = 0;
 
-  // Where the object lies on the local disk: readers may open it there. Nothing: it has to be downloaded.
+  // Where the object would lie on the local disk. Nothing: it has to be downloaded.
   virtual std::optional<std::string> LocalPath(std::string_view /*key*/) const { return std::nullopt; }
+  // The same for a file that others open by its path: it is there (else kNotFound), and no symbolic link leads to it
+  // (else kInvalidInput), which they would follow.
+  virtual Result<std::optional<std::string>> PathToOpen(std::string_view /*key*/) { return std::nullopt; }
   // A folder for files on their way to PutFile, which moves them from there where it can.
   virtual Result<PrivateFolder> MakeScratch();
 };
