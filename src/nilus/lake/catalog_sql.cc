@@ -1,6 +1,7 @@
 #include "nilus/lake/catalog_sql.h"
 
 #include <algorithm>
+#include <atomic>
 #include <mutex>
 #include <set>
 
@@ -29,7 +30,9 @@ class SqlCatalog final : public Catalog {
   SqlCatalog(SqlCatalogOptions options, std::unique_ptr<SqlConnection> connection)
       : options_(std::move(options)), connection_(std::move(connection)) {}
 
-  Status Prepare();
+  // Which tables there are. Others may make them at any time, so what is missing is looked for anew; the connection's
+  // mutex is held.
+  Status Look();
   Result<std::optional<TablePtr>> Load(const TableIdentifier& table, std::stop_token stop) override;
   Result<TablePtr> Commit(const TableCommit& commit, std::stop_token stop) override;
   bool has_multi_table_commit() const override { return true; }
@@ -46,7 +49,8 @@ class SqlCatalog final : public Catalog {
     return options_.open_store(location);
   }
   std::string description() const override {
-    return fmt::format("SQL catalog {} at {}", options_.name, Redact(options_.uri));
+    return fmt::format("SQL catalog {} at {}{}", options_.name, Redact(options_.uri),
+                       has_tables_ ? "" : " (where no catalog is yet)");
   }
 
  private:
@@ -54,6 +58,7 @@ class SqlCatalog final : public Catalog {
     return connection_->Run(sql, parameters);
   }
   std::string OnlyTables() const { return has_types_ ? " AND (iceberg_type = 'TABLE' OR iceberg_type IS NULL)" : ""; }
+  Status MakeTables();
   // In one database transaction; the connection's mutex is held.
   Status Swap(std::span<const TableCommit> commits, const std::vector<std::string>& locations);
   Status SwapOne(const TableCommit& commit, const std::string& location);
@@ -65,23 +70,41 @@ class SqlCatalog final : public Catalog {
   SqlCatalogOptions options_;
   std::mutex mutex_;  // of the connection
   std::unique_ptr<SqlConnection> connection_;
-  bool has_types_ = false;  // views stand among the tables (the JDBC catalog's newer form)
+  std::atomic<bool> has_tables_ = false;  // iceberg_tables
+  bool has_properties_ = false;           // iceberg_namespace_properties
+  bool has_types_ = false;                // views stand among the tables (the JDBC catalog's newer form)
 };
 
-Status SqlCatalog::Prepare() {
+Status SqlCatalog::Look() {
+  if (has_tables_) return {};
+  const Result<SqlResult> tables = Run("SELECT 1 FROM iceberg_tables WHERE 1 = 0");
+  if (!tables && tables.error().kind == ErrorKind::kNotFound) return {};
+  if (!tables) return Failure(tables.error());
+  has_properties_ = Run("SELECT 1 FROM iceberg_namespace_properties WHERE 1 = 0").has_value();
+  has_types_ = Run("SELECT iceberg_type FROM iceberg_tables WHERE 1 = 0").has_value();
+  has_tables_ = true;
+  return {};
+}
+
+Status SqlCatalog::MakeTables() {
+  NILUS_TRY(Look());
+  if (has_tables_ && has_properties_) return {};
+  NILUS_TRY(connection_->Create());
   for (const char* make : {kMakeTables, kMakeProperties}) {
     const Result<SqlResult> made = Run(make);
     // PostgreSQL lets two that make one table at once collide in spite of IF NOT EXISTS.
     if (!made && made.error().kind != ErrorKind::kConflict) return Failure(made.error());
   }
-  has_types_ = Run("SELECT iceberg_type FROM iceberg_tables WHERE 1 = 0").has_value();
-  return {};
+  has_properties_ = true;
+  return Look();
 }
 
 Result<std::optional<TablePtr>> SqlCatalog::Load(const TableIdentifier& identifier, std::stop_token stop) {
   std::string location;
   {
     const std::lock_guard lock(mutex_);
+    NILUS_TRY(Look());
+    if (!has_tables_) return std::optional<TablePtr>();
     NILUS_ASSIGN(
         const SqlResult found,
         Run("SELECT metadata_location FROM iceberg_tables WHERE catalog_name = $1 AND table_namespace = $2 AND "
@@ -151,6 +174,8 @@ Status SqlCatalog::SwapOne(const TableCommit& commit, const std::string& locatio
 }
 
 Status SqlCatalog::Swap(std::span<const TableCommit> commits, const std::vector<std::string>& locations) {
+  const bool creates = std::any_of(commits.begin(), commits.end(), [](const TableCommit& c) { return !c.base; });
+  if (creates) NILUS_TRY(MakeTables());
   NILUS_TRY(Run("BEGIN"));
   for (size_t i = 0; i < commits.size(); ++i) {
     Status swapped = SwapOne(commits[i], locations[i]);
@@ -212,6 +237,8 @@ Result<TablePtr> SqlCatalog::Commit(const TableCommit& commit, std::stop_token s
 
 Result<std::vector<TableIdentifier>> SqlCatalog::List(const std::string& schema, std::stop_token /*stop*/) {
   const std::lock_guard lock(mutex_);
+  NILUS_TRY(Look());
+  if (!has_tables_) return std::vector<TableIdentifier>();
   NILUS_ASSIGN(const SqlResult found,
                Run("SELECT table_name FROM iceberg_tables WHERE catalog_name = $1 AND table_namespace = $2" +
                        OnlyTables() + " ORDER BY table_name",
@@ -223,10 +250,11 @@ Result<std::vector<TableIdentifier>> SqlCatalog::List(const std::string& schema,
 
 Result<std::vector<std::string>> SqlCatalog::ListSchemas(std::stop_token /*stop*/) {
   const std::lock_guard lock(mutex_);
-  NILUS_ASSIGN(const SqlResult found,
-               Run("SELECT table_namespace FROM iceberg_tables WHERE catalog_name = $1 UNION "
-                   "SELECT namespace FROM iceberg_namespace_properties WHERE catalog_name = $2 ORDER BY 1",
-                   {options_.name, options_.name}));
+  NILUS_TRY(Look());
+  if (!has_tables_) return std::vector<std::string>();
+  std::string sql = "SELECT table_namespace FROM iceberg_tables WHERE catalog_name = $1";
+  if (has_properties_) sql += " UNION SELECT namespace FROM iceberg_namespace_properties WHERE catalog_name = $1";
+  NILUS_ASSIGN(const SqlResult found, Run(sql + " ORDER BY 1", {options_.name}));
   std::vector<std::string> schemas;
   for (const auto& row : found.rows) schemas.push_back(row[0].value_or(""));
   return schemas;
@@ -239,6 +267,8 @@ Status SqlCatalog::Drop(const TableIdentifier& table, bool purge, std::stop_toke
   }
   {
     const std::lock_guard lock(mutex_);
+    NILUS_TRY(Look());
+    if (!has_tables_) return Fail(ErrorKind::kNotFound, "there is no table {}", table.ToString());
     NILUS_ASSIGN(const SqlResult gone,
                  Run("DELETE FROM iceberg_tables WHERE catalog_name = $1 AND table_namespace = $2 AND table_name = $3" +
                          OnlyTables(),
@@ -254,7 +284,7 @@ Status SqlCatalog::Drop(const TableIdentifier& table, bool purge, std::stop_toke
 Result<CatalogPtr> OpenSqlCatalog(SqlCatalogOptions options) {
   NILUS_ASSIGN(std::unique_ptr<SqlConnection> connection, OpenSql(options.uri));
   auto catalog = std::make_shared<SqlCatalog>(std::move(options), std::move(connection));
-  NILUS_TRY(catalog->Prepare());
+  NILUS_TRY(catalog->Look());
   return CatalogPtr(std::move(catalog));
 }
 

@@ -18,7 +18,8 @@ struct SqlCatalogOptions {
   std::function<Result<StorePtr>(const std::string& location)> open_store;
 };
 
-// Connects, and makes the two tables when they are missing.
+// Connects. The two tables (and SQLite's file) are made by the first creation of a table: reading leaves no trace, and
+// needs no right to create.
 Result<CatalogPtr> OpenSqlCatalog(SqlCatalogOptions options);
 
 }  // namespace nilus::lake

@@ -176,12 +176,50 @@ TEST(SqlCatalogs, RefuseOtherDatabases) {
   EXPECT_THAT(opened.error().message, testing::Not(HasSubstr("secret")));
 }
 
+TEST(SqlCatalogs, ReadingLeavesNoTrace) {
+  const TempWarehouse warehouse;
+  const std::string file = warehouse.path() + ".db";
+  SqlCatalogOptions options;
+  options.uri = "sqlite:///" + file;
+  options.warehouse = warehouse.store();
+  const auto opened = OpenSqlCatalog(options);
+  ASSERT_OK(opened);
+  const CatalogPtr catalog = *opened;
+  const auto look = [&] {
+    const auto table = catalog->Load(kEvents, {});
+    ASSERT_OK(table);
+    EXPECT_EQ(*table, std::nullopt);
+    EXPECT_THAT(*catalog->ListSchemas({}), IsEmpty());
+    EXPECT_THAT(*catalog->List("shop", {}), IsEmpty());
+    EXPECT_FAILS(catalog->Drop(kEvents, true, {}), ErrorKind::kNotFound);
+    EXPECT_THAT(catalog->description(), HasSubstr("where no catalog is yet"));
+  };
+  look();
+  EXPECT_FALSE(std::filesystem::exists(file));
+  auto connection = OpenSql(options.uri);
+  ASSERT_OK(connection);
+  ASSERT_OK((*connection)->Create());
+  look();  // a database without the tables
+  EXPECT_FAILS((*connection)->Run("SELECT 1 FROM iceberg_tables"), ErrorKind::kNotFound);
+  // Tables that somebody else makes are seen by who looked before.
+  const auto other = OpenSqlCatalog(options);
+  ASSERT_OK(other);
+  auto change = Transaction::Create(*other, kEvents, EventsTable(), {});
+  ASSERT_OK(change);
+  ASSERT_OK(change->Commit({}));
+  EXPECT_THAT(*catalog->List("shop", {}), ElementsAre(kEvents));
+  std::filesystem::remove(file);
+  options.uri = "sqlite:///" + warehouse.path() + "/none/c.db";
+  EXPECT_FAILS(OpenSqlCatalog(options), ErrorKind::kNotFound);
+}
+
 TEST(SqlCatalogs, ShareTheTablesOfOtherEngines) {
   const TempWarehouse warehouse;
   const std::string uri = "sqlite:///" + warehouse.path() + ".db";
   {
     auto connection = OpenSql(uri);
     ASSERT_OK(connection);
+    ASSERT_OK((*connection)->Create());
     // The newer form, with views among the tables.
     ASSERT_OK((*connection)->Run(R"(CREATE TABLE iceberg_tables (catalog_name VARCHAR(255) NOT NULL,
       table_namespace VARCHAR(255) NOT NULL, table_name VARCHAR(255) NOT NULL, metadata_location VARCHAR(1000),

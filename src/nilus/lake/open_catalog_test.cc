@@ -25,7 +25,7 @@ TEST(OpenCatalog, FoldersAndDatabases) {
   const auto database =
       Open("lakehouse://" + warehouse.path() + "?catalog_type=sql&catalog_name=c&catalog_uri=sqlite:///:memory:");
   ASSERT_OK(database);
-  EXPECT_EQ((*database)->description(), "SQL catalog c at sqlite:///:memory:");
+  EXPECT_EQ((*database)->description(), "SQL catalog c at sqlite:///:memory: (where no catalog is yet)");
 }
 
 TEST(OpenCatalog, SaysWhatIsMissing) {

@@ -21,8 +21,10 @@ struct SqlResult {
 class SqlConnection {
  public:
   virtual ~SqlConnection() = default;
+  // A SQLite database that is not there: makes its file. Before, Run is kNotFound.
+  virtual Status Create() { return {}; }
   // `$1`, `$2`, … in the order of their first use take the parameters. kTransient: try again (busy, connection lost);
-  // kConflict: a key exists already; kAuth, kNotFound as usual. Messages hold no password.
+  // kConflict: a key exists already; kNotFound: there is no such table; kAuth as usual. Messages hold no password.
   virtual Result<SqlResult> Run(const std::string& sql, std::span<const std::string> parameters = {}) = 0;
   // False: in the middle of COMMIT the connection was lost, so nobody knows.
   virtual bool knows_outcome() const = 0;

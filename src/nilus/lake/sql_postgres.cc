@@ -18,6 +18,9 @@ class PostgresConnection final : public SqlConnection {
                                  "tcp_user_timeout", "dbname",           nullptr};
     const char* const values[] = {"15", "nilus", "30", "60000", uri_.c_str(), nullptr};
     connection_ = PQconnectdbParams(names, values, /*expand_dbname=*/1);
+    // By default they go to stderr, in the midst of a command's answer.
+    PQsetNoticeReceiver(
+        connection_, [](void*, const PGresult*) {}, nullptr);
     if (PQstatus(connection_) == CONNECTION_OK) return {};
     const std::string message = PQerrorMessage(connection_);
     const bool auth =
