@@ -69,6 +69,19 @@ std::vector<Token> Tokenize(std::string_view sql) {
   return tokens;
 }
 
+// What a text means: 'it''s' or $$it's$$.
+std::string Unquoted(std::string_view token) {
+  const size_t quote = token.starts_with('$') ? 2 : 1;
+  if (token.size() < 2 * quote) return std::string(token);
+  token = token.substr(quote, token.size() - 2 * quote);
+  std::string text;
+  for (size_t i = 0; i < token.size(); ++i) {
+    text += token[i];
+    if (quote == 1 && token.substr(i).starts_with("''")) ++i;
+  }
+  return text;
+}
+
 class Rewriter {
  public:
   Rewriter(std::string_view sql, const std::optional<std::string>& start, const std::optional<std::string>& end)
@@ -175,9 +188,8 @@ class Rewriter {
   }
 
   Status SetVersion(size_t token, bool by_time, Version* version) const {
-    std::string text(TextOf(token));
     const bool is_text = tokens_[token].kind == Token::Kind::kText;
-    if (is_text && text.size() >= 2) text = text.substr(1, text.size() - 2);
+    const std::string text = is_text ? Unquoted(TextOf(token)) : std::string(TextOf(token));
     if (by_time) {
       NILUS_ASSIGN(version->as_of_ms, ParseTimeMs(text));
       return {};

@@ -24,6 +24,10 @@ TEST(QueryTextTest, TimeTravelBecomesAViewOfItsOwn) {
   text = Parse("SELECT * FROM a.b FOR SYSTEM_VERSION AS OF 'dev' x, a.b y");
   EXPECT_EQ(text.sql, "SELECT * FROM nilus_travelled_1 x, a.b y");
   EXPECT_EQ(text.travelled[0].selection.version.ref, "dev");
+  text = Parse("SELECT * FROM a.b FOR VERSION AS OF 'it''s '''");
+  EXPECT_EQ(text.travelled[0].selection.version.ref, "it's '");
+  text = Parse("SELECT * FROM a.b FOR VERSION AS OF $$it''s$$");
+  EXPECT_EQ(text.travelled[0].selection.version.ref, "it''s");
 }
 
 TEST(QueryTextTest, NamesTablesWhereTheyStand) {
