@@ -35,7 +35,7 @@ Result<std::shared_ptr<const Session>> OpenSession(const Address& address, const
   NILUS_ASSIGN(session->database,
                duck::Database::Open({.memory_bytes = context.duckdb_bytes, .threads = session->threads}));
   session->format_version = context.options.Text("format_version", "2") == "3" ? 3 : 2;
-  session->compress_metadata = context.options.Text("iceberg_metadata_compression") == "gzip";
+  session->metadata_codec = context.options.Text("iceberg_metadata_compression");
   NILUS_ASSIGN(session->upkeep, UpkeepOf(context.options));
   session->collection = address.Param("collection");
   constexpr int64_t kFileBytes = 512 << 20;

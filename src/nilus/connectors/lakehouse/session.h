@@ -19,9 +19,9 @@ struct Session {
   std::shared_ptr<duck::Database> database;  // in memory: writes files, looks keys up
   std::shared_ptr<KeyFinders> key_finders;   // of loads of changes: one sink's
   int threads = 2;
-  int format_version = 2;  // of new tables
-  bool compress_metadata = false;
-  std::string collection;  // schema of tables that are named without one; empty: none
+  int format_version = 2;      // of new tables
+  std::string metadata_codec;  // of table metadata: "gzip", "none"; empty: as each table has it
+  std::string collection;      // schema of tables that are named without one; empty: none
   lake::UpkeepPolicy upkeep;
   int64_t file_bytes = 0;  // a data file ends at about so many bytes of rows in memory
 

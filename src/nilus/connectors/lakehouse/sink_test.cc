@@ -1,6 +1,8 @@
 // What the shared suite does not ask: several tables and crashes between their commits, evolution, partitions.
 #include "nilus/connectors/lakehouse/sink.h"
 
+#include <gmock/gmock.h>
+
 #include <filesystem>
 
 #include "nilus/base/clock.h"
@@ -206,7 +208,28 @@ TEST_F(LakehouseSinkTest, PartitionsChangeWithPartitionBy) {
   EXPECT_EQ(Rows("main"), 5);
   request.partition_by = {{.column = "gone", .transform = "identity"}};
   request.load_id = "d";
-  EXPECT_FALSE(Load(request, {{"1"}}, 3));
+  EXPECT_EQ(KindOf(Load(request, {{"1"}}, 3)), "invalid_input");
+}
+
+TEST_F(LakehouseSinkTest, MetadataIsCompressedAsTheLatestLoadAsks) {
+  int64_t version = 0;
+  const auto location_after = [&](const std::string& codec) {
+    OpenContext context;
+    if (!codec.empty()) context.options.Set("iceberg_metadata_compression", codec);
+    const WriteRequest request = Request("main", fmt::format("load-{}", version), ids_);
+    auto sink = *OpenSink(address_, context);
+    EXPECT_TRUE(Stage(sink.get(), request, {{"1"}}));
+    EXPECT_TRUE(sink->Commit(CommitOf(request, version++)));
+    return Table("main")->metadata_location;
+  };
+  const auto is_packed = testing::HasSubstr(".gz.metadata.json");
+  EXPECT_THAT(location_after("gzip"), is_packed);
+  EXPECT_THAT(location_after(""), is_packed) << "nothing said: it stays";
+  location_after("none");  // a filesystem catalog names a file as the version before says
+  EXPECT_THAT(location_after("none"), testing::Not(is_packed));
+  EXPECT_THAT(location_after(""), testing::Not(is_packed));
+  location_after("gzip");
+  EXPECT_THAT(location_after("gzip"), is_packed);
 }
 
 TEST_F(LakehouseSinkTest, AMergeThatLeavesNothingOfAFileRemovesIt) {

@@ -16,6 +16,8 @@ namespace {
 
 using duck::QuoteIdentifier;
 
+constexpr std::string_view kMetadataCodec = "write.metadata.compression-codec";
+
 std::string QuotedList(const std::vector<std::string>& names) {
   std::vector<std::string> quoted;
   for (const std::string& name : names) quoted.push_back(QuoteIdentifier(name));
@@ -45,8 +47,15 @@ RecordBatch WithRootNumber(const RecordBatch& batch, const Column& number) {
 
 lake::Properties PropertiesOfNew(const Session& session) {
   lake::Properties properties = {{"write.parquet.compression-codec", "zstd"}};
-  if (session.compress_metadata) properties["write.metadata.compression-codec"] = "gzip";
+  if (session.metadata_codec == "gzip") properties[std::string(kMetadataCodec)] = session.metadata_codec;
   return properties;
+}
+
+// What `iceberg_metadata_compression` asks for holds for tables that are there, too.
+Status SetMetadataCodec(const Session& session, const lake::TableMetadata& metadata, lake::Transaction* transaction) {
+  const std::string now(metadata.Property(kMetadataCodec).value_or("none"));
+  if (session.metadata_codec.empty() || session.metadata_codec == now) return {};
+  return transaction->SetProperties({{std::string(kMetadataCodec), session.metadata_codec}});
 }
 
 }  // namespace
@@ -337,6 +346,7 @@ Result<lake::Transaction> TableLoad::Begin(const lake::TablePtr& base) {
   if (!now.schema.SameColumns(base->metadata.schema())) NILUS_TRY(transaction.SetSchema(std::move(now.schema)));
   if (!now.spec.SameFields(base->metadata.spec())) NILUS_TRY(transaction.SetSpec(std::move(now.spec)));
   if (!now.order.SameFields(base->metadata.sort_order())) NILUS_TRY(transaction.SetSortOrder(std::move(now.order)));
+  NILUS_TRY(SetMetadataCodec(*session_, base->metadata, &transaction));
   return transaction;
 }
 
