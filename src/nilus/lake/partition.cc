@@ -66,7 +66,7 @@ std::optional<int32_t> KnownFieldId(const SpecField& wanted, const std::vector<P
 Result<SpecField> FieldOf(const PartitionWish& wish, const IcebergSchema& schema, const PartitionSpec& spec) {
   const IcebergField* column = schema.FindByName(wish.column);
   if (column == nullptr) {
-    return Fail(ErrorKind::kNotFound, "partition_by: the table has no column {}", wish.column);
+    return Fail(ErrorKind::kInvalidInput, "partition_by: the table has no column {}", wish.column);
   }
   SpecField field;
   field.source_id = column->id;
@@ -166,7 +166,7 @@ Result<SortOrder> MakeSortOrder(const std::vector<std::string>& columns, const I
   order.order_id = columns.empty() ? 0 : -1;
   for (const std::string& name : columns) {
     const IcebergField* column = schema.FindByName(name);
-    if (column == nullptr) return Fail(ErrorKind::kNotFound, "cluster_by: the table has no column {}", name);
+    if (column == nullptr) return Fail(ErrorKind::kInvalidInput, "cluster_by: the table has no column {}", name);
     if (column->type.is_nested() || column->type.kind == TypeKind::kVariant) {
       return Fail(ErrorKind::kUnsupported, "cluster_by: column {} is a {}, which has no order", name,
                   column->type.ToString());

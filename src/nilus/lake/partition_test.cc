@@ -159,7 +159,7 @@ TEST(PartitionSpecs, AreMadeFromWishes) {
 TEST(PartitionSpecs, RefuseWhatCannotBe) {
   int32_t last = 999;
   const IcebergSchema schema = Orders();
-  EXPECT_EQ(MakePartitionSpec({{"x", "day", 0, ""}}, schema, {}, &last).error().kind, ErrorKind::kNotFound);
+  EXPECT_EQ(MakePartitionSpec({{"x", "day", 0, ""}}, schema, {}, &last).error().kind, ErrorKind::kInvalidInput);
   EXPECT_EQ(MakePartitionSpec({{"id", "day", 0, ""}}, schema, {}, &last).error().kind, ErrorKind::kUnsupported);
   EXPECT_EQ(MakePartitionSpec({{"ratio", "bucket", 4, ""}}, schema, {}, &last).error().kind, ErrorKind::kUnsupported);
   EXPECT_EQ(MakePartitionSpec({{"id", "bucket", 0, ""}}, schema, {}, &last).error().kind, ErrorKind::kInvalidInput);
@@ -198,7 +198,7 @@ TEST(SortOrders, OfClusterBy) {
   EXPECT_EQ(*SortOrderFromJson(SortOrderToJson(*order)), *order);
   EXPECT_EQ(MakeSortOrder({"name", "id"}, Orders(), {*order})->order_id, 2);
   EXPECT_EQ(MakeSortOrder({}, Orders(), {})->order_id, 0);
-  EXPECT_EQ(MakeSortOrder({"zzz"}, Orders(), {}).error().kind, ErrorKind::kNotFound);
+  EXPECT_EQ(MakeSortOrder({"zzz"}, Orders(), {}).error().kind, ErrorKind::kInvalidInput);
 }
 
 }  // namespace
