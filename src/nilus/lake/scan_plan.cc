@@ -176,7 +176,7 @@ Result<ScanPlan> PlanAppends(TablePtr table, int64_t from, SnapshotPtr to, Icebe
     at = at->parent_id ? table->metadata.FindSnapshot(*at->parent_id) : nullptr;
   }
   if (at == nullptr) {
-    return FailWithFix(ErrorKind::kNotFound, "read the whole table once",
+    return FailWithFix(ErrorKind::kNotFound, "read the whole table once: set full_refresh: true for one run",
                        "snapshot {} of table {} is gone (expired or rolled back): what was appended since is not known",
                        from, table->identifier.ToString());
   }
