@@ -14,8 +14,8 @@ constexpr OptionSpec kOptions[] = {
      .default_value = "10",
      .help = "How long to wait for another process that holds the file"},
 };
-// The row groups that it fills are no part of DuckDB's memory_limit: with rows of 650 bytes runs were seen to peak at 286
-// MiB of a limit of 128, 340 of 256 and 454 of 512.
+// The row groups that it fills are no part of DuckDB's memory_limit: with rows of 650 bytes runs were seen to peak at
+// 286 MiB of a limit of 128, 340 of 256 and 454 of 512.
 constexpr int64_t kLeastMemory = 512 * kMiB;
 constexpr WriteStrategy kStrategies[] = {WriteStrategy::kReplace, WriteStrategy::kAppend, WriteStrategy::kMerge,
                                          WriteStrategy::kDeleteInsert, WriteStrategy::kScd2};
