@@ -128,22 +128,10 @@ std::string PartitionExpression(const std::optional<std::string>& text, const Ty
   return fmt::format("CAST({} AS {})", QuoteLiteral(*text), duck::SqlTypeName(wanted));
 }
 
-Result<std::string> ScanRelation::FetchFile(const Request& request, const std::string& key, size_t number) {
-  NILUS_ASSIGN(std::optional<std::string> local, request.store->PathToOpen(key));
-  if (local) return *std::move(local);
-  if (!scratch_) {
-    NILUS_ASSIGN(scratch_, request.store->MakeScratch());
-  }
-  std::string path = fmt::format("{}/{}.parquet", scratch_->path(), number);
-  NILUS_TRY(request.store->Download(key, path, request.stop));
-  return path;
-}
-
 Result<ScanRelation> ScanRelation::Open(duck::Connection& connection, const Request& request) {
-  ScanRelation relation;
-  size_t number = 0;
+  ScanRelation relation(*request.store);
   for (const DataFile& file : request.files) {
-    auto path = relation.FetchFile(request, file.key, ++number);
+    auto path = relation.copies_.PathOf(file.key, request.stop);
     if (!path && path.error().kind == ErrorKind::kNotFound)
       return Fail(ErrorKind::kTransient, "{} is gone: the table was vacuumed", request.store->Url(file.key));
     if (!path) return Failure(std::move(path).error());

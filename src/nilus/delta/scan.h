@@ -9,11 +9,11 @@
 #include <string>
 #include <vector>
 
-#include "nilus/base/private_folder.h"
 #include "nilus/base/result.h"
 #include "nilus/delta/snapshot.h"
 #include "nilus/duck/connection.h"
 #include "nilus/duck/row_filter.h"
+#include "nilus/storage/local_copies.h"
 #include "nilus/storage/object_store.h"
 
 namespace nilus::delta {
@@ -41,11 +41,9 @@ class ScanRelation {
   ~ScanRelation() = default;
 
  private:
-  ScanRelation() = default;
-  // Where DuckDB can read the file.
-  Result<std::string> FetchFile(const Request& request, const std::string& key, size_t number);
+  explicit ScanRelation(storage::ObjectStore& store) : copies_(store) {}
 
-  std::optional<PrivateFolder> scratch_;
+  storage::LocalCopies copies_;
   std::vector<duck::RowFilter> live_;
   std::string sql_;
 };

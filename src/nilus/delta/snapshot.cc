@@ -4,10 +4,10 @@
 #include <array>
 #include <unordered_set>
 
-#include "nilus/base/private_folder.h"
 #include "nilus/delta/checkpoint_file.h"
 #include "nilus/delta/log_listing.h"
 #include "nilus/lake/table_files.h"
+#include "nilus/storage/local_copies.h"
 
 namespace nilus::delta {
 namespace {
@@ -208,16 +208,12 @@ class SnapshotReader {
   Status ReadCheckpoint(const std::string& key, bool is_json) {
     const OnAction on_action = [&](Action action) { return replay_.AddCheckpointAction(std::move(action)); };
     Status read;
-    NILUS_ASSIGN(std::optional<std::string> local, store_.PathToOpen(key));
     if (is_json) {
       NILUS_ASSIGN(std::string text, store_.Get(key, stop_));
       read = ReadActionLines(text, on_action);
-    } else if (local) {
-      read = ReadCheckpointFile(connection_, *local, on_action, stop_);
     } else {
-      NILUS_ASSIGN(PrivateFolder scratch, store_.MakeScratch());
-      const std::string path = scratch.path() + "/checkpoint.parquet";
-      NILUS_TRY(store_.Download(key, path, stop_));
+      storage::LocalCopies copies(store_);
+      NILUS_ASSIGN(const std::string path, copies.PathOf(key, stop_));
       read = ReadCheckpointFile(connection_, path, on_action, stop_);
     }
     if (!read) return Failure(Naming(store_.Url(key), read.error()));
