@@ -1,6 +1,7 @@
 // What several parsers of text need of single characters and their edges. ASCII only: no locale has a say.
 #pragma once
 
+#include <string>
 #include <string_view>
 
 namespace nilus {
@@ -19,6 +20,15 @@ constexpr int HexDigit(char c) {
   if (c >= 'a' && c <= 'f') return c - 'a' + 10;
   if (c >= 'A' && c <= 'F') return c - 'A' + 10;
   return -1;
+}
+
+// With small letters for A to Z: what systems that do not tell names by their case compare.
+inline std::string LowerCase(std::string_view text) {
+  std::string lower(text);
+  for (char& c : lower) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  }
+  return lower;
 }
 
 }  // namespace nilus

@@ -110,10 +110,7 @@ class Ingest final : public Command {
     LoadedManifests loaded = LoadFromFlags(values, "ingest", MakeLoadOptions(context.registry, overrides_, resources_));
     // Without a name the engine keys the state by a hash of addresses and tables: two sources of one table stay apart.
     for (Pipeline& pipeline : loaded.pipelines) pipeline.name.clear();
-    return RunPipelines(context,
-                        ResolveAll(std::move(loaded), context.registry,
-                                   settings_.dry_run ? LocalFiles::kSecrets : LocalFiles::kSecretsAndVolumes),
-                        settings_);
+    return RunPipelines(context, ResolveAll(std::move(loaded), context.registry, FilesOf(settings_)), settings_);
   }
 
  private:

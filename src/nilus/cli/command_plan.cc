@@ -20,7 +20,7 @@ class Plan final : public Command {
   int Run(Context& context) override {
     settings_.dry_run = true;
     LoadedManifests loaded = LoadManifests(files_, MakeLoadOptions(context.registry, overrides_, resources_));
-    return RunPipelines(context, ResolveAll(std::move(loaded), context.registry, LocalFiles::kSecrets), settings_);
+    return RunPipelines(context, ResolveAll(std::move(loaded), context.registry, FilesOf(settings_)), settings_);
   }
 
  private:

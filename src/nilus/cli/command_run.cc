@@ -24,10 +24,7 @@ class RunFiles final : public Command {
   int Run(Context& context) override {
     settings_.progress = ChooseProgress(context, settings_.quiet);
     LoadedManifests loaded = LoadManifests(files_, MakeLoadOptions(context.registry, overrides_, resources_));
-    return RunPipelines(context,
-                        ResolveAll(std::move(loaded), context.registry,
-                                   settings_.dry_run ? LocalFiles::kSecrets : LocalFiles::kSecretsAndVolumes),
-                        settings_);
+    return RunPipelines(context, ResolveAll(std::move(loaded), context.registry, FilesOf(settings_)), settings_);
   }
 
  private:

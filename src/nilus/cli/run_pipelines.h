@@ -21,6 +21,11 @@ struct RunSettings {
   ProgressMode progress = ProgressMode::kPlain;
 };
 
+// What such a run may make on the local disk.
+inline LocalFiles FilesOf(const RunSettings& settings) {
+  return settings.dry_run ? LocalFiles::kSecrets : LocalFiles::kSecretsAndVolumes;
+}
+
 // The mode that fits where err goes.
 ProgressMode ChooseProgress(const Context& context, bool quiet);
 

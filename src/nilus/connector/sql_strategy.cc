@@ -1,9 +1,9 @@
 #include "nilus/connector/sql_strategy.h"
 
 #include <algorithm>
-#include <cctype>
 #include <set>
 
+#include "nilus/base/text.h"
 #include "nilus/connector/change_fold.h"
 #include "nilus/connector/sql_strategy_text.h"
 #include "nilus/data/widening.h"
@@ -19,12 +19,7 @@ using sql_text::QualifiedAll;
 constexpr std::string_view kRankColumn = "_nilus_rank";
 
 std::string Folded(const SqlDialect& dialect, std::string_view name) {
-  std::string folded(name);
-  if (dialect.case_insensitive_names) {
-    std::transform(folded.begin(), folded.end(), folded.begin(),
-                   [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  }
-  return folded;
+  return dialect.case_insensitive_names ? LowerCase(name) : std::string(name);
 }
 
 bool HasColumn(const SqlDialect& dialect, const Schema& schema, std::string_view name) {

@@ -9,6 +9,7 @@
 
 #include "nilus/base/encoding.h"
 #include "nilus/data/cell_bytes.h"
+#include "nilus/data/finite.h"
 
 namespace nilus {
 namespace {
@@ -148,8 +149,7 @@ int64_t FirstNotFinite(const Column& keys, const std::vector<uint8_t>& keep) {
   if (keys.type.id != TypeId::kFloat32 && keys.type.id != TypeId::kFloat64) return -1;
   for (int64_t row = 0; row < keys.length; ++row) {
     if (keep[static_cast<size_t>(row)] == 0 || keys.IsNull(row)) continue;
-    double value = keys.type.id == TypeId::kFloat32 ? keys.Value<float>(row) : keys.Value<double>(row);
-    if (!std::isfinite(value)) return row;
+    if (!IsFinite(keys, row)) return row;
   }
   return -1;
 }

@@ -172,7 +172,6 @@ Result<RecordBatch> Mover::TakeWanted(RecordBatch batch, Stage* stage) {
   return batch;
 }
 
-// Before anything makes another copy of it.
 Status Mover::PassOn(RecordBatch batch, Stage* stage) {
   {
     PhaseMeter::Section section(*request_.normalize);

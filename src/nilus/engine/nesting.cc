@@ -213,7 +213,7 @@ Status NestedLoad::AddTable(const BatchJob& job, const UnnestTable& planned, con
       if (name == planned.qualified) {
         name = "value";
       } else if (name.starts_with(planned.qualified + std::string(kLevels))) {
-        name.erase(0, planned.qualified.size() + 2);
+        name.erase(0, planned.qualified.size() + kLevels.size());
       } else {
         continue;
       }
@@ -293,7 +293,7 @@ std::vector<std::string> NestedLoad::UnusedHints(const std::vector<std::string>&
       std::string_view column = name;
       if (!table.qualified.empty()) {
         if (!column.starts_with(table.qualified + std::string(kLevels))) return false;
-        column.remove_prefix(table.qualified.size() + 2);
+        column.remove_prefix(table.qualified.size() + kLevels.size());
       }
       return table.schema.Find(column).has_value();
     });

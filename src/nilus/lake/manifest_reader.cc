@@ -205,13 +205,6 @@ std::vector<Literal> PartitionTuple(AvroCursor& cursor, const AvroType& type, co
   return tuple;
 }
 
-std::string LowerCase(std::string text) {
-  for (char& c : text) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return text;
-}
-
 void ReadFileField(AvroCursor& cursor, int32_t id, const AvroType& type, const PartitionSpec& spec, DataFile* file) {
   switch (id) {
     case 134: {

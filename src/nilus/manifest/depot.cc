@@ -1,11 +1,10 @@
 #include "nilus/manifest/depot.h"
 
-#include <algorithm>
 #include <array>
-#include <cctype>
 
 #include "nilus/base/encoding.h"
 #include "nilus/base/redact.h"
+#include "nilus/base/text.h"
 #include "nilus/manifest/secret_fields.h"
 
 namespace nilus {
@@ -41,18 +40,12 @@ constexpr std::array<TypeName, 25> kTypeNames = {{{"postgres", "postgresql"},
                                                   {"synapse", "synapse"},
                                                   {"db2", "db2"}}};
 
-std::string Lower(std::string_view text) {
-  std::string lower(text);
-  std::transform(lower.begin(), lower.end(), lower.begin(), [](unsigned char c) { return std::tolower(c); });
-  return lower;
-}
-
 bool IsStore(std::string_view type) {
   return type == "s3" || type == "abfss" || type == "wasbs" || type == "gcs" || type == "lakehouse" || type == "file";
 }
 
 std::string JdbcScheme(std::string_view subprotocol) {
-  std::string name = Lower(subprotocol);
+  std::string name = LowerCase(subprotocol);
   for (std::string_view prefix : {"jdbc:"}) {
     if (name.starts_with(prefix)) name.erase(0, prefix.size());
   }
@@ -254,7 +247,7 @@ class AddressBuilder {
 }  // namespace
 
 std::string_view CanonicalDepotType(std::string_view type) {
-  std::string lower = Lower(type);
+  std::string lower = LowerCase(type);
   for (const TypeName& name : kTypeNames) {
     if (name.written == lower) return name.canonical;
   }

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "nilus/base/redact.h"
+#include "nilus/base/text.h"
 #include "nilus/manifest/depot.h"
 #include "nilus/manifest/forms.h"
 #include "nilus/manifest/secret_fields.h"
@@ -74,9 +75,7 @@ void ReadBlock(MapReader& block, DepotResource& depot) {
       if (auto port = block.Integer("port", 1, 65535)) depot.fields.emplace_back("port", std::to_string(*port));
     } else if (name == "format") {
       if (block.Choice("format", {"iceberg", "delta", "parquet", "ICEBERG", "DELTA", "PARQUET"})) {
-        std::string format = block.TextOr("format");
-        std::transform(format.begin(), format.end(), format.begin(), [](unsigned char c) { return std::tolower(c); });
-        depot.fields.emplace_back("format", format);
+        depot.fields.emplace_back("format", LowerCase(block.TextOr("format")));
       }
     } else if (auto text = block.Text(name)) {
       depot.fields.emplace_back(name, *text);

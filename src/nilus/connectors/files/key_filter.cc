@@ -1,16 +1,11 @@
 #include "nilus/connectors/files/key_filter.h"
 
-#include <cmath>
 #include <string>
+
+#include "nilus/data/finite.h"
 
 namespace nilus::files {
 namespace {
-
-// Whether a cursor may stand at this value.
-bool IsFinite(const Column& column, int64_t row) {
-  if (column.type.id == TypeId::kFloat64) return std::isfinite(column.Value<double>(row));
-  return column.type.id != TypeId::kFloat32 || std::isfinite(column.Value<float>(row));
-}
 
 Result<Column> OneCell(const Scalar& bound, const Field& field) {
   ColumnBuilder builder(field.type);

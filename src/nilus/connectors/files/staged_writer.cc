@@ -5,6 +5,7 @@
 
 #include "nilus/base/encoding.h"
 #include "nilus/base/fault.h"
+#include "nilus/base/text.h"
 #include "nilus/connectors/files/posix.h"
 #include "nilus/connectors/files/table_schema.h"
 #include "nilus/data/null_column.h"
@@ -25,9 +26,7 @@ Status CheckColumnNames(const Schema& schema) {
 Status CheckNamesDifferByMoreThanCase(const Schema& schema) {
   std::map<std::string, std::string> names;  // as written, by their lower case
   for (const Field& field : schema.fields) {
-    std::string lower = field.name;
-    for (char& c : lower) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c;
-    const auto [known, is_new] = names.emplace(std::move(lower), field.name);
+    const auto [known, is_new] = names.emplace(LowerCase(field.name), field.name);
     if (is_new) continue;
     return FailWithFix(ErrorKind::kInvalidInput, "rename one of them at the source, or exclude it",
                        "the columns `{}` and `{}` differ in case only, which Parquet's readers do not tell apart",

@@ -1,11 +1,11 @@
 #include "nilus/connectors/lakehouse/target.h"
 
 #include <algorithm>
-#include <cctype>
 #include <map>
 #include <set>
 
 #include "nilus/base/encoding.h"
+#include "nilus/base/text.h"
 #include "nilus/connector/sql_strategy.h"
 
 namespace nilus::lakehouse {
@@ -14,12 +14,6 @@ namespace {
 using lake::IcebergField;
 using lake::IcebergSchema;
 using lake::TableMetadata;
-
-std::string Lower(std::string_view text) {
-  std::string lower(text);
-  std::transform(lower.begin(), lower.end(), lower.begin(), [](unsigned char c) { return std::tolower(c); });
-  return lower;
-}
 
 Schema WithOwnColumns(const Schema& columns, const WriteRequest& request) {
   Schema all = columns;
@@ -52,9 +46,9 @@ IcebergSchema RenewedSchema(const TableMetadata& existing, const Schema& wanted)
 // cannot tell from the first.
 Status CheckCase(const IcebergSchema& existing, const WriteRequest& request, const Schema& wanted) {
   std::map<std::string, std::string_view> known;
-  for (const IcebergField& field : existing.fields) known.emplace(Lower(field.name), field.name);
+  for (const IcebergField& field : existing.fields) known.emplace(LowerCase(field.name), field.name);
   for (const Field& field : wanted.fields) {
-    const auto there = known.find(Lower(field.name));
+    const auto there = known.find(LowerCase(field.name));
     if (there == known.end() || existing.FindByName(field.name) != nullptr) continue;
     return FailWithFix(ErrorKind::kInvalidInput,
                        "rename one of them, exclude the source's, or set SCHEMA_NAMING=direct where the source has the "
@@ -179,7 +173,7 @@ Status CheckColumns(const WriteRequest& request, const Schema& columns) {
                          "a column of table {} has a name that is empty, has a NUL byte or is not UTF-8: '{}'",
                          request.table.ToString(), PercentEncode(field.name));
     }
-    const std::string lower = Lower(field.name);
+    const std::string lower = LowerCase(field.name);
     if (ours.contains(lower)) {
       return FailWithFix(ErrorKind::kInvalidInput, "rename the column at the source, or exclude it",
                          "column `{}` of table {} has the name of a column that strategy {} adds", field.name,
