@@ -11,6 +11,15 @@
 
 namespace nilus {
 
+// Where a column's values were read from JSON, what they were there. A column's own type says what all of its load are;
+// what becomes of one value must not hang on the others.
+enum class JsonOrigin : uint8_t {
+  kNone,     // not read from JSON
+  kValues,   // texts, dates and times are JSON strings
+  kScalars,  // kJson for want of one type: strings beside numbers, true and false, and no string reads like one of
+             // those. A new column is one of text, which says as much
+};
+
 struct Field {
   std::string name;
   Type type;
@@ -18,6 +27,7 @@ struct Field {
   // Not empty: this is a variant column of the field named here (spec 03): it holds values that the field's own type
   // cannot, as their own type or as text. Its name is derived from that field's by VariantName once names are final.
   std::string variant_of;
+  JsonOrigin origin = JsonOrigin::kNone;
 
   friend bool operator==(const Field&, const Field&) = default;
 };

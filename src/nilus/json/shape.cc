@@ -54,9 +54,11 @@ Type ScalarShape::Resolve() const {
   if (kinds_ == kBools) return MakeType(TypeId::kBool);
   if (kinds_ == kStrings) return traits_.ResolveTemporal();
   if ((kinds_ & kNesteds) != 0) return MakeType(TypeId::kJson);
-  // Strings among numbers and booleans: as text while it stays plain which of them were strings.
-  const TypeId mixed = (kinds_ & kStrings) != 0 && !saw_literal_ ? TypeId::kText : TypeId::kJson;
-  return (kinds_ & kBools) != 0 ? MakeType(mixed) : traits_.ResolveNumber(mixed);
+  return (kinds_ & kBools) != 0 ? MakeType(TypeId::kJson) : traits_.ResolveNumber(TypeId::kJson);
+}
+
+bool ScalarShape::IsPlainAsText() const {
+  return (kinds_ & kStrings) != 0 && (kinds_ & kNesteds) == 0 && !saw_literal_ && Resolve().id == TypeId::kJson;
 }
 
 // One walk over one value.
@@ -187,5 +189,7 @@ void JsonShape::MergeTree(const JsonShape& other, JsonShape* root) {
 }
 
 Type JsonShape::Resolve() const { return objects_ || arrays_ || whole_ ? MakeType(TypeId::kJson) : scalars_.Resolve(); }
+
+bool JsonShape::IsPlainAsText() const { return !objects_ && !arrays_ && !whole_ && scalars_.IsPlainAsText(); }
 
 }  // namespace nilus::json

@@ -1,6 +1,8 @@
 #include "nilus/rows/json_kinds.h"
 
 #include <array>
+#include <charconv>
+#include <cmath>
 #include <optional>
 #include <string>
 
@@ -8,6 +10,7 @@
 #include "nilus/json/column.h"
 #include "nilus/json/literal.h"
 #include "nilus/json/scanner.h"
+#include "nilus/rows/coerce.h"
 
 namespace nilus {
 namespace {
@@ -32,6 +35,16 @@ std::optional<json::Value> ReadScalar(std::string_view text) {
   return scanner.AtEnd() ? std::optional(value) : std::nullopt;
 }
 
+// Of 7.0 and 1e3: beside a fraction they would be doubles all the same, and 7 with them.
+std::optional<int64_t> WholeValue(std::string_view number) {
+  double value = 0;
+  const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), value);
+  constexpr double kMost = 9'007'199'254'740'992;  // 2^53: up to there a double is every whole number
+  if (error != std::errc() || end != number.data() + number.size() || !(std::abs(value) <= kMost)) return std::nullopt;
+  if (value != std::trunc(value) || (value == 0 && std::signbit(value))) return std::nullopt;
+  return static_cast<int64_t>(value);
+}
+
 TypeId KindOf(const std::optional<json::Value>& value) {
   if (!value) return TypeId::kJson;
   switch (value->kind) {
@@ -42,11 +55,18 @@ TypeId KindOf(const std::optional<json::Value>& value) {
     case json::Kind::kNumber: {
       const json::Candidates candidates = json::TraitsOfNumber(value->text).candidates;
       if ((candidates & json::kInteger) != 0) return TypeId::kInt64;
-      return (candidates & json::kDouble) != 0 ? TypeId::kFloat64 : TypeId::kJson;
+      if ((candidates & json::kDouble) == 0) return TypeId::kJson;
+      return WholeValue(value->text) ? TypeId::kInt64 : TypeId::kFloat64;
     }
     default:
       return TypeId::kJson;
   }
+}
+
+// Types that JSON has strings for.
+bool HasStrings(TypeId type) {
+  return type == TypeId::kText || type == TypeId::kDate || type == TypeId::kTime || type == TypeId::kTimestamp ||
+         type == TypeId::kTimestampNtz;
 }
 
 void FillUp(ColumnBuilder* column, int64_t rows) {
@@ -68,8 +88,8 @@ std::vector<Column> JsonByKind(const Column& column) {
     FillUp(&*builders[at], row);
     if (kind == TypeId::kJson) {
       builders[at]->AppendBytes(text);
-    } else {
-      json::AppendValue(*value, &*builders[at]);
+    } else if (!json::AppendValue(*value, &*builders[at])) {
+      builders[at]->Append(*WholeValue(value->text));
     }
   }
   std::vector<Column> columns;
@@ -107,6 +127,28 @@ Column JsonAsText(const Column& column) {
     }
   }
   return texts.Finish();
+}
+
+Column AsJson(const Column& column) {
+  if (column.type.id == TypeId::kJson) return column;
+  const bool is_bare = !HasStrings(column.type.id);
+  const Column texts = Coerce(column, MakeType(TypeId::kText), CoerceRule::kExact).column;
+  ColumnBuilder values(MakeType(TypeId::kJson));
+  std::string quoted;
+  for (int64_t row = 0; row < texts.length; ++row) {
+    if (texts.IsNull(row)) {
+      values.AppendNull();
+      continue;
+    }
+    std::string_view text = texts.BytesValue(row);
+    if (!is_bare || json::IsFloatWord(text)) {
+      quoted.clear();
+      json::AppendQuoted(text, &quoted);
+      text = quoted;
+    }
+    values.AppendBytes(text);
+  }
+  return values.Finish();
 }
 
 }  // namespace nilus

@@ -12,7 +12,7 @@ namespace nilus {
 // NULL in the others:
 //   text     strings, as what they mean
 //   bool     true and false
-//   bigint   numbers that are whole and fit
+//   bigint   numbers that are whole and fit, 7.0 and 1e3 too
 //   double   numbers that one says exactly
 //   json     all else as written: objects, arrays, null, other numbers, what is no JSON
 std::vector<Column> JsonByKind(const Column& column);
@@ -20,5 +20,9 @@ std::vector<Column> JsonByKind(const Column& column);
 // The same as one text column: strings as what they mean, all else as written. Shares the bytes where there is no
 // string.
 Column JsonAsText(const Column& column);
+
+// Of a column whose values were read from JSON: what they were there, but for the spelling of numbers and times.
+// Texts, dates, times, NaN and infinities are strings.
+Column AsJson(const Column& column);
 
 }  // namespace nilus

@@ -84,11 +84,16 @@ Status Normalizer::Take(const Lane& lane, const Column& column, Work* work) {
     work->columns.push_back(column);
     return {};
   }
+  if (plan.is_of_json && plan.rule == CoerceRule::kExact && plan.field.type.id == TypeId::kJson) {
+    work->columns.push_back(AsJson(column));
+    return {};
+  }
   Coerced coerced = Coerce(column, plan.field.type, plan.rule);
   work->columns.push_back(std::move(coerced.column));
   if (coerced.misfit_count == 0) return {};
-  const Column misfits = KeepRows(column, coerced.misfits, /*keep_flagged=*/true);
-  const bool is_json = column.type.id == TypeId::kJson;
+  Column misfits = KeepRows(column, coerced.misfits, /*keep_flagged=*/true);
+  if (plan.is_of_json) misfits = AsJson(misfits);
+  const bool is_json = misfits.type.id == TypeId::kJson;
   for (const Column& values : is_json ? JsonByKind(misfits) : std::vector<Column>{misfits}) {
     NILUS_TRY(Misfit(lane, values,
                      fmt::format("a value of type {} cannot become {} without loss", values.type.ToString(),

@@ -76,6 +76,58 @@ TEST(Normalizer, VariantColumnsThatAreThereAreUsedAgain) {
   EXPECT_THAT(CellsOf(rows, "n__v_text"), ElementsAre(std::nullopt, "2.125", std::nullopt));
 }
 
+// Of a JSON file with 7 and "x" at one place: what becomes of them must not hang on their being together.
+TEST(Normalizer, ScalarsOfJsonBecomeATextColumnOrGoByTheirKind) {
+  const Field mixed{.name = "n", .type = MakeType(TypeId::kJson), .origin = JsonOrigin::kScalars};
+  RecordBatch batch = BatchOf({{mixed, {R"("a\nb")", "7", "2.5", "true", std::nullopt}}});
+  auto made = Shape(*batch.schema());
+  EXPECT_EQ(made->schema().fields[0].type, kText);
+  Normalizer fresh(*made);
+  EXPECT_THAT(CellsOf(Normalized(&fresh, batch).rows, "n"), ElementsAre("a\nb", "7", "2.5", "true", std::nullopt));
+
+  auto there = Shape(*batch.schema(), {.destination = Table({{.name = "n", .type = kBigint}})});
+  Normalizer next(*there);
+  RecordBatch rows = Normalized(&next, batch).rows;
+  const std::optional<std::string> null;
+  EXPECT_THAT(CellsOf(rows, "n"), ElementsAre(null, "7", null, null, null));
+  EXPECT_THAT(CellsOf(rows, "n__v_text"), ElementsAre("a\nb", null, null, null, null));
+  EXPECT_THAT(CellsOf(rows, "n__v_double"), ElementsAre(null, null, "2.5", null, null));
+  EXPECT_THAT(CellsOf(rows, "n__v_bool"), ElementsAre(null, null, null, "true", null));
+
+  auto pinned = Shape(*batch.schema(), {.hints = {{.column = "n", .type = MakeType(TypeId::kJson)}}});
+  EXPECT_EQ(pinned->schema().fields[0].type, MakeType(TypeId::kJson));
+}
+
+TEST(Normalizer, StringsOfJsonStayStrings) {
+  auto string_at = [](JsonOrigin origin, const std::vector<PinnedType>& hints) {
+    RecordBatch batch = BatchOf({{Field{.name = "n", .type = kText, .origin = origin}, {R"({"a":1})"}}});
+    auto shape = Shape(*batch.schema(),
+                       {.destination = Table({{.name = "n", .type = MakeType(TypeId::kJson)}}), .hints = hints});
+    Normalizer normalizer(*shape);
+    return CellsOf(Normalized(&normalizer, batch).rows, "n");
+  };
+  EXPECT_THAT(string_at(JsonOrigin::kValues, {}), ElementsAre(R"("{\"a\":1}")"));
+  EXPECT_THAT(string_at(JsonOrigin::kNone, {}), ElementsAre(R"({"a":1})")) << "of a database: a text that is JSON";
+  EXPECT_THAT(string_at(JsonOrigin::kValues, {{.column = "n", .type = MakeType(TypeId::kJson)}}),
+              ElementsAre(R"({"a":1})"))
+      << "the hint says that there is JSON inside";
+}
+
+// 2024-03-15 is a string, and 7.0 the number 7, whatever else was in the column.
+TEST(Normalizer, MisfitsOfJsonGoByTheirKind) {
+  auto variants = [](const Type& type, Cell cell) {
+    RecordBatch batch = BatchOf({{Field{.name = "n", .type = type, .origin = JsonOrigin::kValues}, {std::move(cell)}}});
+    auto shape = Shape(*batch.schema(), {.destination = Table({{.name = "n", .type = MakeType(TypeId::kBool)}})});
+    Normalizer normalizer(*shape);
+    return Normalized(&normalizer, batch).rows.schema()->fields.back().name;
+  };
+  EXPECT_EQ(variants(MakeType(TypeId::kDate), "2024-03-15"), "n__v_text");
+  EXPECT_EQ(variants(kDouble, "7"), "n__v_bigint");
+  EXPECT_EQ(variants(kDouble, "7.5"), "n__v_double");
+  EXPECT_EQ(variants(MakeType(TypeId::kJson), "7.0"), "n__v_bigint");
+  EXPECT_EQ(variants(MakeType(TypeId::kJson), "[7]"), "n__v_json");
+}
+
 TEST(Normalizer, VariantColumnsOfTheSourceFollowTheirColumn) {
   auto schema = std::make_shared<Schema>(Schema{{Field{.name = "EndsAt", .type = MakeType(TypeId::kTimestamp)}}});
   auto shape = Shape(*schema);

@@ -108,6 +108,8 @@ Result<std::optional<ColumnPlan>> TableShape::ResolveLocked(const Field& source,
     plan.rule = CoerceRule::kLenient;
     field.type = options_.hints[hint->second].type;
   }
+  plan.is_of_json = source.origin != JsonOrigin::kNone;
+  field.origin = JsonOrigin::kNone;
   if (const Field* there = InDestination(field.name)) {
     // varchar(n) is checked by the destination itself
     const bool is_same = field.type.id == there->type.id && field.type.precision == there->type.precision &&
@@ -121,6 +123,9 @@ Result<std::optional<ColumnPlan>> TableShape::ResolveLocked(const Field& source,
   } else if (options_.destination && options_.contract != Contract::kEvolve && !IsOurs(field.name)) {
     if (options_.contract == Contract::kFreeze) return NewColumnRefused(options_.table, field, source.name);
     plan.is_refused = true;
+  } else if (source.origin == JsonOrigin::kScalars && plan.rule == CoerceRule::kExact &&
+             field.type.id == TypeId::kJson) {
+    field.type = MakeType(TypeId::kText);
   }
   plan.must_fit = std::find(options_.must_fit.begin(), options_.must_fit.end(), field.name) != options_.must_fit.end();
   plans_.emplace(source.name, plan);

@@ -53,6 +53,7 @@ struct ColumnPlan {
   bool is_refused = false;  // the contract takes no new columns, and this is one: not part of the table
   bool must_fit = false;    // a value that does not fit is an error, whatever the contract
   CoerceRule rule = CoerceRule::kExact;
+  bool is_of_json = false;  // the source read the values from JSON
 };
 
 // Shared by all threads of a run, so that they agree. Thread-safe.

@@ -14,8 +14,8 @@ bool IsKept(const std::vector<std::string>& keep, std::string_view name) {
   return std::find(keep.begin(), keep.end(), name) != keep.end();
 }
 
-Field MakeField(std::string name, Type type) {
-  return Field{.name = std::move(name), .type = type, .nullable = true, .variant_of = {}};
+Field MakeField(std::string name, Type type, JsonOrigin origin = JsonOrigin::kNone) {
+  return Field{.name = std::move(name), .type = type, .nullable = true, .variant_of = {}, .origin = origin};
 }
 
 }  // namespace
@@ -122,21 +122,23 @@ class UnnestPlanner {
     node->place = where.place;
     if (!shape.has_values()) {
       const auto hint = options_.hinted.find(where.qualified);
-      return hint == options_.hinted.end() ? Status() : PlaceColumn(hint->second, where, node);
+      if (hint == options_.hinted.end()) return {};
+      return PlaceColumn(hint->second, JsonOrigin::kValues, where, node);
     }
     const bool apart = !IsKept(options_.keep, where.qualified);
     if (apart && shape.is_object()) return PlaceObject(shape, where, node);
     if (apart && shape.is_array()) return PlaceArray(shape, where, node);
-    return PlaceColumn(shape.Resolve(), where, node);
+    return PlaceColumn(shape.Resolve(), shape.IsPlainAsText() ? JsonOrigin::kScalars : JsonOrigin::kValues, where,
+                       node);
   }
 
-  Status PlaceColumn(const Type& type, const Where& where, UnnestPlan::Node* node) {
+  Status PlaceColumn(const Type& type, JsonOrigin origin, const Where& where, UnnestPlan::Node* node) {
     node->what = UnnestPlan::Node::What::kColumn;
     node->column = built_[static_cast<size_t>(where.table)];
     ++built_[static_cast<size_t>(where.table)];
     const std::string name = FitToLimit(where.name.empty() ? kValueColumn : where.name, options_.identifier_limit);
     if (where.table == 0) plan_->built_.push_back(plan_->tables_[0].schema.size());
-    return AddColumn(where.table, MakeField(name, type), where.place);
+    return AddColumn(where.table, MakeField(name, type, origin), where.place);
   }
 
   Status PlaceObject(const json::JsonShape& shape, const Where& where, UnnestPlan::Node* node) {

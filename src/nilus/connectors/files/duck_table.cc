@@ -157,6 +157,11 @@ Status LoadText(duck::Connection& connection, const std::string& name, const std
   NILUS_ASSIGN(TextTable inferred, InferTextTable(files, limits.largest_row, limits.threads, stop));
   if (inferred.schema->fields.empty())
     return Fail(ErrorKind::kData, "{} has no column with a value", files.front().path);
+  auto schema = std::make_shared<Schema>(*inferred.schema);
+  for (Field& field : schema->fields) {
+    if (field.origin == JsonOrigin::kScalars) field.type = MakeType(TypeId::kText);
+  }
+  inferred.schema = std::move(schema);
   auto table = std::make_shared<const TextTable>(std::move(inferred));
   TextReadOptions read;
   read.largest_row = limits.largest_row;
