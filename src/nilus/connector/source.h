@@ -59,6 +59,7 @@ struct TableDescription {
   std::vector<std::string> primary_key;   // what the source itself enforces; empty: none
   std::optional<int64_t> estimated_rows;
   std::optional<int64_t> estimated_bytes;
+  std::vector<std::string> warnings;  // what the rows will lack, for the run's report
 };
 
 // A piece of the work that one Reader reads. Opaque to the engine.

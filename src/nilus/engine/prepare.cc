@@ -322,6 +322,7 @@ Result<Preparation> Prepare(const BatchJob& job, const std::vector<std::string>&
   TableDescription& table = prepared.plan.table;
   table.schema = WithoutRowIds(std::move(table.schema));
   if (table.schema.fields.empty() && describe) table = description;
+  prepared.warnings.insert(prepared.warnings.end(), table.warnings.begin(), table.warnings.end());
   if (prepared.incremental != nullptr) prepared.incremental->SetUpper(prepared.plan.upper);
 
   *phase = "normalize";

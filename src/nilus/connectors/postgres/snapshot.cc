@@ -36,7 +36,7 @@ Result<std::unique_ptr<Connection>> Snapshot::Take(const std::stop_token& stop) 
   // who waits for the keeper, who waits for the worker: a deadlock that the server cannot see. So workers wait briefly
   // only.
   auto imported = connection->Execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET TRANSACTION SNAPSHOT " +
-                                          QuoteLiteral(exported_id_) + "; SET LOCAL lock_timeout = '2s'",
+                                          QuoteLiteral(exported_id_) + "; SET LOCAL lock_timeout = '2s'" + setup_,
                                       stop);
   if (imported) return connection;
   Error error = std::move(imported).error();

@@ -32,9 +32,13 @@ class Sessions {
 class Snapshot : public Sessions {
  public:
   // `keeper` is in its transaction already. `splits` are the payloads of the plan's splits, each with how often it will
-  // be read.
-  Snapshot(Address address, std::unique_ptr<Connection> keeper, std::unordered_map<std::string, int> splits)
-      : address_(std::move(address)), keeper_(std::move(keeper)), unread_(std::move(splits)) {}
+  // be read. `setup`: statements that further sessions begin their transaction with.
+  Snapshot(Address address, std::unique_ptr<Connection> keeper, std::unordered_map<std::string, int> splits,
+           std::string setup = "")
+      : address_(std::move(address)),
+        setup_(std::move(setup)),
+        keeper_(std::move(keeper)),
+        unread_(std::move(splits)) {}
 
   Connection& keeper() { return *keeper_; }
   // From now on Take gives sessions of their own.
@@ -50,6 +54,7 @@ class Snapshot : public Sessions {
 
  private:
   const Address address_;
+  const std::string setup_;
   std::mutex mutex_;
   std::unique_ptr<Connection> keeper_;
   std::string exported_id_;  // empty: not exported

@@ -16,6 +16,7 @@
 namespace nilus::postgres {
 namespace {
 
+using testing::ElementsAre;
 using testing::HasSubstr;
 
 class SnapshotTest : public testing::TestWithParam<std::string> {
@@ -154,6 +155,7 @@ TEST_P(SnapshotTest, RowSecurityAndRightsOfTheParentHold) {
   read = ReadAll(reader, Parallel("p"));
   ASSERT_TRUE(read.has_value()) << read.error().ToString();
   EXPECT_EQ(Ids(*read), Numbers(1, 7));
+  EXPECT_THAT(read->plan.table.warnings, ElementsAre(HasSubstr("row-level security hides rows of public.p")));
   // A partition's own policy is for those who read it directly.
   Sql("ALTER TABLE p DISABLE ROW LEVEL SECURITY; ALTER TABLE p1 ENABLE ROW LEVEL SECURITY");
   read = ReadAll(reader, Parallel("p"));

@@ -92,6 +92,10 @@ TableDescription PostgresSource::ToDescription(const Target& target) {
   }
   if (target.relation && target.relation->is_heap)
     description.estimated_bytes = target.relation->blocks * target.relation->block_bytes;
+  if (target.relation && target.relation->is_row_secured) {
+    description.warnings.push_back(fmt::format("row-level security hides rows of {} from this role: they are not read",
+                                               target.relation->ref.ToString()));
+  }
   return description;
 }
 

@@ -11,18 +11,13 @@ CheckItem Item(std::string what, const Status& status, std::string detail) {
   return {std::move(what), status.has_value(), status ? std::move(detail) : status.error().ToString()};
 }
 
-CheckItem CheckTables(const CaptureSettings& settings, const std::vector<FoundTable>& tables) {
+CheckItem CheckTables(const CaptureSettings& settings, const std::vector<FoundTable>& tables, const std::string& role) {
   std::string troubles;
   int64_t count = 0;
   for (const FoundTable& table : tables) {
     ++count;
-    Status status;
-    if (!table.is_readable) {
-      status = FailWithFix(ErrorKind::kAuth, "GRANT SELECT ON " + table.Quoted() + " TO …;", "table {} cannot be read",
-                           table.ref.ToString());
-    } else {
-      status = CheckIdentity(settings, table);
-    }
+    Status status = CheckReadable(table, role);
+    if (status) status = CheckIdentity(settings, table);
     if (!status) troubles += (troubles.empty() ? "" : "; ") + status.error().ToString();
   }
   if (count == 0) return {"tables", false, "no table matches schema.include.list, table.include.list and their like"};
@@ -135,7 +130,7 @@ Result<std::vector<CheckItem>> CheckCapture(const Address& address, Connection& 
       has_publication && (publication.exists ? publication.via_partition_root : connection.server_version() >= 130000);
   NILUS_ASSIGN(std::vector<FoundTable> tables, FindCapturedTables(connection, settings, via_root, stop));
   std::erase_if(tables, [](const FoundTable& table) { return !table.is_logged; });
-  items.push_back(CheckTables(settings, tables));
+  items.push_back(CheckTables(settings, tables, PQuser(connection.raw())));
   if (has_publication) items.push_back(CheckPublication(settings, publication, tables));
   NILUS_ASSIGN(CheckItem slot, CheckSlot(connection, settings, stop));
   items.push_back(std::move(slot));

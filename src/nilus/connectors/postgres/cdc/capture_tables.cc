@@ -67,7 +67,8 @@ Result<std::vector<FoundTable>> FindCapturedTables(Connection& connection, const
       connection.Execute(
           "SELECT c.oid, n.nspname, c.relname, c.relkind, c.relreplident, c.relispartition, c.relpersistence, "
           "pg_catalog.has_schema_privilege(n.oid, 'USAGE') AND pg_catalog.has_any_column_privilege(c.oid, 'SELECT'), "
-          "c.reltuples FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
+          "pg_catalog.row_security_active(c.oid), c.reltuples FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace "
+          "n ON n.oid = c.relnamespace "
           "WHERE c.relkind IN ('r', 'p') AND c.relpersistence <> 't' AND n.nspname NOT IN ('pg_catalog', "
           "'information_schema') ORDER BY n.nspname, c.relname",
           stop));
@@ -83,7 +84,8 @@ Result<std::vector<FoundTable>> FindCapturedTables(Connection& connection, const
     table.is_partition = IsTrueField(result, row, 5);
     table.is_logged = CharField(result, row, 6) == 'p';
     table.is_readable = IsTrueField(result, row, 7);
-    const std::string_view rows = FieldText(result, row, 8);
+    table.is_row_secured = IsTrueField(result, row, 8);
+    const std::string_view rows = FieldText(result, row, 9);
     std::from_chars(rows.data(), rows.data() + rows.size(), table.estimated_rows);
     if (table.kind == 'p' && !via_partition_root) continue;  // its partitions' changes come under their own names
     has_root |= table.kind == 'p';
@@ -147,6 +149,21 @@ Result<TableLayout> DescribeCaptured(Connection& connection, const FoundTable& t
   layout.generated = std::move(generated);
   layout.offered = std::move(offered);
   return layout;
+}
+
+Status CheckReadable(const FoundTable& table, const std::string& role) {
+  const std::string to = QuoteIdentifier(role);
+  if (!table.is_readable) {
+    return FailWithFix(ErrorKind::kAuth,
+                       fmt::format("GRANT USAGE ON SCHEMA {} TO {}; GRANT SELECT ON {} TO {};",
+                                   QuoteIdentifier(table.ref.schema), to, table.Quoted(), to),
+                       "table {} may not be read by {}", table.ref.ToString(), role);
+  }
+  if (!table.is_row_secured) return {};
+  return FailWithFix(ErrorKind::kAuth, fmt::format("ALTER ROLE {} BYPASSRLS;", to),
+                     "row-level security hides rows of table {} from {}: a snapshot would lack them, and the log would "
+                     "bring their changes",
+                     table.ref.ToString(), role);
 }
 
 Status CheckIdentity(const CaptureSettings& settings, const FoundTable& table) {

@@ -22,8 +22,9 @@ struct FoundTable {
   char kind = 'r';      // pg_class.relkind: r table, p partitioned
   char identity = 'd';  // pg_class.relreplident
   bool is_partition = false;
-  bool is_logged = true;    // false: UNLOGGED, which the log knows nothing of
-  bool is_readable = true;  // this role may SELECT from it
+  bool is_logged = true;        // false: UNLOGGED, which the log knows nothing of
+  bool is_readable = true;      // this role may SELECT from it
+  bool is_row_secured = false;  // and row-level security hides rows from it
   double estimated_rows = -1;
   std::vector<std::string> key;  // of the replica identity; under FULL of the primary key
 
@@ -59,6 +60,10 @@ Result<TableLayout> DescribeCaptured(Connection& connection, const FoundTable& t
 // Is the column captured? Those of the key always are.
 bool IsCaptured(const CaptureSettings& settings, const TableRef& table, const std::vector<std::string>& key,
                 const std::string& column);
+
+// The role can read all of the table's rows: what row-level security hides from a snapshot, the log brings all the
+// same. kAuth with the statement that mends it. `role` is its name.
+Status CheckReadable(const FoundTable& table, const std::string& role);
 
 // Merging needs to know which row a change is about, and so do plugins that say nothing of it otherwise. kUnsupported
 // with the statement that mends it.

@@ -159,13 +159,7 @@ Result<std::vector<FoundTable>> PostgresChangeSource::FindTables(bool via_partit
                          " is UNLOGGED: the log knows nothing of it, and it is not captured");
       continue;
     }
-    if (!table.is_readable) {
-      return FailWithFix(ErrorKind::kAuth,
-                         fmt::format("GRANT USAGE ON SCHEMA {} TO {}; GRANT SELECT ON {} TO {};",
-                                     QuoteIdentifier(table.ref.schema), QuoteIdentifier(PQuser(connection_->raw())),
-                                     table.Quoted(), QuoteIdentifier(PQuser(connection_->raw()))),
-                         "table {} may not be read by {}", table.ref.ToString(), PQuser(connection_->raw()));
-    }
+    NILUS_TRY(CheckReadable(table, PQuser(connection_->raw())));
     NILUS_TRY(CheckIdentity(*settings_, table));
     captured.push_back(std::move(table));
   }

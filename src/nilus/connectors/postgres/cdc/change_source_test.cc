@@ -298,6 +298,19 @@ TEST_P(ChangeSourceTest, ATableWithoutAKeyIsRefusedWhereItIsMerged) {
   EXPECT_THAT(error.fix, HasSubstr(R"(ALTER TABLE "public"."t" REPLICA IDENTITY USING INDEX)"));
 }
 
+TEST_P(ChangeSourceTest, ATableOfWhichASnapshotWouldLackRowsIsRefused) {
+  const std::string role = "secured_" + address_.path;
+  Run("CREATE TABLE t (id int PRIMARY KEY); ALTER TABLE t ENABLE ROW LEVEL SECURITY; CREATE POLICY few ON t USING (id "
+      "< "
+      "7); CREATE ROLE " +
+      role + " LOGIN REPLICATION; GRANT SELECT ON t TO " + role);
+  address_.user = role;
+  const Error error = StartError();
+  EXPECT_EQ(error.kind, ErrorKind::kAuth);
+  EXPECT_THAT(error.message, HasSubstr("row-level security hides rows of table public.t"));
+  EXPECT_EQ(error.fix, "ALTER ROLE \"" + role + "\" BYPASSRLS;");
+}
+
 TEST_P(ChangeSourceTest, PublishingATableWithoutIdentityIsRefused) {
   Run("CREATE TABLE t (id int)");
   const Error error = StartError();

@@ -242,6 +242,9 @@ Result<std::vector<std::string>> PostgresView::ReadBounds(const ViewedTable& tab
   return bounds;
 }
 
+// An error instead of a snapshot that lacks rows, where a policy came after the start (CheckReadable).
+constexpr const char* kAllRows = "; SET LOCAL row_security = off";
+
 }  // namespace
 
 Result<std::unique_ptr<SnapshotView>> MakeView(const Address& address, NewSlot slot,
@@ -249,12 +252,12 @@ Result<std::unique_ptr<SnapshotView>> MakeView(const Address& address, NewSlot s
                                                ChunkLimits limits, const std::stop_token& stop) {
   NILUS_ASSIGN(std::unique_ptr<Connection> keeper, Connection::Open(address, stop));
   keeper->HideRowValues();
-  NILUS_TRY(keeper->Execute(
-      "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET TRANSACTION SNAPSHOT " + QuoteLiteral(slot.snapshot),
-      stop));
+  NILUS_TRY(keeper->Execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET TRANSACTION SNAPSHOT " +
+                                QuoteLiteral(slot.snapshot) + kAllRows,
+                            stop));
   slot.session.reset();
-  auto snapshot =
-      std::make_shared<Snapshot>(address, std::move(keeper), std::unordered_map<std::string, int>{{kEverRead, 1}});
+  auto snapshot = std::make_shared<Snapshot>(address, std::move(keeper),
+                                             std::unordered_map<std::string, int>{{kEverRead, 1}}, kAllRows);
   NILUS_TRY(snapshot->Export(stop));
   return std::make_unique<PostgresView>(slot.at, std::move(snapshot), std::move(settings), std::move(publication),
                                         limits, stop);
