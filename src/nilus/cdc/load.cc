@@ -12,6 +12,7 @@ Status ChangeLoad::Open(const TableTarget& target) {
 
 Status ChangeLoad::OpenWriter(Table* table, WriteRequest request) {
   request.load_id = load_id_;
+  table->name = request.table;
   NILUS_ASSIGN(table->writer, sink_->Open(request));
   if (rows_ == 0) started_ = std::chrono::steady_clock::now();
   NILUS_FAULT_POINT("cdc.after_open");
@@ -27,6 +28,7 @@ Status ChangeLoad::Write(const TableTarget& target, RecordBatch batch) {
 Status ChangeLoad::WriteLetters(const TableTarget& target, RecordBatch letters) {
   Table& table = tables_[target.letter_name().ToString()];
   if (table.writer == nullptr) NILUS_TRY(OpenWriter(&table, target.LetterRequest()));
+  table.letters_of = target.name();
   return WriteTo(&table, std::move(letters));
 }
 
@@ -47,12 +49,6 @@ Result<std::vector<Receipt>> ChangeLoad::Finish() {
   }
   NILUS_FAULT_POINT("cdc.after_finish");
   return receipts;
-}
-
-std::map<std::string, int64_t> ChangeLoad::rows_by_table() const {
-  std::map<std::string, int64_t> rows;
-  for (const auto& [name, table] : tables_) rows[name] = table.rows;
-  return rows;
 }
 
 }  // namespace nilus

@@ -33,19 +33,22 @@ class ChangeLoad {
   Status WriteLetters(const TableTarget& target, RecordBatch letters);
   // Finishes the writers. One Commit of the sink with this load's id makes all visible.
   Result<std::vector<Receipt>> Finish();
-  std::map<std::string, int64_t> rows_by_table() const;
 
- private:
   struct Table {
+    TableName name;
+    std::optional<TableName> letters_of;  // rows of that one that did not fit
     std::unique_ptr<Writer> writer;
     int64_t rows = 0;
   };
+  const std::map<std::string, Table>& tables() const { return tables_; }  // by schema.table at the destination
+
+ private:
   Status OpenWriter(Table* table, WriteRequest request);
   Status WriteTo(Table* table, RecordBatch batch);
 
   Sink* sink_;
   const std::string load_id_;
-  std::map<std::string, Table> tables_;  // by schema.table at the destination
+  std::map<std::string, Table> tables_;
   int64_t rows_ = 0;
   int64_t bytes_ = 0;
   std::chrono::steady_clock::time_point started_;

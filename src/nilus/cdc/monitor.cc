@@ -94,42 +94,33 @@ void CaptureMonitor::Committed(const ChangeLoad& load, const std::vector<Receipt
   last_error_.clear();
   report_->load_id = load.load_id();
   report_->position = position.json;
-  std::set<std::string> letters;
-  targets.ForEachTarget([&](const TableTarget& target) { letters.insert(target.letter_name().ToString()); });
   for (const Receipt& receipt : receipts) {
-    if (letters.contains(receipt.table.ToString())) continue;
-    TableState& state = Of(receipt.table);
-    TableReport& table = report_->tables[state.report];
+    if (load.tables().at(receipt.table.ToString()).letters_of) continue;
+    TableReport& table = report_->tables[Of(receipt.table).report];
     table.files += receipt.files;
     table.bytes += receipt.bytes;
     report_->load.files += receipt.files;
   }
-  const std::map<std::string, int64_t> written = load.rows_by_table();
-  for (const auto& [name, rows] : written) {
-    if (letters.contains(name)) continue;
-    const size_t dot = name.find('.');
-    TableState& state = Of(TableName{.schema = name.substr(0, dot), .name = name.substr(dot + 1)});
-    report_->tables[state.report].rows_out += rows;
-    state.progress->rows_loaded += rows;
+  for (const auto& [key, written] : load.tables()) {
+    TableState& state = Of(written.letters_of.value_or(written.name));
+    TableReport& table = report_->tables[state.report];
+    if (written.letters_of) {
+      table.rows_dead += written.rows;
+      table.dead_letters = key;
+      Warn(fmt::format("{}: rows that did not fit are kept in {}", table.name, key));
+      continue;
+    }
+    table.rows_out += written.rows;
+    state.progress->rows_loaded += written.rows;
+    const auto counted = result.tables.find(key);
+    if (counted == result.tables.end()) continue;
+    table.rows_inserted += counted->second.rows_inserted;
+    table.rows_updated += counted->second.rows_updated;
+    table.rows_deleted += counted->second.rows_deleted;
   }
   report_->load.rows += load.rows();
   report_->load.bytes += load.bytes();
-  for (const auto& [name, counts] : result.tables) {
-    if (letters.contains(name)) continue;
-    const size_t dot = name.find('.');
-    TableReport& table =
-        report_->tables[Of(TableName{.schema = name.substr(0, dot), .name = name.substr(dot + 1)}).report];
-    table.rows_inserted += counts.rows_inserted;
-    table.rows_updated += counts.rows_updated;
-    table.rows_deleted += counts.rows_deleted;
-  }
   targets.ForEachTarget([&](TableTarget& target) {
-    if (auto dead = written.find(target.letter_name().ToString()); dead != written.end()) {
-      TableReport& table = report_->tables[Of(target.name()).report];
-      table.rows_dead += dead->second;
-      table.dead_letters = target.letter_name().ToString();
-      Warn(fmt::format("{}: rows that did not fit are kept in {}", table.name, table.dead_letters));
-    }
     for (const Field& field : target.TakeNewColumns()) {
       if (report_->schema_changes.size() >= kMostChanges) return;
       report_->schema_changes.push_back(SchemaChange{.table = target.name().ToString(),

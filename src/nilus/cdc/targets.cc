@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "nilus/base/nearest.h"
+#include "nilus/rows/dead_letters.h"
 
 namespace nilus {
 
@@ -39,6 +40,7 @@ Status CaptureTargets::CheckRoutes(const CapturedTable& added) {
   std::vector<Key>& sources = by_destination_[name.ToString()];
   const Key key{added.schema, added.name};
   if (std::find(sources.begin(), sources.end(), key) == sources.end()) sources.push_back(key);
+  NILUS_TRY(CheckLetters(added, name));
   if (sources.size() < 2) return {};
   const auto& [schema, table] = sources.front();
   if (job_->properties.routes.empty()) {
@@ -56,6 +58,22 @@ Status CaptureTargets::CheckRoutes(const CapturedTable& added) {
                      "the tables {}.{} and {}.{} land in {}: incremental_strategy merge would take rows of one key for "
                      "the same row",
                      schema, table, added.schema, added.name, name.ToString());
+}
+
+// Rows that do not fit must not land among those of a captured table that is called like their table of letters.
+Status CaptureTargets::CheckLetters(const CapturedTable& added, const TableName& name) {
+  if (job_->contract != Contract::kDiscardRow) return {};
+  const TableName letters{.schema = name.schema, .name = DeadLetterTable(name.name, job_->identifier_limit)};
+  letters_of_[letters.ToString()] = name.ToString();
+  const auto taken = letters_of_.find(name.ToString());
+  const bool is_taken = by_destination_.contains(letters.ToString());
+  if (taken == letters_of_.end() && !is_taken) return {};
+  return FailWithFix(ErrorKind::kInvalidInput,
+                     "leave one of them out with table.exclude.list, or name it otherwise with a ByLogicalTableRouter",
+                     "table {}.{} lands in {}, and under schema_contract discard_row the rows of {} that do not fit "
+                     "would land in {}",
+                     added.schema, added.name, name.ToString(), is_taken ? name.ToString() : taken->second,
+                     is_taken ? letters.ToString() : name.ToString());
 }
 
 Status CaptureTargets::CheckMasks(const std::vector<CapturedTable>& tables) const {

@@ -50,6 +50,7 @@ class CaptureTargets {
  private:
   using Key = std::pair<std::string, std::string>;  // schema, table
   Status CheckRoutes(const CapturedTable& added);
+  Status CheckLetters(const CapturedTable& added, const TableName& name);
   Status CheckMasks(const std::vector<CapturedTable>& tables) const;
 
   const CdcJob* job_;
@@ -57,6 +58,7 @@ class CaptureTargets {
   std::map<Key, CapturedTable> tables_;
   std::map<Key, std::unique_ptr<TableTarget>> targets_;
   std::map<std::string, std::vector<Key>> by_destination_;  // schema.table there
+  std::map<std::string, std::string> letters_of_;           // schema.table there, by that of its letters
   std::map<std::string, bool> was_there_;
   std::map<std::string, TableTarget::Numbers> numbers_;  // by schema.table of the source
   mutable std::map<const MaskSequence*, int64_t> told_;  // how many of them TellNumbers has written
