@@ -54,6 +54,22 @@ def test_rows_that_do_not_fit_are_letters_once(kind, nilus, tmp_path, server, so
     assert len(letters(end)) == dead
     ids = end.rows("shop_public_orders__dead_letters", ["_nilus_id"])
     assert len(set(ids)) == len(ids)
+    listed = nilus("dead-letters", "list", service.manifest, "--json", "--limit", "3")
+    assert listed.code == 0, listed
+    tables = json.loads(listed.out)["tables"]
+    assert [(table["table"], table["letters"], len(table["shown"])) for table in tables] == [(f"{end.schema}.shop_public_orders__dead_letters", dead, 3)]
+    replayed = nilus("dead-letters", "replay", service.manifest)
+    assert replayed.code != 0 and "nilus cdc snapshot" in replayed.all_output
+    dropped = nilus("dead-letters", "drop", service.manifest)
+    assert dropped.code == 0 and f"dropped {dead} dead letters" in dropped.out
+    assert letters(end) == [] and end.rows("shop_public_orders", COLUMNS) == fitting(source)
+    assert "no dead letters" in nilus("dead-letters", "list", service.manifest).out
+    # The position is as it was.
+    source.execute("INSERT INTO orders VALUES (2000, '1', 'x')")
+    service.start()
+    service.settle()
+    service.stop()
+    assert end.rows("shop_public_orders", COLUMNS) == fitting(source) and letters(end) == []
 
 
 def test_a_row_that_fits_again_without_its_large_value_has_the_table_read_anew(nilus, tmp_path, server, source):

@@ -151,6 +151,13 @@ Result<CdcJob> MakeCdcJob(const Pipeline& pipeline, const ConnectorRegistry& reg
     context.stop = std::move(stop);
     return sink->open_sink(address, context);
   };
+  job.deletes_ranges = std::find(sink->strategies.begin(), sink->strategies.end(), WriteStrategy::kDeleteInsert) !=
+                       sink->strategies.end();
+  if (sink->open_source == nullptr) return job;
+  job.open_written = [sink, address = pipeline.sink->address, context](std::stop_token stop) mutable {
+    context.stop = std::move(stop);
+    return sink->open_source(address, context);
+  };
   return job;
 }
 

@@ -47,6 +47,9 @@ struct CdcJob {
   std::vector<std::string> notices;
   std::function<Result<std::unique_ptr<ChangeSource>>(std::stop_token)> open_source;
   std::function<Result<std::unique_ptr<Sink>>(std::stop_token)> open_sink;
+  bool deletes_ranges = false;  // the sink has delete+insert
+  // The destination as a source; null: it cannot be read.
+  std::function<Result<std::unique_ptr<Source>>(std::stop_token)> open_written;
 };
 
 // kInvalidInput or kUnsupported for what the manifest asks and this engine, connector or strategy cannot do.

@@ -2,6 +2,7 @@
 
 #include "nilus/base/option_spec.h"
 #include "nilus/base/redact.h"
+#include "nilus/cdc/letters.h"
 #include "nilus/cli/command.h"
 #include "nilus/cli/display.h"
 #include "nilus/cli/manifests.h"
@@ -26,7 +27,9 @@ std::string Render(const DeadLettersReport& report, std::string_view action) {
     if (static_cast<int64_t>(report.shown.size()) < report.letters) text += "  … (--limit shows more)\n";
     return text;
   }
-  if (action == "drop") return fmt::format("{}: dropped {}\n", Safe(report.pipeline), Letters(report.dropped));
+  if (action == "drop") {
+    return fmt::format("{}: dropped {} of {}\n", Safe(report.pipeline), Letters(report.dropped), Safe(report.table));
+  }
   text = fmt::format("{}: loaded {} of {}, {} left in {}\n", Safe(report.pipeline), FormatCount(report.replayed),
                      Letters(report.letters), FormatCount(report.remaining), Safe(report.table));
   for (const std::string& reason : report.reasons) text += fmt::format("  {}\n", Safe(reason));
@@ -71,6 +74,7 @@ class DeadLetters final : public Command {
     if (std::optional<Error> refusal = RefuseToRun(pipeline)) return AnswerError(context, *refusal, json_);
     Result<RunOptions> options = MakeRunOptions(context, *chosen.front());
     if (!options) return AnswerError(context, options.error(), json_);
+    if (pipeline.type == PipelineType::kCdc) return OfCapture(context, pipeline, *options, *most);
     Result<DeadLettersReport> report = action_ == "list" ? ListDeadLetters(pipeline, context.registry, *options, *most)
                                        : action_ == "replay" ? ReplayDeadLetters(pipeline, context.registry, *options)
                                                              : DropDeadLetters(pipeline, context.registry, *options);
@@ -80,6 +84,31 @@ class DeadLetters final : public Command {
   }
 
  private:
+  int OfCapture(Context& context, const Pipeline& pipeline, const RunOptions& options, int64_t most) const {
+    if (action_ == "replay") {
+      return AnswerError(context,
+                         Error{ErrorKind::kUnsupported, "the dead letters of `type: cdc` are not replayed",
+                               "mend the rows or the manifest, then have the table read anew: `nilus cdc snapshot " +
+                                   file_ + " --table … --anew`; `nilus dead-letters drop` removes the letters"},
+                         json_);
+    }
+    Result<std::vector<DeadLettersReport>> reports = action_ == "list"
+                                                         ? ListCaptureLetters(pipeline, context.registry, options, most)
+                                                         : DropCaptureLetters(pipeline, context.registry, options);
+    if (!reports) return AnswerError(context, InContext(DisplayName(pipeline), reports.error()), json_, true);
+    std::string text;
+    for (const DeadLettersReport& report : *reports) {
+      if (json_) {
+        text += (text.empty() ? "" : ",") + ToJson(report);
+      } else {
+        text += Render(report, action_);
+      }
+    }
+    if (json_) text = "{\"tables\":[" + text + "]}\n";
+    if (text.empty()) text = Safe(DisplayName(pipeline)) + ": no dead letters\n";
+    context.out.Write(text);
+    return kDone;
+  }
   int Refuse(Context& context, std::string message, std::string fix) const {
     return AnswerError(context, Error{ErrorKind::kInvalidInput, std::move(message), std::move(fix)}, json_);
   }
@@ -104,7 +133,8 @@ constexpr std::string_view kExamples[] = {
 constinit const CommandEntry kDeadLettersCommand{
     "dead-letters", "shows, loads or drops the rows that a schema_contract kept out",
     "They lie in <table>__dead_letters, with the reason. `replay` runs them through the manifest's present rules, and\n"
-    "removes those that made it from there in the commit that loads them; `drop` removes all, and says how many.",
+    "removes those that made it from there in the commit that loads them; `drop` removes all, and says how many.\n"
+    "Those of `type: cdc` are listed and dropped: in place of a replay a table is read anew (`nilus cdc snapshot`).",
     kExamples, [] { return std::unique_ptr<Command>(new DeadLetters); }};
 
 }  // namespace nilus::cli
