@@ -31,8 +31,8 @@ TEST(StatementThreadsTest, TasksThatNeedEachOtherRunAtOnce) {
 TEST(StatementThreadsTest, TheEndWaitsForItsTasks) {
   std::atomic<int> ended = 0;
   {
+    std::latch begun(1);  // outlives the threads
     StatementThreads threads;
-    std::latch begun(1);
     threads.Start([&] {
       begun.count_down();
       ++ended;

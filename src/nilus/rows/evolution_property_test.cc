@@ -4,6 +4,7 @@
 #include <rapidcheck/gtest.h>
 
 #include <map>
+#include <nlohmann/json.hpp>
 #include <set>
 
 #include "nilus/json/column.h"
@@ -127,7 +128,11 @@ std::map<std::string, std::map<std::string, std::string>> Load(const std::set<st
     const RecordBatch& rows = normalized->rows;
     for (int i = 0; i < rows.schema()->size(); ++i) {
       if (rows.column(i).IsNull(row)) continue;
-      placed[value][rows.schema()->fields[static_cast<size_t>(i)].name] = ScalarAt(rows.column(i), row).text;
+      const Field& field = rows.schema()->fields[static_cast<size_t>(i)];
+      std::string text = ScalarAt(rows.column(i), row).text;
+      // As written, or as it is written when the column was of texts: the same value.
+      if (field.type.id == TypeId::kJson) text = nlohmann::json::parse(text).dump();
+      placed[value][field.name] = std::move(text);
     }
     ++row;
   }
