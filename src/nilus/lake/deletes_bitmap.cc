@@ -11,6 +11,13 @@
 namespace nilus::lake {
 namespace {
 
+bool AreInARow(std::span<const int64_t> positions) {
+  const auto first = static_cast<uint64_t>(positions.front());
+  uint64_t difference = 0;
+  for (size_t i = 0; i < positions.size(); ++i) difference |= static_cast<uint64_t>(positions[i]) ^ (first + i);
+  return difference == 0;
+}
+
 // Numbers of the portable format.
 constexpr uint32_t kCookieWithoutRuns = 12346;
 constexpr uint32_t kCookieWithRuns = 12347;
@@ -117,7 +124,34 @@ void RowBitmap::Container::FindAbsent(std::span<const int64_t> positions, bool* 
   }
 }
 
+void RowBitmap::Container::MarkPresent(uint16_t first, uint16_t last, bool* absent) const {
+  if (words.empty()) {
+    for (auto at = std::lower_bound(sorted.begin(), sorted.end(), first); at != sorted.end() && *at <= last; ++at)
+      absent[*at - first] = false;
+    return;
+  }
+  for (uint32_t word = first >> 6; word <= last >> 6U; ++word) {
+    for (uint64_t bits = words[word]; bits != 0; bits &= bits - 1) {
+      const uint32_t low = word * 64 + static_cast<uint32_t>(std::countr_zero(bits));
+      if (low >= first && low <= last) absent[low - first] = false;
+    }
+  }
+}
+
 void RowBitmap::FindAbsent(std::span<const int64_t> positions, bool* absent) const {
+  if (positions.empty()) return;
+  if (AreInARow(positions)) {
+    std::fill(absent, absent + positions.size(), true);
+    const auto first = static_cast<uint64_t>(positions.front());
+    const auto last = static_cast<uint64_t>(positions.back());
+    for (auto at = containers_.lower_bound(first >> 16); at != containers_.end() && at->first <= last >> 16; ++at) {
+      const uint64_t begin = std::max(first, at->first << 16);
+      const uint64_t end = std::min(last, at->first << 16 | 0xFFFF);
+      at->second.MarkPresent(static_cast<uint16_t>(begin & 0xFFFF), static_cast<uint16_t>(end & 0xFFFF),
+                             absent + (begin - first));
+    }
+    return;
+  }
   for (size_t first = 0; first < positions.size();) {
     const int64_t high = positions[first] >> 16;
     size_t end = first + 1;

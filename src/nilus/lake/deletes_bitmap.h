@@ -19,7 +19,8 @@ class RowBitmap {
   // False when it was there already. Cheapest in ascending order.
   bool Add(uint64_t position);
   bool Contains(uint64_t position) const;
-  // absent[i]: positions[i] is not in the set. In ascending order they cost about a nanosecond each.
+  // absent[i]: positions[i] is not in the set. Those in a row, as a scan has them, cost half a nanosecond each, and
+  // what is in the set a little more.
   void FindAbsent(std::span<const int64_t> positions, bool* absent) const;
   void Union(const RowBitmap& other);
   uint64_t count() const { return count_; }
@@ -47,6 +48,8 @@ class RowBitmap {
     bool Contains(uint16_t low) const;
     // Of positions that share these upper bits.
     void FindAbsent(std::span<const int64_t> positions, bool* absent) const;
+    // absent[i] = false where first + i, up to last, is in the set.
+    void MarkPresent(uint16_t first, uint16_t last, bool* absent) const;
     void MakeBits();
     friend bool operator==(const Container&, const Container&) = default;
   };

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <numeric>
 #include <random>
 #include <set>
 
@@ -37,7 +38,7 @@ TEST(RowBitmapTest, HoldsWhatWasAddedInAnyOrder) {
   EXPECT_FALSE(bitmap.Contains(3 + (uint64_t{1} << 32)));
 }
 
-// A scan asks for ascending positions; a filter before it may leave some out, and nothing promises their order.
+// A scan asks for positions in a row; a filter before it may leave some out, and nothing promises their order.
 TEST(RowBitmapTest, ManyPositionsAreLookedUpAtOnce) {
   std::mt19937_64 random(5);
   for (int round = 0; round < 40; ++round) {
@@ -47,6 +48,7 @@ TEST(RowBitmapTest, ManyPositionsAreLookedUpAtOnce) {
     std::vector<int64_t> asked(1 + random() % 5'000);
     for (int64_t& position : asked) position = static_cast<int64_t>(random() % (2 * span));
     if (round % 2 == 0) std::sort(asked.begin(), asked.end());
+    if (round % 3 == 0) std::iota(asked.begin(), asked.end(), static_cast<int64_t>(random() % (2 * span)));
     const auto absent = std::make_unique<bool[]>(asked.size());
     bitmap.FindAbsent(asked, absent.get());
     for (size_t i = 0; i < asked.size(); ++i)
