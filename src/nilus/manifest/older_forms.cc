@@ -10,7 +10,7 @@ namespace {
 
 constexpr size_t kMostNodes = 200;
 
-struct Node {
+struct FlowNode {
   Pipeline pipeline;
   std::vector<std::string> dependents;
   SourcePlace place;
@@ -41,8 +41,8 @@ void ReadStackSpec(MapReader& spec, const FormContext& context, TypeRule rule, P
   stack_spec.Finish();
 }
 
-Node ReadNode(MapReader& reader, const FormContext& context, const DocumentHead& head) {
-  Node node;
+FlowNode ReadNode(MapReader& reader, const FormContext& context, const DocumentHead& head) {
+  FlowNode node;
   node.pipeline = PipelineOf(head, reader.place());
   node.place = reader.place();
   node.path = reader.path();
@@ -65,7 +65,7 @@ Node ReadNode(MapReader& reader, const FormContext& context, const DocumentHead&
 }
 
 // Turns dependents into depends_on and reports names that no node has.
-void Connect(std::vector<Node>& nodes, Findings& findings) {
+void Connect(std::vector<FlowNode>& nodes, Findings& findings) {
   std::map<std::string, size_t> by_name;
   for (size_t i = 0; i < nodes.size(); ++i) {
     if (!by_name.emplace(nodes[i].pipeline.node, i).second && !nodes[i].pipeline.node.empty()) {
@@ -75,12 +75,12 @@ void Connect(std::vector<Node>& nodes, Findings& findings) {
   }
   std::vector<std::string_view> names;
   for (const auto& [name, index] : by_name) names.push_back(name);
-  auto unknown = [&](const Node& node, std::string_view key, const std::string& name) {
+  auto unknown = [&](const FlowNode& node, std::string_view key, const std::string& name) {
     std::string_view nearest = NearestName(name, names);
     findings.Add(node.place, node.path + "." + std::string(key), "no node is called " + Shown(name),
                  nearest.empty() ? "" : "write " + std::string(nearest));
   };
-  for (Node& node : nodes) {
+  for (FlowNode& node : nodes) {
     std::erase_if(node.pipeline.depends_on, [&](const std::string& name) {
       if (by_name.contains(name)) return false;
       unknown(node, "dependencies", name);
@@ -95,7 +95,7 @@ void Connect(std::vector<Node>& nodes, Findings& findings) {
       }
     }
   }
-  for (Node& node : nodes) {
+  for (FlowNode& node : nodes) {
     auto& list = node.pipeline.depends_on;
     std::set<std::string> seen;
     std::erase_if(list, [&](const std::string& name) { return !seen.insert(name).second; });
@@ -103,7 +103,7 @@ void Connect(std::vector<Node>& nodes, Findings& findings) {
 }
 
 // Nodes in an order in which each comes after those it depends on; as written where that leaves a choice.
-std::vector<Pipeline> Ordered(std::vector<Node>& nodes, Findings& findings) {
+std::vector<Pipeline> Ordered(std::vector<FlowNode>& nodes, Findings& findings) {
   std::vector<Pipeline> ordered;
   std::set<std::string> done;
   std::vector<bool> taken(nodes.size(), false);
@@ -120,7 +120,7 @@ std::vector<Pipeline> Ordered(std::vector<Node>& nodes, Findings& findings) {
     }
   }
   std::string waiting;
-  const Node* first = nullptr;
+  const FlowNode* first = nullptr;
   for (size_t i = 0; i < nodes.size(); ++i) {
     if (taken[i]) continue;
     if (first == nullptr) first = &nodes[i];
@@ -152,7 +152,7 @@ void ReadWorkflowForm(MapReader& document, const FormContext& context, std::vect
     ReadScheduleRest(reader, *schedule);
   }
   const YamlNode* dag = workflow.Take("dag");
-  std::vector<Node> nodes;
+  std::vector<FlowNode> nodes;
   if (dag == nullptr || dag->kind != YamlKind::kSequence || dag->items.empty()) {
     workflow.Missing("dag", "write dag: with a list of nodes below it: - name: …, spec: …");
   } else if (dag->items.size() > kMostNodes) {
