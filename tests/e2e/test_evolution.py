@@ -132,21 +132,10 @@ def test_a_value_that_is_gone_from_its_variant_column_ends_its_version(nilus, so
     assert sorted(versions, key=repr) == [("1", None, "x", False), ("1", None, None, False), ("1", None, None, True), ("2", "20", None, True)]
 
 
-def test_a_json_key_that_no_document_has_any_more_ends_its_versions(nilus, destination, tmp_path):
-    if "scd2" not in destination.strategies:
-        pytest.skip(f"{destination.kind} has no scd2")
-    manifest = nilus.manifest({"address": f"file://{tmp_path}", "options": {"source_table": "items.jsonl"}},
-                              {"address": destination.uri, "options": {"dest_table": destination.table, "incremental_strategy": "scd2", "primary_key": "id"}})
-    for text in ('{"id": 1, "n": 10}\n{"id": 2}\n', '{"id": 1}\n{"id": 2}\n', '{"id": 1, "n": null}\n{"id": 2}\n'):
-        (tmp_path / "items.jsonl").write_text(text)
-        nilus.run(manifest)
-    versions = [(*row[:2], row[2] is None) for row in rows(destination, "id", "n", "_nilus_valid_to")]
-    assert sorted(versions, key=repr) == [("1", "10", False), ("1", None, True), ("2", None, True)]
-
-
-def test_what_becomes_of_a_value_does_not_hang_on_its_neighbours(nilus, destination, tmp_path):
+@pytest.mark.parametrize("nesting", ["0", "1"])
+def test_what_becomes_of_a_value_does_not_hang_on_its_neighbours(nesting, nilus, destination, tmp_path):
     """2.5 beside a string in one JSON file, and the same in files of their own."""
-    manifest = nilus.manifest({"address": f"file://{tmp_path}", "options": {"source_table": "*.jsonl"}},
+    manifest = nilus.manifest({"address": f"file://{tmp_path}", "options": {"source_table": "*.jsonl", "max_table_nesting": nesting}},
                               {"address": destination.uri, "options": {"dest_table": destination.table, "incremental_strategy": "append"}})
     for number, text in enumerate(('{"id": 1, "n": 10}\n', '{"id": 2, "n": 2.5}\n{"id": 3, "n": "x"}\n{"id": 4, "n": 7}\n', '{"id": 5, "n": 2.5}\n', '{"id": 6, "n": "x"}\n')):
         (tmp_path / f"{number}.jsonl").write_text(text)

@@ -136,8 +136,7 @@ Misfits MisfitsUnder(Contract contract) {
 }
 
 // Empty when only the values will tell. A contract keeps the columns of a table whose rows are replaced.
-Schema DestinationSchema(const BatchJob& job, const Schema& source, const std::optional<Schema>& destination,
-                         const TableShape& shape) {
+Schema DestinationSchema(const BatchJob& job, const std::optional<Schema>& destination, const TableShape& shape) {
   Schema schema = shape.schema();
   const bool keeps_columns = job.contract != Contract::kEvolve && !job.full_refresh && destination;
   if (keeps_columns) {
@@ -147,7 +146,7 @@ Schema DestinationSchema(const BatchJob& job, const Schema& source, const std::o
   }
   if (schema.fields.empty()) return schema;
   if (job.strategy == WriteStrategy::kScd2 && KeepsTable(job) && destination)
-    AddAbsentColumns(job, *destination, IsInferred(source), &schema);
+    AddAbsentColumns(job, *destination, /*is_inferred=*/false, &schema);
   return WithRowIds(std::move(schema));
 }
 
@@ -226,6 +225,7 @@ ShapeOptions FirstShape(const BatchJob& job, std::optional<Schema> destination) 
   if (job.max_nesting == 0) return ShapeOptionsOf(job, std::move(destination));
   ShapeOptions options = ShapeOptionsOf(job, std::nullopt);
   options.contract = Contract::kEvolve;
+  options.keeps_origin = true;
   return options;
 }
 
@@ -342,7 +342,7 @@ Result<Preparation> Prepare(const BatchJob& job, const std::vector<std::string>&
   if (keeps_schema) WarnOfOverruledHints(job, prepared.destination, *prepared.shape, &prepared.warnings);
   WriteRequest& write = prepared.write;
   write = MakeWriteRequest(job, stop);
-  write.schema = std::make_shared<Schema>(DestinationSchema(job, masked, prepared.destination, *prepared.shape));
+  write.schema = std::make_shared<Schema>(DestinationSchema(job, prepared.destination, *prepared.shape));
   write.widened = prepared.shape->widened();
   NILUS_ASSIGN(write.primary_key, DestinationKey(job, table.schema, *prepared.shape));
   prepared.source_key = table.primary_key;

@@ -28,11 +28,6 @@ bool NamesVersionsByLoad(const BatchJob& job) {
   return job.strategy == WriteStrategy::kScd2 || (job.max_nesting > 0 && AppendsVersions(job));
 }
 
-bool IsInferred(const Schema& source) {
-  return std::any_of(source.fields.begin(), source.fields.end(),
-                     [](const Field& field) { return field.origin != JsonOrigin::kNone; });
-}
-
 void AddAbsentColumns(const BatchJob& job, const Schema& there, bool is_inferred, Schema* schema) {
   const auto is_excluded = [&](const std::string& name) {
     return std::any_of(job.exclude_columns.begin(), job.exclude_columns.end(), [&](const std::string& column) {

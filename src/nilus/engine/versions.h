@@ -13,9 +13,6 @@ bool NumbersVersions(const BatchJob& job, bool key_is_unique);
 // Rows of one key have another id in each load.
 bool NamesVersionsByLoad(const BatchJob& job);
 
-// The source's columns are those that its values have: one that is missing is NULL.
-bool IsInferred(const Schema& source);
-
 // Columns of the table that is there and of which this load has no values, so that a value which is gone is seen as a
 // change: variant columns of the load's own; where the source's columns are inferred from its values, all.
 void AddAbsentColumns(const BatchJob& job, const Schema& there, bool is_inferred, Schema* schema);

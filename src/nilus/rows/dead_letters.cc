@@ -92,6 +92,7 @@ std::string Origin(const Schema& schema, const std::vector<Form>& forms, std::st
     Json written = {{"type", type.ToString()}};
     if (!field.variant_of.empty()) written["variant_of"] = field.variant_of;
     if (type.id == TypeId::kJson && form == Form::kQuoted) written["form"] = "quoted";
+    if (field.origin != JsonOrigin::kNone) written["of"] = field.origin == JsonOrigin::kScalars ? "scalars" : "json";
     types[field.name] = written.size() == 1 ? written["type"] : std::move(written);
   }
   Json origin = {{"source", source}, {"types", std::move(types)}};
@@ -144,11 +145,12 @@ Status ReadType(const Json& written, Field* field, DeadLetterOrigin* origin) {
     for (const auto& [name, value] : written.items()) {
       if (!value.is_string()) return NoTypes();
       if (name == "variant_of") field->variant_of = value.get<std::string>();
+      if (name == "of") field->origin = value == "scalars" ? JsonOrigin::kScalars : JsonOrigin::kValues;
     }
     if (written.contains("form")) {
       if (written["form"] != "quoted" || *type != "json") return NoTypes();
       origin->quoted.insert(field->name);
-    } else if (field->variant_of.empty()) {
+    } else if (field->variant_of.empty() && !written.contains("of")) {
       return NoTypes();
     }
   }

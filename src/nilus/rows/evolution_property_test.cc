@@ -145,10 +145,10 @@ RC_GTEST_PROP(Evolution, DoesNotDependOnTheOtherValuesOfTheLoad, ()) {
   const Type there = *rc::gen::element(MakeType(TypeId::kText), MakeType(TypeId::kInt64), MakeType(TypeId::kBool),
                                        MakeType(TypeId::kFloat64), MakeType(TypeId::kDate), MakeDecimal(6, 1),
                                        MakeType(TypeId::kJson));
-  const auto value =
-      rc::gen::element<std::string>(R"("Ann")", R"("")", R"("42")", R"("0042")", R"("true")", R"("\u00fc\n")",
-                                    R"("1e3")", R"("{}")", R"("2024-03-15")", R"("2024-03-15T10:20:30")", R"({"f":1})",
-                                    "[1]", "7", "-3", "1.5", "99999.5", "9007199254740993", "1e+22", "true", "false");
+  const auto value = rc::gen::element<std::string>(
+      R"("Ann")", R"("")", R"("42")", R"("0042")", R"("true")", R"("\u00fc\n")", R"("1e3")", R"("{}")",
+      R"("2024-03-15")", R"("2024-03-15T10:20:30")", R"({"f":1})", "[1]", "7", "-3", "1.5", "99999.5",
+      "9007199254740993", "1700000000123450000", "-100000000000000000", "1e+22", "true", "false");
   const auto load = *rc::gen::container<std::set<std::string>>(value);
   const auto placed = Load(load, there);
   for (const std::string& each : load) RC_ASSERT(placed.at(each) == Load({each}, there).at(each));

@@ -63,6 +63,14 @@ TypeId KindOf(const std::optional<json::Value>& value) {
   }
 }
 
+// 7.50 as 7.5 and 7.00 as 7: how many digits a column has behind the point, its other values say.
+std::string_view WithoutZeros(std::string_view decimal) {
+  if (decimal.find('.') == std::string_view::npos) return decimal;
+  while (decimal.back() == '0') decimal.remove_suffix(1);
+  if (decimal.back() == '.') decimal.remove_suffix(1);
+  return decimal;
+}
+
 // Types that JSON has strings for.
 bool HasStrings(TypeId type) {
   return type == TypeId::kText || type == TypeId::kDate || type == TypeId::kTime || type == TypeId::kTimestamp ||
@@ -141,6 +149,7 @@ Column AsJson(const Column& column) {
       continue;
     }
     std::string_view text = texts.BytesValue(row);
+    if (column.type.id == TypeId::kDecimal) text = WithoutZeros(text);
     if (!is_bare || json::IsFloatWord(text)) {
       quoted.clear();
       json::AppendQuoted(text, &quoted);

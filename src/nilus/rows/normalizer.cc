@@ -88,7 +88,8 @@ Status Normalizer::Take(const Lane& lane, const Column& column, Work* work) {
     work->columns.push_back(AsJson(column));
     return {};
   }
-  Coerced coerced = Coerce(column, plan.field.type, plan.rule);
+  const bool has_others_digits = plan.is_of_json && column.type.id == TypeId::kDecimal;
+  Coerced coerced = Coerce(has_others_digits ? AsJson(column) : column, plan.field.type, plan.rule);
   work->columns.push_back(std::move(coerced.column));
   if (coerced.misfit_count == 0) return {};
   Column misfits = KeepRows(column, coerced.misfits, /*keep_flagged=*/true);

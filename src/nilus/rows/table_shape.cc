@@ -109,7 +109,7 @@ Result<std::optional<ColumnPlan>> TableShape::ResolveLocked(const Field& source,
     field.type = options_.hints[hint->second].type;
   }
   plan.is_of_json = source.origin != JsonOrigin::kNone;
-  field.origin = JsonOrigin::kNone;
+  if (!options_.keeps_origin) field.origin = JsonOrigin::kNone;
   if (const Field* there = InDestination(field.name)) {
     // varchar(n) is checked by the destination itself
     const bool is_same = field.type.id == there->type.id && field.type.precision == there->type.precision &&
@@ -123,7 +123,7 @@ Result<std::optional<ColumnPlan>> TableShape::ResolveLocked(const Field& source,
   } else if (options_.destination && options_.contract != Contract::kEvolve && !IsOurs(field.name)) {
     if (options_.contract == Contract::kFreeze) return NewColumnRefused(options_.table, field, source.name);
     plan.is_refused = true;
-  } else if (source.origin == JsonOrigin::kScalars && plan.rule == CoerceRule::kExact &&
+  } else if (source.origin == JsonOrigin::kScalars && !options_.keeps_origin && plan.rule == CoerceRule::kExact &&
              field.type.id == TypeId::kJson) {
     field.type = MakeType(TypeId::kText);
   }

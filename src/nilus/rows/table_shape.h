@@ -39,6 +39,7 @@ struct ShapeOptions {
   std::vector<std::string> exclude;   // source columns that do not pass (source or normalized names)
   std::optional<Schema> destination;  // the table as it is; nothing: it is made anew
   std::string table;                  // for messages
+  bool keeps_origin = false;          // the columns are for a further shape, which knows the destination
   std::vector<PinnedType> hints;
   Contract contract = Contract::kEvolve;
   std::vector<std::string> must_fit;  // destination's names of columns that rows are told apart by

@@ -159,11 +159,7 @@ Status CheckReadable(const FoundTable& table, const std::string& role) {
                                    QuoteIdentifier(table.ref.schema), to, table.Quoted(), to),
                        "table {} may not be read by {}", table.ref.ToString(), role);
   }
-  if (!table.is_row_secured) return {};
-  return FailWithFix(ErrorKind::kAuth, fmt::format("ALTER ROLE {} BYPASSRLS;", to),
-                     "row-level security hides rows of table {} from {}: a snapshot would lack them, and the log would "
-                     "bring their changes",
-                     table.ref.ToString(), role);
+  return {};
 }
 
 Status CheckIdentity(const CaptureSettings& settings, const FoundTable& table) {

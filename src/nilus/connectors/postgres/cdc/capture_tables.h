@@ -61,8 +61,7 @@ Result<TableLayout> DescribeCaptured(Connection& connection, const FoundTable& t
 bool IsCaptured(const CaptureSettings& settings, const TableRef& table, const std::vector<std::string>& key,
                 const std::string& column);
 
-// The role can read all of the table's rows: what row-level security hides from a snapshot, the log brings all the
-// same. kAuth with the statement that mends it. `role` is its name.
+// kAuth with the statement that mends it. `role` is the session's.
 Status CheckReadable(const FoundTable& table, const std::string& role);
 
 // Merging needs to know which row a change is about, and so do plugins that say nothing of it otherwise. kUnsupported

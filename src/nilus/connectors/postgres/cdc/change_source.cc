@@ -160,6 +160,13 @@ Result<std::vector<FoundTable>> PostgresChangeSource::FindTables(bool via_partit
       continue;
     }
     NILUS_TRY(CheckReadable(table, PQuser(connection_->raw())));
+    if (table.is_row_secured) {
+      notices->push_back(
+          fmt::format("row-level security hides rows of table {} from this role, and the log brings their changes: a "
+                      "snapshot of it "
+                      "is refused (ALTER ROLE {} BYPASSRLS;)",
+                      table.ref.ToString(), QuoteIdentifier(PQuser(connection_->raw()))));
+    }
     NILUS_TRY(CheckIdentity(*settings_, table));
     captured.push_back(std::move(table));
   }

@@ -242,7 +242,7 @@ Result<std::vector<std::string>> PostgresView::ReadBounds(const ViewedTable& tab
   return bounds;
 }
 
-// An error instead of a snapshot that lacks rows, where a policy came after the start (CheckReadable).
+// An error instead of a snapshot that lacks rows which row-level security hides from the role.
 constexpr const char* kAllRows = "; SET LOCAL row_security = off";
 
 }  // namespace
