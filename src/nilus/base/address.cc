@@ -11,6 +11,7 @@
 #include "nilus/base/encoding.h"
 #include "nilus/base/option_spec.h"
 #include "nilus/base/redact.h"
+#include "nilus/base/text.h"
 
 namespace nilus {
 namespace {
@@ -36,12 +37,6 @@ bool IsOneOf(std::string_view text, const std::array<std::string_view, N>& list)
   return std::find(list.begin(), list.end(), text) != list.end();
 }
 
-std::string Lower(std::string_view text) {
-  std::string lower(text);
-  std::transform(lower.begin(), lower.end(), lower.begin(), [](unsigned char c) { return std::tolower(c); });
-  return lower;
-}
-
 bool IsScheme(std::string_view text) {
   if (text.empty() || !std::isalpha(static_cast<unsigned char>(text[0]))) return false;
   return std::all_of(text.begin(), text.end(),
@@ -49,7 +44,7 @@ bool IsScheme(std::string_view text) {
 }
 
 std::string CanonicalScheme(std::string_view text) {
-  std::string scheme = Lower(text);
+  std::string scheme = LowerCase(text);
   size_t plus = scheme.find('+');
   if (plus != std::string::npos && IsOneOf(std::string_view(scheme).substr(plus + 1), kPythonDrivers))
     scheme.resize(plus);
@@ -194,8 +189,8 @@ class Parser {
     address_.had_percent_sequences = fill_.filled_secret_holds_percent();
     RegisterSecret(address_.password);
     bool is_token = address_.password.empty() && IsOneOf(address_.scheme, kTokenSchemes);
-    bool is_common =
-        IsOneOf(Lower(address_.user), kCommonUsers) || address_.scheme.find(Lower(address_.user)) != std::string::npos;
+    bool is_common = IsOneOf(LowerCase(address_.user), kCommonUsers) ||
+                     address_.scheme.find(LowerCase(address_.user)) != std::string::npos;
     if (is_token || (user_was_filled_ && !is_common)) RegisterSecret(address_.user);
     for (const auto& [key, value] : address_.params) {
       if (IsSecretName(key)) RegisterSecret(value);
@@ -290,7 +285,7 @@ std::optional<std::string> AddressScheme(std::string_view text) {
 
 bool IsSecretName(std::string_view name) {
   std::string plain;
-  for (char c : Lower(name)) {
+  for (char c : LowerCase(name)) {
     if (std::isalnum(static_cast<unsigned char>(c))) plain.push_back(c);
   }
   for (std::string_view ending :

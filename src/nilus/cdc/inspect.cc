@@ -49,16 +49,6 @@ Result<std::optional<CdcPosition>> AskPosition(const CdcJob& job, const RunOptio
   return CommittedPosition(job, *sink);
 }
 
-// The parts of a batch job that its state's functions need.
-BatchJob StateJob(const CdcJob& job) {
-  BatchJob state;
-  state.pipeline = job.pipeline;
-  state.name = job.name;
-  state.sink_display = job.sink_display;
-  state.open_sink = job.open_sink;
-  return state;
-}
-
 // What a start hands its source, but for what may be read anew.
 std::optional<CommittedLog> LogOf(const std::optional<CdcPosition>& position) {
   if (!position) return std::nullopt;
@@ -242,7 +232,7 @@ std::string ToJson(const CdcPlan& plan) {
 Result<StateReport> ShowCdcState(const Pipeline& pipeline, const ConnectorRegistry& registry,
                                  const RunOptions& options) {
   NILUS_ASSIGN(const CdcJob job, MakeCdcJob(pipeline, registry, options));
-  return ShowJobState(StateJob(job), options);
+  return ShowJobState(AsBatchJob(job), options);
 }
 
 Result<StateReport> SetCdcState(const Pipeline& pipeline, const ConnectorRegistry& registry, const RunOptions& options,
@@ -256,13 +246,13 @@ Result<StateReport> SetCdcState(const Pipeline& pipeline, const ConnectorRegistr
                                        .expected_version = state ? state->version : 0,
                                        .position = ToPosition(position),
                                        .interval = std::nullopt}));
-  return ShowJobState(StateJob(job), options);
+  return ShowJobState(AsBatchJob(job), options);
 }
 
 Result<StateReport> ResetCdcState(const Pipeline& pipeline, const ConnectorRegistry& registry,
                                   const RunOptions& options) {
   NILUS_ASSIGN(const CdcJob job, MakeCdcJob(pipeline, registry, options));
-  return ResetJobState(StateJob(job), options);
+  return ResetJobState(AsBatchJob(job), options);
 }
 
 }  // namespace nilus

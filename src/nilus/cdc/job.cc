@@ -37,10 +37,6 @@ Status Refuse(const Pipeline& pipeline) {
   return {};
 }
 
-bool HasStrategy(const Connector& sink, WriteStrategy strategy) {
-  return std::find(sink.strategies.begin(), sink.strategies.end(), strategy) != sink.strategies.end();
-}
-
 Status CheckSink(const CdcJob& job, const Connector& sink) {
   const WriteStrategy strategy = job.merges ? WriteStrategy::kMerge : WriteStrategy::kAppend;
   if (HasStrategy(sink, strategy)) return {};
@@ -151,14 +147,23 @@ Result<CdcJob> MakeCdcJob(const Pipeline& pipeline, const ConnectorRegistry& reg
     context.stop = std::move(stop);
     return sink->open_sink(address, context);
   };
-  job.deletes_ranges = std::find(sink->strategies.begin(), sink->strategies.end(), WriteStrategy::kDeleteInsert) !=
-                       sink->strategies.end();
-  if (sink->open_source == nullptr) return job;
-  job.open_written = [sink, address = pipeline.sink->address, context](std::stop_token stop) mutable {
-    context.stop = std::move(stop);
-    return sink->open_source(address, context);
-  };
+  job.deletes_ranges = HasStrategy(*sink, WriteStrategy::kDeleteInsert);
+  job.open_written = ReaderOfSink(*sink, pipeline.sink->address, context);
   return job;
+}
+
+BatchJob AsBatchJob(const CdcJob& job) {
+  BatchJob batch;
+  batch.pipeline = job.pipeline;
+  batch.name = job.name;
+  batch.sink_display = job.sink_display;
+  batch.identifier_limit = job.identifier_limit;
+  batch.deletes_ranges = job.deletes_ranges;
+  batch.memory = job.memory;
+  batch.threads = job.threads;
+  batch.open_sink = job.open_sink;
+  batch.open_written = job.open_written;
+  return batch;
 }
 
 Result<TableName> RouteTable(const CdcJob& job, const std::string& schema, const std::string& table) {

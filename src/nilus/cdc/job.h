@@ -9,6 +9,7 @@
 #include "nilus/base/memory_plan.h"
 #include "nilus/cdc/properties.h"
 #include "nilus/connector/connector.h"
+#include "nilus/engine/job.h"
 #include "nilus/engine/run.h"
 #include "nilus/rows/mask.h"
 #include "nilus/rows/naming.h"
@@ -54,6 +55,9 @@ struct CdcJob {
 
 // kInvalidInput or kUnsupported for what the manifest asks and this engine, connector or strategy cannot do.
 Result<CdcJob> MakeCdcJob(const Pipeline& pipeline, const ConnectorRegistry& registry, const RunOptions& options);
+
+// The parts of a batch job that its state and its letters are asked for by; without a table.
+BatchJob AsBatchJob(const CdcJob& job);
 
 // Where the rows of a captured table go: `<prefix>_<schema>_<table>`, or what a router rule makes of it; normalized.
 Result<TableName> RouteTable(const CdcJob& job, const std::string& schema, const std::string& table);

@@ -4,26 +4,9 @@
 #include <map>
 
 #include "nilus/cdc/position.h"
-#include "nilus/engine/job.h"
 
 namespace nilus {
 namespace {
-
-// The parts of a batch job that the functions for its letters need.
-BatchJob LetterJob(const CdcJob& job, TableName table) {
-  BatchJob letters;
-  letters.pipeline = job.pipeline;
-  letters.name = job.name;
-  letters.sink_display = job.sink_display;
-  letters.table = std::move(table);
-  letters.identifier_limit = job.identifier_limit;
-  letters.deletes_ranges = job.deletes_ranges;
-  letters.memory = job.memory;
-  letters.threads = job.threads;
-  letters.open_sink = job.open_sink;
-  letters.open_written = job.open_written;
-  return letters;
-}
 
 // By their names: several of the source's tables may land in one.
 Result<std::map<std::string, TableName>> LoadedTables(const CdcJob& job, const RunOptions& options) {
@@ -45,9 +28,11 @@ using Work = std::function<Result<DeadLettersReport>(const BatchJob& job)>;
 
 Result<std::vector<DeadLettersReport>> OfEachTable(const CdcJob& job, const RunOptions& options, const Work& work) {
   NILUS_ASSIGN(const auto tables, LoadedTables(job, options));
+  BatchJob letters = AsBatchJob(job);
   std::vector<DeadLettersReport> reports;
   for (const auto& [name, table] : tables) {
-    NILUS_ASSIGN(DeadLettersReport report, work(LetterJob(job, table)));
+    letters.table = table;
+    NILUS_ASSIGN(DeadLettersReport report, work(letters));
     if (report.letters > 0) reports.push_back(std::move(report));
   }
   return reports;
@@ -55,7 +40,9 @@ Result<std::vector<DeadLettersReport>> OfEachTable(const CdcJob& job, const RunO
 
 }  // namespace
 
-Result<std::vector<DeadLettersReport>> ListCaptureLetters(const CdcJob& job, const RunOptions& options, int64_t most) {
+Result<std::vector<DeadLettersReport>> ListCaptureLetters(const Pipeline& pipeline, const ConnectorRegistry& registry,
+                                                          const RunOptions& options, int64_t most) {
+  NILUS_ASSIGN(const CdcJob job, MakeCdcJob(pipeline, registry, options));
   return OfEachTable(job, options, [&](const BatchJob& letters) -> Result<DeadLettersReport> {
     NILUS_ASSIGN(DeadLettersReport report, ListJobDeadLetters(letters, options, most));
     most -= static_cast<int64_t>(report.shown.size());
@@ -63,22 +50,10 @@ Result<std::vector<DeadLettersReport>> ListCaptureLetters(const CdcJob& job, con
   });
 }
 
-Result<std::vector<DeadLettersReport>> DropCaptureLetters(const CdcJob& job, const RunOptions& options) {
-  return OfEachTable(job, options, [&](const BatchJob& letters) -> Result<DeadLettersReport> {
-    return DropJobDeadLetters(letters, options);
-  });
-}
-
-Result<std::vector<DeadLettersReport>> ListCaptureLetters(const Pipeline& pipeline, const ConnectorRegistry& registry,
-                                                          const RunOptions& options, int64_t most) {
-  NILUS_ASSIGN(const CdcJob job, MakeCdcJob(pipeline, registry, options));
-  return ListCaptureLetters(job, options, most);
-}
-
 Result<std::vector<DeadLettersReport>> DropCaptureLetters(const Pipeline& pipeline, const ConnectorRegistry& registry,
                                                           const RunOptions& options) {
   NILUS_ASSIGN(const CdcJob job, MakeCdcJob(pipeline, registry, options));
-  return DropCaptureLetters(job, options);
+  return OfEachTable(job, options, [&](const BatchJob& letters) { return DropJobDeadLetters(letters, options); });
 }
 
 }  // namespace nilus

@@ -14,11 +14,9 @@ namespace nilus {
 // are shown.
 Result<std::vector<DeadLettersReport>> ListCaptureLetters(const Pipeline& pipeline, const ConnectorRegistry& registry,
                                                           const RunOptions& options, int64_t most);
-Result<std::vector<DeadLettersReport>> ListCaptureLetters(const CdcJob& job, const RunOptions& options, int64_t most);
 
 // Removes them, a commit a table. kConflict: the service has committed meanwhile.
 Result<std::vector<DeadLettersReport>> DropCaptureLetters(const Pipeline& pipeline, const ConnectorRegistry& registry,
                                                           const RunOptions& options);
-Result<std::vector<DeadLettersReport>> DropCaptureLetters(const CdcJob& job, const RunOptions& options);
 
 }  // namespace nilus

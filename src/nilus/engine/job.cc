@@ -24,7 +24,7 @@ Status RefuseWhatIsMissing(const Pipeline& pipeline) {
 
 Status CheckStrategy(const BatchJob& job, const Connector& sink) {
   std::string_view name = WriteStrategyName(job.strategy);
-  if (std::find(sink.strategies.begin(), sink.strategies.end(), job.strategy) == sink.strategies.end()) {
+  if (!HasStrategy(sink, job.strategy)) {
     std::string known;
     for (WriteStrategy strategy : sink.strategies)
       known += fmt::format("{}{}", known.empty() ? "" : ", ", WriteStrategyName(strategy));
@@ -162,8 +162,7 @@ Result<BatchJob> MakeBatchJob(const Pipeline& pipeline, const ConnectorRegistry&
   job.threads = ThreadsOf(pipeline, options.threads);
   job.parallelism = std::clamp(from.extract_parallelism, 1, job.threads);
   job.keep_order = source->ordered_splits;
-  job.deletes_ranges = std::find(sink->strategies.begin(), sink->strategies.end(), WriteStrategy::kDeleteInsert) !=
-                       sink->strategies.end();
+  job.deletes_ranges = HasStrategy(*sink, WriteStrategy::kDeleteInsert);
 
   OpenContext context{.options = {},
                       .memory_bytes = job.memory.connector_bytes,
@@ -182,11 +181,7 @@ Result<BatchJob> MakeBatchJob(const Pipeline& pipeline, const ConnectorRegistry&
         context.stop = std::move(stop);
         return sink->open_sink(address, context);
       });
-  if (sink->open_source == nullptr) return job;
-  job.open_written = [sink, address = pipeline.sink->address, context](std::stop_token stop) mutable {
-    context.stop = std::move(stop);
-    return sink->open_source(address, context);
-  };
+  job.open_written = ReaderOfSink(*sink, pipeline.sink->address, context);
   return job;
 }
 

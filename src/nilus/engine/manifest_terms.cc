@@ -105,6 +105,20 @@ OptionValues SinkValuesOf(const SinkOptions& options) {
   return values;
 }
 
+bool HasStrategy(const Connector& sink, WriteStrategy strategy) {
+  return std::find(sink.strategies.begin(), sink.strategies.end(), strategy) != sink.strategies.end();
+}
+
+std::function<Result<std::unique_ptr<Source>>(std::stop_token)> ReaderOfSink(const Connector& sink, Address address,
+                                                                             OpenContext context) {
+  if (sink.open_source == nullptr) return nullptr;
+  return [open = sink.open_source, address = std::move(address),
+          context = std::move(context)](std::stop_token stop) mutable {
+    context.stop = std::move(stop);
+    return open(address, context);
+  };
+}
+
 std::string MemoryWarning(int64_t limit, const Connector& source, const Connector& sink) {
   const Connector& end = source.least_memory_bytes > sink.least_memory_bytes ? source : sink;
   if (limit >= end.least_memory_bytes) return "";

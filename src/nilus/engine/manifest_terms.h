@@ -2,6 +2,9 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <memory>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -23,6 +26,10 @@ std::string_view FileFormatName(LoaderFileFormat format);
 VariableLookup VariablesOf(const Pipeline& pipeline, const VariableLookup& variables);
 // What a sink is opened with: its own options, and those of the closed list that say nothing of one table.
 OptionValues SinkValuesOf(const SinkOptions& options);
+bool HasStrategy(const Connector& sink, WriteStrategy strategy);
+// Opens the destination as a source, without options; null: it cannot be read.
+std::function<Result<std::unique_ptr<Source>>(std::stop_token)> ReaderOfSink(const Connector& sink, Address address,
+                                                                             OpenContext context);
 // The limit is below what an end keeps to; empty: it is not.
 std::string MemoryWarning(int64_t limit, const Connector& source, const Connector& sink);
 std::vector<PartitionField> PartitionFieldsOf(const SinkOptions& options, NamingStyle naming, int identifier_limit);

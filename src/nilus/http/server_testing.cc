@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cctype>
 #include <cstdlib>
 
 #include "nilus/base/option_spec.h"
@@ -15,12 +14,6 @@
 
 namespace nilus::http {
 namespace {
-
-std::string Lower(std::string_view text) {
-  std::string lower(text);
-  std::transform(lower.begin(), lower.end(), lower.begin(), [](unsigned char c) { return std::tolower(c); });
-  return lower;
-}
 
 bool SendAll(int connection, std::string_view bytes) {
   while (!bytes.empty()) {
@@ -57,7 +50,7 @@ ServedRequest ParseHead(std::string_view head) {
     const std::string_view header = head.substr(at, end - at);
     const size_t colon = header.find(':');
     if (colon != std::string_view::npos)
-      request.headers.emplace_back(Lower(header.substr(0, colon)), TrimSpaces(header.substr(colon + 1)));
+      request.headers.emplace_back(LowerCase(header.substr(0, colon)), TrimSpaces(header.substr(colon + 1)));
     at = end + 2;
   }
   return request;

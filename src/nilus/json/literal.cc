@@ -88,13 +88,6 @@ bool IsExactDouble(std::string_view text, const Digits& digits) {
          std::equal(digits.text, digits.text + digits.count, again.text);
 }
 
-bool IsWithinDoublesIntegers(std::string_view text) {
-  int64_t value = 0;
-  std::from_chars(text.data(), text.data() + text.size(), value);
-  constexpr int64_t kMost = int64_t{1} << 53;
-  return value >= -kMost && value <= kMost;
-}
-
 // At most 15 digits, no exponent, no sign of zero: whatever they are, they fit each kind of number. False: look closer.
 bool IsShortNumber(std::string_view text, NumberTraits* traits) {
   if (text.size() > 16 || text.empty()) return false;
@@ -127,13 +120,13 @@ NumberTraits TraitsOfNumber(std::string_view text, bool wants_double) {
   traits.is_number = digits.is_number;
   if (!digits.is_number) return traits;
   const bool negative_zero = digits.negative && digits.count == 0;  // a double keeps its sign, nothing else does
+  bool is_large = false;  // a bigint that is no double: there a double's digits are others, or may be
   if (digits.is_plain && !negative_zero) {
     int64_t value = 0;
     auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
     if (error == std::errc()) traits.candidates |= kInteger;
+    is_large = error == std::errc() && (value > kMostExactInteger || value < -kMostExactInteger);
   }
-  // A whole number that a bigint holds is no double beyond 2^53: there a double's digits are others, or may be.
-  const bool is_large = (traits.candidates & kInteger) != 0 && digits.whole > 15 && !IsWithinDoublesIntegers(text);
   if (wants_double && !is_large && IsExactDouble(text, digits)) traits.candidates |= kDouble;
   if (digits.whole >= 0 && !negative_zero) {
     traits.candidates |= kDecimalNumber;

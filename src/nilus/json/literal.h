@@ -23,6 +23,9 @@ inline constexpr Candidates kNumbers = kInteger | kDouble | kDecimalNumber;
 inline constexpr Candidates kTemporals = kCalendarDate | kClockTime | kInstant | kWallClock;
 inline constexpr Candidates kAnything = kNumbers | kBoolean | kTemporals;
 
+// 2^53: up to there a double is every whole number.
+inline constexpr int64_t kMostExactInteger = int64_t{1} << 53;
+
 // A number's candidates, and the digits that a decimal needs for it.
 struct NumberTraits {
   bool is_number = false;

@@ -57,8 +57,10 @@ Type ScalarShape::Resolve() const {
   return (kinds_ & kBools) != 0 ? MakeType(TypeId::kJson) : traits_.ResolveNumber(TypeId::kJson);
 }
 
-bool ScalarShape::IsPlainAsText() const {
-  return (kinds_ & kStrings) != 0 && (kinds_ & kNesteds) == 0 && !saw_literal_ && Resolve().id == TypeId::kJson;
+JsonOrigin ScalarShape::Origin() const {
+  const bool is_plain =
+      (kinds_ & kStrings) != 0 && (kinds_ & kNesteds) == 0 && !saw_literal_ && Resolve().id == TypeId::kJson;
+  return is_plain ? JsonOrigin::kScalars : JsonOrigin::kValues;
 }
 
 // One walk over one value.
@@ -190,6 +192,6 @@ void JsonShape::MergeTree(const JsonShape& other, JsonShape* root) {
 
 Type JsonShape::Resolve() const { return objects_ || arrays_ || whole_ ? MakeType(TypeId::kJson) : scalars_.Resolve(); }
 
-bool JsonShape::IsPlainAsText() const { return !objects_ && !arrays_ && !whole_ && scalars_.IsPlainAsText(); }
+JsonOrigin JsonShape::Origin() const { return objects_ || arrays_ || whole_ ? JsonOrigin::kValues : scalars_.Origin(); }
 
 }  // namespace nilus::json

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "nilus/base/result.h"
+#include "nilus/data/schema.h"
 #include "nilus/json/literal.h"
 #include "nilus/json/scanner.h"
 
@@ -34,9 +35,9 @@ class ScalarShape {
   bool has_scalars() const { return (kinds_ & ~kNesteds) != 0; }
   // The type that takes every value exactly; text when there was none.
   Type Resolve() const;
-  // Resolve() is json, and text would do: strings among numbers and booleans, none of which reads like a number, true,
-  // false or null.
-  bool IsPlainAsText() const;
+  // kScalars: Resolve() is json, and text would do: strings among numbers and booleans, none of which reads like a
+  // number, true, false or null.
+  JsonOrigin Origin() const;
 
  private:
   static constexpr unsigned kBools = 1;
@@ -79,7 +80,7 @@ class JsonShape {
   const JsonShape* element() const { return element_.get(); }  // null: all arrays were empty
   // The type of a column that holds the values whole.
   Type Resolve() const;
-  bool IsPlainAsText() const;              // as of ScalarShape
+  JsonOrigin Origin() const;               // as of ScalarShape
   size_t paths() const { return paths_; }  // places below this one; known at the root of a tree only
 
  private:

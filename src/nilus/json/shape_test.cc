@@ -16,7 +16,7 @@ namespace {
 // "bigint", or "json, text" of what is plain as text.
 template <typename Shape>
 std::string TypeOf(const Shape& shape) {
-  return shape.Resolve().ToString() + (shape.IsPlainAsText() ? ", text" : "");
+  return shape.Resolve().ToString() + (shape.Origin() == JsonOrigin::kScalars ? ", text" : "");
 }
 
 // "{a:bigint,b:[text]}": what the tests compare.

@@ -112,10 +112,7 @@ std::map<std::string, std::map<std::string, std::string>> Load(const std::set<st
   }
   ColumnBuilder builder(seen.Resolve());
   for (const json::Value& value : read) EXPECT_TRUE(json::AppendValue(value, &builder));
-  auto schema = std::make_shared<Schema>(
-      Schema{{Field{.name = "x",
-                    .type = builder.type(),
-                    .origin = seen.IsPlainAsText() ? JsonOrigin::kScalars : JsonOrigin::kValues}}});
+  auto schema = std::make_shared<Schema>(Schema{{Field{.name = "x", .type = builder.type(), .origin = seen.Origin()}}});
   auto shape =
       TableShape::Create(*schema, {.destination = Schema{{Field{.name = "x", .type = there}}}, .table = "raw.t"});
   EXPECT_TRUE(shape);

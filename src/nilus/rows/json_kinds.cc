@@ -39,8 +39,9 @@ std::optional<json::Value> ReadScalar(std::string_view text) {
 std::optional<int64_t> WholeValue(std::string_view number) {
   double value = 0;
   const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), value);
-  constexpr double kMost = 9'007'199'254'740'992;  // 2^53: up to there a double is every whole number
-  if (error != std::errc() || end != number.data() + number.size() || !(std::abs(value) <= kMost)) return std::nullopt;
+  if (error != std::errc() || end != number.data() + number.size() ||
+      !(std::abs(value) <= static_cast<double>(json::kMostExactInteger)))
+    return std::nullopt;
   if (value != std::trunc(value) || (value == 0 && std::signbit(value))) return std::nullopt;
   return static_cast<int64_t>(value);
 }

@@ -84,15 +84,15 @@ Status Normalizer::Take(const Lane& lane, const Column& column, Work* work) {
     work->columns.push_back(column);
     return {};
   }
-  if (plan.is_of_json && plan.rule == CoerceRule::kExact && plan.field.type.id == TypeId::kJson) {
-    work->columns.push_back(AsJson(column));
-    return {};
-  }
-  const bool has_others_digits = plan.is_of_json && column.type.id == TypeId::kDecimal;
-  Coerced coerced = Coerce(has_others_digits ? AsJson(column) : column, plan.field.type, plan.rule);
+  // A decimal's digits behind the point are the column's, and what a json column takes is what stood in the JSON.
+  const bool goes_as_json =
+      plan.is_of_json &&
+      (column.type.id == TypeId::kDecimal || (plan.rule == CoerceRule::kExact && plan.field.type.id == TypeId::kJson));
+  const Column taken = goes_as_json ? AsJson(column) : column;
+  Coerced coerced = Coerce(taken, plan.field.type, plan.rule);
   work->columns.push_back(std::move(coerced.column));
   if (coerced.misfit_count == 0) return {};
-  Column misfits = KeepRows(column, coerced.misfits, /*keep_flagged=*/true);
+  Column misfits = KeepRows(taken, coerced.misfits, /*keep_flagged=*/true);
   if (plan.is_of_json) misfits = AsJson(misfits);
   const bool is_json = misfits.type.id == TypeId::kJson;
   for (const Column& values : is_json ? JsonByKind(misfits) : std::vector<Column>{misfits}) {

@@ -128,8 +128,7 @@ class UnnestPlanner {
     const bool apart = !IsKept(options_.keep, where.qualified);
     if (apart && shape.is_object()) return PlaceObject(shape, where, node);
     if (apart && shape.is_array()) return PlaceArray(shape, where, node);
-    return PlaceColumn(shape.Resolve(), shape.IsPlainAsText() ? JsonOrigin::kScalars : JsonOrigin::kValues, where,
-                       node);
+    return PlaceColumn(shape.Resolve(), shape.Origin(), where, node);
   }
 
   Status PlaceColumn(const Type& type, JsonOrigin origin, const Where& where, UnnestPlan::Node* node) {

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <map>
 
 #include "nilus/base/encoding.h"
@@ -19,12 +18,6 @@ namespace {
 constexpr std::string_view kVersion = "2021-12-02";
 constexpr std::string_view kMarkerHeader = "x-ms-meta-nilus_put";
 
-std::string Lower(std::string_view text) {
-  std::string lower(text);
-  std::transform(lower.begin(), lower.end(), lower.begin(), [](unsigned char c) { return std::tolower(c); });
-  return lower;
-}
-
 // "\nname:value" of every query parameter, decoded, sorted by name.
 std::string CanonicalQuery(std::string_view query) {
   std::map<std::string, std::string> pairs;
@@ -33,7 +26,7 @@ std::string CanonicalQuery(std::string_view query) {
     const std::string_view pair = query.substr(0, end);
     const size_t equals = std::min(pair.find('='), pair.size());
     if (!pair.empty())
-      pairs[Lower(PercentDecode(pair.substr(0, equals)))] =
+      pairs[LowerCase(PercentDecode(pair.substr(0, equals)))] =
           PercentDecode(pair.substr(std::min(equals + 1, pair.size())));
     query.remove_prefix(std::min(end + 1, query.size()));
   }
@@ -232,7 +225,7 @@ class AzureDialect final : public RemoteDialect {
 std::string AzureStringToSign(const http::Request& request, std::string_view account) {
   std::map<std::string, std::string> headers;
   std::string own;  // "x-ms-…:value\n", sorted
-  for (const auto& [name, value] : request.headers) headers[Lower(name)] = TrimSpaces(value);
+  for (const auto& [name, value] : request.headers) headers[LowerCase(name)] = TrimSpaces(value);
   for (const auto& [name, value] : headers) {
     if (name.starts_with("x-ms-")) own += fmt::format("{}:{}\n", name, value);
   }

@@ -1,11 +1,11 @@
 #include "nilus/connectors/files/duck_table.h"
 
 #include <algorithm>
-#include <cctype>
 #include <map>
 #include <nlohmann/json.hpp>
 
 #include "nilus/base/fault.h"
+#include "nilus/base/text.h"
 #include "nilus/connectors/files/byte_stream.h"
 #include "nilus/connectors/files/glob.h"
 #include "nilus/connectors/files/text_table.h"
@@ -29,13 +29,6 @@ std::string LiteralPath(std::string_view path) {
     }
   }
   return literal;
-}
-
-std::string Lower(std::string_view text) {
-  std::string lower(text);
-  std::transform(lower.begin(), lower.end(), lower.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return lower;
 }
 
 std::string Conditions(const DuckKey& key, std::vector<duck::TextValue>* params) {
@@ -110,10 +103,10 @@ Result<std::vector<OfferedTable>> OfferedTables(const std::string& path, const F
     }
   }
   for (const OfferedTable& table : offered) {
-    if (table.schema.empty()) ++stems[Lower(table.name)];
+    if (table.schema.empty()) ++stems[LowerCase(table.name)];
   }
   for (OfferedTable& table : offered) {  // orders.csv beside orders.json: each by its whole file name
-    if (table.schema.empty() && stems[Lower(table.name)] > 1) table.name = NameOf(table.source_table);
+    if (table.schema.empty() && stems[LowerCase(table.name)] > 1) table.name = NameOf(table.source_table);
   }
   return offered;
 }
@@ -147,9 +140,9 @@ Result<std::vector<NamedTable>> TablesOfQuery(duck::Connection& connection, cons
 }
 
 bool IsNamed(const OfferedTable& table, const NamedTable& named) {
-  std::string schema = table.schema.empty() ? "main" : Lower(table.schema);
-  return Lower(named.name) == Lower(table.name) &&
-         (named.schema.empty() ? schema == "main" : Lower(named.schema) == schema);
+  std::string schema = table.schema.empty() ? "main" : LowerCase(table.schema);
+  return LowerCase(named.name) == LowerCase(table.name) &&
+         (named.schema.empty() ? schema == "main" : LowerCase(named.schema) == schema);
 }
 
 Status LoadText(duck::Connection& connection, const std::string& name, const std::vector<InputFile>& files,

@@ -114,12 +114,11 @@ class ColumnList {
     }
     for (size_t i = 0; i < names_.size(); ++i) {
       if (shapes[i].has_values()) {
-        table->fields.push_back(
-            Field{.name = names_[i],
-                  .type = shapes[i].Resolve(),
-                  .nullable = true,
-                  .variant_of = {},
-                  .origin = shapes[i].IsPlainAsText() ? JsonOrigin::kScalars : JsonOrigin::kValues});
+        table->fields.push_back(Field{.name = names_[i],
+                                      .type = shapes[i].Resolve(),
+                                      .nullable = true,
+                                      .variant_of = {},
+                                      .origin = shapes[i].Origin()});
       } else {
         table->null_columns.push_back(names_[i]);
       }
