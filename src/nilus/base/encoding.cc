@@ -1,10 +1,9 @@
 #include "nilus/base/encoding.h"
 
-#include <openssl/evp.h>
-
 #include <array>
 #include <cctype>
 
+#include "nilus/base/sha256.h"
 #include "nilus/base/text.h"
 
 namespace nilus {
@@ -108,10 +107,8 @@ std::string HexEncode(std::string_view bytes) {
 }
 
 std::string Sha256Hex(std::string_view bytes) {
-  unsigned char digest[EVP_MAX_MD_SIZE];
-  unsigned int size = 0;
-  EVP_Digest(bytes.data(), bytes.size(), digest, &size, EVP_sha256(), nullptr);
-  return HexEncode({reinterpret_cast<const char*>(digest), size});
+  const Sha256::Digest digest = Sha256::Of(bytes);
+  return HexEncode({reinterpret_cast<const char*>(digest.data()), digest.size()});
 }
 
 std::string QuoteDoubled(std::string_view text, char quote) {

@@ -1,13 +1,12 @@
 #include "nilus/engine/key_column.h"
 
-#include <openssl/sha.h>
-
 #include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <type_traits>
 
 #include "nilus/base/encoding.h"
+#include "nilus/base/sha256.h"
 #include "nilus/data/cell_bytes.h"
 #include "nilus/data/finite.h"
 
@@ -242,10 +241,9 @@ RowHash RowHasher::Hash(const RecordBatch& batch, int64_t row) {
     buffer_.append(names_[i]);
     AppendCellBytes(column, row, &buffer_);
   }
-  unsigned char digest[SHA256_DIGEST_LENGTH];
-  SHA256(reinterpret_cast<const unsigned char*>(buffer_.data()), buffer_.size(), digest);
+  const Sha256::Digest digest = Sha256::Of(buffer_);
   RowHash hash;
-  std::memcpy(hash.bytes.data(), digest, hash.bytes.size());
+  std::memcpy(hash.bytes.data(), digest.data(), hash.bytes.size());
   return hash;
 }
 

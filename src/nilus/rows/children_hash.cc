@@ -1,9 +1,6 @@
 #include "nilus/rows/children_hash.h"
 
-#include <openssl/evp.h>
-
 #include <algorithm>
-#include <new>
 #include <numeric>
 #include <utility>
 
@@ -22,10 +19,6 @@ void AppendNumber(uint64_t number, std::string* out) {
 void AppendText(std::string_view text, std::string* out) {
   AppendNumber(text.size(), out);
   out->append(text);
-}
-
-void StartHash(evp_md_ctx_st* context) {
-  if (EVP_DigestInit_ex(context, EVP_sha256(), nullptr) != 1) throw std::bad_alloc();
 }
 
 // The columns that count, by name.
@@ -57,10 +50,6 @@ ChildrenHasher::ChildrenHasher(std::vector<std::string> tables) : by_rank_(table
     tables_[static_cast<size_t>(by_rank_[rank])].rank = static_cast<int>(rank);
 }
 
-ChildrenHasher::~ChildrenHasher() {
-  for (Table& table : tables_) EVP_MD_CTX_free(table.context);
-}
-
 void ChildrenHasher::Add(int table, const RecordBatch& rows, const Column& positions,
                          const std::vector<int64_t>& roots) {
   Table& to = tables_[static_cast<size_t>(table)];
@@ -69,8 +58,6 @@ void ChildrenHasher::Add(int table, const RecordBatch& rows, const Column& posit
     const int64_t root = roots[static_cast<size_t>(row)];
     if (root != to.root) {
       End(&to);
-      if (to.context == nullptr && (to.context = EVP_MD_CTX_new()) == nullptr) throw std::bad_alloc();
-      StartHash(to.context);
       to.root = root;
     }
     scratch_.clear();
@@ -85,14 +72,13 @@ void ChildrenHasher::Add(int table, const RecordBatch& rows, const Column& posit
       AppendCellBytes(*column, row, &scratch_);
     }
     scratch_.replace(count_at, sizeof count, reinterpret_cast<const char*>(&count), sizeof count);
-    EVP_DigestUpdate(to.context, scratch_.data(), scratch_.size());
+    to.hash.Add(scratch_);
   }
 }
 
 void ChildrenHasher::End(Table* table) {
   if (table->root < 0) return;
-  Part& part = parts_.emplace_back(Part{.root = table->root, .rank = table->rank, .digest = {}});
-  EVP_DigestFinal_ex(table->context, part.digest.data(), nullptr);
+  parts_.push_back(Part{.root = table->root, .rank = table->rank, .digest = table->hash.Finish()});
   table->root = -1;
 }
 
@@ -113,11 +99,8 @@ Column ChildrenHasher::Finish(int64_t rows) {
       hashes.AppendNull();
       continue;
     }
-    Digest digest;
-    if (EVP_Digest(scratch_.data(), scratch_.size(), digest.data(), nullptr, EVP_sha256(), nullptr) != 1)
-      throw std::bad_alloc();
     id.clear();
-    AppendId(digest.data(), &id);
+    AppendId(Sha256::Of(scratch_).data(), &id);
     hashes.AppendBytes(id);
   }
   parts_.clear();

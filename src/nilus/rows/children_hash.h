@@ -5,15 +5,13 @@
 // same, and so are values whose column became wider.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "nilus/base/sha256.h"
 #include "nilus/data/record_batch.h"
-
-struct evp_md_ctx_st;
 
 namespace nilus {
 
@@ -27,9 +25,6 @@ class ChildrenHasher {
  public:
   // `tables`: the destination's names, by the index that Add is given.
   explicit ChildrenHasher(std::vector<std::string> tables);
-  ~ChildrenHasher();
-  ChildrenHasher(const ChildrenHasher&) = delete;
-  ChildrenHasher& operator=(const ChildrenHasher&) = delete;
 
   // Rows of one child table in their order, over all calls: with where each stands (UnnestOptions::with_positions) and
   // which row it belongs to, ascending. Columns of ours (ids, the place in the list) do not count.
@@ -38,17 +33,16 @@ class ChildrenHasher {
   Column Finish(int64_t rows);
 
  private:
-  using Digest = std::array<unsigned char, 32>;  // SHA-256
   struct Table {
     std::string name;
     int rank = 0;       // by name
     int64_t root = -1;  // whose rows are being hashed; -1: nobody's
-    evp_md_ctx_st* context = nullptr;
+    Sha256 hash;
   };
   struct Part {
     int64_t root;
     int rank;
-    Digest digest;
+    Sha256::Digest digest;
   };
   void End(Table* table);
 

@@ -1,11 +1,8 @@
 // Masks that make dates coarse or move them. An instant counts by its date in UTC.
-#include <openssl/evp.h>
-
-#include <array>
 #include <charconv>
 #include <limits>
-#include <optional>
 
+#include "nilus/base/sha256.h"
 #include "nilus/rows/mask_families.h"
 #include "nilus/rows/mask_memo.h"
 
@@ -108,32 +105,17 @@ class DatePartMask final : public Mask {
 // Never by none: the date would come through as it is.
 class Shift {
  public:
-  explicit Shift(int64_t days)
-      : days_(days), context_(EVP_MD_CTX_new()), sha256_(EVP_MD_fetch(nullptr, "SHA256", nullptr)) {
-    is_ready_ =
-        context_ != nullptr && sha256_ != nullptr && EVP_DigestInit_ex2(context_.get(), sha256_.get(), nullptr) == 1;
-  }
-  bool is_ready() const { return is_ready_; }
+  explicit Shift(int64_t days) : days_(days) {}
 
-  // Nothing: OpenSSL refused.
-  std::optional<int64_t> Of(int64_t day) {
+  int64_t Of(int64_t day) {
     return shifts_.Get(day, [&] { return Digested(day); });
   }
 
  private:
-  struct Free {
-    void operator()(EVP_MD* digest) const { EVP_MD_free(digest); }
-    void operator()(EVP_MD_CTX* context) const { EVP_MD_CTX_free(context); }
-  };
-  std::optional<int64_t> Digested(int64_t day) {
+  int64_t Digested(int64_t day) {
     text_.clear();
     AppendDate(static_cast<int32_t>(day), &text_);
-    std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
-    if (EVP_DigestInit_ex2(context_.get(), nullptr, nullptr) != 1 ||
-        EVP_DigestUpdate(context_.get(), text_.data(), text_.size()) != 1 ||
-        EVP_DigestFinal_ex(context_.get(), digest.data(), nullptr) != 1) {
-      return std::nullopt;
-    }
+    const Sha256::Digest digest = Sha256::Of(text_);
     uint64_t number = 0;
     for (size_t i = 0; i < sizeof number; ++i) number = number << 8 | digest[i];
     const auto choice = static_cast<int64_t>(number % static_cast<uint64_t>(2 * days_));
@@ -141,17 +123,14 @@ class Shift {
   }
 
   const int64_t days_;
-  std::unique_ptr<EVP_MD_CTX, Free> context_;
-  std::unique_ptr<EVP_MD, Free> sha256_;
-  bool is_ready_ = false;
   std::string text_;
-  MaskMemo<std::optional<int64_t>> shifts_;
+  MaskMemo<int64_t> shifts_;
 };
 
 // Dates and timestamps keep their type, and timestamps their time of day; texts come out as canonical texts.
 class DateShiftMask final : public Mask {
  public:
-  DateShiftMask(const MaskRule& rule, const Type& source, Shift shift) : Mask(rule, source), shift_(std::move(shift)) {}
+  DateShiftMask(const MaskRule& rule, const Type& source, int64_t days) : Mask(rule, source), shift_(days) {}
 
   Result<Column> Apply(const Column& column) override {
     ColumnBuilder out(result_type());
@@ -168,18 +147,14 @@ class DateShiftMask final : public Mask {
 
  private:
   static constexpr MaskProblem kTooFar = "lies too far away to be moved";
-  static constexpr MaskProblem kNoDigest = "could not be digested: OpenSSL refused";
 
   MaskProblem Moved(int64_t day, int32_t* moved) {
-    const std::optional<int64_t> shift = shift_.Of(day);
-    if (!shift) return kNoDigest;
-    *moved = static_cast<int32_t>(day + *shift);
-    return *moved == day + *shift ? nullptr : kTooFar;
+    const int64_t shifted = day + shift_.Of(day);
+    *moved = static_cast<int32_t>(shifted);
+    return *moved == shifted ? nullptr : kTooFar;
   }
   MaskProblem Moved(int64_t day, int64_t micros, int64_t* moved) {
-    const std::optional<int64_t> shift = shift_.Of(day);
-    if (!shift) return kNoDigest;
-    return __builtin_add_overflow(micros, *shift * kMicrosPerDay, moved) ? kTooFar : nullptr;
+    return __builtin_add_overflow(micros, shift_.Of(day) * kMicrosPerDay, moved) ? kTooFar : nullptr;
   }
   MaskProblem AppendDay(int32_t day, ColumnBuilder* to) {
     int32_t moved = 0;
@@ -220,10 +195,8 @@ Result<std::unique_ptr<Mask>> MakeDateMask(const MaskRule& rule, const Type& sou
   if (!IsDated(source.id) && source.id != TypeId::kText) return WrongMaskType(rule, source, "dates and timestamps");
   if (!is_shift) return std::make_unique<DatePartMask>(rule, is_year);
   NILUS_ASSIGN(int64_t days, MaskCount(rule, 30, 1'000'000));
-  Shift shift(days);
-  if (!shift.is_ready()) return Fail(ErrorKind::kUnsupported, "this machine's OpenSSL does not offer SHA-256");
   const Type result = source.id == TypeId::kText ? MakeType(TypeId::kText) : source;
-  return std::make_unique<DateShiftMask>(rule, result, std::move(shift));
+  return std::make_unique<DateShiftMask>(rule, result, days);
 }
 
 }  // namespace nilus

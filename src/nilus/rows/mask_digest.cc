@@ -3,8 +3,10 @@
 #include <openssl/evp.h>
 #include <openssl/params.h>
 
+#include <algorithm>
 #include <array>
 
+#include "nilus/base/sha256.h"
 #include "nilus/rows/mask_families.h"
 
 namespace nilus {
@@ -107,6 +109,22 @@ class HexMask : public Mask {
   std::string scratch_;
 };
 
+class Sha256Mask final : public HexMask {
+ public:
+  explicit Sha256Mask(const MaskRule& rule) : HexMask(rule) {}
+  Result<Column> Apply(const Column& column) override {
+    return ApplyWith(column, [&](std::string_view text, Bytes* bytes) {
+      hash_.Add(text);
+      const Sha256::Digest digest = hash_.Finish();
+      std::copy(digest.begin(), digest.end(), bytes->begin());
+      return digest.size();
+    });
+  }
+
+ private:
+  Sha256 hash_;
+};
+
 class DigestMask final : public HexMask {
  public:
   DigestMask(const MaskRule& rule, Digest digest) : HexMask(rule), digest_(std::move(digest)) {}
@@ -184,10 +202,10 @@ Result<std::unique_ptr<Mask>> MakeDigestMask(const MaskRule& rule) {
     if (!hmac.Init(rule.parameter)) return NoAlgorithm(rule);
     return std::make_unique<HmacMask>(rule, std::move(hmac));
   }
-  const bool is_sha256 = name == "hash" || name == "sha256";
-  if (!is_sha256 && name != "md5" && name != "uuid") return std::unique_ptr<Mask>();
+  if (name == "hash" || name == "sha256") return std::make_unique<Sha256Mask>(rule);
+  if (name != "md5" && name != "uuid") return std::unique_ptr<Mask>();
   Digest digest;
-  if (!digest.Init(is_sha256 ? "SHA256" : name == "md5" ? "MD5" : "SHA1")) return NoAlgorithm(rule);
+  if (!digest.Init(name == "md5" ? "MD5" : "SHA1")) return NoAlgorithm(rule);
   if (name == "uuid") return std::make_unique<UuidMask>(rule, std::move(digest));
   return std::make_unique<DigestMask>(rule, std::move(digest));
 }

@@ -1,7 +1,5 @@
 #include "nilus/rows/row_ids.h"
 
-#include <openssl/evp.h>
-
 #include <algorithm>
 #include <cstring>
 
@@ -14,7 +12,6 @@ namespace {
 
 constexpr size_t kIdCharacters = 22;
 constexpr size_t kPrefixCharacters = 14;
-constexpr size_t kHashBytes = 16;
 // RFC 4648 base64url, and the same characters by their bytes, so that numbered ids sort as they were given.
 constexpr char kBase64Url[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 constexpr char kSorted[] = "-0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz";
@@ -95,29 +92,8 @@ RowNames::RowNames(std::string load_id, const std::string& table, std::vector<st
   }
 }
 
-struct RowNamer::Hasher {
-  Hasher() : context(EVP_MD_CTX_new()), algorithm(EVP_MD_fetch(nullptr, "SHA256", nullptr)) {}
-  ~Hasher() {
-    EVP_MD_free(algorithm);
-    EVP_MD_CTX_free(context);
-  }
-  Hasher(const Hasher&) = delete;
-  Hasher& operator=(const Hasher&) = delete;
-
-  void Hash(const std::string& bytes, uint8_t* digest) const {
-    EVP_DigestInit_ex2(context, algorithm, nullptr);
-    EVP_DigestUpdate(context, bytes.data(), bytes.size());
-    EVP_DigestFinal_ex(context, digest, nullptr);
-  }
-
-  EVP_MD_CTX* context;
-  EVP_MD* algorithm;
-};
-
 RowNamer::RowNamer(std::shared_ptr<RowNames> names)
-    : names_(std::move(names)), hasher_(std::make_unique<Hasher>()), load_ids_(names_->load_id()) {}
-RowNamer::~RowNamer() = default;
-RowNamer::RowNamer(RowNamer&&) noexcept = default;
+    : names_(std::move(names)), load_ids_(names_->load_id()) {}
 
 Column RepeatedText::Rows(int64_t rows) {
   if (longest_.length < rows) {
@@ -146,8 +122,6 @@ Column RowNamer::Ids(const RecordBatch& batch) {
   auto* out = reinterpret_cast<char*>(values.data());
   int64_t number = -1;
   std::string bytes;
-  uint8_t digest[EVP_MAX_MD_SIZE];
-  static_assert(sizeof digest >= kHashBytes);
   for (int64_t row = 0; row < rows; ++row, out += kIdCharacters) {
     const bool has_key =
         is_keyed && std::none_of(key.begin(), key.end(), [row](const Column* column) { return column->IsNull(row); });
@@ -155,8 +129,8 @@ Column RowNamer::Ids(const RecordBatch& batch) {
       bytes.clear();
       for (const Column* column : key) AppendCellBytes(*column, row, &bytes);
       if (names_->is_per_load()) bytes += names_->load_id();
-      hasher_->Hash(bytes, digest);
-      WriteId(digest, out);
+      hash_.Add(bytes);
+      WriteId(hash_.Finish().data(), out);
       continue;
     }
     if (number < 0) number = names_->TakeNumbers(rows - row);

@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "nilus/base/sha256.h"
 #include "nilus/data/record_batch.h"
 #include "nilus/data/schema.h"
 
@@ -64,9 +65,6 @@ class RepeatedText {
 class RowNamer {
  public:
   explicit RowNamer(std::shared_ptr<RowNames> names);
-  ~RowNamer();
-  RowNamer(RowNamer&&) noexcept;
-  RowNamer& operator=(RowNamer&&) = delete;
 
   // The batch with both columns behind its own. The key's columns that it lacks count as NULL.
   RecordBatch Name(const RecordBatch& batch);
@@ -74,11 +72,10 @@ class RowNamer {
   RecordBatch NameOnly(const RecordBatch& batch);
 
  private:
-  struct Hasher;
   Column Ids(const RecordBatch& batch);
 
   std::shared_ptr<RowNames> names_;
-  std::unique_ptr<Hasher> hasher_;
+  Sha256 hash_;
   SchemaPtr unnamed_;  // of the last batch, and the same with both columns
   SchemaPtr named_;
   RepeatedText load_ids_;

@@ -1,9 +1,6 @@
 #include "nilus/rows/unnest_plan.h"
 
-#include <openssl/evp.h>
-
 #include <algorithm>
-#include <new>
 
 namespace nilus {
 namespace {
@@ -20,26 +17,18 @@ Field MakeField(std::string name, Type type, JsonOrigin origin = JsonOrigin::kNo
 
 }  // namespace
 
-ChildIds::ChildIds() : context_(EVP_MD_CTX_new()) {
-  if (context_ == nullptr || EVP_DigestInit_ex(context_, EVP_sha256(), nullptr) != 1) throw std::bad_alloc();
-}
-
-ChildIds::~ChildIds() { EVP_MD_CTX_free(context_); }
-
 std::string ChildIds::ExtendPath(std::string_view path, std::string_view key) {
   return fmt::format("{}{}:{}", path, key.size(), key);
 }
 
 ChildIds::Id ChildIds::Make(std::string_view parent_id, std::string_view id_path, int64_t index) {
   constexpr char kAlphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-  std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
   const std::array<uint64_t, 2> numbers = {parent_id.size(),
                                            static_cast<uint64_t>(index)};  // little-endian machines only
-  EVP_DigestInit_ex(context_, nullptr, nullptr);
-  EVP_DigestUpdate(context_, numbers.data(), sizeof numbers);
-  EVP_DigestUpdate(context_, parent_id.data(), parent_id.size());
-  EVP_DigestUpdate(context_, id_path.data(), id_path.size());
-  EVP_DigestFinal_ex(context_, digest.data(), nullptr);
+  hash_.Add({reinterpret_cast<const char*>(numbers.data()), sizeof numbers});
+  hash_.Add(parent_id);
+  hash_.Add(id_path);
+  Sha256::Digest digest = hash_.Finish();
   digest[16] = digest[17] = 0;  // the last character has four bits less
   Id id{};
   for (size_t i = 0; i < id.size(); ++i) {

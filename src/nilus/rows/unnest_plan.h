@@ -7,9 +7,8 @@
 #include <string>
 #include <string_view>
 
+#include "nilus/base/sha256.h"
 #include "nilus/rows/unnest.h"
-
-struct evp_md_ctx_st;
 
 namespace nilus {
 
@@ -38,17 +37,12 @@ class ChildIds {
  public:
   using Id = std::array<char, 22>;  // URL-safe base64 of 16 bytes, as all row ids
 
-  ChildIds();
-  ~ChildIds();
-  ChildIds(const ChildIds&) = delete;
-  ChildIds& operator=(const ChildIds&) = delete;
-
   Id Make(std::string_view parent_id, std::string_view id_path, int64_t index);
   // What a place's ids are made with: the keys on the way from the parent's column, as they stand in the JSON.
   static std::string ExtendPath(std::string_view path, std::string_view key);
 
  private:
-  evp_md_ctx_st* context_;
+  Sha256 hash_;
 };
 
 }  // namespace nilus
