@@ -153,6 +153,7 @@ void SinkSession::AbandonLoad() {
   bool was_copying = copy_rows_ != nullptr;
   copy_rows_ = nullptr;
   transaction_id_.clear();
+  seen_tables_.clear();
   changed_staging_.clear();                                               // made undone
   if (connection_ != nullptr && !connection_->is_usable()) Disconnect();  // closing it ends the transaction
   if (connection_ == nullptr) return;
@@ -181,6 +182,7 @@ Status SinkSession::CommitLoad(const std::stop_token& stop) {
   }
   is_loading_ = false;
   ++load_number_;
+  seen_tables_.clear();
   for (auto& [name, shape] : changed_staging_) {
     staging_.erase(name);
     if (shape) staging_.emplace(name, *std::move(shape));
@@ -268,11 +270,14 @@ Result<bool> SinkSession::SchemaExists(std::string_view schema, const std::stop_
 }
 
 Result<bool> SinkSession::TableExists(const TableName& table, const std::stop_token& stop) {
+  if (seen_tables_.contains(table.ToString())) return true;
   const Connection::Parameter parameters[] = {table.schema, table.name};
   NILUS_ASSIGN(PgResult found, Query("SELECT 1 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = "
                                      "c.relnamespace WHERE n.nspname = $1 AND c.relname = $2",
                                      parameters, stop));
-  return PQntuples(found.get()) > 0;
+  const bool exists = PQntuples(found.get()) > 0;
+  if (exists && is_loading_) seen_tables_.insert(table.ToString());
+  return exists;
 }
 
 Status SinkSession::StartCopy(const std::string& sql, int64_t* rows, const std::stop_token& stop) {

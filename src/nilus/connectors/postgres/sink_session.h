@@ -8,6 +8,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <stop_token>
 #include <string>
 
@@ -45,6 +46,7 @@ class SinkSession {
   // left out where `schema` exists: PostgreSQL asks for the right to create even where nothing is to be created.
   Status ExecuteStep(const SqlStep& step, std::string_view schema, CommitResult* counts, const std::stop_token& stop);
   Result<bool> SchemaExists(std::string_view schema, const std::stop_token& stop);
+  // What was there in the present load is not asked for again.
   Result<bool> TableExists(const TableName& table, const std::stop_token& stop);
 
   // COPY … FROM STDIN (FORMAT binary): header and trailer are sent here, PutCopy sends whole rows. One COPY at a time:
@@ -87,6 +89,7 @@ class SinkSession {
   int64_t* copy_rows_ = nullptr;                                       // null: no COPY under way
   std::map<std::string, std::string> staging_;                         // shapes of this connection's tables, by name
   std::map<std::string, std::optional<std::string>> changed_staging_;  // by the present load
+  std::set<std::string> seen_tables_;                                  // by TableExists in the present load
   std::string transaction_id_;                                         // of the load that is being committed
   std::string unknown_transaction_id_;                                 // its outcome is not known
 };

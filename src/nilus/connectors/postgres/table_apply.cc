@@ -80,7 +80,10 @@ Result<KeyIndex> TableLoad::KeyIndexOfTarget(Connection* connection) const {
 
 Result<TargetState> TableLoad::LookAtTarget() {
   NILUS_ASSIGN(Connection * connection, session_->Idle(request_.stop));
-  NILUS_ASSIGN(existing_, FindTable(connection, request_.table, request_.stop));
+  // A load of changes has looked a moment ago, in this transaction; under the lock it looks again.
+  if (!request_.is_changes || !existing_) {
+    NILUS_ASSIGN(existing_, FindTable(connection, request_.table, request_.stop));
+  }
   TargetState state;
   if (existing_) {
     bool lacks_columns = std::any_of(

@@ -10,24 +10,25 @@
 namespace nilus::postgres {
 namespace {
 
-// to_jsonb(row)->>'column' asks for catalog columns that older servers lack. Domains are followed to their base type,
-// whose receive function reads what domain_recv does.
+// Domains are followed to their base type, whose receive function reads what domain_recv does. Types below 16384 are the
+// server's own, and of no extension. {0}: whether a column is generated. Every load of changes asks this once and again:
+// it is written to be planned quickly.
 constexpr std::string_view kColumnsSql = R"sql(
-SELECT a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod), b.oid, b.typmod, b.typtype, a.attnotnull,
-       coalesce(pg_catalog.to_jsonb(a)->>'attgenerated', '') <> '', coalesce(pg_catalog.to_jsonb(a)->>'attidentity', ''),
-       e.extname
-  FROM pg_catalog.pg_attribute a
- CROSS JOIN LATERAL (
-   WITH RECURSIVE down(oid, typmod, typtype, typbasetype, basemod) AS (
-     SELECT t.oid, a.atttypmod, t.typtype, t.typbasetype, t.typtypmod FROM pg_catalog.pg_type t WHERE t.oid = a.atttypid
-     UNION ALL
-     SELECT t.oid, CASE WHEN down.basemod >= 0 THEN down.basemod ELSE down.typmod END, t.typtype, t.typbasetype, t.typtypmod
-       FROM down JOIN pg_catalog.pg_type t ON t.oid = down.typbasetype WHERE down.typtype = 'd')
-   SELECT oid, typmod, typtype FROM down WHERE typtype <> 'd') b
-  LEFT JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_type'::pg_catalog.regclass AND d.objid = b.oid AND d.deptype = 'e'
-  LEFT JOIN pg_catalog.pg_extension e ON d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass AND e.oid = d.refobjid
- WHERE a.attrelid = $1 AND a.attnum > 0 AND NOT a.attisdropped
- ORDER BY a.attnum)sql";
+WITH RECURSIVE down AS (
+  SELECT a.attnum, a.attname, a.atttypid, a.atttypmod, a.attnotnull, {0} AS generated, a.attidentity,
+         t.oid AS type, a.atttypmod AS typmod, t.typtype, t.typbasetype, t.typtypmod
+    FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
+   WHERE a.attrelid = $1 AND a.attnum > 0 AND NOT a.attisdropped
+  UNION ALL
+  SELECT d.attnum, d.attname, d.atttypid, d.atttypmod, d.attnotnull, d.generated, d.attidentity,
+         t.oid, CASE WHEN d.typtypmod >= 0 THEN d.typtypmod ELSE d.typmod END, t.typtype, t.typbasetype, t.typtypmod
+    FROM down d JOIN pg_catalog.pg_type t ON t.oid = d.typbasetype WHERE d.typtype = 'd')
+SELECT attname, pg_catalog.format_type(atttypid, atttypmod), type, typmod, typtype, attnotnull, generated, attidentity,
+       CASE WHEN type >= 16384 THEN (
+         SELECT e.extname FROM pg_catalog.pg_depend x JOIN pg_catalog.pg_extension e ON e.oid = x.refobjid
+          WHERE x.classid = 'pg_catalog.pg_type'::pg_catalog.regclass AND x.objid = down.type AND x.deptype = 'e'
+            AND x.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass) END
+  FROM down WHERE typtype <> 'd' ORDER BY attnum)sql";
 
 constexpr std::string_view kTableSql = R"sql(
 SELECT c.oid, c.relkind, pg_catalog.row_security_active(c.oid)
@@ -86,18 +87,18 @@ SELECT DISTINCT what FROM (
 // Columns of usable whole-table indexes; what is an expression there has no name.
 // {0}: how many columns are the index's key, INCLUDE's follow.
 constexpr std::string_view kIndexColumnsSql = R"sql(
-SELECT i.indexrelid, k.place, a.attname, {0},
+SELECT i.indexrelid, k.place,
+       (SELECT a.attname FROM pg_catalog.pg_attribute a WHERE a.attrelid = i.indrelid AND a.attnum = k.attnum), {0},
        i.indisunique AND i.indimmediate AND t.relkind = 'r' AND NOT t.relhasrules AND NOT t.relhassubclass
        AND NOT EXISTS (SELECT FROM pg_catalog.pg_index d WHERE d.indrelid = t.oid AND NOT d.indimmediate)
        AND NOT EXISTS (SELECT FROM pg_catalog.pg_trigger g WHERE g.tgrelid = t.oid AND NOT g.tgisinternal)
        AND NOT EXISTS (SELECT FROM pg_catalog.pg_constraint k WHERE k.conrelid = t.oid AND k.contype = 'c')
   FROM pg_catalog.pg_index i
   JOIN pg_catalog.pg_class t ON t.oid = i.indrelid
-  JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
-  JOIN pg_catalog.pg_am m ON m.oid = c.relam AND m.amname = 'btree'
  CROSS JOIN LATERAL pg_catalog.unnest(i.indkey) WITH ORDINALITY AS k(attnum, place)
-  JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
  WHERE i.indrelid = $1 AND i.indisvalid AND i.indpred IS NULL AND k.place <= {0}
+   AND (SELECT m.amname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_am m ON m.oid = c.relam
+         WHERE c.oid = i.indexrelid) = 'btree'
  ORDER BY i.indexrelid, k.place)sql";
 
 struct BinaryForm {
@@ -171,7 +172,9 @@ bool IsTrue(const PgResult& result, int row, int column) { return FieldText(resu
 Result<std::vector<TargetColumn>> FindColumns(Connection* connection, const std::string& oid_text,
                                               const std::stop_token& stop) {
   const Connection::Parameter parameters[] = {oid_text};
-  NILUS_ASSIGN(PgResult found, connection->Query(std::string(kColumnsSql), parameters, stop));
+  const std::string sql =
+      fmt::format(kColumnsSql, connection->server_version() >= 120000 ? "a.attgenerated <> ''" : "false");
+  NILUS_ASSIGN(PgResult found, connection->Query(sql, parameters, stop));
   std::vector<TargetColumn> columns;
   for (int row = 0; row < PQntuples(found.get()); ++row) {
     TargetColumn column;
