@@ -72,6 +72,27 @@ def test_rows_that_do_not_fit_are_letters_once(kind, nilus, tmp_path, server, so
     assert end.rows("shop_public_orders", COLUMNS) == fitting(source) and letters(end) == []
 
 
+def test_letters_of_one_table_that_cannot_be_read_keep_no_others_back(nilus, tmp_path, server, source):
+    make_orders(source)
+    source.execute("CREATE TABLE refunds (id bigint PRIMARY KEY, amount text)")
+    source.execute("INSERT INTO refunds VALUES (1, 'unknown')")
+    end = PostgresEnd(tmp_path, server)
+    service = Service(nilus, source, end, **DISCARDING).start()
+    service.settle()
+    service.stop()
+    end.database.execute("ALTER TABLE lake.shop_public_orders__dead_letters RENAME payload TO somebody_elses")
+    listed = nilus("dead-letters", "list", service.manifest, "--json")
+    assert listed.code == 1, listed
+    answer = json.loads(listed.out)
+    assert [table["table"] for table in answer["tables"]] == ["lake.shop_public_refunds__dead_letters"]
+    assert [failure["table"] for failure in answer["failures"]] == ["lake.shop_public_orders"]
+    assert "no column `payload`" in answer["failures"][0]["error"]["message"]
+    dropped = nilus("dead-letters", "drop", service.manifest)
+    assert dropped.code == 1 and "dropped 1 dead letter of lake.shop_public_refunds__dead_letters" in dropped.out
+    assert "lake.shop_public_orders: " in dropped.err and "no table of dead letters" in dropped.err
+    assert end.rows("shop_public_refunds__dead_letters", ["_nilus_id"]) == []
+
+
 def test_a_row_that_fits_again_without_its_large_value_has_the_table_read_anew(nilus, tmp_path, server, source):
     make_orders(source)
     end = PostgresEnd(tmp_path, server)

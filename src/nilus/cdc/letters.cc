@@ -26,22 +26,27 @@ Result<std::map<std::string, TableName>> LoadedTables(const CdcJob& job, const R
 
 using Work = std::function<Result<DeadLettersReport>(const BatchJob& job)>;
 
-Result<std::vector<DeadLettersReport>> OfEachTable(const CdcJob& job, const RunOptions& options, const Work& work) {
+Result<CaptureLetters> OfEachTable(const CdcJob& job, const RunOptions& options, const Work& work) {
   NILUS_ASSIGN(const auto tables, LoadedTables(job, options));
   BatchJob letters = AsBatchJob(job);
-  std::vector<DeadLettersReport> reports;
+  CaptureLetters done;
   for (const auto& [name, table] : tables) {
     letters.table = table;
-    NILUS_ASSIGN(DeadLettersReport report, work(letters));
-    if (report.letters > 0) reports.push_back(std::move(report));
+    Result<DeadLettersReport> report = work(letters);
+    if (!report) {
+      done.failures.push_back({.table = name, .error = std::move(report).error()});
+      if (options.stop.stop_requested()) break;
+    } else if (report->letters > 0) {
+      done.tables.push_back(*std::move(report));
+    }
   }
-  return reports;
+  return done;
 }
 
 }  // namespace
 
-Result<std::vector<DeadLettersReport>> ListCaptureLetters(const Pipeline& pipeline, const ConnectorRegistry& registry,
-                                                          const RunOptions& options, int64_t most) {
+Result<CaptureLetters> ListCaptureLetters(const Pipeline& pipeline, const ConnectorRegistry& registry,
+                                          const RunOptions& options, int64_t most) {
   NILUS_ASSIGN(const CdcJob job, MakeCdcJob(pipeline, registry, options));
   return OfEachTable(job, options, [&](const BatchJob& letters) -> Result<DeadLettersReport> {
     NILUS_ASSIGN(DeadLettersReport report, ListJobDeadLetters(letters, options, most));
@@ -50,8 +55,8 @@ Result<std::vector<DeadLettersReport>> ListCaptureLetters(const Pipeline& pipeli
   });
 }
 
-Result<std::vector<DeadLettersReport>> DropCaptureLetters(const Pipeline& pipeline, const ConnectorRegistry& registry,
-                                                          const RunOptions& options) {
+Result<CaptureLetters> DropCaptureLetters(const Pipeline& pipeline, const ConnectorRegistry& registry,
+                                          const RunOptions& options) {
   NILUS_ASSIGN(const CdcJob job, MakeCdcJob(pipeline, registry, options));
   return OfEachTable(job, options, [&](const BatchJob& letters) { return DropJobDeadLetters(letters, options); });
 }

@@ -10,13 +10,22 @@
 
 namespace nilus {
 
-// Of each table of the committed position that has letters, in the order of their names; of all together at most `most`
-// are shown.
-Result<std::vector<DeadLettersReport>> ListCaptureLetters(const Pipeline& pipeline, const ConnectorRegistry& registry,
-                                                          const RunOptions& options, int64_t most);
+struct CaptureLetters {
+  struct Failure {
+    std::string table;  // schema.table at the destination
+    Error error;
+  };
+  std::vector<DeadLettersReport> tables;  // that have letters, in the order of their names
+  std::vector<Failure> failures;          // tables of which nothing could be read, or removed
+};
 
-// Removes them, a commit a table. kConflict: the service has committed meanwhile.
-Result<std::vector<DeadLettersReport>> DropCaptureLetters(const Pipeline& pipeline, const ConnectorRegistry& registry,
-                                                          const RunOptions& options);
+// Of each table of the committed position; of all together at most `most` are shown. One that fails keeps none of the
+// others back.
+Result<CaptureLetters> ListCaptureLetters(const Pipeline& pipeline, const ConnectorRegistry& registry,
+                                          const RunOptions& options, int64_t most);
+
+// Removes them, a commit a table. Those of a table fail with kConflict when the service has committed meanwhile.
+Result<CaptureLetters> DropCaptureLetters(const Pipeline& pipeline, const ConnectorRegistry& registry,
+                                          const RunOptions& options);
 
 }  // namespace nilus

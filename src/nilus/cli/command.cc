@@ -47,14 +47,14 @@ int ReportError(Context& context, const Error& error, bool has_run) {
   return is_input && !has_run ? kWrongInput : kRunFailed;
 }
 
+std::string ErrorToJson(const Error& error) {
+  const nlohmann::ordered_json json{
+      {"kind", ErrorKindName(error.kind)}, {"message", Redact(error.message)}, {"fix", Redact(error.fix)}};
+  return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
 int AnswerError(Context& context, const Error& error, bool json, bool has_run) {
-  if (json) {
-    nlohmann::ordered_json answer{
-        {"is_success", false},
-        {"error",
-         {{"kind", ErrorKindName(error.kind)}, {"message", Redact(error.message)}, {"fix", Redact(error.fix)}}}};
-    context.out.Write(answer.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
-  }
+  if (json) context.out.Write("{\"is_success\":false,\"error\":" + ErrorToJson(error) + "}\n");
   return ReportError(context, error, has_run);
 }
 

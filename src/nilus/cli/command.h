@@ -59,6 +59,8 @@ int ReportError(Context& context, const Error& error, bool has_run = false);
 // ReportError, and with `json` also {"is_success": false, "error": {…}} on out: commands that answer machines do so in
 // every case.
 int AnswerError(Context& context, const Error& error, bool json, bool has_run = false);
+// {"kind": …, "message": …, "fix": …}, redacted.
+std::string ErrorToJson(const Error& error);
 
 // "note: …" and "warning: …" on err, redacted but for `verbatim` at the end.
 void Note(Context& context, std::string_view text, std::string_view verbatim = "");

@@ -1,3 +1,4 @@
+#include <nlohmann/json.hpp>
 #include <optional>
 
 #include "nilus/base/option_spec.h"
@@ -34,6 +35,17 @@ std::string Render(const DeadLettersReport& report, std::string_view action) {
                      Letters(report.letters), FormatCount(report.remaining), Safe(report.table));
   for (const std::string& reason : report.reasons) text += fmt::format("  {}\n", Safe(reason));
   return text;
+}
+
+std::string ToJson(const CaptureLetters& letters) {
+  std::string tables;
+  for (const DeadLettersReport& report : letters.tables) tables += (tables.empty() ? "" : ",") + nilus::ToJson(report);
+  std::string failures;
+  for (const auto& [table, error] : letters.failures) {
+    const std::string name = nlohmann::json(Redact(table)).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+    failures += fmt::format("{}{{\"table\":{},\"error\":{}}}", failures.empty() ? "" : ",", name, ErrorToJson(error));
+  }
+  return fmt::format("{{\"tables\":[{}],\"failures\":[{}]}}\n", tables, failures);
 }
 
 class DeadLetters final : public Command {
@@ -79,7 +91,7 @@ class DeadLetters final : public Command {
                                        : action_ == "replay" ? ReplayDeadLetters(pipeline, context.registry, *options)
                                                              : DropDeadLetters(pipeline, context.registry, *options);
     if (!report) return AnswerError(context, InContext(DisplayName(pipeline), report.error()), json_, true);
-    context.out.Write(json_ ? ToJson(*report) + "\n" : Render(*report, action_));
+    context.out.Write(json_ ? nilus::ToJson(*report) + "\n" : cli::Render(*report, action_));
     return kDone;
   }
 
@@ -92,22 +104,21 @@ class DeadLetters final : public Command {
                                    file_ + " --table … --anew`; `nilus dead-letters drop` removes the letters"},
                          json_);
     }
-    Result<std::vector<DeadLettersReport>> reports = action_ == "list"
-                                                         ? ListCaptureLetters(pipeline, context.registry, options, most)
-                                                         : DropCaptureLetters(pipeline, context.registry, options);
-    if (!reports) return AnswerError(context, InContext(DisplayName(pipeline), reports.error()), json_, true);
+    Result<CaptureLetters> letters = action_ == "list"
+                                         ? ListCaptureLetters(pipeline, context.registry, options, most)
+                                         : DropCaptureLetters(pipeline, context.registry, options);
+    if (!letters) return AnswerError(context, InContext(DisplayName(pipeline), letters.error()), json_, true);
+    context.out.Write(json_ ? ToJson(*letters) : Render(*letters, pipeline));
+    int code = kDone;
+    for (const CaptureLetters::Failure& failure : letters->failures)
+      code = ReportError(context, InContext(DisplayName(pipeline) + ": " + failure.table, failure.error), true);
+    return code;
+  }
+  std::string Render(const CaptureLetters& letters, const Pipeline& pipeline) const {
+    if (letters.tables.empty() && letters.failures.empty()) return Safe(DisplayName(pipeline)) + ": no dead letters\n";
     std::string text;
-    for (const DeadLettersReport& report : *reports) {
-      if (json_) {
-        text += (text.empty() ? "" : ",") + ToJson(report);
-      } else {
-        text += Render(report, action_);
-      }
-    }
-    if (json_) text = "{\"tables\":[" + text + "]}\n";
-    if (text.empty()) text = Safe(DisplayName(pipeline)) + ": no dead letters\n";
-    context.out.Write(text);
-    return kDone;
+    for (const DeadLettersReport& report : letters.tables) text += cli::Render(report, action_);
+    return text;
   }
   int Refuse(Context& context, std::string message, std::string fix) const {
     return AnswerError(context, Error{ErrorKind::kInvalidInput, std::move(message), std::move(fix)}, json_);

@@ -27,10 +27,7 @@ struct Outcome {
 };
 
 Json ErrorJson(const Pipeline& pipeline, const Error& error) {
-  return {
-      {"name", Redact(DisplayName(pipeline))},
-      {"is_success", false},
-      {"error", {{"kind", ErrorKindName(error.kind)}, {"message", Redact(error.message)}, {"fix", Redact(error.fix)}}}};
+  return {{"name", Redact(DisplayName(pipeline))}, {"is_success", false}, {"error", Json::parse(ErrorToJson(error))}};
 }
 
 Outcome Refuse(Context& context, const Pipeline& pipeline, const Error& error) {
