@@ -128,6 +128,13 @@ def test_unknown_table_and_columns(nilus, tmp_path, database):
     assert not (tmp_path / "out" / "lake" / "t").exists()
 
 
+def test_an_incremental_key_without_an_order(nilus, tmp_path):
+    (tmp_path / "items.jsonl").write_text('{"id": 1, "at": 5}\n{"id": 2, "at": "monday"}\n')
+    done = nilus.run(nilus.manifest({"address": f"file://{tmp_path}", "options": {"source_table": "items.jsonl", "incremental_key": "at"}},
+                                    {"address": f"duckdb:///{tmp_path}/x.duckdb", "options": {"dest_table": "lake.items"}}), expect=None)
+    clear(done, 2, "`at`", "items.jsonl", "a string in some rows and a number")
+
+
 @pytest.mark.parametrize("text, words", [
     ("a,b\n1,2\n3\n5,6\n", ["3"]),
     ("a,b\n1,2\n3,4,5\n", ["3"]),

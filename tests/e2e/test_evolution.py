@@ -133,6 +133,32 @@ def test_a_value_that_is_gone_from_its_variant_column_ends_its_version(nilus, so
 
 
 @pytest.mark.parametrize("nesting", ["0", "1"])
+def test_a_json_key_that_no_document_has_any_more_ends_its_versions(nesting, nilus, destination, tmp_path):
+    if "scd2" not in destination.strategies:
+        pytest.skip(f"{destination.kind} has no scd2")
+    manifest = nilus.manifest({"address": f"file://{tmp_path}", "options": {"source_table": "items.jsonl", "max_table_nesting": nesting}},
+                              {"address": destination.uri, "options": {"dest_table": destination.table, "incremental_strategy": "scd2", "primary_key": "id"}})
+    for text in ('{"id": 1, "n": 10}\n{"id": 2}\n', '{"id": 1}\n{"id": 2}\n', '{"id": 1, "n": null}\n{"id": 2}\n', '{"id": 1}\n{"id": 2}\n'):
+        (tmp_path / "items.jsonl").write_text(text)
+        nilus.run(manifest)
+    versions = [(*row[:2], row[2] is None) for row in rows(destination, "id", "n", "_nilus_valid_to")]
+    assert sorted(versions, key=repr) == [("1", "10", False), ("1", None, True), ("2", None, True)]
+
+
+def test_a_column_that_is_not_of_nilus_is_no_reason_for_a_version(nilus, postgres, tmp_path):
+    """Of a table in PostgreSQL that somebody adds a column to and fills."""
+    database = postgres.create_database()
+    (tmp_path / "items.jsonl").write_text('{"id": 1, "n": 10}\n')
+    manifest = nilus.manifest({"address": f"file://{tmp_path}", "options": {"source_table": "items.jsonl"}},
+                              {"address": database.uri, "options": {"dest_table": "versions.items", "incremental_strategy": "scd2", "primary_key": "id"}})
+    nilus.run(manifest)
+    database.execute("ALTER TABLE versions.items ADD COLUMN theirs text, ADD COLUMN twice bigint GENERATED ALWAYS AS (n * 2) STORED")
+    database.execute("UPDATE versions.items SET theirs = 'x'")
+    nilus.run(manifest)
+    assert database.execute("SELECT id, n, theirs, twice, _nilus_valid_to IS NULL FROM versions.items") == [(1, 10, "x", 20, True)]
+
+
+@pytest.mark.parametrize("nesting", ["0", "1"])
 def test_what_becomes_of_a_value_does_not_hang_on_its_neighbours(nesting, nilus, destination, tmp_path):
     """2.5 beside a string in one JSON file, and the same in files of their own."""
     manifest = nilus.manifest({"address": f"file://{tmp_path}", "options": {"source_table": "*.jsonl", "max_table_nesting": nesting}},

@@ -123,6 +123,7 @@ Status Attempt::Survey(Load* load) {
                                                  .shape = prepared.shape.get(),
                                                  .write = &prepared.write,
                                                  .known = &prepared.children,
+                                                 .brought = &prepared.committed.columns,
                                                  .load_id = load_id_}));
   }
   NILUS_FAULT_POINT("engine.after_survey");
@@ -300,7 +301,13 @@ Result<Checkpoint> Attempt::NextCheckpoint(Load* load, CommitRequest* commit) {
   }
   next.table = TableInCheckpoint(*job_);
   next.children = prepared.children;
-  if (load->nested != nullptr) next.AddChildren(load->nested->children());
+  if (load->nested != nullptr) AddNames(load->nested->children(), &next.children);
+  if (job_->strategy == WriteStrategy::kScd2) {
+    next.columns = prepared.committed.columns;
+    // Nested values come from json columns, whose keys only the values tell, whatever the source.
+    if (load->nested != nullptr || IsInferred(prepared.plan.table.schema))
+      AddNames(ColumnsBrought(*load->tables->request(0).schema), &next.columns);
+  }
   NILUS_ASSIGN(next.masks, MaskRecordsOf(*prepared.masking));
   next.has_table = load->HasTable() || (prepared.committed.has_table && !MakesTableAnew());
   if (prepared.incremental == nullptr && job_->strategy != WriteStrategy::kReplace) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "nilus/base/encoding.h"
 
@@ -106,6 +107,19 @@ Result<std::string> TextMember(const Json& json, std::string_view where, const c
   auto found = json.find(key);
   if (found == json.end() || !found->is_string()) return Refuse("`{}` lacks the text `{}`", where, key);
   return found->get<std::string>();
+}
+
+// The list of texts at `key`; none when it is not there.
+Result<std::vector<std::string>> ParseNames(const Json& json, const char* key) {
+  std::vector<std::string> names;
+  const auto found = json.find(key);
+  if (found == json.end()) return names;
+  if (!found->is_array()) return Refuse("`{}` is no list", key);
+  for (const Json& name : *found) {
+    if (!name.is_string()) return Refuse("`{}` holds something that is no text", key);
+    names.push_back(name.get<std::string>());
+  }
+  return names;
 }
 
 Result<Cursor> ParseCursor(const Json& json) {
@@ -220,6 +234,8 @@ Status CheckTexts(const Checkpoint& checkpoint) {
     texts.insert(texts.end(), (*set)->by.begin(), (*set)->by.end());
     for (const auto& [column, kind] : (*set)->columns) texts.push_back(column);
   }
+  texts.insert(texts.end(), checkpoint.children.begin(), checkpoint.children.end());
+  texts.insert(texts.end(), checkpoint.columns.begin(), checkpoint.columns.end());
   for (std::string_view text : texts) {
     if (IsValidUtf8(text)) continue;
     constexpr size_t kShown = 64;
@@ -239,10 +255,13 @@ int64_t RowSet::size() const {
   return rows;
 }
 
-void Checkpoint::AddChildren(const std::vector<std::string>& names) {
+void AddNames(const std::vector<std::string>& names, std::vector<std::string>* to) {
+  std::set<std::string_view> known(to->begin(), to->end());
+  std::vector<std::string> added;
   for (const std::string& name : names) {
-    if (std::find(children.begin(), children.end(), name) == children.end()) children.push_back(name);
+    if (known.insert(name).second) added.push_back(name);
   }
+  to->insert(to->end(), added.begin(), added.end());
 }
 
 Result<Position> ToPosition(const Checkpoint& checkpoint) {
@@ -251,6 +270,7 @@ Result<Position> ToPosition(const Checkpoint& checkpoint) {
   if (!checkpoint.table.empty()) json["table"] = checkpoint.table;
   if (checkpoint.has_table) json["has_table"] = true;
   if (!checkpoint.children.empty()) json["children"] = checkpoint.children;
+  if (!checkpoint.columns.empty()) json["columns"] = checkpoint.columns;
   for (const LoadedRange& range : checkpoint.loaded) {
     json["loaded"].push_back({{"key", range.key}, {"start", range.start}, {"end", range.end}});
   }
@@ -287,19 +307,14 @@ Result<Checkpoint> ParseCheckpoint(const Position& position) {
   if (*version != kVersion) {
     return Refuse("its version is {}, this program reads {} (a newer Nilus wrote it?)", version->dump(), kVersion);
   }
-  NILUS_TRY(CheckKeys(
-      json, "position",
-      {"v", "table", "has_table", "children", "cursor", "boundary", "nulls", "masks", "loaded", "interval", "source"}));
+  NILUS_TRY(CheckKeys(json, "position",
+                      {"v", "table", "has_table", "children", "columns", "cursor", "boundary", "nulls", "masks",
+                       "loaded", "interval", "source"}));
   if (json.contains("table")) {
     NILUS_ASSIGN(checkpoint.table, TextMember(json, "position", "table"));
   }
-  if (json.contains("children")) {
-    if (!json["children"].is_array()) return Refuse("`children` is no list");
-    for (const Json& child : json["children"]) {
-      if (!child.is_string()) return Refuse("`children` holds something that is no text");
-      checkpoint.children.push_back(child.get<std::string>());
-    }
-  }
+  NILUS_ASSIGN(checkpoint.children, ParseNames(json, "children"));
+  NILUS_ASSIGN(checkpoint.columns, ParseNames(json, "columns"));
   if (json.contains("has_table")) {
     if (!json["has_table"].is_boolean()) return Refuse("`has_table` is neither true nor false");
     checkpoint.has_table = json["has_table"].get<bool>();

@@ -7,7 +7,7 @@
 //                "repeated":{"<32 hex digits>":3}},
 //    "nulls":{"by":[],"rows":"…"},
 //    "masks":{"email":{"how":"hash"},"name":{"how":"sequential","numbers":"…"}},
-//    "children":["orders__items"],
+//    "children":["orders__items"],"columns":["id","note"],
 //    "loaded":[{"key":"updated_at","start":"2024-03-15T00:00:00Z","end":"2024-03-16T00:00:00Z"}],
 //    "source":{…}}
 //
@@ -25,6 +25,8 @@
 //           hmac's key only 16 hex digits of a digest), and the `numbers` that `sequential` gave
 //           (rows/mask_sequence.h). Absent when nothing is masked.
 // children  the child tables of nested rows, by their names. Absent: there are none.
+// columns   scd2 of rows whose columns only their values tell: those of the main table that loads have brought, by the
+//           destination's names. A load without one of them has NULL there. Absent: not known.
 // loaded    the ranges of the key that were read (loaded_ranges.h). Older versions wrote the last one, as `interval`.
 // source    what the source itself wants to find again (files already read, …), opaque to the engine.
 //
@@ -77,12 +79,14 @@ struct Checkpoint {
   std::optional<RowSet> boundary;
   std::optional<RowSet> nulls;
   std::vector<std::string> children;
-  // Those that are not among them yet.
-  void AddChildren(const std::vector<std::string>& names);
+  std::vector<std::string> columns;
   std::vector<LoadedRange> loaded;
   std::map<std::string, MaskRecord> masks;
   Position source;
 };
+
+// Those names that are not among them yet.
+void AddNames(const std::vector<std::string>& names, std::vector<std::string>* to);
 
 // kData when a name or value is no UTF-8 text: stored otherwise it would be another one.
 Result<Position> ToPosition(const Checkpoint& checkpoint);

@@ -34,6 +34,8 @@ TEST(Checkpoint, RoundTripsEverything) {
   Checkpoint checkpoint;
   checkpoint.table = "public.\"orders\"";
   checkpoint.has_table = true;
+  checkpoint.children = {"orders__items"};
+  checkpoint.columns = {"id", "note \"ü\""};
   checkpoint.loaded = {{.key = "k", .start = "1", .end = "2"}, {.key = "", .start = "", .end = "3"}};
   checkpoint.cursor = Cursor{.column = "updated \"at\" ü",
                              .value = Scalar{MakeType(TypeId::kTimestamp), "2024-03-15T10:20:30.123456Z"},
@@ -49,6 +51,8 @@ TEST(Checkpoint, RoundTripsEverything) {
   ASSERT_TRUE(back) << back.error().message;
   EXPECT_EQ(back->table, checkpoint.table);
   EXPECT_TRUE(back->has_table);
+  EXPECT_EQ(back->children, checkpoint.children);
+  EXPECT_EQ(back->columns, checkpoint.columns);
   EXPECT_EQ(back->loaded, checkpoint.loaded);
   EXPECT_EQ(back->cursor->column, checkpoint.cursor->column);
   EXPECT_EQ(back->cursor->value, checkpoint.cursor->value);

@@ -184,6 +184,7 @@ class PageReplay {
                                             .shape = shape_.get(),
                                             .write = &rows_request_,
                                             .known = &checkpoint_.children,
+                                            .brought = &checkpoint_.columns,
                                             .load_id = load_id_}));
     for (const NestedTable& table : nested_->tables()) tables_.Add(table.request);
     for (int table : nested_->OpenOrder()) NILUS_TRY(tables_.Open(table, {}));
@@ -195,7 +196,9 @@ class PageReplay {
       Keep(group.begin, dead);
       replayed_ += group.rows.num_rows() - static_cast<int64_t>(dead.size());
     }
-    checkpoint_.AddChildren(nested_->children());
+    AddNames(nested_->children(), &checkpoint_.children);
+    if (job_->strategy == WriteStrategy::kScd2)
+      AddNames(ColumnsBrought(*tables_.request(0).schema), &checkpoint_.columns);
     return {};
   }
 
@@ -211,7 +214,7 @@ class PageReplay {
     NILUS_FAULT_POINT("engine.dead_letters.staged");
     const Type text = MakeType(TypeId::kText);
     Position position = state ? state->position : Position{};
-    if (nested_ != nullptr && !checkpoint_.children.empty()) {  // there may be further child tables now
+    if (nested_ != nullptr && !checkpoint_.children.empty()) {  // there may be further child tables and columns now
       NILUS_ASSIGN(position, ToPosition(checkpoint_));
     }
     CommitRequest commit{.pipeline = job_->pipeline,

@@ -232,7 +232,7 @@ Status NestedLoad::AddTable(const BatchJob& job, const UnnestTable& planned, con
     }
   }
   if (is_main && table.there && write.strategy == WriteStrategy::kScd2)
-    AddAbsentColumns(job, *table.there, /*is_inferred=*/true, &schema);
+    AddAbsentColumns(job, *table.there, *inputs.brought, &schema);
   schema.fields.push_back(RowIdFields().front());
   if (!is_main) AddRootNumber(&schema);
   table.request.schema = std::make_shared<Schema>(std::move(schema));

@@ -43,7 +43,8 @@ struct NestingInputs {
   Sink* sink = nullptr;
   const TableShape* shape = nullptr;                // of the rows before they are taken apart
   const WriteRequest* write = nullptr;              // of the main table
-  const std::vector<std::string>* known = nullptr;  // child tables that earlier loads made
+  const std::vector<std::string>* known = nullptr;    // child tables that earlier loads made
+  const std::vector<std::string>* brought = nullptr;  // columns of the main table that they brought
   std::string load_id;
 };
 

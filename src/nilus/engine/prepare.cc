@@ -136,7 +136,8 @@ Misfits MisfitsUnder(Contract contract) {
 }
 
 // Empty when only the values will tell. A contract keeps the columns of a table whose rows are replaced.
-Schema DestinationSchema(const BatchJob& job, const std::optional<Schema>& destination, const TableShape& shape) {
+Schema DestinationSchema(const BatchJob& job, const Schema& source, const Checkpoint& committed,
+                         const std::optional<Schema>& destination, const TableShape& shape) {
   Schema schema = shape.schema();
   const bool keeps_columns = job.contract != Contract::kEvolve && !job.full_refresh && destination;
   if (keeps_columns) {
@@ -146,7 +147,7 @@ Schema DestinationSchema(const BatchJob& job, const std::optional<Schema>& desti
   }
   if (schema.fields.empty()) return schema;
   if (job.strategy == WriteStrategy::kScd2 && KeepsTable(job) && destination)
-    AddAbsentColumns(job, *destination, /*is_inferred=*/false, &schema);
+    AddAbsentColumns(job, *destination, IsInferred(source) ? committed.columns : std::vector<std::string>(), &schema);
   return WithRowIds(std::move(schema));
 }
 
@@ -342,7 +343,7 @@ Result<Preparation> Prepare(const BatchJob& job, const std::vector<std::string>&
   if (keeps_schema) WarnOfOverruledHints(job, prepared.destination, *prepared.shape, &prepared.warnings);
   WriteRequest& write = prepared.write;
   write = MakeWriteRequest(job, stop);
-  write.schema = std::make_shared<Schema>(DestinationSchema(job, prepared.destination, *prepared.shape));
+  write.schema = std::make_shared<Schema>(DestinationSchema(job, table.schema, prepared.committed, prepared.destination, *prepared.shape));
   write.widened = prepared.shape->widened();
   NILUS_ASSIGN(write.primary_key, DestinationKey(job, table.schema, *prepared.shape));
   prepared.source_key = table.primary_key;

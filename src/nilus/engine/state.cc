@@ -56,6 +56,7 @@ Result<Position> PositionAt(const BatchJob& job, const RunOptions& options, Sink
       checkpoint.masks = std::move(before->masks);
       checkpoint.nulls = std::move(before->nulls);  // rows without a key stand before no cursor: they stay loaded
       checkpoint.children = std::move(before->children);
+      checkpoint.columns = std::move(before->columns);
     }
   }
   checkpoint.cursor = Cursor{.column = field->name, .value = ScalarAt(parsed, 0), .until = std::nullopt};
@@ -93,10 +94,11 @@ Result<StateReport> ResetJobState(const BatchJob& job, const RunOptions& options
   Position position;
   if (state) {
     // What is forgotten is how far the source was read. Child tables are the destination's: their rows have to go with
-    // those that are replaced, also when a load has none for them.
+    // those that are replaced, also when a load has none for them. So are the columns that loads have brought.
     Result<Checkpoint> before = ParseCheckpoint(state->position);
-    if (before && !before->children.empty()) {
-      NILUS_ASSIGN(position, ToPosition(Checkpoint{.children = std::move(before->children)}));
+    if (before && (!before->children.empty() || !before->columns.empty())) {
+      NILUS_ASSIGN(position, ToPosition(Checkpoint{.children = std::move(before->children),
+                                                   .columns = std::move(before->columns)}));
     }
   }
   return CommitPosition(job, *sink, std::move(position));

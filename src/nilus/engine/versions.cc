@@ -17,6 +17,11 @@ bool AppendsVersions(const BatchJob& job) {
   return job.strategy == WriteStrategy::kAppend && job.incremental_key.empty();
 }
 
+bool IsOurs(std::string_view column) {
+  return IsRowIdColumn(column) || column == kValidFromColumn || column == kValidToColumn ||
+         column == kChildrenHashColumn;
+}
+
 }  // namespace
 
 bool NumbersVersions(const BatchJob& job, bool key_is_unique) {
@@ -28,24 +33,36 @@ bool NamesVersionsByLoad(const BatchJob& job) {
   return job.strategy == WriteStrategy::kScd2 || (job.max_nesting > 0 && AppendsVersions(job));
 }
 
-void AddAbsentColumns(const BatchJob& job, const Schema& there, bool is_inferred, Schema* schema) {
-  const auto is_excluded = [&](const std::string& name) {
-    return std::any_of(job.exclude_columns.begin(), job.exclude_columns.end(), [&](const std::string& column) {
-      return NormalizeName(column, job.naming, job.identifier_limit) == name;
-    });
-  };
-  std::set<std::string, std::less<>> variants;
-  for (const Field& field : schema->fields) {
+bool IsInferred(const Schema& source) {
+  return std::any_of(source.fields.begin(), source.fields.end(),
+                     [](const Field& field) { return field.origin != JsonOrigin::kNone; });
+}
+
+void AddAbsentColumns(const BatchJob& job, const Schema& there, const std::vector<std::string>& brought,
+                      Schema* schema) {
+  std::set<std::string, std::less<>> excluded;
+  for (const std::string& column : job.exclude_columns)
+    excluded.insert(NormalizeName(column, job.naming, job.identifier_limit));
+  std::set<std::string, std::less<>> wanted(brought.begin(), brought.end());
+  std::vector<std::string> names = brought;
+  for (const Field& field : schema->fields) names.push_back(field.name);
+  for (const std::string& name : names) {
     for (TypeId id : {TypeId::kText, TypeId::kInt64, TypeId::kFloat64, TypeId::kDecimal, TypeId::kBool, TypeId::kDate,
                       TypeId::kTime, TypeId::kTimestamp, TypeId::kTimestampNtz, TypeId::kBinary, TypeId::kJson})
-      variants.insert(FitToLimit(VariantName(field.name, TypeFamily(MakeType(id))), job.identifier_limit));
+      wanted.insert(FitToLimit(VariantName(name, TypeFamily(MakeType(id))), job.identifier_limit));
   }
   for (const Field& field : there.fields) {
-    const bool is_ours = IsRowIdColumn(field.name) || field.name == kValidFromColumn || field.name == kValidToColumn ||
-                         field.name == kChildrenHashColumn;
-    if (is_ours || schema->Find(field.name) || !field.nullable || is_excluded(field.name)) continue;
-    if (is_inferred || variants.contains(field.name)) schema->fields.push_back(field);
+    if (IsOurs(field.name) || schema->Find(field.name) || !field.nullable || excluded.contains(field.name)) continue;
+    if (wanted.contains(field.name)) schema->fields.push_back(field);
   }
+}
+
+std::vector<std::string> ColumnsBrought(const Schema& loaded) {
+  std::vector<std::string> names;
+  for (const Field& field : loaded.fields) {
+    if (!IsOurs(field.name)) names.push_back(field.name);
+  }
+  return names;
 }
 
 }  // namespace nilus

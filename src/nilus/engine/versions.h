@@ -2,6 +2,9 @@
 // (append).
 #pragma once
 
+#include <string>
+#include <vector>
+
 #include "nilus/data/schema.h"
 #include "nilus/engine/job.h"
 
@@ -13,8 +16,15 @@ bool NumbersVersions(const BatchJob& job, bool key_is_unique);
 // Rows of one key have another id in each load.
 bool NamesVersionsByLoad(const BatchJob& job);
 
+// The source's columns are those that its values have: one that is missing is NULL.
+bool IsInferred(const Schema& source);
+
 // Columns of the table that is there and of which this load has no values, so that a value which is gone is seen as a
-// change: variant columns of the load's own; where the source's columns are inferred from its values, all.
-void AddAbsentColumns(const BatchJob& job, const Schema& there, bool is_inferred, Schema* schema);
+// change: `brought`, and the variant columns of those and of the load's own.
+void AddAbsentColumns(const BatchJob& job, const Schema& there, const std::vector<std::string>& brought,
+                      Schema* schema);
+
+// What a load of this schema brings, for Checkpoint::columns: all but Nilus's own columns.
+std::vector<std::string> ColumnsBrought(const Schema& loaded);
 
 }  // namespace nilus
