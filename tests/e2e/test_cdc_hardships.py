@@ -158,7 +158,8 @@ def test_a_sink_that_is_away_for_long(nilus, tmp_path, server):
         service.settle()
         grown = peak_bytes(service.process) - before
         assert service.stop()["is_success"]
-        assert grown < 128 << 20, f"the service has grown by {grown >> 20} MiB"
+        if "ASAN_OPTIONS" not in os.environ:  # it keeps what is freed
+            assert grown < 128 << 20, f"the service has grown by {grown >> 20} MiB"
         workload.expect_equal(end)
         assert end.database.execute("SELECT count(*), sum(length(payload)) FROM lake.shop_public_bulk") == source.execute(
             "SELECT count(*), sum(length(payload)) FROM bulk")

@@ -145,17 +145,35 @@ def test_a_json_key_that_no_document_has_any_more_ends_its_versions(nesting, nil
     assert sorted(versions, key=repr) == [("1", "10", False), ("1", None, True), ("2", None, True)]
 
 
-def test_a_column_that_is_not_of_nilus_is_no_reason_for_a_version(nilus, postgres, tmp_path):
+@pytest.mark.parametrize("nesting", ["0", "1"])
+def test_a_column_that_is_not_of_nilus_is_no_reason_for_a_version(nesting, nilus, postgres, tmp_path):
     """Of a table in PostgreSQL that somebody adds a column to and fills."""
     database = postgres.create_database()
     (tmp_path / "items.jsonl").write_text('{"id": 1, "n": 10}\n')
-    manifest = nilus.manifest({"address": f"file://{tmp_path}", "options": {"source_table": "items.jsonl"}},
+    manifest = nilus.manifest({"address": f"file://{tmp_path}", "options": {"source_table": "items.jsonl", "max_table_nesting": nesting}},
                               {"address": database.uri, "options": {"dest_table": "versions.items", "incremental_strategy": "scd2", "primary_key": "id"}})
     nilus.run(manifest)
     database.execute("ALTER TABLE versions.items ADD COLUMN theirs text, ADD COLUMN twice bigint GENERATED ALWAYS AS (n * 2) STORED")
     database.execute("UPDATE versions.items SET theirs = 'x'")
     nilus.run(manifest)
     assert database.execute("SELECT id, n, theirs, twice, _nilus_valid_to IS NULL FROM versions.items") == [(1, 10, "x", 20, True)]
+
+
+@pytest.mark.parametrize("nesting", ["0", "1"])
+def test_a_reset_state_knows_the_columns_that_were_brought(nesting, nilus, postgres, tmp_path):
+    """Also of a key that is masked: that it was is forgotten, and no change of the mask."""
+    database = postgres.create_database()
+    manifest = nilus.manifest({"address": f"file://{tmp_path}", "options": {"source_table": "items.jsonl", "max_table_nesting": nesting, "mask": {"id": "hash"},
+                                                                            "sql_exclude_columns": "left"}},
+                              {"address": database.uri, "options": {"dest_table": "versions.items", "incremental_strategy": "scd2", "primary_key": "id"}})
+    (tmp_path / "items.jsonl").write_text('{"id": 1, "n": 10, "left": 1}\n{"id": 2, "m": 1}\n')
+    nilus.run(manifest)
+    assert nilus("state", "reset", manifest).code == 0
+    (tmp_path / "items.jsonl").write_text('{"id": 1}\n{"id": 2, "m": 1, "left": 2}\n')
+    nilus.run(manifest)
+    nilus.run(manifest)
+    versions = database.execute("SELECT n, m, _nilus_valid_to IS NULL FROM versions.items ORDER BY 1, 2, 3")
+    assert versions == [(10, None, False), (None, 1, True), (None, None, True)]
 
 
 @pytest.mark.parametrize("nesting", ["0", "1"])

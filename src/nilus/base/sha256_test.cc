@@ -13,7 +13,7 @@ std::string Hex(const Sha256::Digest& digest) {
   return HexEncode({reinterpret_cast<const char*>(digest.data()), digest.size()});
 }
 
-// The examples of FIPS 180-2, appendix B.
+// The examples of FIPS 180-2, appendix B, and, of NIST's test vectors (SHA256ShortMsg), the one without a message.
 TEST(Sha256, SaysWhatTheStandardSays) {
   EXPECT_EQ(Hex(Sha256::Of("")), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
   EXPECT_EQ(Hex(Sha256::Of("abc")), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");

@@ -32,10 +32,10 @@ Result<CaptureLetters> OfEachTable(const CdcJob& job, const RunOptions& options,
   CaptureLetters done;
   for (const auto& [name, table] : tables) {
     letters.table = table;
-    Result<DeadLettersReport> report = work(letters);
+    Result<DeadLettersReport> report = Fail(ErrorKind::kCancelled, "stopped before it was looked at");
+    if (!options.stop.stop_requested()) report = work(letters);
     if (!report) {
       done.failures.push_back({.table = name, .error = std::move(report).error()});
-      if (options.stop.stop_requested()) break;
     } else if (report->letters > 0) {
       done.tables.push_back(*std::move(report));
     }

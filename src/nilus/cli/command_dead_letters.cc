@@ -42,10 +42,12 @@ std::string ToJson(const CaptureLetters& letters) {
   for (const DeadLettersReport& report : letters.tables) tables += (tables.empty() ? "" : ",") + nilus::ToJson(report);
   std::string failures;
   for (const auto& [table, error] : letters.failures) {
-    const std::string name = nlohmann::json(Redact(table)).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+    const std::string name =
+        nlohmann::json(Redact(table)).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
     failures += fmt::format("{}{{\"table\":{},\"error\":{}}}", failures.empty() ? "" : ",", name, ErrorToJson(error));
   }
-  return fmt::format("{{\"tables\":[{}],\"failures\":[{}]}}\n", tables, failures);
+  return fmt::format("{{\"is_success\":{},\"tables\":[{}],\"failures\":[{}]}}\n", letters.failures.empty(), tables,
+                     failures);
 }
 
 class DeadLetters final : public Command {
@@ -104,9 +106,8 @@ class DeadLetters final : public Command {
                                    file_ + " --table … --anew`; `nilus dead-letters drop` removes the letters"},
                          json_);
     }
-    Result<CaptureLetters> letters = action_ == "list"
-                                         ? ListCaptureLetters(pipeline, context.registry, options, most)
-                                         : DropCaptureLetters(pipeline, context.registry, options);
+    Result<CaptureLetters> letters = action_ == "list" ? ListCaptureLetters(pipeline, context.registry, options, most)
+                                                       : DropCaptureLetters(pipeline, context.registry, options);
     if (!letters) return AnswerError(context, InContext(DisplayName(pipeline), letters.error()), json_, true);
     context.out.Write(json_ ? ToJson(*letters) : Render(*letters, pipeline));
     int code = kDone;

@@ -302,12 +302,10 @@ Result<Checkpoint> Attempt::NextCheckpoint(Load* load, CommitRequest* commit) {
   next.table = TableInCheckpoint(*job_);
   next.children = prepared.children;
   if (load->nested != nullptr) AddNames(load->nested->children(), &next.children);
-  if (job_->strategy == WriteStrategy::kScd2) {
-    next.columns = prepared.committed.columns;
-    // Nested values come from json columns, whose keys only the values tell, whatever the source.
-    if (load->nested != nullptr || IsInferred(prepared.plan.table.schema))
-      AddNames(ColumnsBrought(*load->tables->request(0).schema), &next.columns);
-  }
+  if (!MakesTableAnew()) next.columns = prepared.committed.columns;
+  // Nested values come from json columns, whose keys only the values tell, whatever the source.
+  if (job_->strategy == WriteStrategy::kScd2 && (load->nested != nullptr || IsInferred(prepared.plan.table.schema)))
+    AddNames(ColumnsBrought(*load->tables->request(0).schema), &next.columns);
   NILUS_ASSIGN(next.masks, MaskRecordsOf(*prepared.masking));
   next.has_table = load->HasTable() || (prepared.committed.has_table && !MakesTableAnew());
   if (prepared.incremental == nullptr && job_->strategy != WriteStrategy::kReplace) {

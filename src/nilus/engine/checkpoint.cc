@@ -255,6 +255,10 @@ int64_t RowSet::size() const {
   return rows;
 }
 
+bool Checkpoint::IsReset() const {
+  return table.empty() && !has_table && !cursor && !nulls && loaded.empty() && masks.empty() && source.empty();
+}
+
 void AddNames(const std::vector<std::string>& names, std::vector<std::string>* to) {
   std::set<std::string_view> known(to->begin(), to->end());
   std::vector<std::string> added;

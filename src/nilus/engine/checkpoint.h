@@ -25,8 +25,8 @@
 //           hmac's key only 16 hex digits of a digest), and the `numbers` that `sequential` gave
 //           (rows/mask_sequence.h). Absent when nothing is masked.
 // children  the child tables of nested rows, by their names. Absent: there are none.
-// columns   scd2 of rows whose columns only their values tell: those of the main table that loads have brought, by the
-//           destination's names. A load without one of them has NULL there. Absent: not known.
+// columns   scd2 of JSON: the columns of the main table that loads have brought, by the destination's names. A load
+//           without one of them has NULL there. Absent: not known.
 // loaded    the ranges of the key that were read (loaded_ranges.h). Older versions wrote the last one, as `interval`.
 // source    what the source itself wants to find again (files already read, …), opaque to the engine.
 //
@@ -83,6 +83,9 @@ struct Checkpoint {
   std::vector<LoadedRange> loaded;
   std::map<std::string, MaskRecord> masks;
   Position source;
+
+  // Nothing is loaded by what it says: there is none, or `nilus state reset` left what only the destination has.
+  bool IsReset() const;
 };
 
 // Those names that are not among them yet.

@@ -144,6 +144,7 @@ class PageReplay {
       }
       return {};
     }
+    is_inferred_ = is_inferred_ || IsInferred(origin.schema);
     NILUS_ASSIGN(RecordBatch batch, ReadPayloads(group, origin));
     Masker masker(masking);
     NILUS_ASSIGN(batch, masker.Apply(batch));
@@ -170,6 +171,8 @@ class PageReplay {
     for (const Group& group : groups_) {
       replayed_ += group.rows.num_rows();
       NILUS_TRY(tables_.Write(0, group.rows));
+      if (job_->strategy == WriteStrategy::kScd2 && is_inferred_)
+        AddNames(ColumnsBrought(*group.rows.schema()), &checkpoint_.columns);
     }
     return {};
   }
@@ -214,7 +217,7 @@ class PageReplay {
     NILUS_FAULT_POINT("engine.dead_letters.staged");
     const Type text = MakeType(TypeId::kText);
     Position position = state ? state->position : Position{};
-    if (nested_ != nullptr && !checkpoint_.children.empty()) {  // there may be further child tables and columns now
+    if (!checkpoint_.children.empty() || !checkpoint_.columns.empty()) {  // there may be more of them now
       NILUS_ASSIGN(position, ToPosition(checkpoint_));
     }
     CommitRequest commit{.pipeline = job_->pipeline,
@@ -231,6 +234,7 @@ class PageReplay {
 
   const BatchJob* job_;
   const RunOptions* options_;
+  bool is_inferred_ = false;  // letters of JSON are among them
   Sink* sink_;
   const std::string load_id_ = NewId();
   Progress progress_;

@@ -53,7 +53,8 @@ Status Incremental::Prepare(Checkpoint committed, const Schema& schema) {
   if (!schema.fields.empty()) {
     NILUS_ASSIGN(const Field* field, FindSourceField(schema, job, job.incremental_key, "incremental_key"));
     if (field->origin == JsonOrigin::kScalars) {
-      return FailWithFix(ErrorKind::kUnsupported, "write its values as one kind at the source, or choose another column",
+      return FailWithFix(ErrorKind::kUnsupported,
+                         "write its values as one kind at the source, or choose another column",
                          "incremental_key `{}` of {} is a string in some rows and a number, true or false in others: "
                          "they have no common order",
                          field->name, job.source_table);

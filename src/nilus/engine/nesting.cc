@@ -231,8 +231,10 @@ Status NestedLoad::AddTable(const BatchJob& job, const UnnestTable& planned, con
       if (!schema.Find(field.name)) schema.fields.push_back(field);
     }
   }
-  if (is_main && table.there && write.strategy == WriteStrategy::kScd2)
-    AddAbsentColumns(job, *table.there, *inputs.brought, &schema);
+  if (is_main && table.there && write.strategy == WriteStrategy::kScd2) {
+    const bool is_known = !inputs.brought->empty();
+    AddAbsentColumns(job, *table.there, is_known ? *inputs.brought : ColumnsBrought(*table.there), &schema);
+  }
   schema.fields.push_back(RowIdFields().front());
   if (!is_main) AddRootNumber(&schema);
   table.request.schema = std::make_shared<Schema>(std::move(schema));

@@ -41,10 +41,10 @@ struct NestedTable {
 // What the tables are made from, all of it there before the rows are.
 struct NestingInputs {
   Sink* sink = nullptr;
-  const TableShape* shape = nullptr;                // of the rows before they are taken apart
-  const WriteRequest* write = nullptr;              // of the main table
+  const TableShape* shape = nullptr;                  // of the rows before they are taken apart
+  const WriteRequest* write = nullptr;                // of the main table
   const std::vector<std::string>* known = nullptr;    // child tables that earlier loads made
-  const std::vector<std::string>* brought = nullptr;  // columns of the main table that they brought
+  const std::vector<std::string>* brought = nullptr;  // columns of the main table that they brought; empty: not known
   std::string load_id;
 };
 

@@ -293,7 +293,7 @@ Result<Preparation> Prepare(const BatchJob& job, const std::vector<std::string>&
       NILUS_ASSIGN(prepared.committed, ParseCheckpoint(prepared.state->position));
       NILUS_TRY(CheckTable(job, prepared.committed));
       prepared.repeated_interval = RepeatedInterval(job, prepared.committed);
-      if (KeepsTable(job) && !prepared.state->position.empty())
+      if (KeepsTable(job) && !prepared.committed.IsReset())
         NILUS_TRY(CheckMaskChanges(job, prepared.committed, &prepared.warnings));
     }
   }
@@ -343,7 +343,8 @@ Result<Preparation> Prepare(const BatchJob& job, const std::vector<std::string>&
   if (keeps_schema) WarnOfOverruledHints(job, prepared.destination, *prepared.shape, &prepared.warnings);
   WriteRequest& write = prepared.write;
   write = MakeWriteRequest(job, stop);
-  write.schema = std::make_shared<Schema>(DestinationSchema(job, table.schema, prepared.committed, prepared.destination, *prepared.shape));
+  write.schema = std::make_shared<Schema>(
+      DestinationSchema(job, table.schema, prepared.committed, prepared.destination, *prepared.shape));
   write.widened = prepared.shape->widened();
   NILUS_ASSIGN(write.primary_key, DestinationKey(job, table.schema, *prepared.shape));
   prepared.source_key = table.primary_key;

@@ -4,6 +4,7 @@
 #include <set>
 #include <string>
 
+#include "nilus/base/text.h"
 #include "nilus/connector/sql_strategy.h"
 #include "nilus/rows/children_hash.h"
 #include "nilus/rows/coerce.h"
@@ -40,9 +41,15 @@ bool IsInferred(const Schema& source) {
 
 void AddAbsentColumns(const BatchJob& job, const Schema& there, const std::vector<std::string>& brought,
                       Schema* schema) {
-  std::set<std::string, std::less<>> excluded;
-  for (const std::string& column : job.exclude_columns)
-    excluded.insert(NormalizeName(column, job.naming, job.identifier_limit));
+  const auto is_excluded = [&](const std::string& name) {  // or is a part or a variant column of one that is
+    return std::any_of(job.exclude_columns.begin(), job.exclude_columns.end(), [&](const std::string& column) {
+      const std::string excluded = NormalizeName(column, job.naming, job.identifier_limit);
+      return name == excluded || name.starts_with(excluded + std::string(kLevels));
+    });
+  };
+  // To some databases names that differ in case only are one column.
+  std::set<std::string, std::less<>> loaded;
+  for (const Field& field : schema->fields) loaded.insert(LowerCase(field.name));
   std::set<std::string, std::less<>> wanted(brought.begin(), brought.end());
   std::vector<std::string> names = brought;
   for (const Field& field : schema->fields) names.push_back(field.name);
@@ -52,8 +59,8 @@ void AddAbsentColumns(const BatchJob& job, const Schema& there, const std::vecto
       wanted.insert(FitToLimit(VariantName(name, TypeFamily(MakeType(id))), job.identifier_limit));
   }
   for (const Field& field : there.fields) {
-    if (IsOurs(field.name) || schema->Find(field.name) || !field.nullable || excluded.contains(field.name)) continue;
-    if (wanted.contains(field.name)) schema->fields.push_back(field);
+    if (IsOurs(field.name) || loaded.contains(LowerCase(field.name)) || !field.nullable) continue;
+    if (wanted.contains(field.name) && !is_excluded(field.name)) schema->fields.push_back(field);
   }
 }
 

@@ -92,8 +92,7 @@ RowNames::RowNames(std::string load_id, const std::string& table, std::vector<st
   }
 }
 
-RowNamer::RowNamer(std::shared_ptr<RowNames> names)
-    : names_(std::move(names)), load_ids_(names_->load_id()) {}
+RowNamer::RowNamer(std::shared_ptr<RowNames> names) : names_(std::move(names)), load_ids_(names_->load_id()) {}
 
 Column RepeatedText::Rows(int64_t rows) {
   if (longest_.length < rows) {

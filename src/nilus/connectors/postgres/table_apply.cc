@@ -19,6 +19,10 @@ Status TableLoad::LockTarget(bool for_alter) {
                                 request_.table.ToString(), session_->lock_timeout_seconds());
     error.fix = "end long transactions on the table, or raise lock_timeout";
   }
+  if (HasSqlState(error, "42P01")) {  // it was there when the load began
+    error.kind = ErrorKind::kConflict;
+    error.message = fmt::format("table {} was dropped by another session meanwhile", request_.table.ToString());
+  }
   return Failure(std::move(error));
 }
 

@@ -10,9 +10,9 @@
 namespace nilus::postgres {
 namespace {
 
-// Domains are followed to their base type, whose receive function reads what domain_recv does. Types below 16384 are the
-// server's own, and of no extension. {0}: whether a column is generated. Every load of changes asks this once and again:
-// it is written to be planned quickly.
+// Domains are followed to their base type, whose receive function reads what domain_recv does. Types below 16384 are
+// the server's own, and of no extension. {0}: whether a column is generated. Every load of changes asks this once and
+// again: it is written to be planned quickly.
 constexpr std::string_view kColumnsSql = R"sql(
 WITH RECURSIVE down AS (
   SELECT a.attnum, a.attname, a.atttypid, a.atttypmod, a.attnotnull, {0} AS generated, a.attidentity,
