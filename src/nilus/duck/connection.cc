@@ -4,6 +4,7 @@
 
 #include "nilus/duck/error.h"
 #include "nilus/duck/statement.h"
+#include "nilus/duck/stream_feed.h"
 
 namespace nilus::duck {
 
@@ -47,6 +48,13 @@ Result<TextValue> Connection::QueryValue(const std::string& sql, TextParams para
   NILUS_ASSIGN(std::vector<TextRow> rows, Query(sql, params, std::move(stop)));
   if (rows.empty() || rows[0].empty()) return TextValue();
   return rows[0][0];
+}
+
+Status Connection::UseThreads(int threads) {
+  if (threads < database_->threads_in_use() && !database_->streams().empty()) return {};
+  NILUS_TRY(Execute(fmt::format("SET threads = {}", threads)));
+  database_->threads_in_use() = threads;
+  return {};
 }
 
 Result<std::string> Connection::CurrentCatalog() {

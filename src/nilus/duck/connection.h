@@ -39,6 +39,11 @@ class Connection {
   // The first value of the first row; nothing for no row or NULL.
   Result<TextValue> QueryValue(const std::string& sql, TextParams params = {}, std::stop_token stop = {});
 
+  // On how many threads DuckDB works for this database from now on. It waits for threads that it gives up, and one that
+  // scans a stream waits for rows which perhaps only the caller has: while there are streams (batch_stream.h), the
+  // caller's or others', none is given up, and this does nothing.
+  Status UseThreads(int threads);
+
   // The name of the database, which stands before its schemas where a schema may be called the same.
   Result<std::string> CurrentCatalog();
 

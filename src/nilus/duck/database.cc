@@ -112,6 +112,7 @@ Result<std::shared_ptr<Database>> Database::Open(const DatabaseConfig& config) {
 Result<std::shared_ptr<Database>> Database::OpenNew(const DatabaseConfig& config) {
   std::shared_ptr<Database> database(new Database);
   database->config_ = config;
+  database->threads_in_use_ = config.threads;
   NILUS_ASSIGN(database->spill_folder_, MakeTemporaryFolder("nilus-spill-"));
 
   Config settings;

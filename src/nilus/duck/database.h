@@ -3,6 +3,7 @@
 
 #include <duckdb.h>
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -43,6 +44,7 @@ class Database {
   StreamRegistry& streams() const { return *streams_; }
   RowSetRegistry& row_sets() const { return *row_sets_; }
   StatementThreads& threads() { return threads_; }
+  std::atomic<int>& threads_in_use() { return threads_in_use_; }  // Connection::UseThreads
   const DatabaseConfig& config() const { return config_; }
 
  private:
@@ -56,6 +58,7 @@ class Database {
   std::unique_ptr<StreamRegistry> streams_;
   std::unique_ptr<RowSetRegistry> row_sets_;
   StatementThreads threads_;
+  std::atomic<int> threads_in_use_ = 0;
 };
 
 }  // namespace nilus::duck

@@ -274,7 +274,7 @@ Result<std::unique_ptr<ParquetWriter>> ParquetWriter::Open(std::shared_ptr<Datab
     int64_t groups = (ours.file_rows + ours.row_group_rows - 1) / ours.row_group_rows;
     ours.row_group_rows = (ours.file_rows + groups - 1) / groups;  // of one size
     NILUS_ASSIGN(Connection connection, Connection::Open(state->database));
-    NILUS_TRY(connection.Execute("SET threads = 1"));
+    NILUS_TRY(connection.UseThreads(1));
   }
   return std::unique_ptr<ParquetWriter>(new ParquetWriter(std::move(state)));
 }

@@ -58,7 +58,8 @@ Status MakeDurable(WrittenFile* file);
 class ParquetWriter {
  public:
   // The database (usually one in memory) gives the memory; its preserve_insertion_order is off. With file_rows it is
-  // set to one thread: each file has its own, and a second one would only wait.
+  // set to one thread, unless rows are being streamed into it (Connection::UseThreads): each file has its own, and a
+  // second one would only wait.
   static Result<std::unique_ptr<ParquetWriter>> Open(std::shared_ptr<Database> database, ParquetOptions options);
   ~ParquetWriter();
 

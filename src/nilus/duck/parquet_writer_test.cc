@@ -3,9 +3,12 @@
 #include <gtest/gtest.h>
 #include <sys/statvfs.h>
 
+#include <chrono>
 #include <cmath>
+#include <future>
 
 #include "nilus/data/builder.h"
+#include "nilus/duck/batch_stream.h"
 #include "nilus/duck/lineitem_testing.h"
 #include "nilus/duck/quote.h"
 #include "nilus/duck/temp_folder_testing.h"
@@ -194,6 +197,26 @@ TEST_F(ParquetWriterTest, StopIsCancelledAndLeavesNothing) {
     EXPECT_EQ(files.error().kind, ErrorKind::kCancelled) << files.error().ToString();
   }
   EXPECT_EQ(FilesThere(), 0U);
+}
+
+// DuckDB's own thread waits for the rows of another stream, which the thread that opens the writer would push next.
+TEST_F(ParquetWriterTest, OpensWhileRowsAreStreamedElsewhere) {
+  ASSERT_TRUE(connection_.Execute("CREATE TABLE elsewhere (l_orderkey BIGINT)"));
+  std::future<Result<std::unique_ptr<ParquetWriter>>> opened;  // outlives the stream, whose end sets a hanging one free
+  auto stream = BatchStream::Start(
+      connection_, [](const std::string& rows) { return "INSERT INTO elsewhere SELECT l_orderkey FROM " + rows; },
+      {.schema = LineitemBatch(0, 1).schema(), .queue_bytes = 1, .single_thread = false, .stop = {}});
+  ASSERT_TRUE(stream);
+  for (int64_t i = 0; i < 200; ++i) ASSERT_TRUE((*stream)->Push(LineitemBatch(i, 1)));
+  opened = std::async(std::launch::async,
+                      [&] { return ParquetWriter::Open(database_, {.directory = folder_.path(), .file_rows = 10}); });
+  ASSERT_EQ(opened.wait_for(std::chrono::minutes(1)), std::future_status::ready);
+  ASSERT_TRUE((*stream)->Push(LineitemBatch(200, 1)));
+  ASSERT_TRUE((*stream)->Finish());
+  EXPECT_EQ(Value("SELECT count(*) FROM elsewhere"), "201");
+  auto writer = *opened.get();
+  ASSERT_TRUE(writer->Write(LineitemBatch(0, 5)));
+  EXPECT_TRUE(writer->Finish());
 }
 
 TEST_F(ParquetWriterTest, UnwritableFolderIsNamed) {

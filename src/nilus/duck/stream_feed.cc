@@ -34,6 +34,11 @@ void StreamRegistry::Remove(int64_t id) {
   feeds_.erase(id);
 }
 
+bool StreamRegistry::empty() const {
+  std::lock_guard lock(mutex_);
+  return feeds_.empty();
+}
+
 std::shared_ptr<StreamFeed> StreamRegistry::Find(int64_t id) const {
   std::lock_guard lock(mutex_);
   auto found = feeds_.find(id);

@@ -60,6 +60,7 @@ class StreamRegistry {
   int64_t Add(std::shared_ptr<StreamFeed> feed);
   void Remove(int64_t id);
   std::shared_ptr<StreamFeed> Find(int64_t id) const;
+  bool empty() const;
 
  private:
   mutable std::mutex mutex_;

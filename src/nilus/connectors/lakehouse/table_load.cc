@@ -64,7 +64,7 @@ lake::TableIdentifier IdentifierOf(const TableName& table) { return {.schema = t
 
 Result<duck::Connection> Session::Connect() const {
   NILUS_ASSIGN(duck::Connection connection, duck::Connection::Open(database));
-  NILUS_TRY(connection.Execute(fmt::format("SET threads = {}", std::max(threads, 1))));
+  NILUS_TRY(connection.UseThreads(std::max(threads, 1)));
   return connection;
 }
 
