@@ -51,7 +51,8 @@ Result<TextValue> Connection::QueryValue(const std::string& sql, TextParams para
 }
 
 Status Connection::UseThreads(int threads) {
-  if (threads < database_->threads_in_use() && !database_->streams().empty()) return {};
+  const int now = database_->threads_in_use();
+  if (threads == now || (threads < now && !database_->streams().empty())) return {};
   NILUS_TRY(Execute(fmt::format("SET threads = {}", threads)));
   database_->threads_in_use() = threads;
   return {};

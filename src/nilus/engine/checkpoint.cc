@@ -260,12 +260,10 @@ bool Checkpoint::IsReset() const {
 }
 
 void AddNames(const std::vector<std::string>& names, std::vector<std::string>* to) {
-  std::set<std::string_view> known(to->begin(), to->end());
-  std::vector<std::string> added;
+  std::set<std::string> known(to->begin(), to->end());
   for (const std::string& name : names) {
-    if (known.insert(name).second) added.push_back(name);
+    if (known.insert(name).second) to->push_back(name);
   }
-  to->insert(to->end(), added.begin(), added.end());
 }
 
 Result<Position> ToPosition(const Checkpoint& checkpoint) {

@@ -163,8 +163,7 @@ Result<std::vector<FoundTable>> PostgresChangeSource::FindTables(bool via_partit
     if (table.is_row_secured) {
       notices->push_back(
           fmt::format("row-level security hides rows of table {} from this role, and the log brings their changes: a "
-                      "snapshot of it "
-                      "is refused (ALTER ROLE {} BYPASSRLS;)",
+                      "snapshot of it is refused (ALTER ROLE {} BYPASSRLS;)",
                       table.ref.ToString(), QuoteIdentifier(PQuser(connection_->raw()))));
     }
     NILUS_TRY(CheckIdentity(*settings_, table));
