@@ -3,45 +3,11 @@
 #include <algorithm>
 #include <utility>
 
-#include "nilus/data/builder.h"
 #include "nilus/data/null_column.h"
+#include "nilus/data/take.h"
 
 namespace nilus::lake {
 namespace {
-
-template <typename T>
-void TakeFixed(const Column& from, const std::vector<int32_t>& rows, ColumnBuilder* to) {
-  for (int32_t row : rows) from.IsNull(row) ? to->AppendNull() : to->Append<T>(from.Value<T>(row));
-}
-
-Column TakeColumn(const Column& from, const std::vector<int32_t>& rows) {
-  ColumnBuilder to(from.type);
-  switch (FixedWidth(from.type.id)) {
-    case 2:
-      TakeFixed<int16_t>(from, rows, &to);
-      break;
-    case 4:
-      TakeFixed<int32_t>(from, rows, &to);
-      break;
-    case 8:
-      TakeFixed<int64_t>(from, rows, &to);
-      break;
-    case 16:
-      TakeFixed<Int128>(from, rows, &to);
-      break;
-    default:
-      for (int32_t row : rows) {
-        if (from.IsNull(row)) {
-          to.AppendNull();
-        } else if (from.type.id == TypeId::kBool) {
-          to.AppendBool(from.BoolValue(row));
-        } else {
-          to.AppendBytes(from.BytesValue(row));
-        }
-      }
-  }
-  return to.Finish();
-}
 
 // One part of a row's key: equal bytes for equal values, and never a prefix of another part.
 void AppendKeyPart(const Column& column, int64_t row, std::string* key) {
@@ -64,13 +30,6 @@ void AppendKeyPart(const Column& column, int64_t row, std::string* key) {
 }
 
 }  // namespace
-
-RecordBatch TakeRows(const RecordBatch& batch, const std::vector<int32_t>& rows) {
-  std::vector<Column> columns;
-  columns.reserve(batch.columns().size());
-  for (const Column& column : batch.columns()) columns.push_back(TakeColumn(column, rows));
-  return RecordBatch(batch.schema(), std::move(columns), static_cast<int64_t>(rows.size()));
-}
 
 Result<std::vector<int>> Partitioner::Number(const IcebergSchema& schema, const RecordBatch& batch) {
   std::vector<Column> values;

@@ -40,7 +40,4 @@ class Partitioner {
   std::vector<std::vector<Literal>> tuples_;
 };
 
-// The given rows of a batch, copied, in the given order.
-RecordBatch TakeRows(const RecordBatch& batch, const std::vector<int32_t>& rows);
-
 }  // namespace nilus::lake

@@ -6,6 +6,7 @@
 
 #include "nilus/base/log.h"
 #include "nilus/data/builder.h"
+#include "nilus/data/take.h"
 #include "nilus/duck/parquet_writer.h"
 #include "nilus/duck/query_reader.h"
 #include "nilus/duck/quote.h"
@@ -17,7 +18,6 @@
 namespace nilus::lake {
 namespace {
 
-constexpr int64_t kRowGroupBytes = 32 << 20;
 constexpr int64_t kPartitionRowGroupBytes = 8 << 20;  // of each partition, where several are being written
 constexpr int kMostOpenPartitions = 16;
 constexpr const char* kPartitionColumn = "_nilus_partition";  // of waiting rows
@@ -107,7 +107,8 @@ duck::ParquetOptions DataWriter::State::FileOptions(int partition) const {
   file.count_nans = true;
   file.key_values = KeyValuesOf(options.schema);
   file.parallel_files = is_partitioned() ? 1 : options.parallel_files;
-  file.row_group_bytes = is_partitioned() && !is_draining ? kPartitionRowGroupBytes : kRowGroupBytes;
+  file.row_group_bytes = is_partitioned() && !is_draining ? std::min(options.row_group_bytes, kPartitionRowGroupBytes)
+                                                          : options.row_group_bytes;
   file.stop = options.stop;
   return file;
 }

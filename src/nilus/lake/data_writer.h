@@ -37,6 +37,7 @@ struct DataWriterOptions {
   bool refuse_nulls = false;  // in required columns: kData
   int64_t file_rows = 100'000;
   int64_t file_bytes = int64_t{1} << 30;  // of rows in memory
+  int64_t row_group_bytes = 32 << 20;     // of rows in memory, where a file has more; it is held twice
   int64_t queue_bytes = 4 << 20;          // batches waiting for each file being written
   int parallel_files = 2;
   // Partitions being written at once; rows of further ones wait on disk for the end. 0: as the memory allows.
