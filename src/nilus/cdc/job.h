@@ -38,6 +38,8 @@ struct CdcJob {
   int identifier_limit = 0;
   int threads = 1;
   MemoryPlan memory = PlanMemory(kDefaultMemoryLimit);
+  // Of the first writer of a load; the next ones have less (ChangeLoad). A service that always runs takes little.
+  int64_t writer_bytes() const { return memory.connector_bytes / 4; }
   // Rows wait for others at most so long before they are committed; 0: they are committed once no more have come.
   std::chrono::milliseconds commit_interval{0};
   // An idle service writes down so often that the log has moved on, so that the source may let go of it.

@@ -1,6 +1,9 @@
 #include "nilus/cdc/load.h"
 
+#include <algorithm>
+
 #include "nilus/base/fault.h"
+#include "nilus/base/memory_plan.h"
 
 namespace nilus {
 
@@ -12,6 +15,8 @@ Status ChangeLoad::Open(const TableTarget& target) {
 
 Status ChangeLoad::OpenWriter(Table* table, WriteRequest request) {
   request.load_id = load_id_;
+  // The nth takes an nth, so that many together take little more than a few.
+  request.memory_bytes = std::max(request.memory_bytes / std::ssize(tables_), std::min(request.memory_bytes, 1 * kMiB));
   table->name = request.table;
   NILUS_ASSIGN(table->writer, sink_->Open(request));
   if (rows_ == 0) started_ = std::chrono::steady_clock::now();

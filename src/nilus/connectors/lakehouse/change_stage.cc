@@ -4,8 +4,9 @@
 
 #include "nilus/connector/sql_strategy.h"
 #include "nilus/connectors/lakehouse/staging.h"
-#include "nilus/duck/batch_stream.h"
+#include "nilus/data/take.h"
 #include "nilus/duck/column_type.h"
+#include "nilus/duck/query_reader.h"
 #include "nilus/duck/quote.h"
 
 namespace nilus::lakehouse {
@@ -13,9 +14,10 @@ namespace {
 
 using duck::QuoteIdentifier;
 
-constexpr const char* kPartTable = "nilus_part";        // as folded
-constexpr const char* kNextTable = "nilus_next";        // the same in the columns of relation()
-constexpr const char* kChangesTable = "nilus_changes";  // all parts so far, once there are two
+constexpr const char* kWrittenTable = "nilus_written";  // keys of rows that were given to the caller
+constexpr const char* kHeldTable = "nilus_held";
+constexpr const char* kPartTable = "nilus_part";  // keys of a part
+constexpr const char* kNextTable = "nilus_next";  // rows of a part that are to be held
 
 std::string ListOf(const std::vector<std::string>& names) {
   std::vector<std::string> quoted;
@@ -33,6 +35,66 @@ std::string Matches(const std::vector<std::string>& keys, std::string_view a, st
   return fmt::format("{}", fmt::join(conditions, " AND "));
 }
 
+// The columns of these names, all of which the batch has.
+RecordBatch Columns(const RecordBatch& batch, const std::vector<std::string>& names) {
+  auto schema = std::make_shared<Schema>();
+  std::vector<int> indexes;
+  for (const std::string& name : names) {
+    indexes.push_back(*batch.schema()->Find(name));
+    schema->fields.push_back(batch.schema()->fields[static_cast<size_t>(indexes.back())]);
+  }
+  return batch.Select(std::move(schema), indexes);
+}
+
+const Column& FoldColumn(const FoldedChanges& part, std::string_view name) {
+  return part.rows.column(*part.rows.schema()->Find(name));
+}
+
+std::vector<int32_t> Numbers(const std::vector<bool>& flags, bool wanted) {
+  std::vector<int32_t> numbers;
+  for (size_t i = 0; i < flags.size(); ++i) {
+    if (flags[i] == wanted) numbers.push_back(static_cast<int32_t>(i));
+  }
+  return numbers;
+}
+
+// Rows of a part that are not known whole, and those whose key another row of the part comes from: with that the
+// table's row is meant, not theirs.
+std::vector<bool> MustBeHeld(const FoldedChanges& part, int64_t first_number) {
+  const auto* groups = FoldColumn(part, kGroupColumn).values.as<int32_t>();
+  const auto* from = FoldColumn(part, kFromColumn).values.as<int64_t>();
+  std::vector<bool> is_held(static_cast<size_t>(part.rows.num_rows()));
+  for (size_t row = 0; row < is_held.size(); ++row) {
+    if (groups[row] != 0) is_held[row] = true;
+    if (groups[row] > 0) is_held[static_cast<size_t>(from[row] - first_number)] = true;
+  }
+  return is_held;
+}
+
+// `rows` of a part with the group of each and the key columns of the row that it comes from.
+RecordBatch WithOrigins(const FoldedChanges& part, const RecordBatch& rows, const std::vector<std::string>& keys,
+                        int64_t first_number) {
+  const Column& group = FoldColumn(part, kGroupColumn);
+  const auto* groups = group.values.as<int32_t>();
+  const auto* from = FoldColumn(part, kFromColumn).values.as<int64_t>();
+  std::vector<RowPick> picks;
+  for (int64_t row = 0; row < rows.num_rows(); ++row) {
+    const bool misses = groups[row] > 0;
+    picks.push_back({.from = misses ? 0 : -1, .row = misses ? static_cast<int32_t>(from[row] - first_number) : 0});
+  }
+  auto schema = std::make_shared<Schema>(*rows.schema());
+  std::vector<Column> columns = rows.columns();
+  schema->fields.push_back(Field{.name = std::string(kGroupColumn), .type = group.type});
+  columns.push_back(group);
+  for (size_t i = 0; i < keys.size(); ++i) {
+    const Column& key = rows.column(*rows.schema()->Find(keys[i]));
+    const std::vector<const Column*> sources = {&key};
+    schema->fields.push_back(Field{.name = OriginColumn(i), .type = key.type});
+    columns.push_back(TakeRows(key.type, sources, picks));
+  }
+  return RecordBatch(std::move(schema), std::move(columns), rows.num_rows());
+}
+
 }  // namespace
 
 std::string OriginColumn(size_t key) { return fmt::format("_nilus_origin_{}", key); }
@@ -42,60 +104,108 @@ Result<std::unique_ptr<ChangeStage>> ChangeStage::Make(const Session& session, c
   return std::unique_ptr<ChangeStage>(new ChangeStage(std::move(connection), request));
 }
 
-Status ChangeStage::Insert(const FoldedChanges& part, const RecordBatch& rows) {
-  auto schema = std::make_shared<Schema>(*rows.schema());
-  std::vector<Column> columns = rows.columns();
-  for (std::string_view name : {kGroupColumn, kFromColumn}) {
-    const int at = *part.rows.schema()->Find(name);
-    schema->fields.push_back(part.rows.schema()->fields[static_cast<size_t>(at)]);
-    columns.push_back(part.rows.column(at));
-  }
-  const RecordBatch numbered = WithSequence(RecordBatch(std::move(schema), std::move(columns), rows.num_rows()), rows_);
+std::string ChangeStage::KeyList() const {
+  std::vector<std::string> quoted;
+  for (const std::string& key : request_.primary_key) quoted.push_back(QuoteIdentifier(key));
+  return fmt::format("{}", fmt::join(quoted, ", "));
+}
+
+std::string ChangeStage::held() const { return fmt::format("SELECT * FROM {}", kHeldTable); }
+
+std::string ChangeStage::held_keys() const {
+  return fmt::format("SELECT {}, {} FROM {}", KeyList(), kKeptColumn, kHeldTable);
+}
+
+std::string ChangeStage::keys() const {
+  if (!has_written_) return held_keys();
+  std::string sql = fmt::format("SELECT {}, true AS {} FROM {}", KeyList(), kKeptColumn, kWrittenTable);
+  if (supersedes_) sql += fmt::format(" ANTI JOIN {} USING ({})", kHeldTable, KeyList());
+  return has_held_ ? fmt::format("{} UNION ALL {}", sql, held_keys()) : sql;
+}
+
+std::string ChangeStage::IsFromTable() const {
+  if (!has_written_) return "true";
+  return fmt::format("NOT EXISTS (SELECT 1 FROM {} AS w WHERE {})", kWrittenTable,
+                     Matches(request_.primary_key, "w", "h", true));
+}
+
+// One statement over the rows.
+Status ChangeStage::Stream(const RecordBatch& rows, const duck::BatchStream::StatementFor& statement_for) {
   NILUS_ASSIGN(std::unique_ptr<duck::BatchStream> stream,
-               duck::BatchStream::Start(connection_,
-                                        [](const std::string& relation) {
-                                          return fmt::format("CREATE TEMPORARY TABLE {} AS SELECT * FROM {}",
-                                                             kPartTable, relation);
-                                        },
-                                        {.schema = numbered.schema(), .stop = request_.stop}));
-  NILUS_TRY(stream->Push(numbered));
+               duck::BatchStream::Start(connection_, statement_for, {.schema = rows.schema(), .stop = request_.stop}));
+  NILUS_TRY(stream->Push(rows));
   return stream->Finish().map([](const std::vector<duck::TextRow>&) {});
 }
 
-// A part in the columns of relation().
-std::string ChangeStage::SelectPart(const FoldedChanges& part, const Schema& rows) const {
-  std::vector<std::string> columns;
-  for (const Field& field : rows.fields) columns.push_back("p." + QuoteIdentifier(field.name));
-  columns.push_back(fmt::format("p.{} >= 0 AS {}", kGroupColumn, kKeptColumn));
-  std::string missing;
-  bool has_moved = false;
-  for (size_t i = 0; i < part.groups.size(); ++i) {
-    missing += fmt::format(" WHEN {} THEN {}", i + 1, ListOf(part.groups[i].columns));
-    has_moved |= part.groups[i].has_moved;
-  }
-  columns.push_back(missing.empty() ? fmt::format("CAST(NULL AS VARCHAR[]) AS {}", kMissingColumn)
-                                    : fmt::format("CASE p.{}{} END AS {}", kGroupColumn, missing, kMissingColumn));
-  for (size_t i = 0; i < request_.primary_key.size(); ++i) {
-    columns.push_back(fmt::format("CASE WHEN p.{} > 0 THEN {}.{} END AS {}", kGroupColumn, has_moved ? "f" : "p",
-                                  QuoteIdentifier(request_.primary_key[i]), OriginColumn(i)));
-  }
-  return fmt::format("SELECT {} FROM {} AS p{}", fmt::join(columns, ", "), kPartTable,
-                     has_moved ? fmt::format(" LEFT JOIN {} AS f ON p.{} > 0 AND f.{} = p.{}", kPartTable, kGroupColumn,
-                                             kSequenceColumn, kFromColumn)
-                               : "");
+Status ChangeStage::Truncate() {
+  for (const char* table : {kWrittenTable, kHeldTable})
+    NILUS_TRY(connection_.Execute(fmt::format("DROP TABLE IF EXISTS {}", table)));
+  truncates_ = true;
+  has_written_ = has_held_ = supersedes_ = false;
+  columns_.clear();
+  missing_.clear();
+  return {};
 }
 
-// What the next part misses and earlier ones know.
+// Rows whose key an earlier part has.
+Status ChangeStage::HoldKnownKeys(const RecordBatch& rows, std::vector<bool>* is_held) {
+  NILUS_TRY(Stream(WithSequence(Columns(rows, request_.primary_key), 0), [](const std::string& relation) {
+    return fmt::format("CREATE TEMPORARY TABLE {} AS SELECT * FROM {}", kPartTable, relation);
+  }));
+  std::vector<std::string> selects;
+  auto look = [&](const char* table, bool is_written) {
+    selects.push_back(fmt::format("SELECT {} AS number, {} AS is_written FROM {} JOIN {} USING ({})", kSequenceColumn,
+                                  is_written, kPartTable, table, KeyList()));
+  };
+  if (has_written_) look(kWrittenTable, true);
+  if (has_held_) look(kHeldTable, false);
+  {
+    NILUS_ASSIGN(auto reader, duck::QueryReader::Open(connection_, fmt::format("{}", fmt::join(selects, " UNION ALL ")),
+                                                      {}, {}, request_.stop));
+    for (;;) {
+      NILUS_ASSIGN(std::optional<RecordBatch> batch, reader->Next(request_.stop));
+      if (!batch) break;
+      for (int64_t i = 0; i < batch->num_rows(); ++i) {
+        (*is_held)[static_cast<size_t>(batch->column(0).Value<int64_t>(i))] = true;
+        supersedes_ |= batch->column(1).BoolValue(i);
+      }
+    }
+  }
+  return connection_.Execute(fmt::format("DROP TABLE {}", kPartTable)).map([](int64_t) {});
+}
+
+Status ChangeStage::NoteWritten(const RecordBatch& rows) {
+  NILUS_TRY(Stream(Columns(rows, request_.primary_key), [&](const std::string& relation) {
+    return has_written_ ? fmt::format("INSERT INTO {} SELECT * FROM {}", kWrittenTable, relation)
+                        : fmt::format("CREATE TEMPORARY TABLE {} AS SELECT * FROM {}", kWrittenTable, relation);
+  }));
+  has_written_ = true;
+  return {};
+}
+
+// `relation` (of WithOrigins) in the columns of kHeldTable.
+std::string ChangeStage::SelectHeld(const FoldedChanges& part, const Schema& rows, const std::string& relation) const {
+  std::vector<std::string> columns;
+  for (const Field& field : rows.fields) columns.push_back(QuoteIdentifier(field.name));
+  columns.push_back(fmt::format("{} >= 0 AS {}", kGroupColumn, kKeptColumn));
+  std::string missing;
+  for (size_t i = 0; i < part.groups.size(); ++i)
+    missing += fmt::format(" WHEN {} THEN {}", i + 1, ListOf(part.groups[i].columns));
+  columns.push_back(missing.empty() ? fmt::format("CAST(NULL AS VARCHAR[]) AS {}", kMissingColumn)
+                                    : fmt::format("CASE {}{} END AS {}", kGroupColumn, missing, kMissingColumn));
+  for (size_t i = 0; i < request_.primary_key.size(); ++i) columns.push_back(OriginColumn(i));
+  return fmt::format("SELECT {} FROM {}", fmt::join(columns, ", "), relation);
+}
+
+// What the rows of kNextTable miss and earlier ones know.
 Status ChangeStage::TakeFromEarlier(const FoldedChanges& part, const Schema& rows) {
-  const std::string join = fmt::format("{} AS n LEFT JOIN {} AS o ON {}", kNextTable, kChangesTable,
+  const std::string join = fmt::format("{} AS n LEFT JOIN {} AS o ON {}", kNextTable, kHeldTable,
                                        Matches(request_.primary_key, "o", "n", true));
   const std::string found = fmt::format("o.{} IS NOT NULL", kKeptColumn);
-  NILUS_ASSIGN(
-      std::vector<duck::TextRow> lost,
-      connection_.Query(fmt::format("SELECT count(*) FROM {} WHERE n.{} IS NOT NULL AND {}", join, kMissingColumn,
-                                    truncates_ ? fmt::format("coalesce(NOT o.{}, true)", kKeptColumn)
-                                               : fmt::format("NOT o.{}", kKeptColumn)),
-                        {}, request_.stop));
+  NILUS_ASSIGN(std::vector<duck::TextRow> lost,
+               connection_.Query(fmt::format("SELECT count(*) FROM {} WHERE n.{} IS NOT NULL AND NOT o.{}", join,
+                                             kMissingColumn, kKeptColumn),
+                                 {}, request_.stop));
   if (lost[0][0] != "0") {
     return FailWithFix(ErrorKind::kData, kRowIsGoneFix,
                        "{} changes of table {} leave values as they were, but their row is not there any more",
@@ -128,61 +238,57 @@ Status ChangeStage::TakeFromEarlier(const FoldedChanges& part, const Schema& row
   return connection_.Execute(fmt::format("ALTER TABLE nilus_resolved RENAME TO {}", kNextTable)).map([](int64_t) {});
 }
 
-// The part is in kPartTable; what was there before it, in kChangesTable.
-Status ChangeStage::Merge(const FoldedChanges& part, const Schema& rows) {
-  if (part.truncates) NILUS_TRY(connection_.Execute(fmt::format("DELETE FROM {}", kChangesTable)));
-  NILUS_TRY(connection_.Execute(fmt::format("CREATE TEMPORARY TABLE {} AS {}", kNextTable, SelectPart(part, rows)), {},
-                                request_.stop));
-  NILUS_TRY(connection_.Execute(fmt::format("DROP TABLE {}", kPartTable)));
+// The rows of kNextTable take the place of what is held of their keys.
+Status ChangeStage::MergeHeld(const FoldedChanges& part, const Schema& rows) {
   if (!part.groups.empty()) NILUS_TRY(TakeFromEarlier(part, rows));
   for (const Field& field : rows.fields) {
     if (columns_.contains(field.name)) continue;
-    NILUS_TRY(connection_.Execute(fmt::format("ALTER TABLE {} ADD COLUMN {} {}", kChangesTable,
+    NILUS_TRY(connection_.Execute(fmt::format("ALTER TABLE {} ADD COLUMN {} {}", kHeldTable,
                                               QuoteIdentifier(field.name), duck::SqlTypeName(field.type))));
   }
-  NILUS_TRY(connection_.Execute(fmt::format("DELETE FROM {} AS o USING {} AS n WHERE {}", kChangesTable, kNextTable,
+  NILUS_TRY(connection_.Execute(fmt::format("DELETE FROM {} AS o USING {} AS n WHERE {}", kHeldTable, kNextTable,
                                             Matches(request_.primary_key, "o", "n", false)),
                                 {}, request_.stop));
-  NILUS_TRY(connection_.Execute(fmt::format("INSERT INTO {} BY NAME SELECT * FROM {}", kChangesTable, kNextTable), {},
+  NILUS_TRY(connection_.Execute(fmt::format("INSERT INTO {} BY NAME SELECT * FROM {}", kHeldTable, kNextTable), {},
                                 request_.stop));
-  NILUS_TRY(connection_.Execute(fmt::format("DROP TABLE {}", kNextTable)));
-  relation_ = fmt::format("SELECT * FROM {}", kChangesTable);
+  return connection_.Execute(fmt::format("DROP TABLE {}", kNextTable)).map([](int64_t) {});
+}
+
+// `rows` are of WithOrigins, the part's that are to be held.
+Status ChangeStage::Hold(const FoldedChanges& part, const RecordBatch& rows) {
+  Schema table = *rows.schema();
+  table.fields.resize(table.fields.size() - 1 - request_.primary_key.size());
+  NILUS_TRY(Stream(rows, [&](const std::string& relation) {
+    return fmt::format("CREATE TEMPORARY TABLE {} AS {}", has_held_ ? kNextTable : kHeldTable,
+                       SelectHeld(part, table, relation));
+  }));
+  if (has_held_) NILUS_TRY(MergeHeld(part, table));
+  has_held_ = true;
+  for (const Field& field : table.fields) columns_.insert(field.name);
+  for (const FoldedChanges::Group& group : part.groups) missing_.insert(group.columns.begin(), group.columns.end());
   return {};
 }
 
-Status ChangeStage::Add(const FoldedChanges& part, const RecordBatch& rows) {
-  if (part.truncates) {
-    truncates_ = true;
-    missing_.clear();
+Result<RecordBatch> ChangeStage::Add(const FoldedChanges& part, const RecordBatch& rows) {
+  if (part.truncates) NILUS_TRY(Truncate());
+  if (rows.num_rows() == 0) return rows;
+  if (truncates_ && empty() && !part.groups.empty()) {
+    return FailWithFix(ErrorKind::kData, kRowIsGoneFix,
+                       "changes of table {} leave values as they were, but their rows are not there any more",
+                       request_.table.ToString());
   }
-  if (rows.num_rows() == 0) {
-    if (part.truncates && parts_ > 0)
-      NILUS_TRY(connection_.Execute(fmt::format("DROP TABLE {}", parts_ == 1 ? kPartTable : kChangesTable)));
-    if (part.truncates) parts_ = 0;
-    return {};
-  }
-  if (parts_ == 1) {
-    NILUS_TRY(connection_.Execute(fmt::format("CREATE TEMPORARY TABLE {} AS {}", kChangesTable, relation_), {},
-                                  request_.stop));
-    NILUS_TRY(connection_.Execute(fmt::format("DROP TABLE {}", kPartTable)));
-  }
-  NILUS_TRY(Insert(part, rows));
-  for (const FoldedChanges::Group& group : part.groups) missing_.insert(group.columns.begin(), group.columns.end());
-  if (parts_ == 0) {
-    relation_ = SelectPart(part, *rows.schema());
-    if (truncates_ && !part.groups.empty()) {
-      return FailWithFix(ErrorKind::kData, kRowIsGoneFix,
-                         "changes of table {} leave values as they were, but their rows are not there any more",
-                         request_.table.ToString());
-    }
-  } else {
-    NILUS_TRY(Merge(part, *rows.schema()));
-  }
-  if (parts_ == 0) columns_.clear();
-  for (const Field& field : rows.schema()->fields) columns_.insert(field.name);
+  std::vector<bool> is_held = MustBeHeld(part, rows_);
+  if (!empty()) NILUS_TRY(HoldKnownKeys(rows, &is_held));
+  const std::vector<int32_t> held = Numbers(is_held, true);
+  if (!held.empty()) NILUS_TRY(Hold(part, TakeRows(WithOrigins(part, rows, request_.primary_key, rows_), held)));
   rows_ += rows.num_rows();
-  ++parts_;
-  return {};
+  if (held.empty()) {
+    NILUS_TRY(NoteWritten(rows));
+    return rows;
+  }
+  RecordBatch written = TakeRows(rows, Numbers(is_held, false));
+  if (written.num_rows() > 0) NILUS_TRY(NoteWritten(written));
+  return written;
 }
 
 }  // namespace nilus::lakehouse

@@ -171,10 +171,27 @@ void KeyFinder::NoteDeletes(const std::vector<lake::DataFile>& files) {
   for (const lake::DataFile& file : files) pending_->deletes.push_back(IdentityOf(file));
 }
 
-std::shared_ptr<KeyFinder> KeyFinders::Of(const lake::TableIdentifier& table, int64_t limit_bytes) {
-  std::shared_ptr<KeyFinder>& finder = finders_[table.ToString()];
-  if (finder == nullptr) finder = std::make_shared<KeyFinder>(limit_bytes);
+std::shared_ptr<KeyFinder> KeyFinders::Of(const lake::TableIdentifier& table) {
+  std::lock_guard lock(mutex_);
+  Known& known = finders_[table.ToString()];
+  if (known.finder == nullptr) known.finder = std::make_shared<KeyFinder>(memory_);
+  known.asked = ++asked_;
+  std::shared_ptr<KeyFinder> finder = known.finder;
+  const int64_t enough = memory_->limit_bytes / 4 * 3;
+  while (memory_->used_bytes > enough && ForgetOldest()) {
+  }
   return finder;
+}
+
+bool KeyFinders::ForgetOldest() {
+  auto oldest = finders_.end();
+  for (auto at = finders_.begin(); at != finders_.end(); ++at) {
+    if (at->second.finder.use_count() > 1) continue;  // a load has it
+    if (oldest == finders_.end() || at->second.asked < oldest->second.asked) oldest = at;
+  }
+  if (oldest == finders_.end()) return false;
+  finders_.erase(oldest);
+  return true;
 }
 
 }  // namespace nilus::lakehouse

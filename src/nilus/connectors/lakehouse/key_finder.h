@@ -6,10 +6,12 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <set>
 #include <stop_token>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "nilus/base/result.h"
@@ -23,7 +25,7 @@ namespace nilus::lakehouse {
 // One thread at a time.
 class KeyFinder {
  public:
-  explicit KeyFinder(int64_t limit_bytes) : index_(limit_bytes) {}
+  explicit KeyFinder(std::shared_ptr<IndexMemory> memory) : index_(std::move(memory)) {}
 
   // Brings the index to the plan's snapshot, of which the plan has all files. `key`: the columns' field ids, in the
   // plan's schema.
@@ -62,13 +64,26 @@ class KeyFinder {
   bool has_repeated_keys_ = false;  // then the index is of no use
 };
 
-// The finders of a sink, by table.
+// The finders of a sink, by table. Thread-safe.
 class KeyFinders {
  public:
-  std::shared_ptr<KeyFinder> Of(const lake::TableIdentifier& table, int64_t limit_bytes);
+  // Of all their indexes together.
+  explicit KeyFinders(int64_t limit_bytes) : memory_(std::make_shared<IndexMemory>(limit_bytes)) {}
+
+  // While memory is short, tables that no load has now lose theirs, first what was asked for the longest time ago.
+  std::shared_ptr<KeyFinder> Of(const lake::TableIdentifier& table);
 
  private:
-  std::map<std::string, std::shared_ptr<KeyFinder>> finders_;
+  struct Known {
+    std::shared_ptr<KeyFinder> finder;
+    int64_t asked = 0;
+  };
+  bool ForgetOldest();
+
+  const std::shared_ptr<IndexMemory> memory_;
+  std::mutex mutex_;
+  std::map<std::string, Known> finders_;
+  int64_t asked_ = 0;
 };
 
 }  // namespace nilus::lakehouse

@@ -13,11 +13,11 @@ namespace {
 
 constexpr size_t kFirstSlots = 1024;
 
-// A row takes a slot, and slots are between 3/8 and 3/4 full.
-int64_t RowsIn(int64_t bytes, int64_t slot_bytes) {
+// A row takes a slot, and slots are at most 3/4 full.
+size_t SlotsFor(int64_t rows) {
   size_t slots = kFirstSlots;
-  while (static_cast<int64_t>(slots * 2) * slot_bytes <= bytes) slots *= 2;
-  return static_cast<int64_t>(slots / 4 * 3);
+  while (static_cast<int64_t>(slots / 4 * 3) < rows) slots *= 2;
+  return slots;
 }
 
 std::array<uint64_t, 2> NewSeed() {
@@ -51,8 +51,15 @@ KeyHash HashOf(std::string_view bytes, const std::array<uint64_t, 2>& seed) {
 
 }  // namespace
 
-KeyIndex::KeyIndex(int64_t limit_bytes)
-    : limit_rows_(RowsIn(limit_bytes, sizeof(Slot))), seed_(NewSeed()), slots_(kFirstSlots) {}
+KeyIndex::KeyIndex(std::shared_ptr<IndexMemory> memory)
+    : memory_(std::move(memory)), seed_(NewSeed()), slots_(kFirstSlots) {}
+
+KeyIndex::~KeyIndex() { NoteSlots(kFirstSlots); }
+
+// Memory is counted from the first slots on.
+void KeyIndex::NoteSlots(size_t slots) {
+  memory_->used_bytes += (static_cast<int64_t>(slots) - static_cast<int64_t>(slots_.size())) * int64_t{sizeof(Slot)};
+}
 
 std::vector<std::optional<KeyHash>> KeyIndex::Hash(const RecordBatch& rows, int columns) const {
   std::vector<std::optional<KeyHash>> hashes(static_cast<size_t>(rows.num_rows()));
@@ -101,6 +108,7 @@ void KeyIndex::Erase(const KeyHash& key) {
 }
 
 void KeyIndex::Rebuild(size_t slots) {
+  NoteSlots(slots);
   std::vector<Slot> before(slots);
   std::swap(before, slots_);
   used_ = 0;
@@ -114,7 +122,10 @@ void KeyIndex::Rebuild(size_t slots) {
 }
 
 bool KeyIndex::HasRoomFor(int64_t rows) const {
-  return rows <= int64_t{0xFFFFFFFF} && rows_ + rows <= limit_rows_ && is_live_.size() < kGone;
+  if (rows > int64_t{0xFFFFFFFF} || is_live_.size() >= kGone) return false;
+  const size_t slots = SlotsFor(rows_ + rows);
+  if (slots <= slots_.size()) return true;
+  return memory_->used_bytes + static_cast<int64_t>((slots - slots_.size()) * sizeof(Slot)) <= memory_->limit_bytes;
 }
 
 uint32_t KeyIndex::AddFile(const std::string& path) {
@@ -139,6 +150,7 @@ std::optional<uint32_t> KeyIndex::FileNumber(const std::string& path) const {
 }
 
 void KeyIndex::Clear() {
+  NoteSlots(kFirstSlots);
   slots_.assign(kFirstSlots, Slot{});
   slots_.shrink_to_fit();
   used_ = 0;

@@ -6,8 +6,10 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -21,10 +23,20 @@ struct KeyHash {
   friend bool operator==(const KeyHash&, const KeyHash&) = default;
 };
 
+// What the indexes of several tables hold together. Thread-safe.
+struct IndexMemory {
+  explicit IndexMemory(int64_t limit) : limit_bytes(limit) {}
+  const int64_t limit_bytes;
+  std::atomic<int64_t> used_bytes = 0;
+};
+
 // One thread at a time.
 class KeyIndex {
  public:
-  explicit KeyIndex(int64_t limit_bytes);
+  explicit KeyIndex(std::shared_ptr<IndexMemory> memory);
+  ~KeyIndex();
+  KeyIndex(const KeyIndex&) = delete;
+  KeyIndex& operator=(const KeyIndex&) = delete;
 
   // Of the first `columns` columns of each row. Nothing: one of them is NULL.
   std::vector<std::optional<KeyHash>> Hash(const RecordBatch& rows, int columns) const;
@@ -39,7 +51,7 @@ class KeyIndex {
   bool Put(const KeyHash& key, uint32_t file, uint32_t row);
   void Erase(const KeyHash& key);
 
-  // Its rows fit beside those that are there.
+  // So many rows fit beside those that are there. Those of the first 1,024 slots always do.
   bool HasRoomFor(int64_t rows) const;
   uint32_t AddFile(const std::string& path);
   void DropFile(const std::string& path);
@@ -58,8 +70,9 @@ class KeyIndex {
   size_t SlotOf(const KeyHash& key) const { return key.words[0] & (slots_.size() - 1); }
   bool IsLive(const Slot& slot) const { return slot.place.file < kGone && is_live_[slot.place.file] != 0; }
   void Rebuild(size_t slots);
+  void NoteSlots(size_t slots);
 
-  const int64_t limit_rows_;
+  const std::shared_ptr<IndexMemory> memory_;
   const std::array<uint64_t, 2> seed_;
   std::vector<Slot> slots_;  // open addressing; a power of two
   size_t used_ = 0;          // slots that are not free

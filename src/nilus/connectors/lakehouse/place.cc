@@ -30,7 +30,7 @@ Result<lake::UpkeepPolicy> UpkeepOf(const OptionValues& options) {
 Result<std::shared_ptr<const Session>> OpenSession(const Address& address, const OpenContext& context) {
   auto session = std::make_shared<Session>();
   NILUS_ASSIGN(session->catalog, lake::OpenCatalog(address, context.stop));
-  session->key_finders = std::make_shared<KeyFinders>();
+  session->key_finders = std::make_shared<KeyFinders>(context.memory_bytes / 2);
   session->threads = std::max(context.threads, 1);
   NILUS_ASSIGN(session->database,
                duck::Database::Open({.memory_bytes = context.duckdb_bytes, .threads = session->threads}));

@@ -1,8 +1,9 @@
-// TableLoad's part for loads of changes (WriteRequest::is_changes): what is known of rows waits in a ChangeStage; rows
-// that are known whole become data files before the commit, the others with the old rows that the commit finds.
+// TableLoad's part for loads of changes (WriteRequest::is_changes): rows that are known whole become data files before
+// the commit, the others with the old rows that the commit finds.
 #include <algorithm>
 #include <utility>
 
+#include "nilus/base/clock.h"
 #include "nilus/base/fault.h"
 #include "nilus/connectors/lakehouse/table_load.h"
 #include "nilus/duck/column_type.h"
@@ -41,7 +42,7 @@ Status TableLoad::StartChanges() {
   }
   fold_.emplace(request_, columns_);
   NILUS_ASSIGN(changes_, ChangeStage::Make(*session_, request_));
-  finder_ = session_->key_finders->Of(IdentifierOf(request_.table), request_.memory_bytes / 2);
+  finder_ = session_->key_finders->Of(IdentifierOf(request_.table));
   return {};
 }
 
@@ -51,32 +52,49 @@ Status TableLoad::WriteChanges(const RecordBatch& batch) {
   return fold_->Add(batch);
 }
 
-// What was folded goes to the stage.
+// What was folded goes into data files, or waits.
 Status TableLoad::StagePart() {
   const FoldedChanges part = fold_->Take();
-  if (part.rows.num_rows() == 0) return changes_->Add(part, part.rows);
+  if (part.truncates) writer_.reset();  // with the rows that it wrote
+  if (part.rows.num_rows() == 0) return changes_->Add(part, part.rows).map([](const RecordBatch&) {});
   const RecordBatch rows = TableColumns(part.rows);
   NILUS_TRY(AddColumns(*rows.schema()));
   NILUS_ASSIGN(RecordBatch converted, converter_->Convert(rows));
-  return changes_->Add(part, converted);
+  NILUS_ASSIGN(RecordBatch whole, changes_->Add(part, converted));
+  if (whole.num_rows() == 0) return {};
+  if (writer_ == nullptr) {
+    NILUS_ASSIGN(writer_, OpenWriter());
+  }
+  return writer_->Write(whole);
 }
 
-// Rows that are known whole.
+// Held rows that are known whole follow those that were written; in files of their own if they supersede some of them.
 Status TableLoad::FinishChanges() {
   NILUS_TRY(StagePart());
-  if (changes_->empty()) return {};
-  NILUS_ASSIGN(writer_, OpenWriter());
-  std::vector<std::string> columns;
-  for (const Field& field : columns_.fields) {
-    if (changes_->Has(field.name)) columns.push_back(QuoteIdentifier(field.name));
+  if (changes_->supersedes() && writer_ != nullptr) {
+    NILUS_ASSIGN(files_, writer_->Finish());
+    writer_.reset();
   }
-  int64_t rows = 0;
-  NILUS_TRY(WriteQuery(changes_->connection(),
-                       fmt::format("SELECT {} FROM ({}) WHERE {} AND {} IS NULL", Joined(columns), changes_->relation(),
-                                   kKeptColumn, kMissingColumn),
-                       writer_.get(), &rows));
-  NILUS_ASSIGN(files_, writer_->Finish());
-  writer_.reset();
+  superseded_files_ = files_.size();
+  if (changes_->has_held()) {
+    if (writer_ == nullptr) {
+      NILUS_ASSIGN(writer_, OpenWriter());
+    }
+    std::vector<std::string> columns;
+    for (const Field& field : columns_.fields) {
+      if (changes_->Holds(field.name)) columns.push_back(QuoteIdentifier(field.name));
+    }
+    int64_t rows = 0;
+    NILUS_TRY(WriteQuery(changes_->connection(),
+                         fmt::format("SELECT {} FROM ({}) WHERE {} AND {} IS NULL", Joined(columns), changes_->held(),
+                                     kKeptColumn, kMissingColumn),
+                         writer_.get(), &rows));
+  }
+  if (writer_ != nullptr) {
+    NILUS_ASSIGN(std::vector<lake::DataFile> last, writer_->Finish());
+    writer_.reset();
+    files_.insert(files_.end(), last.begin(), last.end());
+  }
   for (const lake::DataFile& file : files_) bytes_ += file.file_size;
   return {};
 }
@@ -88,11 +106,11 @@ Result<RowChanges> TableLoad::FindChanged(const lake::ScanPlan& plan, CommitResu
   NILUS_TRY(finder_->Sync(connection, plan, ids, request_.stop));
   RowChanges changes;
   NILUS_ASSIGN(int64_t kept,
-               finder_->Find(connection, KeysOfChanges(), plan, request_.load_id, request_.stop, &changes));
+               finder_->Find(connection, changes_->keys(), plan, request_.load_id, request_.stop, &changes));
   NILUS_ASSIGN(std::vector<size_t> others,
-               FilesWithKeys(connection, request_.primary_key, fmt::format("({})", changes_->relation()), request_.stop,
+               FilesWithKeys(connection, request_.primary_key, fmt::format("({})", changes_->keys()), request_.stop,
                              plan, finder_->UnknownFiles(plan)));
-  NILUS_ASSIGN(int64_t read, FindByReading(plan, std::move(others), &changes));
+  NILUS_ASSIGN(int64_t read, FindByReading(plan, std::move(others), changes_->keys(), &changes));
   kept += read;
   counts->rows_updated += kept;
   counts->rows_inserted -= kept;
@@ -100,16 +118,9 @@ Result<RowChanges> TableLoad::FindChanged(const lake::ScanPlan& plan, CommitResu
   return changes;
 }
 
-// The key columns, and whether the row stays.
-std::string TableLoad::KeysOfChanges() const {
-  std::vector<std::string> columns;
-  for (const std::string& key : request_.primary_key) columns.push_back(QuoteIdentifier(key));
-  columns.emplace_back(kKeptColumn);
-  return fmt::format("SELECT {} FROM ({})", Joined(columns), changes_->relation());
-}
-
-// How many of the rows stay.
-Result<int64_t> TableLoad::FindByReading(const lake::ScanPlan& plan, std::vector<size_t> files, RowChanges* changes) {
+// Rows with the keys of `wanted` (ChangeStage::keys). How many of them stay, with other values.
+Result<int64_t> TableLoad::FindByReading(const lake::ScanPlan& plan, std::vector<size_t> files,
+                                         const std::string& wanted, RowChanges* changes) {
   duck::Connection& connection = changes_->connection();
   NILUS_ASSIGN(std::vector<int32_t> ids, IdsOf(request_.primary_key));
   std::vector<std::string> keys;
@@ -122,7 +133,7 @@ Result<int64_t> TableLoad::FindByReading(const lake::ScanPlan& plan, std::vector
             connection,
             {.plan = &plan, .files = std::move(group), .columns = ids, .with_rows = true, .stop = request_.stop}));
     const std::string sql = fmt::format("SELECT t.{}, k.{} FROM ({}) AS t JOIN ({}) AS k USING ({})", lake::kRowColumn,
-                                        kKeptColumn, relation.sql(), KeysOfChanges(), Joined(keys));
+                                        kKeptColumn, relation.sql(), wanted, Joined(keys));
     NILUS_ASSIGN(auto reader, duck::QueryReader::Open(connection, sql, {}, {}, request_.stop));
     for (;;) {
       NILUS_ASSIGN(std::optional<RecordBatch> batch, reader->Next(request_.stop));
@@ -138,15 +149,37 @@ Result<int64_t> TableLoad::FindByReading(const lake::ScanPlan& plan, std::vector
   return kept;
 }
 
-// Rows of which the load does not know every value, with the table's.
-Status TableLoad::WriteCompleted(const lake::ScanPlan& plan, lake::DataWriter* writer, int64_t* written) {
+// The load's files that hold superseded rows, as if they were the table's.
+lake::ScanPlan TableLoad::PlanSuperseded(const lake::Transaction& transaction) const {
+  lake::ScanPlan plan;
+  if (superseded_files_ == 0) return plan;
+  auto table = std::make_shared<lake::Table>();
+  table->identifier = transaction.identifier();
+  table->metadata = transaction.metadata();
+  table->store = transaction.store();
+  plan.schema = table->metadata.schema();
+  for (size_t i = 0; i < superseded_files_; ++i) {
+    lake::ScanFile file;
+    file.entry.file = files_[i];
+    file.entry.file.spec_id = table->metadata.default_spec_id;
+    plan.files.push_back(std::move(file));
+  }
+  plan.table = std::move(table);
+  return plan;
+}
+
+// Held rows of which values are missing, those where `condition` holds, with the values of the plan's rows.
+Status TableLoad::WriteCompleted(const lake::ScanPlan& plan, const std::string& condition, lake::DataWriter* writer,
+                                 int64_t* written) {
+  if (plan.files.empty()) return {};
+  duck::Connection& connection = changes_->connection();
   std::vector<std::string> names = request_.primary_key;
   names.insert(names.end(), changes_->missing().begin(), changes_->missing().end());
   NILUS_ASSIGN(std::vector<int32_t> ids, IdsOf(names));
   std::vector<std::string> columns;
   for (const Field& field : columns_.fields) {
     const std::string name = QuoteIdentifier(field.name);
-    if (!changes_->Has(field.name)) continue;
+    if (!changes_->Holds(field.name)) continue;
     columns.push_back(changes_->missing().contains(field.name)
                           ? fmt::format("CASE WHEN list_contains(k.{}, {}) THEN t.{} ELSE k.{} END AS {}",
                                         kMissingColumn, duck::QuoteLiteral(field.name), name, name, name)
@@ -156,32 +189,34 @@ Status TableLoad::WriteCompleted(const lake::ScanPlan& plan, lake::DataWriter* w
   for (size_t i = 0; i < request_.primary_key.size(); ++i)
     conditions.push_back(fmt::format("t.{} = k.{}", QuoteIdentifier(request_.primary_key[i]), OriginColumn(i)));
   NILUS_ASSIGN(std::vector<size_t> files,
-               FilesWithKeys(changes_->connection(), request_.primary_key, fmt::format("({})", changes_->relation()),
+               FilesWithKeys(connection, request_.primary_key, fmt::format("({})", changes_->held_keys()),
                              request_.stop, plan, AllFiles(plan)));
   for (std::vector<size_t>& group : BoundedGroups(plan, files)) {
-    NILUS_ASSIGN(
-        lake::ScanRelation relation,
-        lake::ScanRelation::Open(changes_->connection(),
-                                 {.plan = &plan, .files = std::move(group), .columns = ids, .stop = request_.stop}));
-    NILUS_TRY(
-        WriteQuery(changes_->connection(),
-                   fmt::format("SELECT {} FROM ({}) AS t JOIN (SELECT * FROM ({}) WHERE {} IS NOT NULL) AS k ON {}",
-                               Joined(columns), relation.sql(), changes_->relation(), kMissingColumn,
-                               fmt::join(conditions, " AND ")),
-                   writer, written));
+    NILUS_ASSIGN(lake::ScanRelation relation,
+                 lake::ScanRelation::Open(
+                     connection, {.plan = &plan, .files = std::move(group), .columns = ids, .stop = request_.stop}));
+    NILUS_TRY(WriteQuery(connection,
+                         fmt::format("SELECT {} FROM ({}) AS t JOIN (SELECT * FROM ({}) AS h WHERE {} IS NOT NULL AND "
+                                     "{}) AS k ON {}",
+                                     Joined(columns), relation.sql(), changes_->held(), kMissingColumn, condition,
+                                     fmt::join(conditions, " AND ")),
+                         writer, written));
   }
   return {};
 }
 
-Status TableLoad::Complete(const lake::ScanPlan& plan, lake::Transaction* transaction, CommitResult* counts) {
+// Rows of which the load does not know every value: with those of the rows that it wrote itself, or else the table's.
+Status TableLoad::Complete(const lake::ScanPlan& plan, const lake::ScanPlan& superseded, lake::Transaction* transaction,
+                           CommitResult* counts) {
   NILUS_ASSIGN(std::vector<duck::TextRow> wanted,
                changes_->connection().Query(
-                   fmt::format("SELECT count(*) FROM ({}) WHERE {} IS NOT NULL", changes_->relation(), kMissingColumn),
-                   {}, request_.stop));
+                   fmt::format("SELECT count(*) FROM ({}) WHERE {} IS NOT NULL", changes_->held(), kMissingColumn), {},
+                   request_.stop));
   if (wanted[0][0] == "0") return {};
   NILUS_ASSIGN(std::unique_ptr<lake::DataWriter> writer, OpenWriter());
   int64_t written = 0;
-  NILUS_TRY(WriteCompleted(plan, writer.get(), &written));
+  NILUS_TRY(WriteCompleted(superseded, "true", writer.get(), &written));
+  NILUS_TRY(WriteCompleted(plan, changes_->IsFromTable(), writer.get(), &written));
   NILUS_ASSIGN(std::vector<lake::DataFile> files, writer->Finish());
   attempt_files_.insert(attempt_files_.end(), files.begin(), files.end());
   if (fmt::format("{}", written) != wanted[0][0]) {
@@ -194,11 +229,39 @@ Status TableLoad::Complete(const lake::ScanPlan& plan, lake::Transaction* transa
   return {};
 }
 
+// The files that were written, without the rows that held ones supersede.
+Status TableLoad::AddWritten(const lake::ScanPlan& superseded, lake::Transaction* transaction, CommitResult* counts) {
+  RowChanges changes;
+  if (!superseded.files.empty())
+    NILUS_TRY(FindByReading(superseded, AllFiles(superseded), changes_->held_keys(), &changes).map([](int64_t) {}));
+  counts->rows_inserted -= changes.count();
+  unused_files_.clear();
+  std::vector<lake::DataFile> used;
+  for (size_t i = 0; i < files_.size(); ++i) {
+    counts->rows_inserted += files_[i].record_count;
+    const auto rows = changes.rows.find(i);
+    if (rows != changes.rows.end() && static_cast<int64_t>(rows->second.count()) == files_[i].record_count) {
+      unused_files_.push_back(files_[i]);
+      changes.rows.erase(rows);
+    } else {
+      used.push_back(files_[i]);
+    }
+  }
+  AddFiles(std::move(used), transaction);
+  return changes.rows.empty() ? Status() : Delete(superseded, changes, transaction);
+}
+
+Status TableLoad::Delete(const lake::ScanPlan& plan, const RowChanges& changes, lake::Transaction* transaction) {
+  std::vector<lake::DataFile> deletes;
+  Status deleted = DeleteRows(changes_->connection(), plan, changes, NewId(), request_.stop, transaction, &deletes);
+  attempt_files_.insert(attempt_files_.end(), deletes.begin(), deletes.end());
+  finder_->NoteDeletes(deletes);
+  return deleted;
+}
+
 // `base` null: the table has no rows.
 Status TableLoad::ApplyChanges(const lake::TablePtr& base, lake::Transaction* transaction, CommitResult* counts) {
-  for (const lake::DataFile& file : files_) counts->rows_inserted += file.record_count;
-  AddFiles(files_, transaction);
-  lake::ScanPlan plan;
+  lake::ScanPlan plan;  // of the table's rows, as far as they count
   if (base != nullptr) {
     NILUS_ASSIGN(plan, PlanBase(base, {}));
   }
@@ -206,19 +269,20 @@ Status TableLoad::ApplyChanges(const lake::TablePtr& base, lake::Transaction* tr
     NILUS_ASSIGN(int64_t rows, CountRows(plan));
     counts->rows_deleted += rows;
     if (base != nullptr) transaction->RemoveAllFiles();
-    return {};
+    plan = {};
   }
-  if (changes_->empty()) return {};
-  if (changes_->may_miss()) NILUS_TRY(Complete(plan, transaction, counts));
-  if (base == nullptr) return {};
-  NILUS_ASSIGN(RowChanges changes, FindChanged(plan, counts));
-  NILUS_FAULT_POINT("lakehouse.sink.rows_found");
+  const lake::ScanPlan superseded = PlanSuperseded(*transaction);
+  if (changes_->may_miss()) NILUS_TRY(Complete(plan, superseded, transaction, counts));
+  RowChanges changes;
+  const bool has_old_rows = plan.table != nullptr && !changes_->empty();
+  if (has_old_rows) {
+    NILUS_ASSIGN(changes, FindChanged(plan, counts));
+    NILUS_FAULT_POINT("lakehouse.sink.rows_found");
+  }
+  NILUS_TRY(AddWritten(superseded, transaction, counts));
+  if (!has_old_rows) return {};
   transaction->SetIsolation(lake::Isolation::kSerializable);
-  std::vector<lake::DataFile> deletes;
-  Status deleted = DeleteRows(changes_->connection(), plan, changes, NewId(), request_.stop, transaction, &deletes);
-  attempt_files_.insert(attempt_files_.end(), deletes.begin(), deletes.end());
-  finder_->NoteDeletes(deletes);
-  return deleted;
+  return Delete(plan, changes, transaction);
 }
 
 // Live rows of the plan's files.

@@ -1,6 +1,7 @@
 // Loads of changes on one Sink, whose key index has to notice what others do to the table in between; and a load that
 // was cut off between the commits of its tables.
 #include <filesystem>
+#include <set>
 
 #include "nilus/base/clock.h"
 #include "nilus/connector/conformance_testing.h"
@@ -45,19 +46,31 @@ class LakehouseChanges : public testing::TestWithParam<const char*> {
     request.strategy = WriteStrategy::kMerge;
     request.primary_key = {"id"};
     request.is_changes = true;
+    request.partition_by = partition_by_;
     return request;
   }
   static Status Stage(Sink* sink, const WriteRequest& request, const Rows& rows) {
-    static const SchemaPtr schema = MakeSchema({MakeField("id", TypeId::kInt64), MakeField("v", TypeId::kText),
-                                                MakeField(std::string(kRemovedColumn), TypeId::kBool),
-                                                MakeField(std::string(kUnchangedColumn), TypeId::kText)});
+    if (request.is_changes) return StageParts(sink, request, {rows});
     NILUS_ASSIGN(auto writer, sink->Open(request));
-    if (request.is_changes) {
-      NILUS_TRY(writer->Write(MakeBatch(schema, rows)));
-    } else {
-      Rows plain;
-      for (const Row& row : rows) plain.push_back({row[0], row[1]});
-      NILUS_TRY(writer->Write(MakeBatch(request.schema, plain)));
+    Rows plain;
+    for (const Row& row : rows) plain.push_back({row[0], row[1]});
+    NILUS_TRY(writer->Write(MakeBatch(request.schema, plain)));
+    return writer->Finish().map([](const Receipt&) {});
+  }
+  static Status StageParts(Sink* sink, const WriteRequest& request, const std::vector<Rows>& parts) {
+    static const SchemaPtr schema = MakeSchema(
+        {MakeField("id", TypeId::kInt64), MakeField("v", TypeId::kText), MakeField("w", TypeId::kText),
+         MakeField(std::string(kRemovedColumn), TypeId::kBool), MakeField(std::string(kUnchangedColumn), TypeId::kText),
+         MakeField(std::string(kMovedColumn), TypeId::kBool)});
+    NILUS_ASSIGN(auto writer, sink->Open(request));
+    for (const Rows& part : parts) {
+      Rows whole;
+      for (Row row : part) {
+        if (row.size() == 4) row.insert(row.begin() + 2, std::nullopt);  // without w
+        row.resize(6);
+        whole.push_back(std::move(row));
+      }
+      NILUS_TRY(writer->Write(MakeBatch(schema, whole)));
     }
     return writer->Finish().map([](const Receipt&) {});
   }
@@ -71,6 +84,28 @@ class LakehouseChanges : public testing::TestWithParam<const char*> {
     ASSERT_NILUS_OK(Stage(sink_.get(), request, rows));
     ASSERT_NILUS_OK(Commit(sink_.get(), request, version_ - 1));
   }
+  // The same in parts, each of which is folded by itself.
+  Result<CommitResult> LoadParts(const std::vector<Rows>& parts) {
+    WriteRequest request = Request(fmt::format("load-{}", ++version_));
+    request.memory_bytes = 1;
+    NILUS_TRY(StageParts(sink_.get(), request, parts));
+    return Commit(sink_.get(), request, version_ - 1);
+  }
+  int64_t DataFilesInFolder() const {
+    int64_t count = 0;
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(folder_ / "s" / "t" / "data"))
+      count += entry.is_regular_file() ? 1 : 0;
+    return count;
+  }
+  // Files of rows and of deletes.
+  int64_t FilesOfTable() {
+    const lake::TablePtr table = Table("t");
+    auto plan = *lake::PlanScan(table, table->metadata.current_snapshot(), table->metadata.schema(), {}, {});
+    std::set<std::string> paths;
+    for (const lake::ManifestEntry& entry : plan.deletes) paths.insert(entry.file.path);
+    return std::ssize(plan.files) + std::ssize(paths);
+  }
+
   // What another writer loads.
   void OtherLoad(const Rows& rows, WriteStrategy strategy) {
     auto sink = *OpenSink(address_, context_);
@@ -110,6 +145,10 @@ class LakehouseChanges : public testing::TestWithParam<const char*> {
   }
   static Row Put(const char* id, const char* v) { return {id, v, std::nullopt, std::nullopt}; }
   static Row Removed(const char* id) { return {id, std::nullopt, "true", std::nullopt}; }
+  // v is what it was; w is new.
+  static Row KeepsV(const char* id, const char* w) { return {id, std::nullopt, w, std::nullopt, "v", std::nullopt}; }
+  static Row MovedHere(const char* id, const char* w) { return {id, std::nullopt, w, std::nullopt, "v", "true"}; }
+  static Row Truncated() { return {std::nullopt, std::nullopt, "true", std::nullopt}; }
 
   std::filesystem::path folder_;
   Address address_;
@@ -117,6 +156,7 @@ class LakehouseChanges : public testing::TestWithParam<const char*> {
   std::shared_ptr<const Session> session_;
   std::unique_ptr<Sink> sink_;
   int64_t version_ = 0;
+  std::vector<PartitionField> partition_by_;
 };
 
 INSTANTIATE_TEST_SUITE_P(Formats, LakehouseChanges, testing::Values("2", "3"),
@@ -171,6 +211,88 @@ TEST_P(LakehouseChanges, ALoadThatFailedLeavesTheIndexAsItWas) {
   EXPECT_EQ(KindOf(Commit(sink_.get(), lost, 1)), "data") << "there is no row 8";
   Load({Put("2", "b")});
   EXPECT_EQ(Read(), (Rows{{"1", "a"}, {"2", "b"}}));
+}
+
+// Whole rows are written as they come; what becomes of them later in the load takes their place.
+TEST_P(LakehouseChanges, LaterPartsSupersedeWhatEarlierOnesWrote) {
+  Load({Put("1", "old"), Put("2", "old"), Put("3", "old"), Put("4", "old")});
+  auto result = LoadParts({{Put("1", "a"), Put("5", "a"), Put("6", "a"), Put("7", "a")},
+                           {Put("1", "b"), Removed("5"), Put("8", "b")},
+                           {Removed("2"), Put("6", "c"), Put("5", "c")},
+                           {Put("1", "d"), Removed("7"), Removed("8")}});
+  ASSERT_NILUS_OK(result);
+  EXPECT_EQ(Read(), (Rows{{"1", "d"}, {"3", "old"}, {"4", "old"}, {"5", "c"}, {"6", "c"}}));
+  EXPECT_EQ(result->rows_inserted, 2);
+  EXPECT_EQ(result->rows_updated, 1);
+  EXPECT_EQ(result->rows_deleted, 1);
+  Load({Put("5", "e"), Removed("6")});  // the index knows which rows are live
+  EXPECT_EQ(Read(), (Rows{{"1", "d"}, {"3", "old"}, {"4", "old"}, {"5", "e"}}));
+}
+
+// A key's rows may lie in several partitions, more than are open at once.
+TEST_P(LakehouseChanges, LaterPartsSupersedeInOtherPartitionsToo) {
+  partition_by_ = {{.column = "v", .transform = "identity"}};
+  Rows first;
+  Rows second;
+  Rows expected;
+  for (int i = 100; i < 160; ++i) {
+    const std::string id = fmt::format("{}", i);
+    first.push_back({id, "p" + id, std::nullopt, std::nullopt});
+    if (i % 3 == 0) {
+      second.push_back(Removed(id.c_str()));
+    } else if (i % 3 == 1) {
+      second.push_back({id, fmt::format("p{}", i + 1), std::nullopt, std::nullopt});
+    }
+    if (i % 3 != 0) expected.push_back({id, fmt::format("p{}", i % 3 == 1 ? i + 1 : i)});
+  }
+  ASSERT_NILUS_OK(LoadParts({first, second}));
+  EXPECT_EQ(Read(), expected);
+  ASSERT_NILUS_OK(LoadParts({second, {KeepsV("101", "x"), KeepsV("103", "x")}}));
+  EXPECT_EQ(Read(), expected);
+}
+
+TEST_P(LakehouseChanges, AFileWhoseRowsAreAllSupersededIsNotLeftBehind) {
+  ASSERT_NILUS_OK(LoadParts({{Put("1", "a"), Put("2", "a")}, {Put("1", "b"), Put("2", "b")}}));
+  EXPECT_EQ(Read(), (Rows{{"1", "b"}, {"2", "b"}}));
+  EXPECT_EQ(FilesOfTable(), 1);
+  EXPECT_EQ(DataFilesInFolder(), 1);
+  ASSERT_NILUS_OK(LoadParts({{Put("3", "a")}, {Removed("3")}, {Removed("1")}}));
+  EXPECT_EQ(Read(), (Rows{{"2", "b"}}));
+}
+
+TEST_P(LakehouseChanges, MissingValuesComeFromWhatTheLoadWroteOrTheTable) {
+  Load({Put("1", "old"), Put("2", "old"), Put("3", "old"), Put("4", "old")});
+  ASSERT_NILUS_OK(LoadParts({{Put("1", "new"), Put("5", "new"), Put("6", "new")},
+                             {KeepsV("1", "x"), KeepsV("2", "x"), KeepsV("5", "x")},
+                             {KeepsV("1", "y"), Removed("6"), MovedHere("7", "y"), Removed("3"), MovedHere("8", "y")},
+                             {Put("3", "again"), KeepsV("7", "z"), Put("2", "whole")}}));
+  EXPECT_EQ(
+      Read(),
+      (Rows{{"1", "new"}, {"2", "whole"}, {"3", "again"}, {"4", "old"}, {"5", "new"}, {"7", "new"}, {"8", "old"}}));
+  // The row that moves and the one that comes in its place, in one part.
+  ASSERT_NILUS_OK(LoadParts({{Removed("1"), MovedHere("9", "m"), Put("1", "fresh")}, {KeepsV("9", "n")}}));
+  EXPECT_EQ(Read(), (Rows{{"1", "fresh"},
+                          {"2", "whole"},
+                          {"3", "again"},
+                          {"4", "old"},
+                          {"5", "new"},
+                          {"7", "new"},
+                          {"8", "old"},
+                          {"9", "new"}}));
+}
+
+TEST_P(LakehouseChanges, ATruncateTakesWhatTheLoadWroteBeforeIt) {
+  Load({Put("1", "old"), Put("2", "old")});
+  ASSERT_NILUS_OK(LoadParts({{Put("1", "a"), Put("3", "a")},
+                             {KeepsV("2", "x")},
+                             {Truncated()},
+                             {Put("4", "b"), Put("1", "b")},
+                             {KeepsV("4", "x"), Put("5", "c")}}));
+  EXPECT_EQ(Read(), (Rows{{"1", "b"}, {"4", "b"}, {"5", "c"}}));
+  EXPECT_EQ(FilesOfTable(), DataFilesInFolder() - 1) << "of the table before, one file";
+  EXPECT_EQ(KindOf(LoadParts({{Truncated(), Put("7", "a")}, {KeepsV("1", "x")}})), "data") << "it is gone";
+  --version_;
+  EXPECT_EQ(Read(), (Rows{{"1", "b"}, {"4", "b"}, {"5", "c"}}));
 }
 
 // Its changes come again, perhaps in another cut: they have to find the rows as they were.

@@ -138,6 +138,10 @@ void TableLoad::RemoveAttempt() {
 
 void TableLoad::MarkCommitted() {
   is_committed_ = true;
+  if (!unused_files_.empty()) {
+    if (Result<lake::StorePtr> store = Store()) lake::RemoveFiles(**store, unused_files_);
+    unused_files_.clear();
+  }
   files_.clear();
   attempt_files_.clear();
 }
@@ -166,6 +170,7 @@ Result<std::unique_ptr<lake::DataWriter>> TableLoad::OpenWriter() const {
   options.file_bytes = session_->file_bytes;
   options.queue_bytes = std::min<int64_t>(request_.memory_bytes / 4, options.queue_bytes);
   options.parallel_files = std::max(request_.threads, 1);
+  options.row_group_bytes = std::clamp<int64_t>(request_.memory_bytes / 2, 1 << 20, options.row_group_bytes);
   options.stop = request_.stop;
   return lake::DataWriter::Open(std::move(options));
 }

@@ -55,7 +55,7 @@ class TableLoad {
                                     const std::string& undo_load, CommitResult* counts);
   // Of a child table, before Prepare: the root table's finished load, which outlives it.
   void SetRoot(TableLoad* root) { root_ = root; }
-  // The files belong to a snapshot now.
+  // The files belong to a snapshot now, but for those that its commit left out: they go.
   void MarkCommitted();
 
  private:
@@ -114,10 +114,15 @@ class TableLoad {
   Status FinishChanges();
   Status ApplyChanges(const lake::TablePtr& base, lake::Transaction* transaction, CommitResult* counts);
   Result<RowChanges> FindChanged(const lake::ScanPlan& plan, CommitResult* counts);
-  std::string KeysOfChanges() const;
-  Result<int64_t> FindByReading(const lake::ScanPlan& plan, std::vector<size_t> files, RowChanges* changes);
-  Status Complete(const lake::ScanPlan& plan, lake::Transaction* transaction, CommitResult* counts);
-  Status WriteCompleted(const lake::ScanPlan& plan, lake::DataWriter* writer, int64_t* written);
+  Result<int64_t> FindByReading(const lake::ScanPlan& plan, std::vector<size_t> files, const std::string& wanted,
+                                RowChanges* changes);
+  lake::ScanPlan PlanSuperseded(const lake::Transaction& transaction) const;
+  Status Complete(const lake::ScanPlan& plan, const lake::ScanPlan& superseded, lake::Transaction* transaction,
+                  CommitResult* counts);
+  Status WriteCompleted(const lake::ScanPlan& plan, const std::string& condition, lake::DataWriter* writer,
+                        int64_t* written);
+  Status AddWritten(const lake::ScanPlan& superseded, lake::Transaction* transaction, CommitResult* counts);
+  Status Delete(const lake::ScanPlan& plan, const RowChanges& changes, lake::Transaction* transaction);
   Result<int64_t> CountRows(const lake::ScanPlan& plan);
   Status TakeBack(const lake::TablePtr& base, const std::string& load_id);
 
@@ -139,7 +144,9 @@ class TableLoad {
   bool has_new_versions_ = false;               // kNewVersionsTable is there
   std::optional<int64_t> compared_with_;        // the snapshot whose rows FindNewVersions compared
   std::vector<lake::DataFile> files_;           // written before the commit
+  size_t superseded_files_ = 0;                 // of changes: so many of files_ hold rows that others supersede
   std::vector<lake::DataFile> attempt_files_;   // written for one attempt of it
+  std::vector<lake::DataFile> unused_files_;    // of files_: an attempt leaves them out
   int64_t rows_ = 0;
   int64_t bytes_ = 0;
   bool is_finished_ = false;
