@@ -94,7 +94,7 @@ class Service:
     """A pipeline of type: cdc from a database to an end."""
     running = []
 
-    def __init__(self, nilus, database, end, name="shop", options=None, sink_options=None, **properties):
+    def __init__(self, nilus, database, end, name="shop", options=None, sink_options=None, memory="", **properties):
         self.nilus, self.database, self.end = nilus, database, end
         self.slot = f"slot_{database.name}_{name}"
         document = {"name": name, "version": "v1alpha", "type": "nilus", "spec": {
@@ -102,6 +102,8 @@ class Service:
             "source": {"address": database.uri, "options": options or {},
                        "cdc": {"topic.prefix": "shop", "slot.name": self.slot, "publication.name": f"pub_{name}", **properties}},
             "sink": {"address": end.address, "options": {"dest_table": end.schema, "incremental_strategy": "merge", **(sink_options or {})}}}}
+        if memory:
+            document["spec"]["resources"] = {"limits": {"memory": memory}}
         self.manifest = nilus.write(json.dumps(document), f"{name}.yaml")
         self.env = {"NILUS_STATE_DIR": nilus.folder / "state"}
         self.process = None
