@@ -38,8 +38,6 @@ struct CdcJob {
   int identifier_limit = 0;
   int threads = 1;
   MemoryPlan memory = PlanMemory(kDefaultMemoryLimit);
-  // Of the first writer of a load; the next ones have less (ChangeLoad). A service that always runs takes little.
-  int64_t writer_bytes() const { return memory.connector_bytes / 4; }
   // Rows wait for others at most so long before they are committed; 0: they are committed once no more have come.
   std::chrono::milliseconds commit_interval{0};
   // An idle service writes down so often that the log has moved on, so that the source may let go of it.
@@ -53,6 +51,10 @@ struct CdcJob {
   bool deletes_ranges = false;  // the sink has delete+insert
   // The destination as a source; null: it cannot be read.
   std::function<Result<std::unique_ptr<Source>>(std::stop_token)> open_written;
+
+  // WriteRequest::memory_bytes of a load's first writer; the next ones have less (ChangeLoad). A quarter: a load has
+  // several, and what a fold holds is there three times while it is taken.
+  int64_t writer_bytes() const { return memory.connector_bytes / 4; }
 };
 
 // kInvalidInput or kUnsupported for what the manifest asks and this engine, connector or strategy cannot do.

@@ -15,7 +15,7 @@ Status ChangeLoad::Open(const TableTarget& target) {
 
 Status ChangeLoad::OpenWriter(Table* table, WriteRequest request) {
   request.load_id = load_id_;
-  // The nth takes an nth, so that many together take little more than a few.
+  // The nth takes an nth, down to what folds of changes need to be of use.
   request.memory_bytes = std::max(request.memory_bytes / std::ssize(tables_), std::min(request.memory_bytes, 1 * kMiB));
   table->name = request.table;
   NILUS_ASSIGN(table->writer, sink_->Open(request));

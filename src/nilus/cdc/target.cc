@@ -58,16 +58,21 @@ std::vector<int32_t> Others(const std::vector<int32_t>& rows, int64_t count) {
   return others;
 }
 
+// Columns that loads of changes have on their way are named so (connector/sink.h, change_fold.h, sinks' own).
+bool IsInternal(std::string_view name) {
+  return name.starts_with("_nilus_") && name != kLoadIdColumn && name != kRowIdColumn;
+}
+
 Status CheckNames(const CdcJob& job, const CapturedTable& table) {
   for (const Field& field : table.columns.fields) {
     const bool is_key = std::find(table.key.begin(), table.key.end(), field.name) != table.key.end();
     if (job.changelog && !is_key) continue;
     const std::string name = NormalizeName(field.name, job.naming, job.identifier_limit);
-    if (!IsChangeColumn(name, job.changelog)) continue;
+    if (!IsChangeColumn(name, job.changelog) && !IsInternal(name)) continue;
     return FailWithFix(ErrorKind::kInvalidInput,
                        fmt::format("leave the column out with column.exclude.list: {}\\.{}\\.{}, or rename it",
                                    table.schema, table.name, field.name),
-                       "column `{}` of {}.{} has the name of a column that change data capture adds", field.name,
+                       "column `{}` of {}.{} has the name of a column that change data capture uses", field.name,
                        table.schema, table.name);
   }
   return {};

@@ -41,6 +41,10 @@ struct FoldedChanges {
   std::vector<Group> groups;
   int64_t removed = 0;  // rows of group -1
   int64_t kept = 0;     // the others
+
+  // The values of kGroupColumn and kFromColumn, which stand last whatever other columns are called. There are rows.
+  const int32_t* group_numbers() const { return rows.column(rows.schema()->size() - 2).values.as<int32_t>(); }
+  const int64_t* from_numbers() const { return rows.column(rows.schema()->size() - 1).values.as<int64_t>(); }
 };
 
 // Variant columns of the table `existing` that belong to `columns` and are not among them. A load that has not heard of

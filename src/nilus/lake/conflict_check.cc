@@ -64,6 +64,7 @@ Status CheckFiles(const Table& table, const std::vector<SnapshotPtr>& between, c
   for (const DataFile& file : changes.added_deletes) {
     if (!file.referenced_data_file.empty()) referenced.insert(file.referenced_data_file);
   }
+  for (const DataFile& file : changes.added_data) referenced.erase(file.path);  // rows of its own that it deletes
   for (const ManifestFile& manifest : manifests) {
     const bool is_new = others.contains(manifest.added_snapshot_id);
     // Data files that are gone stand as deleted in a manifest of the commit that removed them, or in none at all.

@@ -259,7 +259,7 @@ void RemoveFiles(storage::ObjectStore& store, std::span<const DataFile> files) {
   }
   if (keys.empty()) return;
   Status removed = store.Delete(std::span<const std::string>(keys));
-  if (!removed) LogWarning("files of a load that failed stay behind: {}", removed.error().ToString());
+  if (!removed) LogWarning("files that are not needed stay behind: {}", removed.error().ToString());
 }
 
 }  // namespace nilus::lake

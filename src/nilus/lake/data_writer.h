@@ -64,7 +64,8 @@ class DataWriter {
   std::unique_ptr<State> state_;
 };
 
-// Files that no snapshot names, of a load that failed. Best effort: what stays is an orphan, which is logged.
+// Files that no snapshot will name, of a load that failed or left them out. Best effort: what stays is an orphan, which
+// is logged.
 void RemoveFiles(storage::ObjectStore& store, std::span<const DataFile> files);
 
 }  // namespace nilus::lake

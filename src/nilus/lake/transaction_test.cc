@@ -219,6 +219,22 @@ TEST_F(Transactions, CompactionDoesNotLoseDeletesOfOthers) {
   EXPECT_THAT(lost.error().message, HasSubstr("rows were deleted from file:///nowhere/a"));
 }
 
+TEST_F(Transactions, DeletesInFilesOfTheirOwnCommitDoNotConflictWithCompactions) {
+  Create();
+  const TablePtr table = MustAppend("a");
+  Transaction changes(table);
+  changes.AddDataFile(File("fresh", 2));
+  changes.AddDeleteFile(DeletesOf("df", "fresh"));
+  changes.SetIsolation(Isolation::kSerializable);
+  Transaction compaction(table);
+  compaction.RemoveFile(EntryOf(*table, "a"));
+  compaction.AddDataFile(File("compacted"));
+  compaction.MarkRewrite(table->metadata.last_sequence_number);
+  ASSERT_OK(compaction.Commit({}));
+  ASSERT_OK_AND_ASSIGN(const CommitOutcome outcome, changes.Commit({}));
+  EXPECT_THAT(LivePaths(*outcome.table), ElementsAre("compacted", "df", "fresh"));
+}
+
 TEST_F(Transactions, CompactionRebasesOnAppendsAndKeepsTheAgeOfRows) {
   Create();
   MustAppend("a");

@@ -4,6 +4,7 @@
 
 #include "nilus/connector/sql_strategy.h"
 #include "nilus/connectors/lakehouse/staging.h"
+#include "nilus/connectors/lakehouse/strategy_sql.h"
 #include "nilus/data/take.h"
 #include "nilus/duck/column_type.h"
 #include "nilus/duck/query_reader.h"
@@ -25,18 +26,8 @@ std::string ListOf(const std::vector<std::string>& names) {
   return fmt::format("[{}]", fmt::join(quoted, ", "));
 }
 
-// The rows of `a` have the key that rows of `b` have, or (with_origin) come from.
-std::string Matches(const std::vector<std::string>& keys, std::string_view a, std::string_view b, bool with_origin) {
-  std::vector<std::string> conditions;
-  for (size_t i = 0; i < keys.size(); ++i) {
-    conditions.push_back(fmt::format("{}.{} = {}.{}", a, QuoteIdentifier(keys[i]), b,
-                                     QuoteIdentifier(with_origin ? OriginColumn(i) : keys[i])));
-  }
-  return fmt::format("{}", fmt::join(conditions, " AND "));
-}
-
 // The columns of these names, all of which the batch has.
-RecordBatch Columns(const RecordBatch& batch, const std::vector<std::string>& names) {
+RecordBatch Select(const RecordBatch& batch, const std::vector<std::string>& names) {
   auto schema = std::make_shared<Schema>();
   std::vector<int> indexes;
   for (const std::string& name : names) {
@@ -46,11 +37,7 @@ RecordBatch Columns(const RecordBatch& batch, const std::vector<std::string>& na
   return batch.Select(std::move(schema), indexes);
 }
 
-const Column& FoldColumn(const FoldedChanges& part, std::string_view name) {
-  return part.rows.column(*part.rows.schema()->Find(name));
-}
-
-std::vector<int32_t> Numbers(const std::vector<bool>& flags, bool wanted) {
+std::vector<int32_t> RowsWhere(const std::vector<bool>& flags, bool wanted) {
   std::vector<int32_t> numbers;
   for (size_t i = 0; i < flags.size(); ++i) {
     if (flags[i] == wanted) numbers.push_back(static_cast<int32_t>(i));
@@ -61,8 +48,8 @@ std::vector<int32_t> Numbers(const std::vector<bool>& flags, bool wanted) {
 // Rows of a part that are not known whole, and those whose key another row of the part comes from: with that the
 // table's row is meant, not theirs.
 std::vector<bool> MustBeHeld(const FoldedChanges& part, int64_t first_number) {
-  const auto* groups = FoldColumn(part, kGroupColumn).values.as<int32_t>();
-  const auto* from = FoldColumn(part, kFromColumn).values.as<int64_t>();
+  const int32_t* groups = part.group_numbers();
+  const int64_t* from = part.from_numbers();
   std::vector<bool> is_held(static_cast<size_t>(part.rows.num_rows()));
   for (size_t row = 0; row < is_held.size(); ++row) {
     if (groups[row] != 0) is_held[row] = true;
@@ -74,9 +61,9 @@ std::vector<bool> MustBeHeld(const FoldedChanges& part, int64_t first_number) {
 // `rows` of a part with the group of each and the key columns of the row that it comes from.
 RecordBatch WithOrigins(const FoldedChanges& part, const RecordBatch& rows, const std::vector<std::string>& keys,
                         int64_t first_number) {
-  const Column& group = FoldColumn(part, kGroupColumn);
-  const auto* groups = group.values.as<int32_t>();
-  const auto* from = FoldColumn(part, kFromColumn).values.as<int64_t>();
+  const Column& group = part.rows.column(part.rows.schema()->size() - 2);
+  const int32_t* groups = part.group_numbers();
+  const int64_t* from = part.from_numbers();
   std::vector<RowPick> picks;
   for (int64_t row = 0; row < rows.num_rows(); ++row) {
     const bool misses = groups[row] > 0;
@@ -99,6 +86,13 @@ RecordBatch WithOrigins(const FoldedChanges& part, const RecordBatch& rows, cons
 
 std::string OriginColumn(size_t key) { return fmt::format("_nilus_origin_{}", key); }
 
+std::string OriginEquals(const std::vector<std::string>& keys, std::string_view a, std::string_view b) {
+  std::vector<std::string> conditions;
+  for (size_t i = 0; i < keys.size(); ++i)
+    conditions.push_back(fmt::format("{}.{} = {}.{}", a, QuoteIdentifier(keys[i]), b, OriginColumn(i)));
+  return fmt::format("{}", fmt::join(conditions, " AND "));
+}
+
 Result<std::unique_ptr<ChangeStage>> ChangeStage::Make(const Session& session, const WriteRequest& request) {
   NILUS_ASSIGN(duck::Connection connection, session.Connect());
   return std::unique_ptr<ChangeStage>(new ChangeStage(std::move(connection), request));
@@ -116,6 +110,10 @@ std::string ChangeStage::held_keys() const {
   return fmt::format("SELECT {}, {} FROM {}", KeyList(), kKeptColumn, kHeldTable);
 }
 
+std::string ChangeStage::superseding_keys() const {
+  return fmt::format("{} SEMI JOIN {} USING ({})", held_keys(), kWrittenTable, KeyList());
+}
+
 std::string ChangeStage::keys() const {
   if (!has_written_) return held_keys();
   std::string sql = fmt::format("SELECT {}, true AS {} FROM {}", KeyList(), kKeptColumn, kWrittenTable);
@@ -126,7 +124,7 @@ std::string ChangeStage::keys() const {
 std::string ChangeStage::IsFromTable() const {
   if (!has_written_) return "true";
   return fmt::format("NOT EXISTS (SELECT 1 FROM {} AS w WHERE {})", kWrittenTable,
-                     Matches(request_.primary_key, "w", "h", true));
+                     OriginEquals(request_.primary_key, "w", "h"));
 }
 
 // One statement over the rows.
@@ -148,8 +146,8 @@ Status ChangeStage::Truncate() {
 }
 
 // Rows whose key an earlier part has.
-Status ChangeStage::HoldKnownKeys(const RecordBatch& rows, std::vector<bool>* is_held) {
-  NILUS_TRY(Stream(WithSequence(Columns(rows, request_.primary_key), 0), [](const std::string& relation) {
+Status ChangeStage::MarkKnownKeys(const RecordBatch& rows, std::vector<bool>* is_held) {
+  NILUS_TRY(Stream(WithSequence(Select(rows, request_.primary_key), 0), [](const std::string& relation) {
     return fmt::format("CREATE TEMPORARY TABLE {} AS SELECT * FROM {}", kPartTable, relation);
   }));
   std::vector<std::string> selects;
@@ -175,7 +173,7 @@ Status ChangeStage::HoldKnownKeys(const RecordBatch& rows, std::vector<bool>* is
 }
 
 Status ChangeStage::NoteWritten(const RecordBatch& rows) {
-  NILUS_TRY(Stream(Columns(rows, request_.primary_key), [&](const std::string& relation) {
+  NILUS_TRY(Stream(Select(rows, request_.primary_key), [&](const std::string& relation) {
     return has_written_ ? fmt::format("INSERT INTO {} SELECT * FROM {}", kWrittenTable, relation)
                         : fmt::format("CREATE TEMPORARY TABLE {} AS SELECT * FROM {}", kWrittenTable, relation);
   }));
@@ -200,7 +198,7 @@ std::string ChangeStage::SelectHeld(const FoldedChanges& part, const Schema& row
 // What the rows of kNextTable miss and earlier ones know.
 Status ChangeStage::TakeFromEarlier(const FoldedChanges& part, const Schema& rows) {
   const std::string join = fmt::format("{} AS n LEFT JOIN {} AS o ON {}", kNextTable, kHeldTable,
-                                       Matches(request_.primary_key, "o", "n", true));
+                                       OriginEquals(request_.primary_key, "o", "n"));
   const std::string found = fmt::format("o.{} IS NOT NULL", kKeptColumn);
   NILUS_ASSIGN(std::vector<duck::TextRow> lost,
                connection_.Query(fmt::format("SELECT count(*) FROM {} WHERE n.{} IS NOT NULL AND NOT o.{}", join,
@@ -247,7 +245,7 @@ Status ChangeStage::MergeHeld(const FoldedChanges& part, const Schema& rows) {
                                               QuoteIdentifier(field.name), duck::SqlTypeName(field.type))));
   }
   NILUS_TRY(connection_.Execute(fmt::format("DELETE FROM {} AS o USING {} AS n WHERE {}", kHeldTable, kNextTable,
-                                            Matches(request_.primary_key, "o", "n", false)),
+                                            KeysEqual(request_.primary_key, "o", "n")),
                                 {}, request_.stop));
   NILUS_TRY(connection_.Execute(fmt::format("INSERT INTO {} BY NAME SELECT * FROM {}", kHeldTable, kNextTable), {},
                                 request_.stop));
@@ -269,24 +267,16 @@ Status ChangeStage::Hold(const FoldedChanges& part, const RecordBatch& rows) {
   return {};
 }
 
-Result<RecordBatch> ChangeStage::Add(const FoldedChanges& part, const RecordBatch& rows) {
+Result<RecordBatch> ChangeStage::Add(const FoldedChanges& part, const RecordBatch& rows, bool may_write) {
   if (part.truncates) NILUS_TRY(Truncate());
   if (rows.num_rows() == 0) return rows;
-  if (truncates_ && empty() && !part.groups.empty()) {
-    return FailWithFix(ErrorKind::kData, kRowIsGoneFix,
-                       "changes of table {} leave values as they were, but their rows are not there any more",
-                       request_.table.ToString());
-  }
   std::vector<bool> is_held = MustBeHeld(part, rows_);
-  if (!empty()) NILUS_TRY(HoldKnownKeys(rows, &is_held));
-  const std::vector<int32_t> held = Numbers(is_held, true);
+  if (!empty()) NILUS_TRY(MarkKnownKeys(rows, &is_held));
+  if (!may_write) is_held.assign(is_held.size(), true);
+  const std::vector<int32_t> held = RowsWhere(is_held, true);
   if (!held.empty()) NILUS_TRY(Hold(part, TakeRows(WithOrigins(part, rows, request_.primary_key, rows_), held)));
   rows_ += rows.num_rows();
-  if (held.empty()) {
-    NILUS_TRY(NoteWritten(rows));
-    return rows;
-  }
-  RecordBatch written = TakeRows(rows, Numbers(is_held, false));
+  const RecordBatch written = held.empty() ? rows : TakeRows(rows, RowsWhere(is_held, false));
   if (written.num_rows() > 0) NILUS_TRY(NoteWritten(written));
   return written;
 }

@@ -26,6 +26,8 @@ inline constexpr const char* kMissingColumn = "_nilus_missing";  // names of col
 // A key column's value under which the row with the missing values is found, among those that were written or else in
 // the table; NULL: nothing is missing.
 std::string OriginColumn(size_t key);
+// a."k1" = b."_nilus_origin_0" AND …
+std::string OriginEquals(const std::vector<std::string>& keys, std::string_view a, std::string_view b);
 
 // One thread at a time.
 class ChangeStage {
@@ -33,9 +35,10 @@ class ChangeStage {
   static Result<std::unique_ptr<ChangeStage>> Make(const Session& session, const WriteRequest& request);
 
   // The next part of a fold; `rows` are part.rows without the fold's own columns, in the types of the table. Returns
-  // those that are to be written. Where the part truncates, rows that were written before it are gone.
-  // kData: a value is not known, and an earlier part has removed its row.
-  Result<RecordBatch> Add(const FoldedChanges& part, const RecordBatch& rows);
+  // those that are to be written: none unless `may_write`. Where the part truncates, rows that were written before it
+  // are gone. kData: a value is not known, and an earlier part has removed its row; that a truncate has, shows when the
+  // row is looked for.
+  Result<RecordBatch> Add(const FoldedChanges& part, const RecordBatch& rows, bool may_write);
 
   bool truncates() const { return truncates_; }  // the table's rows go first
   bool has_written() const { return has_written_; }
@@ -47,9 +50,10 @@ class ChangeStage {
   bool Holds(std::string_view column) const { return columns_.contains(column); }  // held() has it
 
   // For connection(), "SELECT …". One row a key each.
-  std::string held() const;       // the held rows; has_held()
-  std::string held_keys() const;  // their key columns and kKeptColumn; has_held()
-  std::string keys() const;       // the same of all rows; not empty()
+  std::string held() const;              // the held rows; has_held()
+  std::string held_keys() const;         // their key columns and kKeptColumn; has_held()
+  std::string superseding_keys() const;  // the same of those that supersede written rows; supersedes()
+  std::string keys() const;              // the same of all rows; not empty()
   // A condition on a held row `h`: what it misses is not among the rows that were written.
   std::string IsFromTable() const;
   duck::Connection& connection() { return connection_; }
@@ -58,7 +62,7 @@ class ChangeStage {
   ChangeStage(duck::Connection connection, const WriteRequest& request)
       : connection_(std::move(connection)), request_(request) {}
   Status Truncate();
-  Status HoldKnownKeys(const RecordBatch& rows, std::vector<bool>* is_held);
+  Status MarkKnownKeys(const RecordBatch& rows, std::vector<bool>* is_held);
   Status NoteWritten(const RecordBatch& rows);
   Status Hold(const FoldedChanges& part, const RecordBatch& rows);
   std::string SelectHeld(const FoldedChanges& part, const Schema& rows, const std::string& relation) const;

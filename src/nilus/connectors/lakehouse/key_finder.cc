@@ -94,10 +94,14 @@ Status KeyFinder::Sync(duck::Connection& connection, const lake::ScanPlan& plan,
   std::vector<size_t> fitting;
   int64_t rows = 0;
   for (size_t file : files) {
-    rows += plan.files[file].file().record_count;
-    if (!index_.HasRoomFor(rows)) break;
+    const int64_t more = rows + plan.files[file].file().record_count;
+    while (!index_.HasRoomFor(more) && finders_.ForgetIdle()) {
+    }
+    if (!index_.HasRoomFor(more)) break;
+    rows = more;
     fitting.push_back(file);
   }
+  index_.Reserve(rows);
   for (std::vector<size_t>& group : BoundedGroups(plan, fitting))
     NILUS_TRY(ReadFiles(connection, plan, std::move(group), stop));
   if (has_repeated_keys_) index_.Clear();
@@ -172,24 +176,20 @@ void KeyFinder::NoteDeletes(const std::vector<lake::DataFile>& files) {
 }
 
 std::shared_ptr<KeyFinder> KeyFinders::Of(const lake::TableIdentifier& table) {
-  std::lock_guard lock(mutex_);
   Known& known = finders_[table.ToString()];
-  if (known.finder == nullptr) known.finder = std::make_shared<KeyFinder>(memory_);
+  if (known.finder == nullptr) known.finder = std::make_shared<KeyFinder>(*this, memory_);
   known.asked = ++asked_;
-  std::shared_ptr<KeyFinder> finder = known.finder;
-  const int64_t enough = memory_->limit_bytes / 4 * 3;
-  while (memory_->used_bytes > enough && ForgetOldest()) {
-  }
-  return finder;
+  return known.finder;
 }
 
-bool KeyFinders::ForgetOldest() {
+bool KeyFinders::ForgetIdle() {
   auto oldest = finders_.end();
   for (auto at = finders_.begin(); at != finders_.end(); ++at) {
     if (at->second.finder.use_count() > 1) continue;  // a load has it
     if (oldest == finders_.end() || at->second.asked < oldest->second.asked) oldest = at;
   }
-  if (oldest == finders_.end()) return false;
+  const int64_t of_late = 4 * std::ssize(finders_);  // tables that are asked for in turn do not drive each other out
+  if (oldest == finders_.end() || oldest->second.asked > asked_ - of_late) return false;
   finders_.erase(oldest);
   return true;
 }

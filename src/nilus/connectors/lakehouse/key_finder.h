@@ -6,7 +6,6 @@
 #include <cstdint>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <set>
 #include <stop_token>
@@ -22,10 +21,13 @@
 
 namespace nilus::lakehouse {
 
+class KeyFinders;
+
 // One thread at a time.
 class KeyFinder {
  public:
-  explicit KeyFinder(std::shared_ptr<IndexMemory> memory) : index_(std::move(memory)) {}
+  // `finders` outlives it.
+  KeyFinder(KeyFinders& finders, std::shared_ptr<IndexMemory> memory) : finders_(finders), index_(std::move(memory)) {}
 
   // Brings the index to the plan's snapshot, of which the plan has all files. `key`: the columns' field ids, in the
   // plan's schema.
@@ -55,6 +57,7 @@ class KeyFinder {
   Status ReadFiles(duck::Connection& connection, const lake::ScanPlan& plan, std::vector<size_t> files,
                    const std::stop_token& stop);
 
+  KeyFinders& finders_;
   KeyIndex index_;
   std::string table_uuid_;
   std::vector<int32_t> key_;
@@ -64,24 +67,24 @@ class KeyFinder {
   bool has_repeated_keys_ = false;  // then the index is of no use
 };
 
-// The finders of a sink, by table. Thread-safe.
+// The finders of a sink, by table. One thread at a time.
 class KeyFinders {
  public:
   // Of all their indexes together.
-  explicit KeyFinders(int64_t limit_bytes) : memory_(std::make_shared<IndexMemory>(limit_bytes)) {}
+  explicit KeyFinders(int64_t limit_bytes) : memory_(std::make_shared<IndexMemory>(IndexMemory{limit_bytes})) {}
 
-  // While memory is short, tables that no load has now lose theirs, first what was asked for the longest time ago.
   std::shared_ptr<KeyFinder> Of(const lake::TableIdentifier& table);
+  // For one that has no room: the index of the table that was not loaded for the longest time goes. False: all were
+  // loaded of late, and would only take it back.
+  bool ForgetIdle();
 
  private:
   struct Known {
     std::shared_ptr<KeyFinder> finder;
     int64_t asked = 0;
   };
-  bool ForgetOldest();
 
   const std::shared_ptr<IndexMemory> memory_;
-  std::mutex mutex_;
   std::map<std::string, Known> finders_;
   int64_t asked_ = 0;
 };

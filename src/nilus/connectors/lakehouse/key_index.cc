@@ -13,10 +13,11 @@ namespace {
 
 constexpr size_t kFirstSlots = 1024;
 
-// A row takes a slot, and slots are at most 3/4 full.
+// Live rows take half of the slots at most; those of rows that are gone fill them to three quarters, then they are
+// cleared.
 size_t SlotsFor(int64_t rows) {
   size_t slots = kFirstSlots;
-  while (static_cast<int64_t>(slots / 4 * 3) < rows) slots *= 2;
+  while (static_cast<int64_t>(slots / 2) < rows) slots *= 2;
   return slots;
 }
 
@@ -85,9 +86,7 @@ const KeyIndex::Place* KeyIndex::Find(const KeyHash& key) const {
 
 bool KeyIndex::Put(const KeyHash& key, uint32_t file, uint32_t row) {
   if (Find(key) != nullptr) return false;
-  if ((used_ + 1) * 4 > slots_.size() * 3) {
-    Rebuild(static_cast<size_t>(rows_ + 1) * 2 > slots_.size() ? slots_.size() * 2 : slots_.size());
-  }
+  if ((used_ + 1) * 4 > slots_.size() * 3) Rebuild(std::max(slots_.size(), SlotsFor(rows_ + 1)));
   size_t at = SlotOf(key);
   while (IsLive(slots_[at])) at = (at + 1) & (slots_.size() - 1);
   if (slots_[at].place.file == kFree) ++used_;
@@ -126,6 +125,11 @@ bool KeyIndex::HasRoomFor(int64_t rows) const {
   const size_t slots = SlotsFor(rows_ + rows);
   if (slots <= slots_.size()) return true;
   return memory_->used_bytes + static_cast<int64_t>((slots - slots_.size()) * sizeof(Slot)) <= memory_->limit_bytes;
+}
+
+void KeyIndex::Reserve(int64_t rows) {
+  const size_t slots = SlotsFor(rows_ + rows);
+  if (slots > slots_.size()) Rebuild(slots);
 }
 
 uint32_t KeyIndex::AddFile(const std::string& path) {

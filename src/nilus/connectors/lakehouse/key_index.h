@@ -6,7 +6,6 @@
 #pragma once
 
 #include <array>
-#include <atomic>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -23,14 +22,13 @@ struct KeyHash {
   friend bool operator==(const KeyHash&, const KeyHash&) = default;
 };
 
-// What the indexes of several tables hold together. Thread-safe.
+// What the indexes of several tables hold together, beside the first 20 KiB of each.
 struct IndexMemory {
-  explicit IndexMemory(int64_t limit) : limit_bytes(limit) {}
-  const int64_t limit_bytes;
-  std::atomic<int64_t> used_bytes = 0;
+  int64_t limit_bytes = 0;
+  int64_t used_bytes = 0;
 };
 
-// One thread at a time.
+// One thread at a time, also of several that share their memory.
 class KeyIndex {
  public:
   explicit KeyIndex(std::shared_ptr<IndexMemory> memory);
@@ -51,8 +49,10 @@ class KeyIndex {
   bool Put(const KeyHash& key, uint32_t file, uint32_t row);
   void Erase(const KeyHash& key);
 
-  // So many rows fit beside those that are there. Those of the first 1,024 slots always do.
+  // So many rows fit beside those that are there. Up to 512 always do.
   bool HasRoomFor(int64_t rows) const;
+  // Takes that room, before they are put.
+  void Reserve(int64_t rows);
   uint32_t AddFile(const std::string& path);
   void DropFile(const std::string& path);
   std::optional<uint32_t> FileNumber(const std::string& path) const;

@@ -18,7 +18,7 @@ std::vector<std::optional<KeyHash>> HashesOf(const KeyIndex& index, int first, i
 }
 
 TEST(KeyIndex, FindsLiveRowsOnly) {
-  KeyIndex index(std::make_shared<IndexMemory>(1 << 20));
+  KeyIndex index(std::make_shared<IndexMemory>(IndexMemory{1 << 20}));
   const auto keys = HashesOf(index, 0, 5000);
   const uint32_t a = index.AddFile("a");
   const uint32_t b = index.AddFile("b");
@@ -43,7 +43,7 @@ TEST(KeyIndex, FindsLiveRowsOnly) {
 
 // Loads that update the same keys again and again do not make it grow.
 TEST(KeyIndex, ReplacedRowsAreReused) {
-  KeyIndex index(std::make_shared<IndexMemory>(64 << 10));
+  KeyIndex index(std::make_shared<IndexMemory>(IndexMemory{64 << 10}));
   ASSERT_TRUE(index.HasRoomFor(1000));
   EXPECT_FALSE(index.HasRoomFor(10'000));
   const auto keys = HashesOf(index, 0, 1000);
@@ -62,10 +62,11 @@ TEST(KeyIndex, ReplacedRowsAreReused) {
 }
 
 TEST(KeyIndex, SeveralShareTheirMemory) {
-  const auto memory = std::make_shared<IndexMemory>(340 << 10);
+  const auto memory = std::make_shared<IndexMemory>(IndexMemory{660 << 10});
   KeyIndex first(memory);
   KeyIndex second(memory);
   ASSERT_TRUE(first.HasRoomFor(12'000));
+  first.Reserve(12'000);
   const auto keys = HashesOf(first, 0, 12'000);
   const uint32_t file = first.AddFile("a");
   for (uint32_t i = 0; i < 12'000; ++i) ASSERT_TRUE(first.Put(*keys[i], file, i));
@@ -77,7 +78,7 @@ TEST(KeyIndex, SeveralShareTheirMemory) {
 }
 
 TEST(KeyIndex, KeysOfOneValueAreOneKeyWhateverTheirWidth) {
-  const KeyIndex index(std::make_shared<IndexMemory>(1 << 20));
+  const KeyIndex index(std::make_shared<IndexMemory>(IndexMemory{1 << 20}));
   const auto hash = [&](TypeId type, const char* text) {
     return index.Hash(MakeBatch(MakeSchema({MakeField("id", type)}), {{text}}), 1)[0];
   };

@@ -31,6 +31,8 @@ Result<std::shared_ptr<const Session>> OpenSession(const Address& address, const
   auto session = std::make_shared<Session>();
   NILUS_ASSIGN(session->catalog, lake::OpenCatalog(address, context.stop));
   session->key_finders = std::make_shared<KeyFinders>(context.memory_bytes / 2);
+  session->writing_room = std::make_shared<WritingRoom>(WritingRoom{.limit_bytes = context.duckdb_bytes / 2});
+  session->change_row_group_bytes = std::clamp<int64_t>(context.memory_bytes / 8, 1 << 20, 8 << 20);
   session->threads = std::max(context.threads, 1);
   NILUS_ASSIGN(session->database,
                duck::Database::Open({.memory_bytes = context.duckdb_bytes, .threads = session->threads}));

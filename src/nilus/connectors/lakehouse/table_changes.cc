@@ -52,15 +52,59 @@ Status TableLoad::WriteChanges(const RecordBatch& batch) {
   return fold_->Add(batch);
 }
 
-// What was folded goes into data files, or waits.
+// What a file holds of DuckDB's memory while it is written: a row group twice, and of each column the page and the
+// values of two vectors.
+int64_t TableLoad::FileBytes() const {
+  constexpr int64_t kColumnBytes = 160 << 10;
+  return 2 * session_->change_row_group_bytes + std::ssize(target_.schema.fields) * kColumnBytes;
+}
+
+int TableLoad::OpenPartitionsOfChanges() const {
+  if (target_.spec.fields.empty()) return 1;
+  constexpr int64_t kMost = 4;
+  return static_cast<int>(std::clamp<int64_t>(session_->writing_room->limit_bytes / 2 / FileBytes(), 1, kMost));
+}
+
+// For a writer that is open while rows arrive.
+bool TableLoad::TakeRoom() {
+  WritingRoom& room = *session_->writing_room;
+  const int64_t bytes = OpenPartitionsOfChanges() * FileBytes();
+  if (room.used_bytes + bytes > room.limit_bytes) return false;
+  room.used_bytes += bytes;
+  room_bytes_ = bytes;
+  return true;
+}
+
+void TableLoad::CloseWriter() {
+  writer_.reset();
+  session_->writing_room->used_bytes -= std::exchange(room_bytes_, 0);
+}
+
+// Whole rows of the part lack a value that the table requires. `rows` are part.rows as the table's.
+bool TableLoad::LacksRequired(const FoldedChanges& part, const RecordBatch& rows) const {
+  const int32_t* groups = part.group_numbers();
+  return std::any_of(target_.schema.fields.begin(), target_.schema.fields.end(), [&](const lake::IcebergField& field) {
+    if (!field.required) return false;
+    const std::optional<int> at = rows.schema()->Find(field.name);
+    if (at && rows.column(*at).null_count == 0) return false;
+    for (int64_t row = 0; row < rows.num_rows(); ++row) {
+      if (groups[row] == 0 && (!at || rows.column(*at).IsNull(row))) return true;
+    }
+    return false;
+  });
+}
+
+// What was folded goes into data files, or waits: where there is no room for a file, and where a row cannot be written
+// as it is (a later part may mend it).
 Status TableLoad::StagePart() {
   const FoldedChanges part = fold_->Take();
-  if (part.truncates) writer_.reset();  // with the rows that it wrote
-  if (part.rows.num_rows() == 0) return changes_->Add(part, part.rows).map([](const RecordBatch&) {});
+  if (part.truncates) CloseWriter();  // the rows that it wrote go
+  if (part.rows.num_rows() == 0) return changes_->Add(part, part.rows, false).map([](const RecordBatch&) {});
   const RecordBatch rows = TableColumns(part.rows);
   NILUS_TRY(AddColumns(*rows.schema()));
   NILUS_ASSIGN(RecordBatch converted, converter_->Convert(rows));
-  NILUS_ASSIGN(RecordBatch whole, changes_->Add(part, converted));
+  const bool may_write = !LacksRequired(part, converted) && (room_bytes_ > 0 || TakeRoom());
+  NILUS_ASSIGN(RecordBatch whole, changes_->Add(part, converted, may_write));
   if (whole.num_rows() == 0) return {};
   if (writer_ == nullptr) {
     NILUS_ASSIGN(writer_, OpenWriter());
@@ -73,9 +117,9 @@ Status TableLoad::FinishChanges() {
   NILUS_TRY(StagePart());
   if (changes_->supersedes() && writer_ != nullptr) {
     NILUS_ASSIGN(files_, writer_->Finish());
-    writer_.reset();
+    CloseWriter();
   }
-  superseded_files_ = files_.size();
+  early_files_ = files_.size();
   if (changes_->has_held()) {
     if (writer_ == nullptr) {
       NILUS_ASSIGN(writer_, OpenWriter());
@@ -92,9 +136,9 @@ Status TableLoad::FinishChanges() {
   }
   if (writer_ != nullptr) {
     NILUS_ASSIGN(std::vector<lake::DataFile> last, writer_->Finish());
-    writer_.reset();
     files_.insert(files_.end(), last.begin(), last.end());
   }
+  CloseWriter();
   for (const lake::DataFile& file : files_) bytes_ += file.file_size;
   return {};
 }
@@ -149,16 +193,16 @@ Result<int64_t> TableLoad::FindByReading(const lake::ScanPlan& plan, std::vector
   return kept;
 }
 
-// The load's files that hold superseded rows, as if they were the table's.
-lake::ScanPlan TableLoad::PlanSuperseded(const lake::Transaction& transaction) const {
+// Files of the load in which rows may be superseded, as if they were the table's.
+lake::ScanPlan TableLoad::PlanEarlyFiles(const lake::Transaction& transaction) const {
   lake::ScanPlan plan;
-  if (superseded_files_ == 0) return plan;
+  if (early_files_ == 0) return plan;
   auto table = std::make_shared<lake::Table>();
   table->identifier = transaction.identifier();
   table->metadata = transaction.metadata();
   table->store = transaction.store();
   plan.schema = table->metadata.schema();
-  for (size_t i = 0; i < superseded_files_; ++i) {
+  for (size_t i = 0; i < early_files_; ++i) {
     lake::ScanFile file;
     file.entry.file = files_[i];
     file.entry.file.spec_id = table->metadata.default_spec_id;
@@ -185,9 +229,6 @@ Status TableLoad::WriteCompleted(const lake::ScanPlan& plan, const std::string& 
                                         kMissingColumn, duck::QuoteLiteral(field.name), name, name, name)
                           : "k." + name);
   }
-  std::vector<std::string> conditions;
-  for (size_t i = 0; i < request_.primary_key.size(); ++i)
-    conditions.push_back(fmt::format("t.{} = k.{}", QuoteIdentifier(request_.primary_key[i]), OriginColumn(i)));
   NILUS_ASSIGN(std::vector<size_t> files,
                FilesWithKeys(connection, request_.primary_key, fmt::format("({})", changes_->held_keys()),
                              request_.stop, plan, AllFiles(plan)));
@@ -199,14 +240,14 @@ Status TableLoad::WriteCompleted(const lake::ScanPlan& plan, const std::string& 
                          fmt::format("SELECT {} FROM ({}) AS t JOIN (SELECT * FROM ({}) AS h WHERE {} IS NOT NULL AND "
                                      "{}) AS k ON {}",
                                      Joined(columns), relation.sql(), changes_->held(), kMissingColumn, condition,
-                                     fmt::join(conditions, " AND ")),
+                                     OriginEquals(request_.primary_key, "t", "k")),
                          writer, written));
   }
   return {};
 }
 
 // Rows of which the load does not know every value: with those of the rows that it wrote itself, or else the table's.
-Status TableLoad::Complete(const lake::ScanPlan& plan, const lake::ScanPlan& superseded, lake::Transaction* transaction,
+Status TableLoad::Complete(const lake::ScanPlan& plan, const lake::ScanPlan& early, lake::Transaction* transaction,
                            CommitResult* counts) {
   NILUS_ASSIGN(std::vector<duck::TextRow> wanted,
                changes_->connection().Query(
@@ -215,7 +256,7 @@ Status TableLoad::Complete(const lake::ScanPlan& plan, const lake::ScanPlan& sup
   if (wanted[0][0] == "0") return {};
   NILUS_ASSIGN(std::unique_ptr<lake::DataWriter> writer, OpenWriter());
   int64_t written = 0;
-  NILUS_TRY(WriteCompleted(superseded, "true", writer.get(), &written));
+  NILUS_TRY(WriteCompleted(early, "true", writer.get(), &written));
   NILUS_TRY(WriteCompleted(plan, changes_->IsFromTable(), writer.get(), &written));
   NILUS_ASSIGN(std::vector<lake::DataFile> files, writer->Finish());
   attempt_files_.insert(attempt_files_.end(), files.begin(), files.end());
@@ -230,10 +271,20 @@ Status TableLoad::Complete(const lake::ScanPlan& plan, const lake::ScanPlan& sup
 }
 
 // The files that were written, without the rows that held ones supersede.
-Status TableLoad::AddWritten(const lake::ScanPlan& superseded, lake::Transaction* transaction, CommitResult* counts) {
-  RowChanges changes;
-  if (!superseded.files.empty())
-    NILUS_TRY(FindByReading(superseded, AllFiles(superseded), changes_->held_keys(), &changes).map([](int64_t) {}));
+Status TableLoad::AddWritten(const lake::ScanPlan& early, lake::Transaction* transaction, CommitResult* counts,
+                             std::vector<lake::DataFile>* deletes) {
+  if (!superseded_) {
+    RowChanges found;
+    if (!early.files.empty()) {
+      const std::string keys = changes_->superseding_keys();
+      NILUS_ASSIGN(std::vector<size_t> files,
+                   FilesWithKeys(changes_->connection(), request_.primary_key, fmt::format("({})", keys), request_.stop,
+                                 early, AllFiles(early)));
+      NILUS_TRY(FindByReading(early, std::move(files), keys, &found).map([](int64_t) {}));
+    }
+    superseded_ = std::move(found);
+  }
+  RowChanges changes = *superseded_;
   counts->rows_inserted -= changes.count();
   unused_files_.clear();
   std::vector<lake::DataFile> used;
@@ -248,14 +299,15 @@ Status TableLoad::AddWritten(const lake::ScanPlan& superseded, lake::Transaction
     }
   }
   AddFiles(std::move(used), transaction);
-  return changes.rows.empty() ? Status() : Delete(superseded, changes, transaction);
+  return changes.rows.empty() ? Status() : Delete(early, changes, transaction, deletes);
 }
 
-Status TableLoad::Delete(const lake::ScanPlan& plan, const RowChanges& changes, lake::Transaction* transaction) {
-  std::vector<lake::DataFile> deletes;
-  Status deleted = DeleteRows(changes_->connection(), plan, changes, NewId(), request_.stop, transaction, &deletes);
-  attempt_files_.insert(attempt_files_.end(), deletes.begin(), deletes.end());
-  finder_->NoteDeletes(deletes);
+Status TableLoad::Delete(const lake::ScanPlan& plan, const RowChanges& changes, lake::Transaction* transaction,
+                         std::vector<lake::DataFile>* deletes) {
+  std::vector<lake::DataFile> written;
+  Status deleted = DeleteRows(changes_->connection(), plan, changes, NewId(), request_.stop, transaction, &written);
+  attempt_files_.insert(attempt_files_.end(), written.begin(), written.end());
+  deletes->insert(deletes->end(), written.begin(), written.end());
   return deleted;
 }
 
@@ -271,18 +323,17 @@ Status TableLoad::ApplyChanges(const lake::TablePtr& base, lake::Transaction* tr
     if (base != nullptr) transaction->RemoveAllFiles();
     plan = {};
   }
-  const lake::ScanPlan superseded = PlanSuperseded(*transaction);
-  if (changes_->may_miss()) NILUS_TRY(Complete(plan, superseded, transaction, counts));
-  RowChanges changes;
-  const bool has_old_rows = plan.table != nullptr && !changes_->empty();
-  if (has_old_rows) {
-    NILUS_ASSIGN(changes, FindChanged(plan, counts));
-    NILUS_FAULT_POINT("lakehouse.sink.rows_found");
-  }
-  NILUS_TRY(AddWritten(superseded, transaction, counts));
-  if (!has_old_rows) return {};
+  const lake::ScanPlan early = PlanEarlyFiles(*transaction);
+  if (changes_->may_miss()) NILUS_TRY(Complete(plan, early, transaction, counts));
+  std::vector<lake::DataFile> deletes;  // all that the finder has to know of
+  NILUS_TRY(AddWritten(early, transaction, counts, &deletes));
+  if (plan.table == nullptr || changes_->empty()) return {};
+  NILUS_ASSIGN(RowChanges changes, FindChanged(plan, counts));
+  NILUS_FAULT_POINT("lakehouse.sink.rows_found");
   transaction->SetIsolation(lake::Isolation::kSerializable);
-  return Delete(plan, changes, transaction);
+  NILUS_TRY(Delete(plan, changes, transaction, &deletes));
+  finder_->NoteDeletes(deletes);  // of the load that FindChanged has told it of
+  return {};
 }
 
 // Live rows of the plan's files.

@@ -47,6 +47,7 @@ class LakehouseChanges : public testing::TestWithParam<const char*> {
     request.primary_key = {"id"};
     request.is_changes = true;
     request.partition_by = partition_by_;
+    request.misfits = misfits_;
     return request;
   }
   static Status Stage(Sink* sink, const WriteRequest& request, const Rows& rows) {
@@ -157,6 +158,7 @@ class LakehouseChanges : public testing::TestWithParam<const char*> {
   std::unique_ptr<Sink> sink_;
   int64_t version_ = 0;
   std::vector<PartitionField> partition_by_;
+  Misfits misfits_ = Misfits::kVariant;
 };
 
 INSTANTIATE_TEST_SUITE_P(Formats, LakehouseChanges, testing::Values("2", "3"),
@@ -249,6 +251,38 @@ TEST_P(LakehouseChanges, LaterPartsSupersedeInOtherPartitionsToo) {
   EXPECT_EQ(Read(), expected);
   ASSERT_NILUS_OK(LoadParts({second, {KeepsV("101", "x"), KeepsV("103", "x")}}));
   EXPECT_EQ(Read(), expected);
+}
+
+// A table without room for an open file keeps its rows elsewhere until its end.
+TEST_P(LakehouseChanges, WithoutRoomForFilesRowsWait) {
+  context_.duckdb_bytes = 16 << 20;  // half of it is less than what two row groups and the columns' pages take
+  sink_ = *OpenSink(address_, context_);
+  Load({Put("1", "old"), Put("2", "old")});
+  auto result = LoadParts({{Put("1", "a"), Put("3", "a"), Put("4", "a")},
+                           {KeepsV("1", "x"), KeepsV("2", "x"), Removed("3")},
+                           {Removed("1"), MovedHere("5", "y"), Put("4", "b")}});
+  ASSERT_NILUS_OK(result);
+  EXPECT_EQ(Read(), (Rows{{"2", "old"}, {"4", "b"}, {"5", "a"}}));
+  EXPECT_EQ(result->rows_inserted, 2);
+  EXPECT_EQ(FilesOfTable(), 2) << "one of rows that are known whole, one of those with values of the table";
+}
+
+// What makes a row unfit for the table may be mended later in the load.
+TEST_P(LakehouseChanges, OnlyWhatARowComesToMustHaveRequiredValues) {
+  Load({Put("1", "old")});
+  {
+    lake::Transaction transaction(Table("t"));
+    lake::IcebergSchema schema = Table("t")->metadata.schema();
+    for (lake::IcebergField& field : schema.fields) field.required = field.name == "v";
+    ASSERT_NILUS_OK(transaction.SetSchema(std::move(schema)));
+    ASSERT_NILUS_OK(transaction.Commit({}));
+  }
+  misfits_ = Misfits::kNull;  // then what is required stays so
+  const Row lacks = {"2", std::nullopt, std::nullopt, std::nullopt};
+  ASSERT_NILUS_OK(LoadParts(
+      {{lacks, Put("3", "a")}, {Put("2", "b")}, {{"4", std::nullopt, std::nullopt, std::nullopt}}, {Removed("4")}}));
+  EXPECT_EQ(Read(), (Rows{{"1", "old"}, {"2", "b"}, {"3", "a"}}));
+  EXPECT_EQ(KindOf(LoadParts({{{"5", std::nullopt, std::nullopt, std::nullopt}}, {Put("6", "a")}})), "data");
 }
 
 TEST_P(LakehouseChanges, AFileWhoseRowsAreAllSupersededIsNotLeftBehind) {

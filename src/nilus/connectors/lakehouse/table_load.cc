@@ -119,7 +119,7 @@ Result<std::unique_ptr<TableLoad>> TableLoad::Open(std::shared_ptr<const Session
 }
 
 TableLoad::~TableLoad() {
-  writer_.reset();
+  CloseWriter();
   RemoveAttempt();
   if (is_committed_ || files_.empty()) return;
   if (Result<lake::StorePtr> store = Store()) lake::RemoveFiles(**store, files_);
@@ -171,6 +171,11 @@ Result<std::unique_ptr<lake::DataWriter>> TableLoad::OpenWriter() const {
   options.queue_bytes = std::min<int64_t>(request_.memory_bytes / 4, options.queue_bytes);
   options.parallel_files = std::max(request_.threads, 1);
   options.row_group_bytes = std::clamp<int64_t>(request_.memory_bytes / 2, 1 << 20, options.row_group_bytes);
+  if (request_.is_changes) {
+    options.parallel_files = 1;
+    options.row_group_bytes = session_->change_row_group_bytes;
+    options.open_partitions = OpenPartitionsOfChanges();
+  }
   options.stop = request_.stop;
   return lake::DataWriter::Open(std::move(options));
 }

@@ -111,18 +111,25 @@ class TableLoad {
   Status StartChanges();
   Status WriteChanges(const RecordBatch& batch);
   Status StagePart();
+  int64_t FileBytes() const;
+  int OpenPartitionsOfChanges() const;
+  bool TakeRoom();
+  void CloseWriter();
+  bool LacksRequired(const FoldedChanges& part, const RecordBatch& rows) const;
   Status FinishChanges();
   Status ApplyChanges(const lake::TablePtr& base, lake::Transaction* transaction, CommitResult* counts);
   Result<RowChanges> FindChanged(const lake::ScanPlan& plan, CommitResult* counts);
   Result<int64_t> FindByReading(const lake::ScanPlan& plan, std::vector<size_t> files, const std::string& wanted,
                                 RowChanges* changes);
-  lake::ScanPlan PlanSuperseded(const lake::Transaction& transaction) const;
-  Status Complete(const lake::ScanPlan& plan, const lake::ScanPlan& superseded, lake::Transaction* transaction,
+  lake::ScanPlan PlanEarlyFiles(const lake::Transaction& transaction) const;
+  Status Complete(const lake::ScanPlan& plan, const lake::ScanPlan& early, lake::Transaction* transaction,
                   CommitResult* counts);
   Status WriteCompleted(const lake::ScanPlan& plan, const std::string& condition, lake::DataWriter* writer,
                         int64_t* written);
-  Status AddWritten(const lake::ScanPlan& superseded, lake::Transaction* transaction, CommitResult* counts);
-  Status Delete(const lake::ScanPlan& plan, const RowChanges& changes, lake::Transaction* transaction);
+  Status AddWritten(const lake::ScanPlan& early, lake::Transaction* transaction, CommitResult* counts,
+                    std::vector<lake::DataFile>* deletes);
+  Status Delete(const lake::ScanPlan& plan, const RowChanges& changes, lake::Transaction* transaction,
+                std::vector<lake::DataFile>* deletes);
   Result<int64_t> CountRows(const lake::ScanPlan& plan);
   Status TakeBack(const lake::TablePtr& base, const std::string& load_id);
 
@@ -144,7 +151,9 @@ class TableLoad {
   bool has_new_versions_ = false;               // kNewVersionsTable is there
   std::optional<int64_t> compared_with_;        // the snapshot whose rows FindNewVersions compared
   std::vector<lake::DataFile> files_;           // written before the commit
-  size_t superseded_files_ = 0;                 // of changes: so many of files_ hold rows that others supersede
+  size_t early_files_ = 0;                      // of changes: rows of so many of files_ may be superseded by others
+  std::optional<RowChanges> superseded_;        // those rows, by the file's index in files_
+  int64_t room_bytes_ = 0;                      // of the session's writing room, while writer_ is open
   std::vector<lake::DataFile> attempt_files_;   // written for one attempt of it
   std::vector<lake::DataFile> unused_files_;    // of files_: an attempt leaves them out
   int64_t rows_ = 0;
