@@ -18,7 +18,7 @@ namespace nilus::lake {
 namespace {
 
 constexpr int32_t kRowPositionFieldId = 2147483645;  // `_pos`: what a deletion vector is about
-constexpr size_t kBatchRows = 50'000;
+constexpr int64_t kBatchBytes = 256 << 10;
 
 // The columns of a position delete file.
 IcebergSchema PositionDeleteSchema() {
@@ -54,6 +54,7 @@ Status WriteRows(const Group& group, duck::ParquetWriter* writer) {
       std::make_shared<Schema>(Schema{{Field{.name = "file_path", .type = MakeType(TypeId::kText)},
                                        Field{.name = "pos", .type = MakeType(TypeId::kInt64)}}});
   BatchBuilder batch(schema);
+  int64_t bytes = 0;
   for (const FileDeletes* one : group) {
     std::vector<int64_t> positions;
     one->rows.AppendTo(&positions);
@@ -61,7 +62,10 @@ Status WriteRows(const Group& group, duck::ParquetWriter* writer) {
       batch.column(0).AppendBytes(one->file->path);
       batch.column(1).Append<int64_t>(position);
       batch.FinishRow();
-      if (batch.num_rows() == kBatchRows) NILUS_TRY(writer->Write(batch.Finish()));
+      bytes += std::ssize(one->file->path) + static_cast<int64_t>(sizeof position);
+      if (bytes < kBatchBytes) continue;
+      NILUS_TRY(writer->Write(batch.Finish()));
+      bytes = 0;
     }
   }
   return batch.num_rows() > 0 ? writer->Write(batch.Finish()) : Status();
@@ -109,11 +113,10 @@ Result<std::vector<DataFile>> WritePositionDeletes(const DeleteWriterOptions& op
   NILUS_ASSIGN(PrivateFolder scratch, options.store->MakeScratch());
   std::vector<DataFile> files;
   for (const Group& group : GroupByPartition(deletes)) {
-    const size_t number = files.size() + 1;
     duck::ParquetOptions parquet;
     parquet.directory = scratch.path();
-    parquet.prefix = fmt::format("deletes-{}-", number);
-    parquet.file_rows = int64_t{1} << 40;  // in order, in one file
+    parquet.prefix = fmt::format("deletes-{}-", files.size());
+    parquet.file_rows = int64_t{1} << 40;  // in order, in one file: but for what memory allows
     parquet.parallel_files = 1;
     parquet.row_group_rows = 122'880;
     parquet.field_ids = {{"file_path", kFilePathFieldId}, {"pos", kPositionFieldId}};
@@ -121,12 +124,17 @@ Result<std::vector<DataFile>> WritePositionDeletes(const DeleteWriterOptions& op
     NILUS_ASSIGN(auto writer, duck::ParquetWriter::Open(options.database, std::move(parquet)));
     NILUS_TRY(WriteRows(group, writer.get()));
     NILUS_ASSIGN(std::vector<duck::WrittenFile> written, writer->Finish());
-    NILUS_FAULT_POINT("lake.delete_file.before_put");
-    NILUS_ASSIGN(DataFile file,
-                 PutPositionDeletes(options, group, written.at(0),
-                                    fmt::format("{}-deletes-{:05}.parquet", options.name_prefix, number)));
-    files.push_back(std::move(file));
-    NILUS_FAULT_POINT("lake.delete_file.put");
+    int64_t missing = 0;
+    for (const FileDeletes* one : group) missing += static_cast<int64_t>(one->rows.count());
+    for (const duck::WrittenFile& one : written) {
+      NILUS_FAULT_POINT("lake.delete_file.before_put");
+      const std::string name = fmt::format("{}-deletes-{:05}.parquet", options.name_prefix, files.size() + 1);
+      NILUS_ASSIGN(DataFile file, PutPositionDeletes(options, group, one, name));
+      missing -= file.record_count;
+      files.push_back(std::move(file));
+      NILUS_FAULT_POINT("lake.delete_file.put");
+    }
+    if (missing != 0) return Fail(ErrorKind::kInternal, "{} position deletes are in none of their files", missing);
   }
   return files;
 }

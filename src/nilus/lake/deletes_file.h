@@ -38,8 +38,9 @@ struct DeleteWriterOptions {
   std::stop_token stop;
 };
 
-// v2: one file for each partition, with the rows of all its data files sorted by path and position; only new rows need
-// be in `deletes`. Files are in the store, durable, and belong to no snapshot yet.
+// v2: one file for each partition (more, where a batch of rows is large for the memory), with the rows of all its data
+// files sorted by path and position; only new rows need be in `deletes`. Files are in the store, durable, and belong to
+// no snapshot yet.
 Result<std::vector<DataFile>> WritePositionDeletes(const DeleteWriterOptions& options,
                                                    const std::vector<FileDeletes>& deletes);
 // v3: one Puffin file with a vector for each data file. A data file has one vector at most: `deletes` holds all its

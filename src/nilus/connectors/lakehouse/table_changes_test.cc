@@ -267,6 +267,23 @@ TEST_P(LakehouseChanges, WithoutRoomForFilesRowsWait) {
   EXPECT_EQ(FilesOfTable(), 2) << "one of rows that are known whole, one of those with values of the table";
 }
 
+TEST_P(LakehouseChanges, ManyRowsAreReplacedUnderLittleMemory) {
+  context_.duckdb_bytes = 16 << 20;
+  sink_ = *OpenSink(address_, context_);
+  constexpr int kRows = 130'000;
+  Rows first;
+  Rows second;
+  for (int i = 0; i < kRows; ++i) {
+    first.push_back({fmt::format("{}", i), "a", std::nullopt, std::nullopt});
+    if (i % 2 == 0) second.push_back({fmt::format("{}", i), "b", std::nullopt, std::nullopt});
+  }
+  Load(first);
+  Load(second);
+  const Rows rows = Read();
+  ASSERT_EQ(std::ssize(rows), kRows);
+  EXPECT_EQ(std::count_if(rows.begin(), rows.end(), [](const Row& row) { return row[1] == "b"; }), kRows / 2);
+}
+
 // What makes a row unfit for the table may be mended later in the load.
 TEST_P(LakehouseChanges, OnlyWhatARowComesToMustHaveRequiredValues) {
   Load({Put("1", "old")});
