@@ -1,6 +1,7 @@
 """Change data capture while servers restart, connections are cut and destinations are away: nothing is lost, nothing doubled, and
 every state that a reader sees is one of the source's."""
 import contextlib
+import hashlib
 import os
 import random
 import threading
@@ -180,3 +181,29 @@ def test_postgresql_18_is_followed(kind, nilus, tmp_path, server18, server):
     service.settle()
     assert service.stop()["is_success"]
     workload.expect_equal(end)
+
+
+@pytest.mark.parametrize("version", ["2", "3"])
+def test_a_transaction_larger_than_the_memory(version, nilus, tmp_path, server):
+    """In many parts, which change what earlier ones wrote; then one that leaves large values as they were, out of the table's files."""
+    source = server.create_database()
+    source.execute("CREATE TABLE items (id int, part int, v text, big text, PRIMARY KEY (id, part)); ALTER TABLE items ALTER big SET STORAGE EXTERNAL")
+    end = LakehouseEnd(tmp_path, server)
+    service = Service(nilus, source, end, memory="64Mi", sink_options={"format_version": version}).start()
+    service.settle()
+    with contextlib.closing(server.connect(source.name)) as connection, connection.cursor() as cursor:
+        cursor.execute("INSERT INTO items SELECT i, i % 5, 'a', (SELECT string_agg(md5(i::text || j), '') FROM generate_series(1, 300) j) FROM generate_series(1, 8000) i")
+        cursor.execute("UPDATE items SET v = 'b' WHERE id % 2 = 0")
+        cursor.execute("UPDATE items SET part = part + 10 WHERE id % 7 = 0")
+        cursor.execute("DELETE FROM items WHERE id % 11 = 0")
+        cursor.execute("UPDATE items SET v = 'c', big = 'short' WHERE id % 13 = 0")
+        connection.commit()
+    rows = lambda: source.execute("SELECT id::text, part::text, v, md5(big) FROM items ORDER BY 1, 2")
+    landed = lambda: sorted((i, part, v, hashlib.md5(big.encode()).hexdigest()) for i, part, v, big in end.rows("shop_public_items", ["id", "part", "v", "big"]))
+    service.settle()
+    assert landed() == sorted(rows())
+    source.execute("UPDATE items SET v = 'd'")
+    service.settle()
+    assert landed() == sorted(rows())
+    service.stop()
+    server.drop_database(source.name)

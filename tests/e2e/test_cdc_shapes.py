@@ -269,6 +269,15 @@ def test_a_refused_start_leaves_nothing_behind(nilus, tmp_path, server, source):
     assert "last error: the tables" in status.out and "\n    fix: " in status.out, status
 
 
+@pytest.mark.parametrize("columns", ["_op text", "_nilus_from bigint", '"_nilus_{group}" int', '"userName" text, user_name text'])
+def test_a_start_that_a_column_refuses_leaves_nothing_behind(nilus, tmp_path, server, source, columns):
+    source.execute(f"CREATE TABLE items (id int PRIMARY KEY, {columns}); INSERT INTO items VALUES (1)")
+    service = Service(nilus, source, LakehouseEnd(tmp_path, server)).start()
+    assert "column.exclude.list" in ended(service)
+    assert not source.execute("SELECT 1 FROM pg_replication_slots WHERE slot_name = %s", (service.slot,))
+    assert not source.execute("SELECT 1 FROM pg_publication")
+
+
 def test_a_slot_that_another_service_reads_is_told_soon(nilus, tmp_path, server, source):
     make_items(source)
     first = Service(nilus, source, PostgresEnd(tmp_path, server)).start()

@@ -114,6 +114,8 @@ bool Capture::IsSnapshotted(const CapturedTable& table) const {
 // The position is committed before anything is read: from here on a slot that was made is known.
 Status Capture::BeginFresh(const CaptureStart& start, SnapshotHow how) {
   const SnapshotPolicy& policy = job_->properties.snapshot;
+  // What a table cannot be captured for is told now, while the start can still be taken back.
+  for (const CapturedTable& table : start.tables) NILUS_TRY(targets_->TargetOf(table).map([](TableTarget*) {}));
   const std::set<std::string> known = std::move(position_.tables);
   position_ = CdcPosition{.at = start.from, .shown = source_->Format(start.from), .identity = start.identity};
   for (const CapturedTable& table : start.tables) {

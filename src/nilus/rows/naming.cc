@@ -88,8 +88,8 @@ Error NameCollision(std::string_view table, std::string_view first, std::string_
       ErrorKind::kInvalidInput,
       fmt::format("columns `{}` and `{}` of {} would both be named `{}` at the destination", first, second, table,
                   name),
-      "leave one out with sql_exclude_columns, rename one at the source (query:SELECT …), or keep names as they are "
-      "with SCHEMA_NAMING=direct"};
+      "leave one out with sql_exclude_columns (of a capture column.exclude.list), rename one at the source, or keep "
+      "names as they are with SCHEMA_NAMING=direct"};
 }
 
 Result<NormalizedTable> NormalizeTableName(std::string_view dest_table, NamingStyle style, int limit_bytes) {
