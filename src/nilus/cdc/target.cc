@@ -5,9 +5,12 @@
 
 #include "nilus/cdc/change_columns.h"
 #include "nilus/cdc/lines.h"
+#include "nilus/connector/sql_strategy.h"
 #include "nilus/data/scalar.h"
 #include "nilus/data/take.h"
+#include "nilus/rows/children_hash.h"
 #include "nilus/rows/dead_letters.h"
+#include "nilus/rows/unnest.h"
 
 namespace nilus {
 namespace {
@@ -58,9 +61,12 @@ std::vector<int32_t> Others(const std::vector<int32_t>& rows, int64_t count) {
   return others;
 }
 
-// Columns that loads of changes have on their way are named so (connector/sink.h, change_fold.h, sinks' own).
+// Columns that loads of changes have on their way begin with _nilus_ (connector/sink.h, change_fold.h, sinks' own), and
+// so do those of tables that Nilus has loaded: these may be captured like others.
 bool IsInternal(std::string_view name) {
-  return name.starts_with("_nilus_") && name != kLoadIdColumn && name != kRowIdColumn;
+  constexpr std::array kLoaded = {kLoadIdColumn,    kRowIdColumn,     kRootIdColumn,  kParentIdColumn,
+                                  kListIndexColumn, kValidFromColumn, kValidToColumn, kChildrenHashColumn};
+  return name.starts_with("_nilus_") && std::find(kLoaded.begin(), kLoaded.end(), name) == kLoaded.end();
 }
 
 Status CheckNames(const CdcJob& job, const CapturedTable& table) {

@@ -164,6 +164,8 @@ TEST(TableTarget, WhatCannotBeToldApartIsRefused) {
   EXPECT_THAT(collides.error().fix, HasSubstr("column.exclude.list"));
   taken.columns.fields.back().name = "_nilus_from";  // a column of folded changes
   EXPECT_FALSE(TableTarget::Create(Job(), taken, name, std::nullopt));
+  taken.columns.fields.back().name = "_nilus_parent_id";  // of a child table that Nilus has loaded
+  EXPECT_TRUE(TableTarget::Create(Job(), taken, name, std::nullopt));
   CdcJob masked = Job();
   masked.masks = {MaskRule{.column = "Id", .algorithm = "first_letter", .parameter = {}}};
   EXPECT_FALSE(TableTarget::Create(masked, Items(), name, std::nullopt)) << "keys would become one";
