@@ -51,10 +51,6 @@ struct CdcJob {
   bool deletes_ranges = false;  // the sink has delete+insert
   // The destination as a source; null: it cannot be read.
   std::function<Result<std::unique_ptr<Source>>(std::stop_token)> open_written;
-
-  // WriteRequest::memory_bytes of a load's first writer; the next ones have less (ChangeLoad). A quarter: a load has
-  // several, and what a fold holds is there three times while it is taken.
-  int64_t writer_bytes() const { return memory.connector_bytes / 4; }
 };
 
 // kInvalidInput or kUnsupported for what the manifest asks and this engine, connector or strategy cannot do.

@@ -16,7 +16,7 @@ Status ChangeLoad::Open(const TableTarget& target) {
 Status ChangeLoad::OpenWriter(Table* table, WriteRequest request) {
   request.load_id = load_id_;
   // The nth takes an nth, down to what folds of changes need to be of use.
-  request.memory_bytes = std::max(request.memory_bytes / std::ssize(tables_), std::min(request.memory_bytes, 1 * kMiB));
+  request.memory_bytes = std::max(request.memory_bytes / std::ssize(tables_), std::min(request.memory_bytes, 8 * kMiB));
   table->name = request.table;
   NILUS_ASSIGN(table->writer, sink_->Open(request));
   if (rows_ == 0) started_ = std::chrono::steady_clock::now();

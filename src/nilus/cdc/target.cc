@@ -197,7 +197,7 @@ WriteRequest TableTarget::Request() const {
                        .load_time = Now(),
                        .file_rows = job_->file_rows,
                        .file_format = job_->file_format,
-                       .memory_bytes = job_->writer_bytes(),
+                       .memory_bytes = job_->memory.connector_bytes,
                        .threads = job_->threads};
   if (job_->merges) request.primary_key = KeyNames();
   for (const PartitionField& field : job_->partition_by) {

@@ -38,7 +38,7 @@ WriteRequest TableTarget::LetterRequest() const {
                       .load_time = Now(),
                       .file_rows = job_->file_rows,
                       .file_format = job_->file_format,
-                      .memory_bytes = job_->writer_bytes(),
+                      .memory_bytes = job_->memory.connector_bytes,
                       .threads = job_->threads};
 }
 

@@ -40,7 +40,10 @@ Status TableLoad::StartChanges() {
     const Schema existing = lake::ToNilusSchema(base_->metadata.schema());
     NILUS_TRY(AddColumns(Schema{MissingVariants(columns_, existing)}));
   }
-  fold_.emplace(request_, columns_);
+  // Parts are smaller than elsewhere: each is there about three times while it is taken, and here many cost little.
+  WriteRequest folding = request_;
+  folding.memory_bytes /= 4;
+  fold_.emplace(folding, columns_);
   NILUS_ASSIGN(changes_, ChangeStage::Make(*session_, request_));
   finder_ = session_->key_finders->Of(IdentifierOf(request_.table));
   return {};
