@@ -26,17 +26,6 @@ std::string ListOf(const std::vector<std::string>& names) {
   return fmt::format("[{}]", fmt::join(quoted, ", "));
 }
 
-// The columns of these names, all of which the batch has.
-RecordBatch Select(const RecordBatch& batch, const std::vector<std::string>& names) {
-  auto schema = std::make_shared<Schema>();
-  std::vector<int> indexes;
-  for (const std::string& name : names) {
-    indexes.push_back(*batch.schema()->Find(name));
-    schema->fields.push_back(batch.schema()->fields[static_cast<size_t>(indexes.back())]);
-  }
-  return batch.Select(std::move(schema), indexes);
-}
-
 std::vector<int32_t> RowsWhere(const std::vector<bool>& flags, bool wanted) {
   std::vector<int32_t> numbers;
   for (size_t i = 0; i < flags.size(); ++i) {
@@ -98,26 +87,21 @@ Result<std::unique_ptr<ChangeStage>> ChangeStage::Make(const Session& session, c
   return std::unique_ptr<ChangeStage>(new ChangeStage(std::move(connection), request));
 }
 
-std::string ChangeStage::KeyList() const {
-  std::vector<std::string> quoted;
-  for (const std::string& key : request_.primary_key) quoted.push_back(QuoteIdentifier(key));
-  return fmt::format("{}", fmt::join(quoted, ", "));
-}
-
 std::string ChangeStage::held() const { return fmt::format("SELECT * FROM {}", kHeldTable); }
 
 std::string ChangeStage::held_keys() const {
-  return fmt::format("SELECT {}, {} FROM {}", KeyList(), kKeptColumn, kHeldTable);
+  return fmt::format("SELECT {}, {} FROM {}", QuotedList(request_.primary_key), kKeptColumn, kHeldTable);
 }
 
 std::string ChangeStage::superseding_keys() const {
-  return fmt::format("{} SEMI JOIN {} USING ({})", held_keys(), kWrittenTable, KeyList());
+  return fmt::format("{} SEMI JOIN {} USING ({})", held_keys(), kWrittenTable, QuotedList(request_.primary_key));
 }
 
 std::string ChangeStage::keys() const {
   if (!has_written_) return held_keys();
-  std::string sql = fmt::format("SELECT {}, true AS {} FROM {}", KeyList(), kKeptColumn, kWrittenTable);
-  if (supersedes_) sql += fmt::format(" ANTI JOIN {} USING ({})", kHeldTable, KeyList());
+  std::string sql =
+      fmt::format("SELECT {}, true AS {} FROM {}", QuotedList(request_.primary_key), kKeptColumn, kWrittenTable);
+  if (supersedes_) sql += fmt::format(" ANTI JOIN {} USING ({})", kHeldTable, QuotedList(request_.primary_key));
   return has_held_ ? fmt::format("{} UNION ALL {}", sql, held_keys()) : sql;
 }
 
@@ -147,13 +131,14 @@ Status ChangeStage::Truncate() {
 
 // Rows whose key an earlier part has.
 Status ChangeStage::MarkKnownKeys(const RecordBatch& rows, std::vector<bool>* is_held) {
-  NILUS_TRY(Stream(WithSequence(Select(rows, request_.primary_key), 0), [](const std::string& relation) {
+  NILUS_ASSIGN(const RecordBatch keys, SelectColumns(rows, request_.primary_key));
+  NILUS_TRY(Stream(WithSequence(keys, 0), [](const std::string& relation) {
     return fmt::format("CREATE TEMPORARY TABLE {} AS SELECT * FROM {}", kPartTable, relation);
   }));
   std::vector<std::string> selects;
   auto look = [&](const char* table, bool is_written) {
     selects.push_back(fmt::format("SELECT {} AS number, {} AS is_written FROM {} JOIN {} USING ({})", kSequenceColumn,
-                                  is_written, kPartTable, table, KeyList()));
+                                  is_written, kPartTable, table, QuotedList(request_.primary_key)));
   };
   if (has_written_) look(kWrittenTable, true);
   if (has_held_) look(kHeldTable, false);
@@ -173,7 +158,8 @@ Status ChangeStage::MarkKnownKeys(const RecordBatch& rows, std::vector<bool>* is
 }
 
 Status ChangeStage::NoteWritten(const RecordBatch& rows) {
-  NILUS_TRY(Stream(Select(rows, request_.primary_key), [&](const std::string& relation) {
+  NILUS_ASSIGN(const RecordBatch keys, SelectColumns(rows, request_.primary_key));
+  NILUS_TRY(Stream(keys, [&](const std::string& relation) {
     return has_written_ ? fmt::format("INSERT INTO {} SELECT * FROM {}", kWrittenTable, relation)
                         : fmt::format("CREATE TEMPORARY TABLE {} AS SELECT * FROM {}", kWrittenTable, relation);
   }));

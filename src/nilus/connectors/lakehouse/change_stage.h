@@ -69,7 +69,6 @@ class ChangeStage {
   Status MergeHeld(const FoldedChanges& part, const Schema& rows);
   Status TakeFromEarlier(const FoldedChanges& part, const Schema& rows);
   Status Stream(const RecordBatch& rows, const duck::BatchStream::StatementFor& statement_for);
-  std::string KeyList() const;
 
   duck::Connection connection_;
   const WriteRequest request_;

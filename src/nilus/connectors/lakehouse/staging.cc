@@ -7,9 +7,7 @@
 #include "nilus/duck/quote.h"
 
 namespace nilus::lakehouse {
-namespace {
-
-Result<RecordBatch> Only(const RecordBatch& batch, const std::vector<std::string>& names) {
+Result<RecordBatch> SelectColumns(const RecordBatch& batch, const std::vector<std::string>& names) {
   auto schema = std::make_shared<Schema>();
   std::vector<int> indexes;
   for (const std::string& name : names) {
@@ -20,8 +18,6 @@ Result<RecordBatch> Only(const RecordBatch& batch, const std::vector<std::string
   }
   return batch.Select(std::move(schema), indexes);
 }
-
-}  // namespace
 
 RecordBatch WithSequence(const RecordBatch& batch, int64_t first) {
   auto schema = std::make_shared<Schema>(*batch.schema());
@@ -53,7 +49,7 @@ Result<std::unique_ptr<StagedRows>> StagedRows::Make(std::shared_ptr<duck::Datab
 Status StagedRows::Write(const RecordBatch& batch) {
   RecordBatch rows = batch;
   if (!columns_.empty()) {
-    NILUS_ASSIGN(rows, Only(batch, columns_));
+    NILUS_ASSIGN(rows, SelectColumns(batch, columns_));
   }
   if (batch.schema() != last_schema_) {
     last_schema_ = batch.schema();

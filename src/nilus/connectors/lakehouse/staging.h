@@ -16,6 +16,8 @@
 
 namespace nilus::lakehouse {
 
+// The columns of these names. kData: there is none of a name.
+Result<RecordBatch> SelectColumns(const RecordBatch& batch, const std::vector<std::string>& names);
 // The batch with _nilus_seq behind its columns: first, first + 1, …
 RecordBatch WithSequence(const RecordBatch& batch, int64_t first);
 

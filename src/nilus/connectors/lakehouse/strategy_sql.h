@@ -11,6 +11,8 @@
 
 namespace nilus::lakehouse {
 
+// "k1", "k2", …
+std::string QuotedList(const std::vector<std::string>& names);
 // a."k1" = b."k1" AND …
 std::string KeysEqual(const std::vector<std::string>& keys, std::string_view a, std::string_view b);
 

@@ -5,6 +5,7 @@
 
 #include "nilus/base/clock.h"
 #include "nilus/base/fault.h"
+#include "nilus/connectors/lakehouse/strategy_sql.h"
 #include "nilus/connectors/lakehouse/table_load.h"
 #include "nilus/duck/column_type.h"
 #include "nilus/duck/query_reader.h"
@@ -170,8 +171,6 @@ Result<int64_t> TableLoad::FindByReading(const lake::ScanPlan& plan, std::vector
                                          const std::string& wanted, RowChanges* changes) {
   duck::Connection& connection = changes_->connection();
   NILUS_ASSIGN(std::vector<int32_t> ids, IdsOf(request_.primary_key));
-  std::vector<std::string> keys;
-  for (const std::string& key : request_.primary_key) keys.push_back(QuoteIdentifier(key));
   int64_t kept = 0;
   for (std::vector<size_t>& group : BoundedGroups(plan, files)) {
     NILUS_ASSIGN(
@@ -180,7 +179,7 @@ Result<int64_t> TableLoad::FindByReading(const lake::ScanPlan& plan, std::vector
             connection,
             {.plan = &plan, .files = std::move(group), .columns = ids, .with_rows = true, .stop = request_.stop}));
     const std::string sql = fmt::format("SELECT t.{}, k.{} FROM ({}) AS t JOIN ({}) AS k USING ({})", lake::kRowColumn,
-                                        kKeptColumn, relation.sql(), wanted, Joined(keys));
+                                        kKeptColumn, relation.sql(), wanted, QuotedList(request_.primary_key));
     NILUS_ASSIGN(auto reader, duck::QueryReader::Open(connection, sql, {}, {}, request_.stop));
     for (;;) {
       NILUS_ASSIGN(std::optional<RecordBatch> batch, reader->Next(request_.stop));

@@ -6,6 +6,7 @@
 #include "nilus/base/clock.h"
 #include "nilus/base/fault.h"
 #include "nilus/connector/sql_strategy.h"
+#include "nilus/connectors/lakehouse/strategy_sql.h"
 #include "nilus/duck/column_type.h"
 #include "nilus/duck/query_reader.h"
 #include "nilus/duck/quote.h"
@@ -17,12 +18,6 @@ namespace {
 using duck::QuoteIdentifier;
 
 constexpr std::string_view kMetadataCodec = "write.metadata.compression-codec";
-
-std::string QuotedList(const std::vector<std::string>& names) {
-  std::vector<std::string> quoted;
-  for (const std::string& name : names) quoted.push_back(QuoteIdentifier(name));
-  return fmt::format("{}", fmt::join(quoted, ", "));
-}
 
 Field RootNumberField() { return Field{.name = std::string(kRootNumberColumn), .type = MakeType(TypeId::kInt64)}; }
 

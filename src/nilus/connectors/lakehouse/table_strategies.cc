@@ -40,6 +40,12 @@ std::string Timestamp(WallTime time) { return TypedText(Scalar{MakeType(TypeId::
 
 }  // namespace
 
+std::string QuotedList(const std::vector<std::string>& names) {
+  std::vector<std::string> quoted;
+  for (const std::string& name : names) quoted.push_back(QuoteIdentifier(name));
+  return fmt::format("{}", fmt::join(quoted, ", "));
+}
+
 std::string KeysEqual(const std::vector<std::string>& keys, std::string_view a, std::string_view b) {
   std::vector<std::string> conditions;
   for (const std::string& key : keys)
