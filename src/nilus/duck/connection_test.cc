@@ -3,9 +3,12 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <spawn.h>
+#include <sys/inotify.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <fstream>
 #include <thread>
 
@@ -145,15 +148,28 @@ TEST(Database, ReopensBesideItsLastUserOnOtherThreads) {
   EXPECT_EQ(**connection->QueryValue("SELECT count(*) FROM t"), "20");
 }
 
-// Made under another name first: a kill in between leaves no half database under the right one.
-TEST(Database, ANewFileIsMadeWholeAndLeavesNothingBeside) {
+// A kill, or another process that opens the file at the same moment, would find what DuckDB has written of it so far.
+TEST(Database, ANewFileIsWholeWhenItGetsItsNameAndLeavesNothingBeside) {
   TempFolder folder;
-  {
-    auto database = Database::Open({.path = folder / "new.duckdb"});
-    ASSERT_TRUE(database) << database.error().ToString();
-    Connection connection = *Connection::Open(*database);
-    ASSERT_TRUE(connection.Execute("CREATE TABLE t AS SELECT 1 AS id"));
+  int events = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+  ASSERT_GE(events, 0);
+  ASSERT_GE(inotify_add_watch(events, folder.path().c_str(), IN_CREATE | IN_MODIFY), 0);
+  ASSERT_TRUE(Database::Open({.path = folder / "new.duckdb"}));
+  alignas(inotify_event) std::array<char, 64 * 1024> buffer;
+  ssize_t size = read(events, buffer.data(), buffer.size());
+  close(events);
+  ASSERT_GT(size, 0);
+  std::vector<std::string> seen;
+  for (ssize_t at = 0; at < size;) {
+    const auto* event = reinterpret_cast<const inotify_event*>(buffer.data() + at);
+    std::string_view name(event->name);
+    seen.push_back(fmt::format("{} {}", (event->mask & IN_CREATE) != 0 ? "create" : "write",
+                               name == "new.duckdb" ? "the file" : "another"));
+    at += static_cast<ssize_t>(sizeof(inotify_event) + event->len);
   }
+  ASSERT_NE(std::ranges::find(seen, "write another"), seen.end());
+  EXPECT_LT(std::ranges::find(seen, "write another"), std::ranges::find(seen, "create the file"));
+  EXPECT_EQ(std::ranges::find(seen, "write the file"), seen.end());
   std::vector<std::string> names;
   for (const auto& entry : std::filesystem::directory_iterator(folder.path())) names.push_back(entry.path().filename());
   EXPECT_EQ(names, std::vector<std::string>{"new.duckdb"});

@@ -60,11 +60,12 @@ Result<std::string> RealPath(const std::string& path) {
   return real.string();
 }
 
-// A process that is killed while DuckDB makes a file leaves one that nobody can open. So it is made under another name,
-// and gets its own when it is whole. Whatever goes wrong here is told when the file is opened.
+// A process that is killed while DuckDB makes a file leaves one that nobody can open, and two that make it at once find
+// each other's half. So it is made under another name, and gets its own when it is whole. Whatever goes wrong here is told when the file is opened.
 void MakeWhole(const std::string& path) {
   std::error_code error;
-  if (std::filesystem::exists(std::filesystem::symlink_status(path, error)) || error) return;
+  // The error is not looked at: libstdc++ sets it for a file that is not there, too.
+  if (std::filesystem::symlink_status(path, error).type() != std::filesystem::file_type::not_found) return;
   const std::string fresh = fmt::format("{}.{}.new", path, NewId());
   duckdb_database made = nullptr;
   if (duckdb_open(fresh.c_str(), &made) == DuckDBSuccess) {
