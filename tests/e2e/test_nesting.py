@@ -312,6 +312,51 @@ def test_contracts_speak_of_child_tables(nilus, source, destination):
     assert rows(destination, "items__notes", "value") == []
 
 
+def test_each_value_goes_its_own_way(nilus, source, destination):
+    """One element or a list of them, an object or its name: what becomes of one document does not hang on the others."""
+    documents = [{"id": 1, "at": {"city": "Ulm"}, "lines": [{"sku": "a"}, {"sku": "b"}]}, {"id": 2, "at": "Bonn", "lines": {"sku": "c"}},
+                 {"id": 3, "at": 7, "lines": "none"}, {"id": 4, "at": ["Rom"], "lines": [{"sku": "d"}, "e"]}]
+    source.write(*documents)
+    nilus.run(pipeline(nilus, source, destination, "append"))
+    expected = ([("1", None, "Ulm", None, None), ("2", "Bonn", None, None, "c"), ("3", "7", None, "none", None), ("4", None, None, None, None)],
+                [("1", "a", None), ("1", "b", None), ("4", "d", None), ("4", None, "e")], [("Rom",)])
+
+    def found():
+        orders = {row_id: order for row_id, order in rows(destination, "items", "_nilus_id", "id")}
+        lines = [(orders[root], sku, value) for root, sku, value in rows(destination, "items__lines", "_nilus_root_id", "sku", "value")]
+        return (rows(destination, "items", "id", "at", "at__city", "lines", "lines__sku"), sorted(lines, key=lambda line: (line[0], line[1] or "z")),
+                rows(destination, "items__at", "value"))
+    assert found() == expected
+    nilus.run(pipeline(nilus, source, destination, "append", {"full_refresh": True}))
+    assert found() == expected
+    source.write({"id": 0, "lines": [{"sku": "z", "value": 1}]})
+    nilus.run(pipeline(nilus, source, destination, "append", {"full_refresh": True}))
+    source.write({"id": 0, "lines": [{"sku": "z", "value": 1}]}, *documents)
+    report = nilus.run(pipeline(nilus, source, destination, "append", {"full_refresh": True})).report
+    assert any("items.lines[] stays json" in warning for warning in report["warnings"]), "`value` of a line, and a line that is a value"
+    assert len(rows(destination, "items__lines", "value")) == 5
+
+
+@pytest.mark.parametrize("odd, column", [({"lines": "none"}, "lines"), ({"lines": {"sku": "x"}}, "lines__sku"), ({"at": "Ulm"}, "at"), ({"at": [1]}, "items.at[]"),
+                                         ({"lines": [{"sku": "x", "tags": "t"}]}, "items.lines[].tags"), ({"lines": ["x"]}, "items.lines[].value")])
+def test_one_odd_value_is_one_dead_letter(nilus, source, destination, odd, column):
+    needs_one_step(destination)
+    source.write(*FIRST)
+    nilus.run(pipeline(nilus, source, destination, "append"))
+    source.path = source.path.with_name("orders2.jsonl")
+    source.write(*({**row, "id": row["id"] + 10} for row in FIRST), {"id": 9, **odd})
+    frozen = nilus.run(pipeline(nilus, source, destination, "append", {"schema_contract": "freeze"}), expect=1)
+    assert column.split(".")[-1].removesuffix("[]") in frozen.report["error"]["message"], frozen
+    discarding = pipeline(nilus, source, destination, "append", {"schema_contract": "discard_row"})
+    assert nilus.run(discarding).report["tables"][0]["rows_dead_lettered"] == 1
+    shown = [({key: value for key, value in letter["payload"].items() if value is not None}, letter["column"]) for letter in letters(nilus, discarding)["shown"]]
+    assert shown == [({"id": 9, **odd}, column)]
+    assert [row[0] for row in rows(destination, "items", "id")] == ["1", "11", "12", "13", "2", "3"]
+    assert elements(destination) == [("1", "a"), ("1", "b"), ("11", "a"), ("11", "b"), ("12", "c"), ("2", "c")]
+    assert letters(nilus, pipeline(nilus, source, destination, "append"), "replay")["remaining"] == 0
+    assert len(rows(destination, "items", "id")) == 7
+
+
 def test_hints_pin_nested_columns(nilus, source, destination):
     source.write(*FIRST)
     report = nilus.run(pipeline(nilus, source, destination, "replace", type_hints={"lines__tags": "json", "at__zip": "bigint", "lines__nowhere": "text"})).report

@@ -125,6 +125,8 @@ Status Attempt::Survey(Load* load) {
                                                  .known = &prepared.children,
                                                  .brought = &prepared.committed.columns,
                                                  .load_id = load_id_}));
+    for (const std::string& place : load->nested->plan()->kept_whole())
+      Warn(fmt::format("{} stays json: parts of its objects, arrays and other values would come to one name", place));
   }
   NILUS_FAULT_POINT("engine.after_survey");
   return {};

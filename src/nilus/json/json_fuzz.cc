@@ -55,6 +55,7 @@ void CheckRecord(std::string_view text) {
 
 // Values are the lines.
 void CheckShapes(std::string_view text) {
+  const ShapeLimits limits{.deepest = 3, .most_paths = 1000, .looks_ahead = true};
   JsonShape whole;
   JsonShape odd;
   JsonShape even;
@@ -62,12 +63,13 @@ void CheckShapes(std::string_view text) {
     const size_t end = std::min(text.find('\n', begin), text.size());
     const std::string_view value = text.substr(begin, end - begin);
     begin = end + 1;
-    if (!whole.Observe(value, "f", {.deepest = 3, .most_paths = 1000})) return;
-    if (!(line % 2 == 0 ? even : odd).Observe(value, "f", {.deepest = 3, .most_paths = 1000})) std::abort();
+    if (!whole.Observe(value, "f", limits)) return;
+    if (!(line % 2 == 0 ? even : odd).Observe(value, "f", limits)) std::abort();
   }
   if (!odd.Merge(even, "f")) std::abort();
-  if (odd.paths() != whole.paths() || !(odd.Resolve() == whole.Resolve()) || odd.is_object() != whole.is_object() ||
-      odd.is_array() != whole.is_array())
+  if (odd.paths() != whole.paths() || !(odd.Resolve() == whole.Resolve()) || odd.looked_into_repeats() ||
+      odd.has_objects() != whole.has_objects() || odd.has_arrays() != whole.has_arrays() ||
+      !(odd.ResolveOthers() == whole.ResolveOthers()))
     std::abort();
   nilus::ColumnBuilder column(whole.Resolve());
   for (size_t begin = 0; begin < text.size();) {

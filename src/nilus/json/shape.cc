@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace nilus::json {
 namespace {
 
@@ -72,8 +74,10 @@ class JsonShape::Observer {
   // `level`: of objects and arrays around the value; an array and the objects in it are one.
   bool Visit(JsonShape* shape, int level) {
     const char first = scanner_->Peek();
-    if ((first == '{' || first == '[') && level < limits_.deepest) {
-      return first == '{' ? VisitObject(shape, level) : VisitArray(shape, level);
+    if (first == '[' && level < limits_.deepest) return VisitArray(shape, level);
+    if (first == '{' && level < limits_.deepest) {
+      if (!limits_.looks_ahead || !RepeatsKey(*scanner_)) return VisitObject(shape, level);
+      shape->repeats_keys_ = true;
     }
     Value value;
     if (!scanner_->ReadValue(&value, kDeepest - open_)) return false;
@@ -94,7 +98,7 @@ class JsonShape::Observer {
     const bool ok = ReadFields(scanner_, [&](const Value& key) {
       JsonShape* field = shape->FieldAt(position++, Meaning(key, &scratch_), root_);
       if (root_->paths_ > limits_.most_paths) return false;
-      if (field->seen_in_ == object) shape->whole_ = true;
+      if (field->seen_in_ == object) root_->looked_into_repeats_ = true;
       field->seen_in_ = object;
       return Visit(field, level + 1);
     });
@@ -111,7 +115,7 @@ class JsonShape::Observer {
         ++root_->paths_;
       }
       JsonShape* element = shape->element_.get();
-      return scanner_->Peek() == '{' ? VisitObject(element, level) : Visit(element, level + 1);
+      return Visit(element, scanner_->Peek() == '{' ? level : level + 1);
     });
     --open_;
     return ok;
@@ -176,6 +180,8 @@ void JsonShape::MergeTree(const JsonShape& other, JsonShape* root) {
   objects_ = objects_ || other.objects_;
   arrays_ = arrays_ || other.arrays_;
   whole_ = whole_ || other.whole_;
+  repeats_keys_ = repeats_keys_ || other.repeats_keys_;
+  looked_into_repeats_ = looked_into_repeats_ || other.looked_into_repeats_;
   scalars_.Merge(other.scalars_);
   for (const auto& [name, theirs] : other.fields_) {
     auto [ours, is_new] = fields_.try_emplace(name);
@@ -190,8 +196,18 @@ void JsonShape::MergeTree(const JsonShape& other, JsonShape* root) {
   element_->MergeTree(*other.element_, root);
 }
 
-Type JsonShape::Resolve() const { return objects_ || arrays_ || whole_ ? MakeType(TypeId::kJson) : scalars_.Resolve(); }
-
-JsonOrigin JsonShape::Origin() const { return objects_ || arrays_ || whole_ ? JsonOrigin::kValues : scalars_.Origin(); }
+bool RepeatsKey(Scanner scanner) {
+  std::vector<std::string_view> keys;
+  std::vector<std::unique_ptr<std::string>> unescaped;  // what the views of keys with escapes show
+  const bool ok = ReadFields(&scanner, [&](const Value& key) {
+    if (key.escaped) unescaped.push_back(std::make_unique<std::string>());
+    std::string none;
+    keys.push_back(Meaning(key, key.escaped ? unescaped.back().get() : &none));
+    Value value;
+    return scanner.ReadValue(&value);
+  });
+  std::ranges::sort(keys);
+  return ok && std::ranges::adjacent_find(keys) != keys.end();
+}
 
 }  // namespace nilus::json

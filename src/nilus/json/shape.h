@@ -55,13 +55,16 @@ struct ShapeLimits {
   int deepest = 512;           // levels that are looked into, by recursion; deeper objects and arrays are whole JSON.
                                // An array and the objects in it are one level
   size_t most_paths = 16'384;  // places in one tree
+  // Each object's keys are read before it is looked into, to tell those that name one twice. Without it such an object
+  // is noticed when its fields are part of the shape: looked_into_repeats(). It takes up to twice as long a level.
+  bool looks_ahead = false;
 };
 
-// One place of a tree. What becomes of it:
-//   only objects (and nulls)   is_object: fields()
-//   only arrays (and nulls)    is_array: element()
-//   anything else              a column of the type Resolve()
-// An object that names a key twice is a value that only JSON text can keep, and so makes its place json.
+// One place of a tree. Each value goes its own way, whatever the others are:
+//   objects         has_objects: fields()
+//   arrays          has_arrays: element()
+//   anything else   has_others: a column of the type ResolveOthers(). Scalars, objects that name a key twice (only JSON
+//                   text can keep them), and what lies deeper than is looked into
 class JsonShape {
  public:
   JsonShape() = default;
@@ -73,14 +76,19 @@ class JsonShape {
   Status Observe(std::string_view text, std::string_view what, const ShapeLimits& limits = {});
   Status Merge(const JsonShape& other, std::string_view what, const ShapeLimits& limits = {});
 
-  bool has_values() const { return objects_ || arrays_ || whole_ || scalars_.has_values(); }
-  bool is_object() const { return objects_ && !arrays_ && !whole_ && !scalars_.has_values(); }
-  bool is_array() const { return arrays_ && !objects_ && !whole_ && !scalars_.has_values(); }
+  bool has_values() const { return objects_ || arrays_ || has_others(); }  // that are not null
+  bool has_objects() const { return objects_; }
+  bool has_arrays() const { return arrays_; }
+  bool has_others() const { return whole_ || scalars_.has_values(); }
+  bool repeats_keys() const { return repeats_keys_; }  // an object here did; it is among the others
   const std::map<std::string, JsonShape, std::less<>>& fields() const { return fields_; }
   const JsonShape* element() const { return element_.get(); }  // null: all arrays were empty
-  // The type of a column that holds the values whole.
-  Type Resolve() const;
-  JsonOrigin Origin() const;               // as of ScalarShape
+  // The type of a column that holds all values whole, and of one for the others alone.
+  Type Resolve() const { return objects_ || arrays_ ? MakeType(TypeId::kJson) : ResolveOthers(); }
+  Type ResolveOthers() const { return whole_ ? MakeType(TypeId::kJson) : scalars_.Resolve(); }
+  JsonOrigin OthersOrigin() const { return whole_ ? JsonOrigin::kValues : scalars_.Origin(); }  // as of ScalarShape
+  // Of the root: the shape is not that of its values, which have to be observed anew with looks_ahead.
+  bool looked_into_repeats() const { return looked_into_repeats_; }
   size_t paths() const { return paths_; }  // places below this one; known at the root of a tree only
 
  private:
@@ -93,6 +101,8 @@ class JsonShape {
   bool objects_ = false;
   bool arrays_ = false;
   bool whole_ = false;  // nested values that were not looked into
+  bool repeats_keys_ = false;
+  bool looked_into_repeats_ = false;  // of the root
   ScalarShape scalars_;
   Fields fields_;  // that were seen, with a value or null
   std::unique_ptr<JsonShape> element_;
@@ -102,5 +112,8 @@ class JsonShape {
   uint64_t objects_seen_ = 0;            // of the root: objects so far
   size_t paths_ = 0;                     // of the root
 };
+
+// Whether the object that the scanner stands at names a key twice; false where it is not JSON.
+bool RepeatsKey(Scanner scanner);
 
 }  // namespace nilus::json

@@ -1,5 +1,6 @@
 #include "nilus/json/shape.h"
 
+#include <fmt/ranges.h>
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
@@ -14,20 +15,26 @@ namespace nilus::json {
 namespace {
 
 // "bigint", or "json, text" of what is plain as text.
-template <typename Shape>
-std::string TypeOf(const Shape& shape) {
-  return shape.Resolve().ToString() + (shape.Origin() == JsonOrigin::kScalars ? ", text" : "");
+std::string TypeText(const Type& type, JsonOrigin origin) {
+  return type.ToString() + (origin == JsonOrigin::kScalars ? ", text" : "");
 }
+std::string TypeOf(const ScalarShape& shape) { return TypeText(shape.Resolve(), shape.Origin()); }
 
-// "{a:bigint,b:[text]}": what the tests compare.
+// "{a:bigint,b:[text]|bool}": what the tests compare.
 std::string Describe(const JsonShape& shape) {
-  if (shape.is_object()) {
+  std::vector<std::string> parts;
+  if (shape.has_objects()) {
     std::string text;
     for (const auto& [name, field] : shape.fields()) text += (text.empty() ? "" : ",") + name + ":" + Describe(field);
-    return "{" + text + "}";
+    parts.push_back("{" + text + "}");
   }
-  if (shape.is_array()) return "[" + (shape.element() == nullptr ? std::string() : Describe(*shape.element())) + "]";
-  return shape.has_values() ? TypeOf(shape) : "nothing";
+  if (shape.has_arrays())
+    parts.push_back("[" + (shape.element() == nullptr ? std::string() : Describe(*shape.element())) + "]");
+  if (shape.has_others()) parts.push_back(TypeText(shape.ResolveOthers(), shape.OthersOrigin()));
+  EXPECT_EQ(shape.has_values(), !parts.empty());
+  const bool is_nested = shape.has_objects() || shape.has_arrays();
+  EXPECT_EQ(shape.Resolve().ToString(), is_nested ? "json" : shape.ResolveOthers().ToString());
+  return parts.empty() ? "nothing" : fmt::format("{}", fmt::join(parts, "|"));
 }
 
 std::string ShapeOf(const std::vector<std::string>& values, const ShapeLimits& limits = {}) {
@@ -75,17 +82,28 @@ TEST(JsonShape, IsAsNarrowAsItsValues) {
   EXPECT_EQ(ShapeOf({"1", "null", "2"}), "bigint");
   EXPECT_EQ(ShapeOf({"1", "2.5"}), "double");
   EXPECT_EQ(ShapeOf({"{\"b\":1,\"a\":[]}", "{\"a\":[true],\"c\":{}}"}), "{a:[bool],b:bigint,c:{}}");
-  EXPECT_EQ(ShapeOf({"[1,null,\"x\"]", "[[]]"}), "[json]");
+  EXPECT_EQ(ShapeOf({"[1,null,\"x\"]", "[[]]"}), "[[]|json, text]");
   EXPECT_EQ(ShapeOf({"[{\"a\":1},null,{\"a\":\"x\",\"b\":null}]"}), "[{a:json, text,b:nothing}]");
 }
 
-TEST(JsonShape, MixedPlacesAreJson) {
-  EXPECT_EQ(ShapeOf({"{}", "1"}), "json");
-  EXPECT_EQ(ShapeOf({"[]", "{}"}), "json");
-  EXPECT_EQ(ShapeOf({"[]", "\"x\""}), "json");
-  EXPECT_EQ(ShapeOf({"{\"a\":1,\"a\":2}"}), "json");
-  EXPECT_EQ(ShapeOf({"{\"a\":1,\"\\u0061\":2}", "{\"a\":1}"}), "json");
+TEST(JsonShape, EachValueGoesItsOwnWay) {
+  EXPECT_EQ(ShapeOf({"{}", "1"}), "{}|bigint");
+  EXPECT_EQ(ShapeOf({"[]", "{}"}), "{}|[]");
+  EXPECT_EQ(ShapeOf({"[1]", "\"x\"", "{\"a\":true}", "2.5"}), "{a:bool}|[bigint]|json, text");
   EXPECT_EQ(ShapeOf({"{\"a\":{\"b\":1}}", "{\"a\":{\"b\":1}}"}), "{a:{b:bigint}}");
+  EXPECT_EQ(ShapeOf({"[[1],2,{\"a\":1}]", "[[[1]]]"}, {.deepest = 2}), "[{a:bigint}|[json]|bigint]");
+}
+
+TEST(JsonShape, ObjectsThatNameAKeyTwiceAreWhole) {
+  EXPECT_EQ(ShapeOf({"{\"a\":1,\"a\":2}"}, {.looks_ahead = true}), "json");
+  EXPECT_EQ(ShapeOf({"{\"b\":\"x\",\"a\":1,\"\\u0061\":2}", "{\"a\":1}"}, {.looks_ahead = true}), "{a:bigint}|json");
+  EXPECT_EQ(ShapeOf({"[{\"a\":{\"b\":1,\"b\":1}}]"}, {.deepest = 2, .looks_ahead = true}), "[{a:json}]");
+  EXPECT_EQ(ShapeOf({"{\"a\":{\"b\":1,\"b\":1}}"}, {.deepest = 1, .looks_ahead = true}), "{a:json}");
+  JsonShape shape;
+  ASSERT_TRUE(shape.Observe("{\"a\":{\"b\":1}}", "t.c"));
+  EXPECT_FALSE(shape.looked_into_repeats());
+  ASSERT_TRUE(shape.Observe("{\"a\":{\"b\":1,\"b\":2}}", "t.c"));
+  EXPECT_TRUE(shape.looked_into_repeats());
 }
 
 TEST(JsonShape, WhatLiesDeeperStaysWhole) {
@@ -123,7 +141,7 @@ TEST(JsonShape, PathsHaveALimit) {
 RC_GTEST_PROP(JsonShape, DependsOnTheSetOfValuesAlone, ()) {
   std::vector<std::string> values;
   for (int i = *rc::gen::inRange(0, 8); i > 0; --i) values.push_back(AnyValue(3));
-  const ShapeLimits limits{.deepest = *rc::gen::inRange(1, 4)};
+  const ShapeLimits limits{.deepest = *rc::gen::inRange(1, 4), .looks_ahead = true};
   const std::string expected = ShapeOf(values, limits);
   std::vector<JsonShape> shapes;
   for (const std::string& value : values) {

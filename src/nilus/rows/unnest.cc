@@ -128,12 +128,13 @@ class Unnester::Impl {
   // The value that the scanner stands at, into where the plan puts it. False: an error, in error_ or the scanner's.
   bool Visit(const Node& node, json::Scanner* scanner, const Row& row) {
     const char first = scanner->Peek();
-    if (node.what == Node::What::kObject && first == '{') return VisitObject(node, scanner, row);
-    if (node.what == Node::What::kArray && first == '[') return VisitArray(node, scanner, row);
+    if (first == '[' && node.takes_arrays) return VisitArray(node, scanner, row);
+    if (first == '{' && node.takes_objects && !(node.checks_keys && json::RepeatsKey(*scanner)))
+      return VisitObject(node, scanner, row);
     json::Value value;
     if (!scanner->ReadValue(&value)) return false;
     if (value.kind == json::Kind::kNull) return true;
-    return (node.what == Node::What::kColumn && Append(node, value, row)) || Misfit(node);
+    return (node.column >= 0 && Append(node, value, row)) || Misfit(node);
   }
 
   bool VisitObject(const Node& node, json::Scanner* scanner, const Row& row) {

@@ -13,11 +13,13 @@
 //   - An object becomes its fields' columns `column__field`; an array becomes the child table `<table>__<column>`: one
 //     row an element, with `value` (scalars, null) or the element's fields (objects). Down to max_nesting levels; an
 //     array and the objects in it are one level. What lies deeper is json.
-//   - A place that was object in one row and something else in another, or an object that names a key twice, stays json
-//     whole. So do json columns of scalars. Scalars get the types of connectors/files/README.md.
-//   - NULL, missing, null and, in a place that is taken apart, [] and {} give no row and no value. An array that is
-//     always empty makes no table, an object that always is makes no column; a place that is always null does where it
-//     is hinted.
+//   - Each value goes its own way, whatever else the load has at its place: where objects and arrays stand beside
+//     others, these go into the column `column` (in a child table `value`), with the types of
+//     connectors/files/README.md; in a column that the source itself says is json, as json. An object that names a key
+//     twice is json, too. Columns of scalars alone stay what they are.
+//   - Of a place with several kinds of values two parts may come to one name ([1, {"value": 2}]): it stays json whole.
+//   - NULL, missing, null, [] and {} give no row and no value. An array that is always empty makes no table, an object
+//     that always is makes no column; a place that is always null does where it is hinted.
 //   - A child row has _nilus_id, _nilus_parent_id, _nilus_root_id (text) and _nilus_list_idx (bigint, from 0; null
 //     elements count and have a row). Ids: docs/formats.md, "Row ids of child tables".
 // Every other value is found again in exactly one place.
@@ -99,6 +101,8 @@ class UnnestPlan {
   // The parent first, and each table before its children. One table only: nothing is nested.
   const std::vector<UnnestTable>& tables() const { return tables_; }
   const UnnestOptions& options() const { return options_; }
+  // Places with several kinds of values that stay json whole, as parts of them would come to one name. For people.
+  const std::vector<std::string>& kept_whole() const { return kept_whole_; }
 
   struct Node;  // a place of the tree; unnest_plan.h
 
@@ -109,6 +113,7 @@ class UnnestPlan {
 
   UnnestOptions options_;
   std::vector<UnnestTable> tables_;
+  std::vector<std::string> kept_whole_;
   std::map<std::string, std::unique_ptr<Node>, std::less<>> columns_;  // parent columns that are taken apart
   std::vector<int> built_;                                             // the parent's fields that come of them
 };

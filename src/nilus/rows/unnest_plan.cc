@@ -1,6 +1,9 @@
 #include "nilus/rows/unnest_plan.h"
 
 #include <algorithm>
+#include <iterator>
+#include <set>
+#include <utility>
 
 namespace nilus {
 namespace {
@@ -13,6 +16,14 @@ bool IsKept(const std::vector<std::string>& keep, std::string_view name) {
 
 Field MakeField(std::string name, Type type, JsonOrigin origin = JsonOrigin::kNone) {
   return Field{.name = std::move(name), .type = type, .nullable = true, .variant_of = {}, .origin = origin};
+}
+
+Result<json::JsonShape> ShapeOf(const Column& column, const std::string& what, const json::ShapeLimits& limits) {
+  json::JsonShape shape;
+  for (int64_t row = 0; row < column.length; ++row) {
+    if (!column.IsNull(row)) NILUS_TRY(shape.Observe(column.BytesValue(row), what, limits));
+  }
+  return shape;
 }
 
 }  // namespace
@@ -48,10 +59,13 @@ Status NestingSurvey::Observe(const RecordBatch& batch) {
     const Column& column = batch.columns()[i];
     if (field.type.id != TypeId::kJson || IsKept(keep_, field.name)) continue;
     const std::string what = fmt::format("{}.{}", table_, field.name);
-    json::JsonShape& shape = columns_[field.name];
-    for (int64_t row = 0; row < column.length; ++row) {
-      if (!column.IsNull(row)) NILUS_TRY(shape.Observe(column.BytesValue(row), what, limits_));
+    NILUS_ASSIGN(json::JsonShape shape, ShapeOf(column, what, limits_));
+    if (shape.looked_into_repeats()) {
+      json::ShapeLimits looking_ahead = limits_;
+      looking_ahead.looks_ahead = true;
+      NILUS_ASSIGN(shape, ShapeOf(column, what, looking_ahead));
     }
+    NILUS_TRY(columns_[field.name].Merge(shape, what, limits_));
   }
   return {};
 }
@@ -66,16 +80,23 @@ Status NestingSurvey::Merge(const NestingSurvey& other) {
 // Builds the plan: tables, their columns and the trees that lead to them.
 class UnnestPlanner {
  public:
-  explicit UnnestPlanner(UnnestPlan* plan) : plan_(plan), options_(plan->options_) {}
+  // `whole`: places that stay json.
+  UnnestPlanner(UnnestPlan* plan, const std::set<std::string>& whole)
+      : plan_(plan), options_(plan->options_), whole_(whole) {}
+
+  // Behind a failure: the place of several kinds of values around the two that come to one name. Without it there is
+  // no such failure. Empty: there is none.
+  const std::string& torn_place() const { return torn_place_; }
 
   Status AddParent(const Schema& parent, const NestingSurvey& survey) {
-    NILUS_TRY(AddTable(options_.table, options_.table, {}, -1));
+    NILUS_TRY(AddTable(options_.table, {options_.table, {}}, {}, -1));
     for (const Field& field : parent.fields) {
       const auto shape = survey.columns().find(field.name);
       const bool nested = field.type.id == TypeId::kJson && shape != survey.columns().end() &&
-                          (shape->second.is_object() || shape->second.is_array()) && !IsKept(options_.keep, field.name);
+                          (shape->second.has_objects() || shape->second.has_arrays()) &&
+                          !IsKept(options_.keep, field.name);
       if (!nested) {
-        NILUS_TRY(AddColumn(0, field, field.name));
+        NILUS_TRY(AddColumn(0, field, {field.name, {}}));
         continue;
       }
       auto node = std::make_unique<UnnestPlan::Node>();
@@ -87,7 +108,8 @@ class UnnestPlanner {
                        .qualified = field.name,
                        .part = field.name,
                        .place = fmt::format("{}.{}", options_.table, field.name),
-                       .id_path = ChildIds::ExtendPath("", field.name)},
+                       .id_path = ChildIds::ExtendPath("", field.name),
+                       .is_declared_json = field.origin == JsonOrigin::kNone},
                       node.get()));
       node->end_column = built_[0];
       plan_->columns_.emplace(field.name, std::move(node));
@@ -105,32 +127,44 @@ class UnnestPlanner {
     std::string part;        // what a child table's name ends with: "a__b", or "value" for arrays of arrays
     std::string place;
     std::string id_path;
+    bool is_declared_json = false;  // the source says so, whatever the values are
+    std::vector<std::string> torn;  // the places of several kinds of values on the way to it
+  };
+  struct Named {
+    std::string place;
+    std::vector<std::string> torn;
   };
 
-  Status Place(const json::JsonShape& shape, const Where& where, UnnestPlan::Node* node) {
+  Status Place(const json::JsonShape& shape, Where where, UnnestPlan::Node* node) {
     node->place = where.place;
     if (!shape.has_values()) {
       const auto hint = options_.hinted.find(where.qualified);
       if (hint == options_.hinted.end()) return {};
       return PlaceColumn(hint->second, JsonOrigin::kValues, where, node);
     }
-    const bool apart = !IsKept(options_.keep, where.qualified);
-    if (apart && shape.is_object()) return PlaceObject(shape, where, node);
-    if (apart && shape.is_array()) return PlaceArray(shape, where, node);
-    return PlaceColumn(shape.Resolve(), shape.Origin(), where, node);
+    const bool apart = !IsKept(options_.keep, where.qualified) && !whole_.contains(where.place);
+    if (shape.has_objects() + shape.has_arrays() + shape.has_others() > 1) where.torn.push_back(where.place);
+    if (!apart) return PlaceColumn(shape.Resolve(), JsonOrigin::kValues, where, node);
+    if (where.is_declared_json && shape.has_others()) {
+      NILUS_TRY(PlaceColumn(MakeType(TypeId::kJson), JsonOrigin::kNone, where, node));
+    } else if (shape.has_others()) {
+      NILUS_TRY(PlaceColumn(shape.ResolveOthers(), shape.OthersOrigin(), where, node));
+    }
+    if (shape.has_objects()) NILUS_TRY(PlaceObject(shape, where, node));
+    return shape.has_arrays() ? PlaceArray(shape, where, node) : Status();
   }
 
   Status PlaceColumn(const Type& type, JsonOrigin origin, const Where& where, UnnestPlan::Node* node) {
-    node->what = UnnestPlan::Node::What::kColumn;
     node->column = built_[static_cast<size_t>(where.table)];
     ++built_[static_cast<size_t>(where.table)];
     const std::string name = FitToLimit(where.name.empty() ? kValueColumn : where.name, options_.identifier_limit);
     if (where.table == 0) plan_->built_.push_back(plan_->tables_[0].schema.size());
-    return AddColumn(where.table, MakeField(name, type, origin), where.place);
+    return AddColumn(where.table, MakeField(name, type, origin), {where.place, where.torn});
   }
 
   Status PlaceObject(const json::JsonShape& shape, const Where& where, UnnestPlan::Node* node) {
-    node->what = UnnestPlan::Node::What::kObject;
+    node->takes_objects = true;
+    node->checks_keys = shape.repeats_keys();
     for (const auto& [key, field] : shape.fields()) {
       const std::string part = NormalizeName(key, options_.naming, 0);
       const std::string name = where.name.empty() ? part : fmt::format("{}{}{}", where.name, kLevels, part);
@@ -141,25 +175,27 @@ class UnnestPlanner {
                        .qualified = fmt::format("{}{}{}", where.qualified, kLevels, part),
                        .part = name,
                        .place = fmt::format("{}.{}", where.place, key),
-                       .id_path = ChildIds::ExtendPath(where.id_path, key)},
+                       .id_path = ChildIds::ExtendPath(where.id_path, key),
+                       .torn = where.torn},
                       &node->fields[key]));
     }
     return {};
   }
 
   Status PlaceArray(const json::JsonShape& shape, const Where& where, UnnestPlan::Node* node) {
-    node->what = UnnestPlan::Node::What::kArray;
+    node->takes_arrays = true;
     if (shape.element() == nullptr) return {};  // always empty: a table without rows, of which nobody knows the columns
     node->id_path = where.id_path;
     const std::string name =
         FitToLimit(fmt::format("{}{}{}", where.table_name, kLevels, where.part), options_.identifier_limit);
     const std::string place = where.place + "[]";
-    NILUS_ASSIGN(node->table, AddTable(name, place, where.qualified, where.table));
+    NILUS_ASSIGN(node->table, AddTable(name, {place, where.torn}, where.qualified, where.table));
     for (std::string_view column : {kRowIdColumn, kParentIdColumn, kRootIdColumn}) {
-      NILUS_TRY(AddColumn(node->table, MakeField(std::string(column), MakeType(TypeId::kText)), std::string(column)));
+      NILUS_TRY(
+          AddColumn(node->table, MakeField(std::string(column), MakeType(TypeId::kText)), {std::string(column), {}}));
     }
     NILUS_TRY(AddColumn(node->table, MakeField(std::string(kListIndexColumn), MakeType(TypeId::kInt64)),
-                        std::string(kListIndexColumn)));
+                        {std::string(kListIndexColumn), {}}));
     built_[static_cast<size_t>(node->table)] = 4;
     node->element = std::make_unique<UnnestPlan::Node>();
     return Place(*shape.element(),
@@ -169,37 +205,51 @@ class UnnestPlanner {
                   .qualified = where.qualified,
                   .part = std::string(kValueColumn),
                   .place = place,
-                  .id_path = ChildIds::ExtendPath(where.id_path, "[]")},
+                  .id_path = ChildIds::ExtendPath(where.id_path, "[]"),
+                  .torn = where.torn},
                  node->element.get());
   }
 
-  Result<int> AddTable(const std::string& name, const std::string& place, const std::string& qualified, int parent) {
-    const auto [known, is_new] = table_places_.emplace(name, place);
+  Result<int> AddTable(const std::string& name, const Named& of, const std::string& qualified, int parent) {
+    const auto [known, is_new] = table_places_.emplace(name, of);
     if (!is_new) {
+      torn_place_ = AroundBoth(known->second, of);
       return FailWithFix(ErrorKind::kInvalidInput,
                          "keep one of them whole with a type hint of json, or lower max_table_nesting",
-                         "the arrays {} and {} both come to the table {}", known->second, place, name);
+                         "the arrays {} and {} both come to the table {}", known->second.place, of.place, name);
     }
     plan_->tables_.push_back(
-        UnnestTable{.name = name, .path = place, .qualified = qualified, .parent = parent, .schema = {}});
+        UnnestTable{.name = name, .path = of.place, .qualified = qualified, .parent = parent, .schema = {}});
     column_places_.emplace_back();
     built_.push_back(0);
     return static_cast<int>(plan_->tables_.size()) - 1;
   }
 
-  Status AddColumn(int table, Field field, const std::string& place) {
+  Status AddColumn(int table, Field field, const Named& of) {
     UnnestTable& to = plan_->tables_[static_cast<size_t>(table)];
-    const auto [known, is_new] = column_places_[static_cast<size_t>(table)].emplace(field.name, place);
-    if (!is_new) return Failure(NameCollision(to.name, known->second, place, field.name));
+    const auto [known, is_new] = column_places_[static_cast<size_t>(table)].emplace(field.name, of);
+    if (!is_new) {
+      torn_place_ = AroundBoth(known->second, of);
+      Error error = NameCollision(to.name, known->second.place, of.place, field.name);
+      error.fix = "keep the place around them whole with a type hint of json, or rename one of them at the source";
+      return Failure(std::move(error));
+    }
     to.schema.fields.push_back(std::move(field));
     return {};
   }
 
+  static std::string AroundBoth(const Named& one, const Named& other) {
+    const auto [end, unused] = std::ranges::mismatch(one.torn, other.torn);
+    return end == one.torn.begin() ? std::string() : *std::prev(end);
+  }
+
   UnnestPlan* plan_;
   const UnnestOptions& options_;
-  std::map<std::string, std::string> table_places_;                // name → place
-  std::vector<std::map<std::string, std::string>> column_places_;  // by table: name → place
-  std::vector<int> built_;                                         // by table: columns that are built
+  const std::set<std::string>& whole_;
+  std::map<std::string, Named> table_places_;                // by name
+  std::vector<std::map<std::string, Named>> column_places_;  // by table, by name
+  std::vector<int> built_;                                   // by table: columns that are built
+  std::string torn_place_;
 };
 
 UnnestPlan::UnnestPlan() = default;
@@ -207,9 +257,18 @@ UnnestPlan::~UnnestPlan() = default;
 
 Result<std::shared_ptr<const UnnestPlan>> UnnestPlan::Create(const Schema& parent, const NestingSurvey& survey,
                                                              const UnnestOptions& options) {
-  std::shared_ptr<UnnestPlan> plan(new UnnestPlan());
-  plan->options_ = options;
-  NILUS_TRY(UnnestPlanner(plan.get()).AddParent(parent, survey));
+  std::shared_ptr<UnnestPlan> plan;
+  std::set<std::string> whole;
+  while (true) {
+    plan.reset(new UnnestPlan());
+    plan->options_ = options;
+    UnnestPlanner planner(plan.get(), whole);
+    Status status = planner.AddParent(parent, survey);
+    if (status) break;
+    if (planner.torn_place().empty()) return Failure(std::move(status).error());
+    whole.insert(planner.torn_place());
+  }
+  plan->kept_whole_.assign(whole.begin(), whole.end());
   if (plan->tables_.size() > 1 && !parent.Find(kRowIdColumn))
     return Fail(ErrorKind::kInternal, "{} has nested arrays, but no column {}", options.table, kRowIdColumn);
   return std::shared_ptr<const UnnestPlan>(std::move(plan));

@@ -12,23 +12,22 @@
 
 namespace nilus {
 
-// What becomes of the values at one place.
+// What becomes of the values at one place. A place may have all three: each value goes its own way.
 struct UnnestPlan::Node {
-  enum class What {
-    kNothing,  // only ever null
-    kColumn,   // a column of the table at hand takes them
-    kObject,   // their fields
-    kArray,    // rows of a child table; no table: every array was empty
-  };
+  std::string place;  // for people: "orders.items[].tags"
 
-  What what = What::kNothing;
-  std::string place;                                // for people: "orders.items[].tags"
-  int column = -1;                                  // kColumn: of the table at hand
-  std::map<std::string, Node, std::less<>> fields;  // kObject: by key
-  int table = -1;                                   // kArray: the child table …
-  std::unique_ptr<Node> element;                    // … what its rows are made of …
-  std::string id_path;                              // … and what its ids are made with
-  int first_column = 0;                             // of a parent's column: which columns come of it
+  bool takes_objects = false;                       // objects: their fields …
+  std::map<std::string, Node, std::less<>> fields;  // … by key
+  bool checks_keys = false;                         // … but an object that names a key twice goes into the column
+
+  bool takes_arrays = false;      // arrays: rows of a child table …
+  int table = -1;                 // … -1: every array was empty
+  std::unique_ptr<Node> element;  // … what its rows are made of …
+  std::string id_path;            // … and what its ids are made with
+
+  int column = -1;  // everything else: of the table at hand; -1: there was nothing else
+
+  int first_column = 0;  // of a parent's column: which columns come of it
   int end_column = 0;
 };
 

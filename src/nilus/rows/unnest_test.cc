@@ -56,6 +56,7 @@ std::vector<std::string> Rows(const RecordBatch& batch) {
 struct Unnested {
   std::string error;
   std::vector<std::string> tables;  // "name(columns)"
+  std::vector<std::string> kept_whole;
   std::vector<std::vector<std::string>> rows;
   std::vector<RecordBatch> batches;
   std::vector<int> of_table;
@@ -77,6 +78,7 @@ Unnested RunUnnest(const std::vector<std::string>& documents, UnnestOptions opti
   if (!plan) return fail(plan.error());
   for (const UnnestTable& table : (*plan)->tables())
     out.tables.push_back(table.name + "(" + Columns(table.schema) + ")");
+  out.kept_whole = (*plan)->kept_whole();
   out.rows.resize(out.tables.size());
   Unnester unnester(*plan);
   Status status = unnester.Unnest(batch, [&](int table, RecordBatch part) {
@@ -132,15 +134,48 @@ TEST(Unnest, ArraysOfArraysAreTwoLevels) {
   EXPECT_THAT(RunUnnest({"[[1,2],[]]"}).rows[1], ElementsAre("r0|0|[1,2]|", "r0|1|[]|"));
 }
 
-TEST(Unnest, MixedPlacesStayWhole) {
-  auto out = RunUnnest({R"({"a":{"x":1}})", R"({"a":[1]})", R"({"a":7})"}, {.max_nesting = 3});
-  EXPECT_THAT(out.tables, ElementsAre("t(_nilus_id:text doc__a:json n:bigint)"));
-  EXPECT_THAT(out.rows[0], ElementsAre("{\"x\":1}|0|", "[1]|1|", "7|2|"));
-  out = RunUnnest({R"({"a":1,"a":2})", R"({"a":1})"});
-  EXPECT_THAT(out.rows[0], ElementsAre(R"({"a":1,"a":2}|0|)", R"({"a":1}|1|)"));
-  out = RunUnnest({R"([1,"x",{"a":[true]}])"}, {.max_nesting = 3});
-  EXPECT_THAT(out.rows[1], ElementsAre("r0|0|1|", "r0|1|\"x\"|", "r0|2|{\"a\":[true]}|"));
+TEST(Unnest, EachValueGoesItsOwnWay) {
+  // The source itself says json of the column, of its places nobody does.
+  auto out = RunUnnest({R"({"x":1})", "[1]", "7", R"("y")", "{}", "[]"});
+  EXPECT_THAT(out.tables, ElementsAre("t(_nilus_id:text doc:json doc__x:bigint n:bigint)",
+                                      "t__doc(" + std::string(kIds) + " value:bigint)"));
+  EXPECT_THAT(out.rows[0], ElementsAre("-|1|0|", "-|-|1|", "7|-|2|", "\"y\"|-|3|", "-|-|4|", "-|-|5|"));
+  EXPECT_THAT(out.rows[1], ElementsAre("r1|0|1|"));
+  out = RunUnnest({R"({"a":{"x":1}})", R"({"a":[1]})", R"({"a":7})"}, {.max_nesting = 3});
+  EXPECT_THAT(out.tables, ElementsAre("t(_nilus_id:text doc__a:bigint doc__a__x:bigint n:bigint)",
+                                      "t__doc__a(" + std::string(kIds) + " value:bigint)"));
+  EXPECT_THAT(out.rows[0], ElementsAre("-|1|0|", "-|-|1|", "7|-|2|"));
+  EXPECT_THAT(out.rows[1], ElementsAre("r1|0|1|"));
+  out = RunUnnest({R"([1,"x",{"a":[true]},[2]])"}, {.max_nesting = 2});
+  EXPECT_THAT(out.tables, ElementsAre("t(_nilus_id:text n:bigint)", "t__doc(" + std::string(kIds) + " value:json)",
+                                      "t__doc__a(" + std::string(kIds) + " value:bool)",
+                                      "t__doc__value(" + std::string(kIds) + " value:bigint)"));
+  EXPECT_THAT(out.rows[1], ElementsAre("r0|0|1|", "r0|1|\"x\"|", "r0|2|-|", "r0|3|-|"));
+  EXPECT_THAT(out.rows[3], ElementsAre("r0|0|2|"));
   EXPECT_THAT(RunUnnest({"1", "\"x\""}).tables, ElementsAre("t(_nilus_id:text doc:json n:bigint)"));
+}
+
+TEST(Unnest, WhereKindsWouldComeToOneNameThePlaceStaysWhole) {
+  auto out = RunUnnest({R"([1,{"value":2}])", "[]", "[[3]]"});
+  EXPECT_THAT(out.tables, ElementsAre("t(_nilus_id:text n:bigint)", "t__doc(" + std::string(kIds) + " value:json)"));
+  EXPECT_THAT(out.rows[1], ElementsAre("r0|0|1|", R"(r0|1|{"value":2}|)", "r2|0|[3]|"));
+  // One element, or a list of them: their own lists would be one table.
+  out = RunUnnest({R"({"a":{"l":[1]},"b":[5]})", R"({"a":[{"l":[2,3]}],"b":6})"}, {.max_nesting = 4});
+  EXPECT_THAT(out.tables, ElementsAre("t(_nilus_id:text doc__a:json doc__b:bigint n:bigint)",
+                                      "t__doc__b(" + std::string(kIds) + " value:bigint)"));
+  EXPECT_THAT(out.rows[0], ElementsAre(R"({"l":[1]}|-|0|)", R"([{"l":[2,3]}]|6|1|)"));
+  EXPECT_THAT(out.kept_whole, ElementsAre("t.doc.a"));
+  out = RunUnnest({R"({"a":{"l":[1]}})", R"({"a":[{"l":[2,3]}]})"}, {.max_nesting = 2});
+  EXPECT_THAT(out.kept_whole, testing::IsEmpty()) << "the inner lists are too deep to be a table";
+}
+
+TEST(Unnest, ObjectsThatNameAKeyTwiceStayWhole) {
+  auto out = RunUnnest({R"({"a":1,"a":"x","b":{"c":1}})", R"({"a":2})", R"({"\u0061":3,"a":3})"}, {.max_nesting = 3});
+  EXPECT_THAT(out.tables, ElementsAre("t(_nilus_id:text doc:json doc__a:bigint n:bigint)"));
+  EXPECT_THAT(out.rows[0],
+              ElementsAre(R"({"a":1,"a":"x","b":{"c":1}}|-|0|)", "-|2|1|", R"({"\u0061":3,"a":3}|-|2|)"));
+  out = RunUnnest({R"([{"a":1,"a":2},{"a":1}])"});
+  EXPECT_THAT(out.rows[1], ElementsAre(R"(r0|0|{"a":1,"a":2}|-|)", "r0|1|-|1|"));
 }
 
 TEST(Unnest, EmptyObjectsMakeNoColumnAndEmptyArraysNoTable) {
@@ -255,7 +290,7 @@ TEST(Unnest, BatchesAreBounded) {
 }
 
 TEST(Unnest, ValuesThatTheSurveyDidNotSeeAreErrors) {
-  for (const char* text : {"[1]", "7", R"({"a":"x"})", R"({"b":1})", R"({"a":{}})", R"({"a":1,"a":2})", R"({"a")"}) {
+  for (const char* text : {"[1]", "7", R"({"a":"x"})", R"({"b":1})", R"({"a":{}})", R"({"a":1,"a":true})", R"({"a")"}) {
     EXPECT_THAT(RunUnnest({text}, {}, {"{\"a\":1}"}).error, HasSubstr("internal")) << text;
   }
 }
