@@ -1,6 +1,4 @@
 // The start of an attempt: what the sink has committed meets what the source has.
-#include <re2/re2.h>
-
 #include <algorithm>
 
 #include "nilus/base/fault.h"
@@ -105,10 +103,8 @@ Status Capture::Begin(const CaptureStart& start, bool is_fresh, SnapshotHow how)
 }
 
 bool Capture::IsSnapshotted(const CapturedTable& table) const {
-  const std::vector<std::string>& patterns = job_->properties.snapshot_tables;
-  return patterns.empty() || std::any_of(patterns.begin(), patterns.end(), [&](const std::string& pattern) {
-           return RE2::FullMatch(NameOf(table), pattern);
-         });
+  const NamePatterns& patterns = job_->properties.snapshot_tables;
+  return patterns.empty() || patterns.Match(NameOf(table));
 }
 
 // The position is committed before anything is read: from here on a slot that was made is known.

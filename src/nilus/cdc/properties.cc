@@ -30,32 +30,6 @@ std::optional<int64_t> Number(const Properties& properties, const std::string& n
   return number;
 }
 
-std::string_view Trimmed(std::string_view text) {
-  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
-  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
-  return text;
-}
-
-// At commas outside of brackets, as in a{1,2}.
-std::vector<std::string> SplitList(std::string_view text) {
-  std::vector<std::string> items;
-  size_t from = 0;
-  int depth = 0;
-  for (size_t i = 0; i <= text.size(); ++i) {
-    const char c = i < text.size() ? text[i] : ',';
-    if (c == '\\' && i + 1 < text.size()) {
-      ++i;
-      continue;
-    }
-    if (c == '(' || c == '[' || c == '{') ++depth;
-    if (c == ')' || c == ']' || c == '}') --depth;
-    if (c != ',' || (depth > 0 && i < text.size())) continue;
-    if (std::string_view item = Trimmed(text.substr(from, i - from)); !item.empty()) items.emplace_back(item);
-    from = i + 1;
-  }
-  return items;
-}
-
 Status CheckPattern(const std::string& property, const std::string& pattern) {
   RE2::Options quiet;
   quiet.set_log_errors(false);
@@ -149,7 +123,7 @@ Status ReadRouter(const Properties& properties, const std::string& family, CdcPr
 }
 
 Status ReadTransforms(const Properties& properties, CdcProperties* out, std::vector<std::string>* notices) {
-  for (const std::string& name : SplitList(Find(properties, "transforms"))) {
+  for (const std::string& name : SplitPatterns(Find(properties, "transforms"))) {
     const std::string family = "transforms." + name + ".";
     const std::string type = Find(properties, family + "type");
     if (type.ends_with("ByLogicalTableRouter") || (type.empty() && properties.contains(family + "topic.regex"))) {
@@ -167,7 +141,7 @@ Status ReadTransforms(const Properties& properties, CdcProperties* out, std::vec
 }
 
 Status ReadSkipped(const Properties& properties, CdcProperties* out) {
-  for (const std::string& text : SplitList(Find(properties, "skipped.operations"))) {
+  for (const std::string& text : SplitPatterns(Find(properties, "skipped.operations"))) {
     if (text == "none") continue;
     if (text.size() != 1 || std::string_view("cudtr").find(text[0]) == std::string_view::npos) {
       return FailWithFix(ErrorKind::kInvalidInput, "write c, u, d, t or none, separated by commas",
@@ -187,9 +161,13 @@ Result<CdcProperties> ReadProperties(const Properties& properties, std::vector<s
   constexpr int64_t kMostThreads = 64;
   out.snapshot_threads =
       static_cast<int>(std::clamp<int64_t>(Number(properties, "snapshot.max.threads").value_or(1), 1, kMostThreads));
-  out.snapshot_tables = SplitList(Find(properties, "snapshot.include.collection.list"));
-  for (const std::string& pattern : out.snapshot_tables)
-    NILUS_TRY(CheckPattern("snapshot.include.collection.list", pattern));
+  const std::string kSnapshotTables = "snapshot.include.collection.list";
+  NILUS_ASSIGN(out.snapshot_tables, NamePatterns::Parse(kSnapshotTables, Find(properties, kSnapshotTables)));
+  // The source reads these itself, but only when it runs.
+  for (const auto& [name, list] : properties) {
+    if (name.ends_with(".include.list") || name.ends_with(".exclude.list"))
+      NILUS_TRY(NamePatterns::Parse(name, list).map([](const NamePatterns&) {}));
+  }
   if (std::optional<int64_t> rows = Number(properties, "max.batch.size"); rows && *rows > 0) {
     out.batch_rows = *rows;
     out.batch_rows_given = true;

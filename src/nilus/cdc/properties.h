@@ -11,6 +11,7 @@
 
 #include "nilus/base/result.h"
 #include "nilus/connector/change_source.h"
+#include "nilus/connector/name_patterns.h"
 
 namespace nilus {
 
@@ -37,8 +38,8 @@ struct CdcProperties {
   std::string prefix;  // topic.prefix
   SnapshotPolicy snapshot;
   int snapshot_threads = 1;
-  std::vector<std::string> snapshot_tables;  // snapshot.include.collection.list, anchored RE2; empty: all
-  int64_t batch_rows = 2048;                 // max.batch.size
+  NamePatterns snapshot_tables;  // snapshot.include.collection.list; empty: all
+  int64_t batch_rows = 2048;     // max.batch.size
   bool batch_rows_given = false;
   std::optional<int64_t> queue_bytes;                      // max.queue.size.in.bytes
   std::optional<std::chrono::milliseconds> poll_interval;  // poll.interval.ms: how long rows wait for others, at most

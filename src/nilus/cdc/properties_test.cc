@@ -77,10 +77,16 @@ TEST(CdcProperties, SoftDeletesOperationsAndSignals) {
   EXPECT_THAT(notices, ElementsAre(HasSubstr("`mask`")));
 }
 
-TEST(CdcProperties, ListsSplitOutsideOfBrackets) {
-  EXPECT_THAT(Read({{"snapshot.include.collection.list", R"(public\.a{1,2}, public\.(b,c)?)"}})->snapshot_tables,
-              ElementsAre(R"(public\.a{1,2})", R"(public\.(b,c)?)"));
-  EXPECT_FALSE(Read({{"snapshot.include.collection.list", "("}}));
+TEST(CdcProperties, ListsOfExpressionsAreRead) {
+  const NamePatterns tables =
+      Read({{"snapshot.include.collection.list", R"(public\.a{1,2}, public\.(b|c,d)?)"}})->snapshot_tables;
+  for (const char* name : {"public.a", "public.aa", "public.b", "public.c,d"}) EXPECT_TRUE(tables.Match(name)) << name;
+  for (const char* name : {"public.aaa", "xpublic.a", "public.c"}) EXPECT_FALSE(tables.Match(name)) << name;
+  for (const char* name : {"snapshot.include.collection.list", "table.include.list", "column.exclude.list"}) {
+    auto refused = Read({{name, "public.(t"}});
+    ASSERT_FALSE(refused) << name;
+    EXPECT_THAT(refused.error().message, testing::AllOf(HasSubstr(name), HasSubstr("`public.(t`")));
+  }
 }
 
 }  // namespace

@@ -2,32 +2,17 @@
 // captured. No I/O.
 #pragma once
 
-#include <re2/re2.h>
-
 #include <chrono>
-#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "nilus/base/result.h"
 #include "nilus/connector/change_source.h"
+#include "nilus/connector/name_patterns.h"
 #include "nilus/connectors/postgres/cdc/output_plugin.h"
 
 namespace nilus::postgres {
-
-// A comma-separated list of regular expressions, each of which has to match a name as a whole. Commas inside braces,
-// brackets and behind a backslash do not separate.
-class NamePatterns {
- public:
-  // kInvalidInput names the property and the expression.
-  static Result<NamePatterns> Parse(std::string_view property, std::string_view list);
-  bool empty() const { return patterns_.empty(); }
-  bool Match(std::string_view name) const;
-
- private:
-  std::vector<std::shared_ptr<const RE2>> patterns_;
-};
 
 struct CaptureSettings {
   enum class Autocreate { kAllTables, kDisabled, kFiltered };
