@@ -1,13 +1,46 @@
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <optional>
 
 #include "nilus/base/redact.h"
+#include "nilus/cdc/job.h"
 #include "nilus/cli/command.h"
 #include "nilus/cli/display.h"
 #include "nilus/cli/manifests.h"
+#include "nilus/cli/run_pipelines.h"
+#include "nilus/engine/job.h"
 
 namespace nilus::cli {
 namespace {
+
+bool HasProblem(const ReadyManifests& ready, const std::string& file) {
+  return std::ranges::any_of(ready.problems, [&](const Problem& problem) { return problem.place.file == file; });
+}
+
+bool HasConnectors(const Pipeline& pipeline, const ConnectorRegistry& registry) {
+  return registry.Find(pipeline.source.address.scheme) && pipeline.sink &&
+         registry.Find(pipeline.sink->address.scheme);
+}
+
+// What run would say before it connects, of files that are right by themselves: a merge without a key, say. Pipelines
+// that this version cannot run yet are checked as manifests alone.
+void CheckJobs(const Context& context, ReadyManifests& ready) {
+  Problems found;
+  for (const ReadyPipeline& item : ready.pipelines) {
+    const Pipeline& pipeline = item.pipeline;
+    if (RefuseToRun(pipeline) || HasProblem(ready, pipeline.place.file) || !HasConnectors(pipeline, context.registry))
+      continue;
+    Result<RunOptions> options = MakeRunOptions(context, item);
+    if (!options) continue;  // of this process, not of the manifest
+    Status made = pipeline.type == PipelineType::kCdc
+                      ? MakeCdcJob(pipeline, context.registry, *options).map([](const CdcJob&) {})
+                      : MakeBatchJob(pipeline, context.registry, *options).map([](const BatchJob&) {});
+    if (made) continue;
+    found.push_back({.place = pipeline.place, .path = {}, .message = made.error().message, .fix = made.error().fix});
+  }
+  ready.problems.insert(ready.problems.end(), found.begin(), found.end());
+  SortProblems(ready.problems);
+}
 
 class Validate final : public Command {
  public:
@@ -31,6 +64,7 @@ class Validate final : public Command {
       NoteIgnoredSinkOptions(ready, context.registry);
     } else {
       ready = ResolveAll(std::move(loaded), context.registry, LocalFiles::kNone);
+      CheckJobs(context, ready);
     }
     return json_ ? AnswerJson(context, ready) : AnswerText(context, ready);
   }

@@ -258,6 +258,22 @@ TEST(Validate, ReportsEveryProblemWithItsPlace) {
   EXPECT_GE(json::parse(machine.out.text()).at("problems").size(), 2U);
 }
 
+TEST(Validate, SaysWhatNoRunWouldTake) {
+  TestFolder folder;
+  auto manifest = [](const std::string& strategy, const std::string& more) {
+    return fmt::format(
+        "name: a\nversion: v1alpha\ntype: nilus\nspec:\n  type: batch\n"
+        "  source: {{address: \"fake:///1\", options: {{source_table: main.t{}}}}}\n"
+        "  sink: {{address: \"fake:///x\", options: {{dest_table: main.t, incremental_strategy: {}}}}}\n",
+        more, strategy);
+  };
+  TestProgram keyless;
+  EXPECT_EQ(keyless.Run({"validate", folder.Write("a.yaml", manifest("delete+insert", ""))}), kWrongInput);
+  EXPECT_THAT(keyless.err.text(), AllOf(HasSubstr("a.yaml:"), HasSubstr("needs an incremental_key")));
+  EXPECT_THAT(keyless.out.text(), IsEmpty());
+  EXPECT_EQ(TestProgram().Run({"validate", folder.Write("b.yaml", manifest("delete+insert", ", incremental_key: id"))}), kDone);
+}
+
 TEST(Validate, SaysWhichOptionsTheSinkIgnores) {
   TestFolder folder;
   std::string file = folder.Write("a.yaml",

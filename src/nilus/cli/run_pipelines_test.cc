@@ -136,7 +136,8 @@ TEST(RunPipelines, WhatHasNoLogIsNotCaptured) {
                                   "  sink: {address: \"postgresql://u@127.0.0.1:1/d\", options: {dest_table: raw}}\n");
   TestProgram program;
   for (const Connector* connector : AllConnectors().all()) program.registry.Add(*connector);
-  EXPECT_EQ(program.Run({"validate", file}), kDone) << program.err.text();
+  EXPECT_EQ(program.Run({"validate", "--no-resolve", file}), kDone) << program.err.text();
+  EXPECT_EQ(program.Run({"validate", file}), kWrongInput) << program.err.text();
   EXPECT_EQ(program.Run({"run", file}), kWrongInput) << program.err.text();
   EXPECT_THAT(program.err.text(), HasSubstr("no log that changes can be captured from"));
   EXPECT_EQ(program.Run({"cdc", "status", file}), kWrongInput);
