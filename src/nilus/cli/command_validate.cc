@@ -18,8 +18,7 @@ bool HasProblem(const ReadyManifests& ready, const std::string& file) {
 }
 
 bool HasConnectors(const Pipeline& pipeline, const ConnectorRegistry& registry) {
-  return registry.Find(pipeline.source.address.scheme) && pipeline.sink &&
-         registry.Find(pipeline.sink->address.scheme);
+  return registry.Find(pipeline.source.address.scheme) && pipeline.sink && registry.Find(pipeline.sink->address.scheme);
 }
 
 // What run would say before it connects, of files that are right by themselves: a merge without a key, say. Pipelines

@@ -61,7 +61,8 @@ Result<std::string> RealPath(const std::string& path) {
 }
 
 // A process that is killed while DuckDB makes a file leaves one that nobody can open, and two that make it at once find
-// each other's half. So it is made under another name, and gets its own when it is whole. Whatever goes wrong here is told when the file is opened.
+// each other's half. So it is made under another name, and gets its own when it is whole. Whatever goes wrong here is
+// told when the file is opened.
 void MakeWhole(const std::string& path) {
   std::error_code error;
   // The error is not looked at: libstdc++ sets it for a file that is not there, too.

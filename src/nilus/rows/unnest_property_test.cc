@@ -80,7 +80,8 @@ std::string AlikeValue(int seed, int alike, const std::string& place, int depth)
   }
   std::string text;
   if (kind <= 1) {
-    for (int i = Below(4); i > 0; --i) text += (text.empty() ? "" : ",") + AlikeValue(seed, alike, place + "[]", depth - 1);
+    for (int i = Below(4); i > 0; --i)
+      text += (text.empty() ? "" : ",") + AlikeValue(seed, alike, place + "[]", depth - 1);
     return "[" + text + "]";
   }
   for (const char* key : {"a", "b", "c"}) {

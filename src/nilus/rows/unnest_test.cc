@@ -172,8 +172,7 @@ TEST(Unnest, WhereKindsWouldComeToOneNameThePlaceStaysWhole) {
 TEST(Unnest, ObjectsThatNameAKeyTwiceStayWhole) {
   auto out = RunUnnest({R"({"a":1,"a":"x","b":{"c":1}})", R"({"a":2})", R"({"\u0061":3,"a":3})"}, {.max_nesting = 3});
   EXPECT_THAT(out.tables, ElementsAre("t(_nilus_id:text doc:json doc__a:bigint n:bigint)"));
-  EXPECT_THAT(out.rows[0],
-              ElementsAre(R"({"a":1,"a":"x","b":{"c":1}}|-|0|)", "-|2|1|", R"({"\u0061":3,"a":3}|-|2|)"));
+  EXPECT_THAT(out.rows[0], ElementsAre(R"({"a":1,"a":"x","b":{"c":1}}|-|0|)", "-|2|1|", R"({"\u0061":3,"a":3}|-|2|)"));
   out = RunUnnest({R"([{"a":1,"a":2},{"a":1}])"});
   EXPECT_THAT(out.rows[1], ElementsAre(R"(r0|0|{"a":1,"a":2}|-|)", "r0|1|-|1|"));
 }
