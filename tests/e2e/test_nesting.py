@@ -337,6 +337,15 @@ def test_each_value_goes_its_own_way(nilus, source, destination):
     assert len(rows(destination, "items__lines", "value")) == 5
 
 
+def test_a_key_is_never_taken_apart(nilus, source, destination):
+    needs(destination, "merge")
+    source.write({"id": 1, "v": 1, "at": {"city": "Ulm"}}, {"id": {"x": 1}, "v": 2, "at": "Bonn"}, {"id": [1], "v": 3})
+    for _ in range(2):
+        nilus.run(pipeline(nilus, source, destination, "merge"))
+    assert sorted(v for (v,) in rows(destination, "items", "v")) == ["1", "2", "3"]
+    assert {places for places in rows(destination, "items", "at", "at__city") if any(places)} == {("Bonn", None), (None, "Ulm")}
+
+
 @pytest.mark.parametrize("odd, column", [({"lines": "none"}, "lines"), ({"lines": {"sku": "x"}}, "lines__sku"), ({"at": "Ulm"}, "at"), ({"at": [1]}, "items.at[]"),
                                          ({"lines": [{"sku": "x", "tags": "t"}]}, "items.lines[].tags"), ({"lines": ["x"]}, "items.lines[].value")])
 def test_one_odd_value_is_one_dead_letter(nilus, source, destination, odd, column):

@@ -21,21 +21,30 @@ bool HasConnectors(const Pipeline& pipeline, const ConnectorRegistry& registry) 
   return registry.Find(pipeline.source.address.scheme) && pipeline.sink && registry.Find(pipeline.sink->address.scheme);
 }
 
-// What run would say before it connects, of files that are right by themselves: a merge without a key, say. Pipelines
-// that this version cannot run yet are checked as manifests alone.
+// What a run of the pipeline would say before it connects. Nothing: it would not, or cannot be asked.
+std::optional<Error> RefusalOf(const Context& context, const ReadyPipeline& ready) {
+  const Pipeline& pipeline = ready.pipeline;
+  if (RefuseToRun(pipeline) || !HasConnectors(pipeline, context.registry)) return std::nullopt;
+  const Result<RunOptions> options = MakeRunOptions(context, ready);
+  if (!options) return std::nullopt;  // of this process, not of the manifest
+  const Status made = pipeline.type == PipelineType::kCdc
+                          ? MakeCdcJob(pipeline, context.registry, *options).map([](const CdcJob&) {})
+                          : MakeBatchJob(pipeline, context.registry, *options).map([](const BatchJob&) {});
+  return made ? std::nullopt : std::optional(made.error());
+}
+
+// Of files that are right by themselves: a delete+insert without an incremental_key, say. Pipelines that this version
+// cannot run yet are checked as manifests alone.
 void CheckJobs(const Context& context, ReadyManifests& ready) {
   Problems found;
-  for (const ReadyPipeline& item : ready.pipelines) {
-    const Pipeline& pipeline = item.pipeline;
-    if (RefuseToRun(pipeline) || HasProblem(ready, pipeline.place.file) || !HasConnectors(pipeline, context.registry))
-      continue;
-    Result<RunOptions> options = MakeRunOptions(context, item);
-    if (!options) continue;  // of this process, not of the manifest
-    Status made = pipeline.type == PipelineType::kCdc
-                      ? MakeCdcJob(pipeline, context.registry, *options).map([](const CdcJob&) {})
-                      : MakeBatchJob(pipeline, context.registry, *options).map([](const BatchJob&) {});
-    if (made) continue;
-    found.push_back({.place = pipeline.place, .path = {}, .message = made.error().message, .fix = made.error().fix});
+  for (size_t i = 0; i < ready.pipelines.size(); ++i) {
+    const SourcePlace& place = ready.pipelines[i].pipeline.place;
+    if (HasProblem(ready, place.file)) continue;
+    std::optional<Error> refusal = RefusalOf(context, ready.pipelines[i]);
+    if (!refusal && i > 0 && ready.pipelines[i - 1].pipeline.place.file == place.file)
+      refusal = RefuseBehind(ready.pipelines[i - 1].pipeline, ready.pipelines[i].pipeline);
+    if (!refusal) continue;
+    found.push_back({.place = place, .path = {}, .message = refusal->message, .fix = refusal->fix});
   }
   ready.problems.insert(ready.problems.end(), found.begin(), found.end());
   SortProblems(ready.problems);

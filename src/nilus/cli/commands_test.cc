@@ -271,7 +271,24 @@ TEST(Validate, SaysWhatNoRunWouldTake) {
   EXPECT_EQ(keyless.Run({"validate", folder.Write("a.yaml", manifest("delete+insert", ""))}), kWrongInput);
   EXPECT_THAT(keyless.err.text(), AllOf(HasSubstr("a.yaml:"), HasSubstr("needs an incremental_key")));
   EXPECT_THAT(keyless.out.text(), IsEmpty());
-  EXPECT_EQ(TestProgram().Run({"validate", folder.Write("b.yaml", manifest("delete+insert", ", incremental_key: id"))}), kDone);
+  const std::string right = folder.Write("b.yaml", manifest("delete+insert", ", incremental_key: id"));
+  EXPECT_EQ(TestProgram().Run({"validate", right}), kDone);
+}
+
+TEST(Validate, SaysWhatStandsBehindACapture) {
+  TestFolder folder;
+  const std::string capture =
+      "name: c\nversion: v1alpha\ntype: nilus\nspec:\n  type: cdc\n"
+      "  source: {address: \"postgresql://u@127.0.0.1:1/d\", cdc: {topic.prefix: shop}}\n"
+      "  sink: {address: \"postgresql://u@127.0.0.1:1/d\", options: {dest_table: raw}}\n";
+  TestProgram program;
+  for (const Connector* connector : AllConnectors().all()) program.registry.Add(*connector);
+  const std::string together = folder.Write("a.yaml", capture + "---\n" + FakeManifest("b", "1", "x"));
+  EXPECT_EQ(program.Run({"validate", together}), kWrongInput);
+  EXPECT_THAT(program.err.text(), AllOf(HasSubstr("a.yaml:"), HasSubstr("`b` stands behind it")));
+  const std::string alone = folder.Write("c.yaml", capture);
+  const std::string other = folder.Write("b.yaml", FakeManifest("b", "1", "x"));
+  EXPECT_EQ(program.Run({"validate", alone, other}), kDone) << "each may be run by itself: " << program.err.text();
 }
 
 TEST(Validate, SaysWhichOptionsTheSinkIgnores) {

@@ -125,17 +125,20 @@ std::optional<Error> RefuseToRun(const Pipeline& pipeline) {
                "`type: batch` and `type: cdc` run"};
 }
 
+std::optional<Error> RefuseBehind(const Pipeline& first, const Pipeline& next) {
+  if (first.type != PipelineType::kCdc) return std::nullopt;
+  return Error{ErrorKind::kInvalidInput,
+               fmt::format("pipeline `{}` of `type: cdc` runs until it is stopped, and `{}` stands behind it",
+                           DisplayName(first), DisplayName(next)),
+               "run each capture by a process of its own, or name it last"};
+}
+
 namespace {
 
-// A capture runs until it is stopped: nothing that stands behind it would ever begin.
 std::optional<Error> RefuseBehindCapture(const ReadyManifests& manifests) {
   for (size_t i = 0; i + 1 < manifests.pipelines.size(); ++i) {
-    const Pipeline& pipeline = manifests.pipelines[i].pipeline;
-    if (pipeline.type != PipelineType::kCdc) continue;
-    return Error{ErrorKind::kInvalidInput,
-                 fmt::format("pipeline `{}` of `type: cdc` runs until it is stopped, and `{}` stands behind it",
-                             DisplayName(pipeline), DisplayName(manifests.pipelines[i + 1].pipeline)),
-                 "run each capture by a process of its own, or name it last"};
+    auto refusal = RefuseBehind(manifests.pipelines[i].pipeline, manifests.pipelines[i + 1].pipeline);
+    if (refusal) return refusal;
   }
   return std::nullopt;
 }

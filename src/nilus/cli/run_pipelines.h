@@ -39,5 +39,7 @@ Result<RunOptions> MakeRunOptions(const Context& context, const ReadyPipeline& r
 
 // Only batch and cdc pipelines run yet: says so about the others.
 std::optional<Error> RefuseToRun(const Pipeline& pipeline);
+// A capture runs until it is stopped: what stands behind it in one run would never begin.
+std::optional<Error> RefuseBehind(const Pipeline& first, const Pipeline& next);
 
 }  // namespace nilus::cli

@@ -1,12 +1,17 @@
 #include "nilus/duck/database.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
 #include <condition_variable>
+#include <cstdio>
 #include <filesystem>
 #include <map>
 #include <mutex>
 #include <utility>
 
-#include "nilus/base/clock.h"
+#include "nilus/base/private_folder.h"
 #include "nilus/duck/error.h"
 #include "nilus/duck/row_filter.h"
 #include "nilus/duck/stream_feed.h"
@@ -61,19 +66,24 @@ Result<std::string> RealPath(const std::string& path) {
 }
 
 // A process that is killed while DuckDB makes a file leaves one that nobody can open, and two that make it at once find
-// each other's half. So it is made under another name, and gets its own when it is whole. Whatever goes wrong here is
-// told when the file is opened.
+// each other's half. So it is made in a folder beside, and gets its place when it is whole. Where that cannot be,
+// DuckDB makes it in its place, or says why not.
 void MakeWhole(const std::string& path) {
+  constexpr std::string_view kPrefix = ".nilus-new-";
   std::error_code error;
   // The error is not looked at: libstdc++ sets it for a file that is not there, too.
   if (std::filesystem::symlink_status(path, error).type() != std::filesystem::file_type::not_found) return;
-  const std::string fresh = fmt::format("{}.{}.new", path, NewId());
+  const std::filesystem::path place(path);
+  SweepPrivateFolders(place.parent_path().string(), kPrefix);  // of killed processes
+  Result<PrivateFolder> folder = PrivateFolder::Make(place.parent_path().string(), kPrefix);
+  if (!folder) return;
+  const std::string fresh = folder->path() + "/" + place.filename().string();
   duckdb_database made = nullptr;
-  if (duckdb_open(fresh.c_str(), &made) == DuckDBSuccess) {
-    duckdb_close(&made);
-    std::filesystem::create_hard_link(fresh, path, error);  // unless another process was faster
-  }
-  std::filesystem::remove(fresh, error);
+  if (duckdb_open(fresh.c_str(), &made) != DuckDBSuccess) return;
+  duckdb_close(&made);
+  // Neither takes the place of a file that another process put there. Some file systems know only one of them.
+  if (link(fresh.c_str(), path.c_str()) == 0 || errno == EEXIST) return;
+  renameat2(AT_FDCWD, fresh.c_str(), AT_FDCWD, path.c_str(), RENAME_NOREPLACE);
 }
 
 }  // namespace

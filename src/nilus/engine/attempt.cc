@@ -125,11 +125,17 @@ Status Attempt::Survey(Load* load) {
                                                  .known = &prepared.children,
                                                  .brought = &prepared.committed.columns,
                                                  .load_id = load_id_}));
-    for (const std::string& place : load->nested->plan()->kept_whole())
-      Warn(fmt::format("{} stays json: parts of its objects, arrays and other values would come to one name", place));
+    WarnOfPlacesKeptWhole(load->nested->plan()->kept_whole());
   }
   NILUS_FAULT_POINT("engine.after_survey");
   return {};
+}
+
+void Attempt::WarnOfPlacesKeptWhole(const std::vector<std::string>& places) {
+  constexpr size_t kMostNamed = 10;
+  for (size_t i = 0; i < std::min(places.size(), kMostNamed); ++i)
+    Warn(fmt::format("{} stays json: parts of its objects, arrays and other values would come to one name", places[i]));
+  if (places.size() > kMostNamed) Warn(fmt::format("so do {} other places", places.size() - kMostNamed));
 }
 
 // Before anything is read: what is wrong with the destination shows at once.

@@ -88,6 +88,7 @@ class Attempt {
   Status Execute(const std::vector<std::string>& earlier_loads);
   bool HasNothingToDo(Preparation* prepared, const std::string& committed_load);
   Status Survey(Load* load);
+  void WarnOfPlacesKeptWhole(const std::vector<std::string>& places);
   Status OpenTables(Load* load);
   Status Move(Load* load);
   Status OpenWithoutRows(Load* load);

@@ -121,6 +121,9 @@ UnnestOptions NestedLoad::OptionsOf(const BatchJob& job) {
     if (hint.type.id == TypeId::kJson) options.keep.push_back(place);
     options.hinted.emplace(place, hint.type);
   }
+  // What rows are told apart and read by stays one value.
+  for (const std::string& key : job.primary_key) options.keep.push_back(NormalizePath(key, job.naming, 0));
+  if (!job.incremental_key.empty()) options.keep.push_back(NormalizePath(job.incremental_key, job.naming, 0));
   return options;
 }
 

@@ -15,11 +15,12 @@
 //     array and the objects in it are one level. What lies deeper is json.
 //   - Each value goes its own way, whatever else the load has at its place: where objects and arrays stand beside
 //     others, these go into the column `column` (in a child table `value`), with the types of
-//     connectors/files/README.md; in a column that the source itself says is json, as json. An object that names a key
-//     twice is json, too. Columns of scalars alone stay what they are.
-//   - Of a place with several kinds of values two parts may come to one name ([1, {"value": 2}]): it stays json whole.
+//     connectors/files/README.md; in a column that the source itself says is json (Field::origin), as json. An object
+//     that names a key twice is json, too.
+//   - Of a place with several kinds of values parts of two kinds may come to one name ([1, {"value": 2}]): it stays json
+//     whole. Two keys of one object that do are an error, as everywhere.
 //   - NULL, missing, null, [] and {} give no row and no value. An array that is always empty makes no table, an object
-//     that always is makes no column; a place that is always null does where it is hinted.
+//     that always is makes no column; a place that is always null does where it is hinted, or where the source says json.
 //   - A child row has _nilus_id, _nilus_parent_id, _nilus_root_id (text) and _nilus_list_idx (bigint, from 0; null
 //     elements count and have a row). Ids: docs/formats.md, "Row ids of child tables".
 // Every other value is found again in exactly one place.

@@ -1,7 +1,7 @@
 #include "nilus/rows/unnest_plan.h"
 
 #include <algorithm>
-#include <iterator>
+#include <optional>
 #include <set>
 #include <utility>
 
@@ -59,13 +59,14 @@ Status NestingSurvey::Observe(const RecordBatch& batch) {
     const Column& column = batch.columns()[i];
     if (field.type.id != TypeId::kJson || IsKept(keep_, field.name)) continue;
     const std::string what = fmt::format("{}.{}", table_, field.name);
-    NILUS_ASSIGN(json::JsonShape shape, ShapeOf(column, what, limits_));
-    if (shape.looked_into_repeats()) {
+    Result<json::JsonShape> shape = ShapeOf(column, what, limits_);
+    if (!shape || shape->looked_into_repeats()) {  // also what passes a limit may only do so by such an object
       json::ShapeLimits looking_ahead = limits_;
       looking_ahead.looks_ahead = true;
-      NILUS_ASSIGN(shape, ShapeOf(column, what, looking_ahead));
+      shape = ShapeOf(column, what, looking_ahead);
     }
-    NILUS_TRY(columns_[field.name].Merge(shape, what, limits_));
+    if (!shape) return Failure(shape.error());
+    NILUS_TRY(columns_[field.name].Merge(*shape, what, limits_));
   }
   return {};
 }
@@ -80,44 +81,55 @@ Status NestingSurvey::Merge(const NestingSurvey& other) {
 // Builds the plan: tables, their columns and the trees that lead to them.
 class UnnestPlanner {
  public:
+  using Places = std::set<const json::JsonShape*>;
+
   // `whole`: places that stay json.
-  UnnestPlanner(UnnestPlan* plan, const std::set<std::string>& whole)
-      : plan_(plan), options_(plan->options_), whole_(whole) {}
+  UnnestPlanner(UnnestPlan* plan, const Places& whole) : plan_(plan), options_(plan->options_), whole_(whole) {}
 
-  // Behind a failure: the place of several kinds of values around the two that come to one name. Without it there is
-  // no such failure. Empty: there is none.
-  const std::string& torn_place() const { return torn_place_; }
-
+  // The plan is of use where nothing was torn and the status is good.
   Status AddParent(const Schema& parent, const NestingSurvey& survey) {
-    NILUS_TRY(AddTable(options_.table, {options_.table, {}}, {}, -1));
+    AddTable(options_.table, {.place = options_.table, .turns = {}}, {}, -1);
     for (const Field& field : parent.fields) {
       const auto shape = survey.columns().find(field.name);
-      const bool nested = field.type.id == TypeId::kJson && shape != survey.columns().end() &&
-                          (shape->second.has_objects() || shape->second.has_arrays()) &&
-                          !IsKept(options_.keep, field.name);
-      if (!nested) {
-        NILUS_TRY(AddColumn(0, field, {field.name, {}}));
+      const bool is_json =
+          field.type.id == TypeId::kJson && shape != survey.columns().end() && !IsKept(options_.keep, field.name);
+      // Of a column that the source says is json the JSON null is NULL, too.
+      const bool is_declared = field.origin == JsonOrigin::kNone;
+      if (!is_json || !(is_declared || shape->second.has_objects() || shape->second.has_arrays())) {
+        AddColumn(0, field, {.place = field.name, .turns = {}});
         continue;
       }
       auto node = std::make_unique<UnnestPlan::Node>();
       node->first_column = built_[0];
-      NILUS_TRY(Place(shape->second,
-                      {.table = 0,
-                       .name = field.name,
-                       .table_name = options_.table,
-                       .qualified = field.name,
-                       .part = field.name,
-                       .place = fmt::format("{}.{}", options_.table, field.name),
-                       .id_path = ChildIds::ExtendPath("", field.name),
-                       .is_declared_json = field.origin == JsonOrigin::kNone},
-                      node.get()));
+      Place(shape->second,
+            {.table = 0,
+             .name = field.name,
+             .table_name = options_.table,
+             .qualified = field.name,
+             .part = field.name,
+             .place = fmt::format("{}.{}", options_.table, field.name),
+             .id_path = ChildIds::ExtendPath("", field.name),
+             .is_declared_json = is_declared},
+            node.get());
       node->end_column = built_[0];
       plan_->columns_.emplace(field.name, std::move(node));
     }
-    return {};
+    return collision_ ? Failure(*collision_) : Status();
   }
 
+  // Places of several kinds of values, of which parts of two kinds came to one name.
+  const Places& torn() const { return torn_; }
+
  private:
+  enum class Kind { kObject, kArray, kOther };
+  // A place of several kinds of values, and whose way leads on.
+  struct Turn {
+    const json::JsonShape* at = nullptr;
+    Kind kind = Kind::kOther;
+    friend bool operator==(const Turn&, const Turn&) = default;
+  };
+  using Turns = std::vector<Turn>;
+
   // Where a place is, under all the names it has.
   struct Where {
     int table = 0;
@@ -128,95 +140,107 @@ class UnnestPlanner {
     std::string place;
     std::string id_path;
     bool is_declared_json = false;  // the source says so, whatever the values are
-    std::vector<std::string> torn;  // the places of several kinds of values on the way to it
+    Turns turns;                    // on the way to it
   };
+  // What a name was given to.
   struct Named {
     std::string place;
-    std::vector<std::string> torn;
+    Turns turns;
   };
 
-  Status Place(const json::JsonShape& shape, Where where, UnnestPlan::Node* node) {
+  void Place(const json::JsonShape& shape, Where where, UnnestPlan::Node* node) {
     node->place = where.place;
-    if (!shape.has_values()) {
+    if (!shape.has_values() && !where.is_declared_json) {
       const auto hint = options_.hinted.find(where.qualified);
-      if (hint == options_.hinted.end()) return {};
-      return PlaceColumn(hint->second, JsonOrigin::kValues, where, node);
+      if (hint != options_.hinted.end()) PlaceColumn(hint->second, JsonOrigin::kValues, where, node);
+      return;
     }
-    const bool apart = !IsKept(options_.keep, where.qualified) && !whole_.contains(where.place);
-    if (shape.has_objects() + shape.has_arrays() + shape.has_others() > 1) where.torn.push_back(where.place);
-    if (!apart) return PlaceColumn(shape.Resolve(), JsonOrigin::kValues, where, node);
-    if (where.is_declared_json && shape.has_others()) {
-      NILUS_TRY(PlaceColumn(MakeType(TypeId::kJson), JsonOrigin::kNone, where, node));
+    const bool is_whole = whole_.contains(&shape);
+    if (is_whole) plan_->kept_whole_.push_back(where.place);
+    if (is_whole || IsKept(options_.keep, where.qualified)) {
+      const JsonOrigin origin = where.is_declared_json ? JsonOrigin::kNone : JsonOrigin::kValues;
+      return PlaceColumn(shape.Resolve(), origin, where, node);
+    }
+    const bool has_several_kinds = shape.has_objects() + shape.has_arrays() + shape.has_others() > 1;
+    auto turn = [&](Kind kind) -> const Where& {
+      if (has_several_kinds) where.turns.back().kind = kind;
+      return where;
+    };
+    if (has_several_kinds) where.turns.push_back({.at = &shape});
+    if (where.is_declared_json && (shape.has_others() || !shape.has_values())) {
+      PlaceColumn(MakeType(TypeId::kJson), JsonOrigin::kNone, turn(Kind::kOther), node);
     } else if (shape.has_others()) {
-      NILUS_TRY(PlaceColumn(shape.ResolveOthers(), shape.OthersOrigin(), where, node));
+      PlaceColumn(shape.ResolveOthers(), shape.OthersOrigin(), turn(Kind::kOther), node);
     }
-    if (shape.has_objects()) NILUS_TRY(PlaceObject(shape, where, node));
-    return shape.has_arrays() ? PlaceArray(shape, where, node) : Status();
+    if (shape.has_objects()) PlaceObject(shape, turn(Kind::kObject), node);
+    if (shape.has_arrays()) PlaceArray(shape, turn(Kind::kArray), node);
   }
 
-  Status PlaceColumn(const Type& type, JsonOrigin origin, const Where& where, UnnestPlan::Node* node) {
+  void PlaceColumn(const Type& type, JsonOrigin origin, const Where& where, UnnestPlan::Node* node) {
     node->column = built_[static_cast<size_t>(where.table)];
     ++built_[static_cast<size_t>(where.table)];
     const std::string name = FitToLimit(where.name.empty() ? kValueColumn : where.name, options_.identifier_limit);
     if (where.table == 0) plan_->built_.push_back(plan_->tables_[0].schema.size());
-    return AddColumn(where.table, MakeField(name, type, origin), {where.place, where.torn});
+    AddColumn(where.table, MakeField(name, type, origin), {.place = where.place, .turns = where.turns});
   }
 
-  Status PlaceObject(const json::JsonShape& shape, const Where& where, UnnestPlan::Node* node) {
+  void PlaceObject(const json::JsonShape& shape, const Where& where, UnnestPlan::Node* node) {
     node->takes_objects = true;
     node->checks_keys = shape.repeats_keys();
     for (const auto& [key, field] : shape.fields()) {
       const std::string part = NormalizeName(key, options_.naming, 0);
       const std::string name = where.name.empty() ? part : fmt::format("{}{}{}", where.name, kLevels, part);
-      NILUS_TRY(Place(field,
-                      {.table = where.table,
-                       .name = name,
-                       .table_name = where.table_name,
-                       .qualified = fmt::format("{}{}{}", where.qualified, kLevels, part),
-                       .part = name,
-                       .place = fmt::format("{}.{}", where.place, key),
-                       .id_path = ChildIds::ExtendPath(where.id_path, key),
-                       .torn = where.torn},
-                      &node->fields[key]));
+      Place(field,
+            {.table = where.table,
+             .name = name,
+             .table_name = where.table_name,
+             .qualified = fmt::format("{}{}{}", where.qualified, kLevels, part),
+             .part = name,
+             .place = fmt::format("{}.{}", where.place, key),
+             .id_path = ChildIds::ExtendPath(where.id_path, key),
+             .turns = where.turns},
+            &node->fields[key]);
     }
-    return {};
   }
 
-  Status PlaceArray(const json::JsonShape& shape, const Where& where, UnnestPlan::Node* node) {
+  void PlaceArray(const json::JsonShape& shape, const Where& where, UnnestPlan::Node* node) {
     node->takes_arrays = true;
-    if (shape.element() == nullptr) return {};  // always empty: a table without rows, of which nobody knows the columns
+    if (shape.element() == nullptr) return;  // always empty: a table without rows, of which nobody knows the columns
     node->id_path = where.id_path;
     const std::string name =
         FitToLimit(fmt::format("{}{}{}", where.table_name, kLevels, where.part), options_.identifier_limit);
     const std::string place = where.place + "[]";
-    NILUS_ASSIGN(node->table, AddTable(name, {place, where.torn}, where.qualified, where.table));
-    for (std::string_view column : {kRowIdColumn, kParentIdColumn, kRootIdColumn}) {
-      NILUS_TRY(
-          AddColumn(node->table, MakeField(std::string(column), MakeType(TypeId::kText)), {std::string(column), {}}));
+    const std::optional<int> table =
+        AddTable(name, {.place = place, .turns = where.turns}, where.qualified, where.table);
+    if (!table) return;
+    node->table = *table;
+    for (std::string_view column : {kRowIdColumn, kParentIdColumn, kRootIdColumn, kListIndexColumn}) {
+      const TypeId type = column == kListIndexColumn ? TypeId::kInt64 : TypeId::kText;
+      AddColumn(*table, MakeField(std::string(column), MakeType(type)), {.place = std::string(column), .turns = {}});
     }
-    NILUS_TRY(AddColumn(node->table, MakeField(std::string(kListIndexColumn), MakeType(TypeId::kInt64)),
-                        {std::string(kListIndexColumn), {}}));
-    built_[static_cast<size_t>(node->table)] = 4;
+    built_[static_cast<size_t>(*table)] = 4;
     node->element = std::make_unique<UnnestPlan::Node>();
-    return Place(*shape.element(),
-                 {.table = node->table,
-                  .name = {},
-                  .table_name = name,
-                  .qualified = where.qualified,
-                  .part = std::string(kValueColumn),
-                  .place = place,
-                  .id_path = ChildIds::ExtendPath(where.id_path, "[]"),
-                  .torn = where.torn},
-                 node->element.get());
+    Place(*shape.element(),
+          {.table = *table,
+           .name = {},
+           .table_name = name,
+           .qualified = where.qualified,
+           .part = std::string(kValueColumn),
+           .place = place,
+           .id_path = ChildIds::ExtendPath(where.id_path, "[]"),
+           .turns = where.turns},
+          node->element.get());
   }
 
-  Result<int> AddTable(const std::string& name, const Named& of, const std::string& qualified, int parent) {
+  // Nothing: the name is taken.
+  std::optional<int> AddTable(const std::string& name, const Named& of, const std::string& qualified, int parent) {
     const auto [known, is_new] = table_places_.emplace(name, of);
     if (!is_new) {
-      torn_place_ = AroundBoth(known->second, of);
-      return FailWithFix(ErrorKind::kInvalidInput,
-                         "keep one of them whole with a type hint of json, or lower max_table_nesting",
-                         "the arrays {} and {} both come to the table {}", known->second.place, of.place, name);
+      Collide(known->second, of,
+              {ErrorKind::kInvalidInput,
+               fmt::format("the arrays {} and {} both come to the table {}", known->second.place, of.place, name),
+               "keep one of them whole with a type hint of json, or lower max_table_nesting"});
+      return std::nullopt;
     }
     plan_->tables_.push_back(
         UnnestTable{.name = name, .path = of.place, .qualified = qualified, .parent = parent, .schema = {}});
@@ -225,31 +249,36 @@ class UnnestPlanner {
     return static_cast<int>(plan_->tables_.size()) - 1;
   }
 
-  Status AddColumn(int table, Field field, const Named& of) {
+  void AddColumn(int table, Field field, const Named& of) {
     UnnestTable& to = plan_->tables_[static_cast<size_t>(table)];
     const auto [known, is_new] = column_places_[static_cast<size_t>(table)].emplace(field.name, of);
-    if (!is_new) {
-      torn_place_ = AroundBoth(known->second, of);
-      Error error = NameCollision(to.name, known->second.place, of.place, field.name);
-      error.fix = "keep the place around them whole with a type hint of json, or rename one of them at the source";
-      return Failure(std::move(error));
+    if (is_new) {
+      to.schema.fields.push_back(std::move(field));
+      return;
     }
-    to.schema.fields.push_back(std::move(field));
-    return {};
+    Error error = NameCollision(to.name, known->second.place, of.place, field.name);
+    error.fix = "keep the place around them whole with a type hint of json, or rename one of them at the source";
+    Collide(known->second, of, std::move(error));
   }
 
-  static std::string AroundBoth(const Named& one, const Named& other) {
-    const auto [end, unused] = std::ranges::mismatch(one.torn, other.torn);
-    return end == one.torn.begin() ? std::string() : *std::prev(end);
+  // Where their ways part at a place by the kind of value, the place is torn; else it is the error.
+  void Collide(const Named& one, const Named& other, Error error) {
+    const auto [at, at_other] = std::ranges::mismatch(one.turns, other.turns);
+    if (at != one.turns.end() && at_other != other.turns.end() && at->at == at_other->at) {
+      torn_.insert(at->at);
+    } else if (!collision_) {
+      collision_ = std::move(error);
+    }
   }
 
   UnnestPlan* plan_;
   const UnnestOptions& options_;
-  const std::set<std::string>& whole_;
+  const Places& whole_;
+  Places torn_;
+  std::optional<Error> collision_;                           // the first one
   std::map<std::string, Named> table_places_;                // by name
   std::vector<std::map<std::string, Named>> column_places_;  // by table, by name
   std::vector<int> built_;                                   // by table: columns that are built
-  std::string torn_place_;
 };
 
 UnnestPlan::UnnestPlan() = default;
@@ -258,17 +287,20 @@ UnnestPlan::~UnnestPlan() = default;
 Result<std::shared_ptr<const UnnestPlan>> UnnestPlan::Create(const Schema& parent, const NestingSurvey& survey,
                                                              const UnnestOptions& options) {
   std::shared_ptr<UnnestPlan> plan;
-  std::set<std::string> whole;
+  UnnestPlanner::Places whole;
   while (true) {
     plan.reset(new UnnestPlan());
     plan->options_ = options;
     UnnestPlanner planner(plan.get(), whole);
     Status status = planner.AddParent(parent, survey);
-    if (status) break;
-    if (planner.torn_place().empty()) return Failure(std::move(status).error());
-    whole.insert(planner.torn_place());
+    if (planner.torn().empty()) {
+      NILUS_TRY(status);
+      break;
+    }
+    // Again without what lies in them. A place that is whole has no parts, so there is an end; mostly the next time, as
+    // only the places around them can be torn by it.
+    whole.insert(planner.torn().begin(), planner.torn().end());
   }
-  plan->kept_whole_.assign(whole.begin(), whole.end());
   if (plan->tables_.size() > 1 && !parent.Find(kRowIdColumn))
     return Fail(ErrorKind::kInternal, "{} has nested arrays, but no column {}", options.table, kRowIdColumn);
   return std::shared_ptr<const UnnestPlan>(std::move(plan));

@@ -169,6 +169,60 @@ TEST(Unnest, WhereKindsWouldComeToOneNameThePlaceStaysWhole) {
   EXPECT_THAT(out.kept_whole, testing::IsEmpty()) << "the inner lists are too deep to be a table";
 }
 
+TEST(Unnest, OnlyWhatKindsBringToOneNameIsKeptWhole) {
+  // Two keys of one object stay an error, whatever else the place has.
+  for (const std::vector<std::string>& documents :
+       {std::vector<std::string>{R"({"userId":1,"user_id":2})"}, {R"({"userId":1,"user_id":2})", "\"x\"", "[1]"}}) {
+    EXPECT_THAT(RunUnnest(documents).error, testing::AllOf(HasSubstr("t.doc.userId"), HasSubstr("t.doc.user_id")));
+  }
+  // Places of several kinds that people would write alike.
+  auto out =
+      RunUnnest({R"({"a.":{"b":1},"a":{".b":1}})", R"({"a.":{"b":{"c":1}},"a":{".b":{"c":1}}})"}, {.max_nesting = 4});
+  EXPECT_THAT(out.error, HasSubstr("would both be named `doc__a___b`"));
+  out = RunUnnest({R"({"a.b":{"l":[1]},"a":{"b":{"l":[1]}}})", R"({"a":{"b":[{"l":[1]}]}})"}, {.max_nesting = 6});
+  EXPECT_THAT(out.kept_whole, ElementsAre("t.doc.a.b"));
+  EXPECT_THAT(out.tables, ElementsAre("t(_nilus_id:text doc__a__b:json n:bigint)",
+                                      "t__doc__a_b__l(" + std::string(kIds) + " value:bigint)"));
+  // A place inside of one that is whole is none any more.
+  out = RunUnnest({R"({"b":{"l":[1]},"m":[1]})", R"({"b":[{"l":[1]}]})", R"([{"m":[3]}])"}, {.max_nesting = 6});
+  EXPECT_THAT(out.kept_whole, ElementsAre("t.doc"));
+  EXPECT_THAT(out.tables, ElementsAre("t(_nilus_id:text doc:json n:bigint)"));
+}
+
+TEST(Unnest, ManyPlacesMayBeKeptWhole) {
+  constexpr int kPlaces = 2000;
+  std::string one = "{";
+  std::string list = "{";
+  for (int i = 0; i < kPlaces; ++i) {
+    one += fmt::format(R"({}"f{}":{{"l":[1]}})", i == 0 ? "" : ",", i);
+    list += fmt::format(R"({}"f{}":[{{"l":[1]}}])", i == 0 ? "" : ",", i);
+  }
+  auto out = RunUnnest({one + "}", list + "}"}, {.max_nesting = 4});
+  EXPECT_EQ(out.kept_whole.size(), static_cast<size_t>(kPlaces)) << out.error;
+  EXPECT_EQ(out.tables.size(), 1U);
+}
+
+TEST(Unnest, ANullOfJsonIsNull) {
+  EXPECT_THAT(RunUnnest({"null", "5"}).rows[0], ElementsAre("-|0|", "5|1|"));
+  EXPECT_THAT(RunUnnest({"null"}).tables, ElementsAre("t(_nilus_id:text doc:json n:bigint)"));
+  EXPECT_THAT(RunUnnest({"null", R"({"x":null})"}).rows[0], ElementsAre("0|", "1|"));
+}
+
+// Whatever batch they stand in.
+TEST(Unnest, KeysOfObjectsThatStayWholeAreNoPaths) {
+  std::vector<std::string> documents = {R"({"k":1})"};
+  for (const char* letter : {"a", "b"}) {
+    std::string text = "{";
+    for (int i = 0; i < 9000; ++i) text += fmt::format(R"("{}{}":1,)", letter, i);
+    documents.push_back(text + fmt::format(R"("{}0":2}})", letter));
+  }
+  auto out = RunUnnest(documents);
+  EXPECT_THAT(out.tables, ElementsAre("t(_nilus_id:text doc:json doc__k:bigint n:bigint)")) << out.error;
+  documents[1].replace(documents[1].size() - 8, 7, R"(,"z":20)");
+  documents[2].replace(documents[2].size() - 8, 7, R"(,"y":20)");
+  EXPECT_THAT(RunUnnest(documents).error, HasSubstr("more than 16384 different paths"));
+}
+
 TEST(Unnest, ObjectsThatNameAKeyTwiceStayWhole) {
   auto out = RunUnnest({R"({"a":1,"a":"x","b":{"c":1}})", R"({"a":2})", R"({"\u0061":3,"a":3})"}, {.max_nesting = 3});
   EXPECT_THAT(out.tables, ElementsAre("t(_nilus_id:text doc:json doc__a:bigint n:bigint)"));
