@@ -7,10 +7,12 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <stop_token>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "nilus/base/result.h"
@@ -46,6 +48,9 @@ struct ReadRequest {
   Position from;          // this source's part of what the sink has committed; empty: nothing yet
   bool only_new = false;  // append/merge without a key: file sources read only files not in `from`
   ReflectionLevel reflection = ReflectionLevel::kFull;
+  // Of a source that takes types from the values: whether the column is to be text, its values as they are written
+  // there, whatever type they look like. Null: none. Nested values stay json.
+  std::function<bool(std::string_view column)> as_text = nullptr;
   int readings = 1;               // how often each split will be opened, once all were read: the snapshot lasts so long
   int parallelism = 1;            // readers that will be open at once, at most
   int64_t page_rows = 50'000;     // a batch ends at this many rows …

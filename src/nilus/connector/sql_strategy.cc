@@ -443,6 +443,19 @@ SqlStep LoadSql::DropOlderThanTarget() const {
           SqlEffect::kStaged};
 }
 
+// Of a staged child row `s`: no staged row of the root has its `child` in `root`.
+std::string LoadSql::HasNoRoot(std::string_view root, std::string_view child) const {
+  const std::string named = Qualified("r", root);
+  const std::string names = Qualified("s", child);
+  // SQLite would go through the root's rows anew for each of EXISTS, PostgreSQL for each of NOT IN once they outgrow
+  // work_mem.
+  if (dialect_->keys_by_row_in) {
+    return fmt::format("{0} NOT IN (SELECT {1} FROM {2} AS r WHERE {1} IS NOT NULL)", names, named,
+                       root_->staging_sql_);
+  }
+  return fmt::format("NOT EXISTS (SELECT 1 FROM {} AS r WHERE {} = {})", root_->staging_sql_, named, names);
+}
+
 // The root's rows are as they were, and its load's rows wait in its staging.
 Result<std::vector<SqlStep>> LoadSql::DropOldChildren(const TargetState& state,
                                                       const std::optional<KeyRange>& interval) const {
@@ -454,12 +467,10 @@ Result<std::vector<SqlStep>> LoadSql::DropOldChildren(const TargetState& state,
     if (keeps_newer) steps.push_back(root_->DropOlderThanTarget());
     if (root_->needs_sequence_ || keeps_newer) {
       const bool numbered = root_->needs_sequence_;
-      // Not NOT IN: PostgreSQL would go through the root's rows anew for each of these once they outgrow work_mem.
-      steps.push_back(
-          {fmt::format("DELETE FROM {} AS s WHERE NOT EXISTS (SELECT 1 FROM {} AS r WHERE {} = {})", staging_sql_,
-                       root_->staging_sql_, Qualified("r", std::string(numbered ? kSequenceColumn : kRowIdColumn)),
-                       Qualified("s", std::string(numbered ? kRootNumberColumn : kRootIdColumn))),
-           SqlEffect::kStaged});
+      steps.push_back({fmt::format("DELETE FROM {} AS s WHERE {}", staging_sql_,
+                                   HasNoRoot(numbered ? kSequenceColumn : kRowIdColumn,
+                                             numbered ? kRootNumberColumn : kRootIdColumn)),
+                       SqlEffect::kStaged});
     }
     removed = root_->KeyIn(false, "t", root_->staging_sql_, "");
   } else if (interval) {

@@ -145,6 +145,7 @@ class LoadSql {
   Result<SqlStep> DeleteInterval(const KeyRange& interval) const;
   Result<std::string> IntervalCondition(const KeyRange& interval) const;
   // Of a child table, before the root's own steps.
+  std::string HasNoRoot(std::string_view root, std::string_view child) const;
   Result<std::vector<SqlStep>> DropOldChildren(const TargetState& state, const std::optional<KeyRange>& interval) const;
   std::vector<Field> LoadedColumns() const;  // those of columns() that the target has
   void ApplyScd2(std::vector<SqlStep>* steps) const;

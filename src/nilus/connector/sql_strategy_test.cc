@@ -188,6 +188,12 @@ TEST(LoadSqlTest, ChildrenOfSupersededRowsAreLookedUpRowByRow) {
                                                             : R"(r."_nilus_seq" = s."_nilus_root_seq")")));
     EXPECT_THAT(Texts(*steps), Contains(HasSubstr("WHERE NOT EXISTS (SELECT 1 FROM ")));
     EXPECT_THAT(Texts(*steps), Not(Contains(HasSubstr("NOT IN"))));
+    SqlDialect by_row_in = dialect;
+    by_row_in.keys_by_row_in = true;
+    steps = LoadSql::Make(by_row_in, child)->Apply({.existing = *schema, .has_root = true}, std::nullopt);
+    EXPECT_THAT(Texts(*steps),
+                Contains(HasSubstr(is_unique ? R"(s."_nilus_root_id" NOT IN (SELECT r."_nilus_id" FROM)"
+                                             : R"(s."_nilus_root_seq" NOT IN (SELECT r."_nilus_seq" FROM)")));
   }
 }
 

@@ -1,6 +1,8 @@
 // The first half of an attempt, up to the plan: also what `nilus plan` shows.
 #include <algorithm>
+#include <functional>
 #include <limits>
+#include <map>
 
 #include "nilus/base/fault.h"
 #include "nilus/data/widening.h"
@@ -63,10 +65,30 @@ Error TableIsGone(const BatchJob& job) {
                "load everything again with full_refresh: true, or forget the position with `nilus state reset`"};
 }
 
-ReadRequest MakeReadRequest(const BatchJob& job, const Checkpoint& committed) {
+// A hint of text says that values are wanted as they are written. A column of text takes them in any case, and what it
+// takes must not hang on the load's other values; but not behind a mask, where the text is the mask's.
+std::function<bool(std::string_view)> TextColumns(const BatchJob& job, const std::optional<Schema>& destination) {
+  auto name_of = [naming = job.naming, limit = job.identifier_limit](std::string_view column) {
+    return NormalizePath(column, naming, limit);
+  };
+  std::map<std::string, bool, std::less<>> is_text;  // by the destination's names
+  for (const PinnedType& hint : job.hints) is_text.emplace(name_of(hint.column), hint.type.id == TypeId::kText);
+  for (const MaskRule& rule : job.masks) is_text.emplace(name_of(rule.column), false);
+  if (!job.incremental_key.empty()) is_text[name_of(job.incremental_key)] = false;  // the cursor has its order by type
+  for (const Field& field : destination ? destination->fields : std::vector<Field>())
+    is_text.emplace(field.name, field.type.id == TypeId::kText);
+  return [naming = job.naming, limit = job.identifier_limit, is_text = std::move(is_text)](std::string_view column) {
+    const auto known = is_text.find(NormalizeName(column, naming, limit));
+    return known != is_text.end() && known->second;
+  };
+}
+
+ReadRequest MakeReadRequest(const BatchJob& job, const Checkpoint& committed,
+                            const std::optional<Schema>& destination) {
   ReadRequest request{.table = job.source_table,
                       .exclude_columns = job.exclude_columns,
                       .reflection = job.reflection,
+                      .as_text = TextColumns(job, destination),
                       .parallelism = job.parallelism,
                       .page_rows = job.page_rows,
                       .batch_bytes = job.memory.batch_bytes};
@@ -299,9 +321,17 @@ Result<Preparation> Prepare(const BatchJob& job, const std::vector<std::string>&
   }
   NILUS_ASSIGN(prepared.masking, MakeMasking(job, prepared.committed));
   NILUS_ASSIGN(prepared.mask_records, MaskRecordsOf(*prepared.masking));
+  // A contract is about the table as it is, even where its rows are replaced.
+  const bool keeps_schema = KeepsTable(job) || (job.contract != Contract::kEvolve && !job.full_refresh);
+  if (keeps_schema || always_describe) {
+    *phase = "load";
+    NILUS_ASSIGN(prepared.destination, prepared.sink->Describe(job.table));
+    if (KeepsTable(job) && !prepared.destination && prepared.committed.has_table) return Failure(TableIsGone(job));
+  }
   *phase = "extract";
   NILUS_ASSIGN(prepared.source, job.open_source(stop));
-  prepared.request = MakeReadRequest(job, prepared.committed);
+  prepared.request =
+      MakeReadRequest(job, prepared.committed, keeps_schema ? prepared.destination : std::optional<Schema>());
   bool describe = always_describe || !job.incremental_key.empty();
   TableDescription description;
   if (describe) {
@@ -328,14 +358,6 @@ Result<Preparation> Prepare(const BatchJob& job, const std::vector<std::string>&
 
   *phase = "normalize";
   NILUS_ASSIGN(const Schema masked, prepared.masking->MaskedSchema(table.schema, table.null_columns));
-  // A contract is about the table as it is, even where its rows are replaced.
-  const bool keeps_schema = KeepsTable(job) || (job.contract != Contract::kEvolve && !job.full_refresh);
-  if (keeps_schema || always_describe) {
-    *phase = "load";
-    NILUS_ASSIGN(prepared.destination, prepared.sink->Describe(job.table));
-    if (KeepsTable(job) && !prepared.destination && prepared.committed.has_table) return Failure(TableIsGone(job));
-    *phase = "normalize";
-  }
   ShapeOptions first = FirstShape(job, keeps_schema ? prepared.destination : std::nullopt);
   first.widens = WidensIn(job, prepared.sink.get(), job.table);
   NILUS_ASSIGN(prepared.shape, TableShape::Create(WithHintedNulls(job, table, masked), std::move(first)));

@@ -110,6 +110,16 @@ std::vector<Column> JsonByKind(const Column& column) {
   return columns;
 }
 
+Column StringsOf(const Column& column) {
+  ColumnBuilder strings(MakeType(TypeId::kText));
+  for (int64_t row = 0; row < column.length; ++row) {
+    const bool may_be = !column.IsNull(row) && FirstByte(column.BytesValue(row)) == '"';
+    const std::optional<json::Value> value = may_be ? ReadScalar(column.BytesValue(row)) : std::nullopt;
+    if (!value || !json::AppendValue(*value, &strings)) strings.AppendNull();
+  }
+  return strings.Finish();
+}
+
 Column JsonAsText(const Column& column) {
   bool has_string = false;
   for (int64_t row = 0; row < column.length && !has_string; ++row) {

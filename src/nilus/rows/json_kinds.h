@@ -17,6 +17,9 @@ namespace nilus {
 //   json     all else as written: objects, arrays, null, other numbers, what is no JSON
 std::vector<Column> JsonByKind(const Column& column);
 
+// The strings of a json column, as what they mean; NULL elsewhere.
+Column StringsOf(const Column& column);
+
 // The same as one text column: strings as what they mean, all else as written. Shares the bytes where there is no
 // string.
 Column JsonAsText(const Column& column);

@@ -99,7 +99,8 @@ Result<std::unique_ptr<Mask>> Masking::MaskFor(const MaskRule& rule, const Type&
 }
 
 Status Masking::CheckNested(const Field& field) const {
-  if (field.type.id == TypeId::kJson) return {};
+  // What values of JSON are is a matter of the load.
+  if (field.type.id == TypeId::kJson || field.origin != JsonOrigin::kNone) return {};
   const std::vector<NestedRule> nested = NestedRulesFor(field.name);
   if (nested.empty()) return {};
   return FailWithFix(ErrorKind::kInvalidInput, "mask the whole column, or have the source give it as json",
@@ -111,7 +112,9 @@ Result<Schema> Masking::MaskedSchema(const Schema& schema, std::span<const std::
   Schema masked = schema;
   if (empty() || schema.fields.empty()) return masked;
   std::set<std::string> known(null_columns.begin(), null_columns.end());
+  bool is_of_json = false;
   for (Field& field : masked.fields) {
+    is_of_json = is_of_json || field.origin != JsonOrigin::kNone;
     if (!field.variant_of.empty()) continue;  // its type is text, and stays so
     known.insert(field.name);
     NILUS_TRY(CheckNested(field));
@@ -120,14 +123,15 @@ Result<Schema> Masking::MaskedSchema(const Schema& schema, std::span<const std::
     NILUS_ASSIGN(std::unique_ptr<Mask> mask, MaskFor(*rule, field.type));
     field.type = mask->result_type();
   }
-  NILUS_TRY(CheckAllFound(known));
+  NILUS_TRY(CheckAllFound(known, is_of_json));
   return masked;
 }
 
-Status Masking::CheckAllFound(const std::set<std::string>& known) const {
+Status Masking::CheckAllFound(const std::set<std::string>& known, bool is_of_json) const {
   std::set<std::string> names;
   for (const std::string& column : known) names.insert(NameOf(column));
   for (const MaskRule& rule : options_.rules) {
+    if (is_of_json && HasLevels(rule)) continue;
     const bool is_inside = std::any_of(known.begin(), known.end(), [&](const std::string& column) {
       const std::vector<NestedRule> nested = NestedRulesFor(column);
       return std::any_of(nested.begin(), nested.end(), [&](const NestedRule& each) { return each.rule == &rule; });

@@ -50,13 +50,14 @@ class Masking {
   // for one of the `known` columns themselves.
   std::vector<std::string> NestedRulesNotIn(const std::set<std::string>& found,
                                             const std::set<std::string>& known) const;
-  // A source's schema as it is once masked. kInvalidInput: a column is not json, and a rule is for what lies inside of
-  // it; a rule's column is not there (nor among `null_columns`,
+  // A source's schema as it is once masked. kInvalidInput: a column is not json (nor were its values read from
+  // JSON), and a rule is for what lies inside of it; a rule's column is not there (nor among `null_columns`,
   // which have no type and no value), or its type cannot be masked so. An empty schema, of which only the values will
   // tell, stays empty.
   Result<Schema> MaskedSchema(const Schema& schema, std::span<const std::string> null_columns = {}) const;
-  // kInvalidInput when a rule's column is not among these: `known` are the source's names of all columns.
-  Status CheckAllFound(const std::set<std::string>& known) const;
+  // kInvalidInput when a rule's column is not among these: `known` are the source's names of all columns. Of JSON,
+  // which brings a column where a document has it, the rules for what lies inside are left to NestedRulesNotIn.
+  Status CheckAllFound(const std::set<std::string>& known, bool is_of_json = false) const;
   // Numbers given so far, by the destination's name of the column.
   const std::map<std::string, std::shared_ptr<MaskSequence>>& sequences() const { return options_.sequences; }
   const std::vector<MaskRule>& rules() const { return options_.rules; }

@@ -128,6 +128,19 @@ TEST(Masker, AMissingColumnIsAnErrorThatNamesTheNearest) {
   EXPECT_TRUE((*MaskingOf({{"email", "hash", ""}}))->CheckAllFound({"id", "Email"}));
 }
 
+// A load may have no document that has the column, or none in which it is an object.
+TEST(Masker, WhatLiesInsideMayBeMissingInJson) {
+  std::shared_ptr<const Masking> masking = *MaskingOf({{"n.s", "hash", ""}});
+  const Field of_json{.name = "n", .type = kText, .origin = JsonOrigin::kValues};
+  const Field other{.name = "b", .type = kBigint, .origin = JsonOrigin::kValues};
+  for (const Schema& schema : {Schema{{of_json}}, Schema{{other}}}) {
+    EXPECT_EQ(*masking->MaskedSchema(schema), schema);
+    EXPECT_FALSE(masking->MaskedSchema(Schema{{Field{.name = schema.fields[0].name, .type = kText}}}))
+        << "a database says which columns there are";
+  }
+  EXPECT_FALSE((*MaskingOf({{"emial", "hash", ""}}))->MaskedSchema(Schema{{of_json}}));
+}
+
 TEST(Masker, TwoMasksForOneColumnAreRefused) {
   Result<std::shared_ptr<const Masking>> masking = MaskingOf({{"E-Mail", "hash", ""}, {"e_mail", "stars", ""}});
   ASSERT_FALSE(masking);

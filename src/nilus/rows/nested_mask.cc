@@ -66,6 +66,7 @@ class NestedMask::Walk {
     return scanner.AtEnd();
   }
   void NoDocument() { places_.emplace_back(); }
+  bool is_in_text() const { return is_in_text_; }  // why Document said false
 
   const std::vector<Place>& places(int64_t row) const { return places_[static_cast<size_t>(row)]; }
   std::map<TypeId, ColumnBuilder>& values() { return values_; }
@@ -79,18 +80,16 @@ class NestedMask::Walk {
     if (first != '{' || is_end) {
       json::Value value;
       const size_t begin = scanner->offset();
-      return scanner->ReadValue(&value) && (!is_end || Add(value, begin, scanner->offset()));
+      if (!scanner->ReadValue(&value)) return false;
+      if (is_end) return Add(value, begin, scanner->offset());
+      if (value.kind == json::Kind::kString) is_in_text_ = mask_->IsIn(json::Meaning(value, &scratch_), step);
+      return !is_in_text_;
     }
     return json::ReadFields(scanner, [&](const json::Value& key) {
-      if (IsStep(json::Meaning(key, &scratch_), step)) return Visit(scanner, step + 1, level + 1);
+      if (mask_->IsStep(json::Meaning(key, &scratch_), step)) return Visit(scanner, step + 1, level + 1);
       json::Value other;
       return scanner->ReadValue(&other);
     });
-  }
-
-  bool IsStep(std::string_view key, size_t step) const {
-    const std::string& wanted = mask_->path_[step];
-    return key == wanted || NormalizeName(key, mask_->naming_, 0) == wanted;
   }
 
   bool Add(const json::Value& value, size_t begin, size_t end) {
@@ -109,6 +108,7 @@ class NestedMask::Walk {
   std::vector<Place> found_;                // in the document at hand, in its order
   std::vector<std::vector<Place>> places_;  // by row
   std::map<TypeId, ColumnBuilder> values_;
+  bool is_in_text_ = false;
 };
 
 NestedMask::NestedMask(MaskRule rule, std::vector<std::string> path, NamingStyle naming,
@@ -123,12 +123,60 @@ Result<Column> NestedMask::ApplyTo(const Column& values) {
   return mask->Apply(values);
 }
 
+bool NestedMask::IsStep(std::string_view key, size_t step) const {
+  const std::string& wanted = path_[step];
+  return key == wanted || NormalizeName(key, naming_, 0) == wanted;
+}
+
+bool NestedMask::IsIn(std::string_view text, size_t step) const {
+  json::Scanner scanner(text);
+  scanner.SkipSpace();
+  if (scanner.Peek() != '{' && scanner.Peek() != '[') return false;
+  bool is_found = false;
+  return Leads(&scanner, step, 0, &is_found) && is_found;
+}
+
+// False: it is no JSON. What is too deep may have anything in it.
+bool NestedMask::Leads(json::Scanner* scanner, size_t step, int level, bool* is_found) const {
+  const char first = scanner->Peek();
+  const bool is_end = step == path_.size();
+  json::Value value;
+  if (level > kDeepestLooked || is_end || (first != '{' && first != '[')) {
+    if (!scanner->ReadValue(&value)) return false;
+    if (level > kDeepestLooked || (is_end && value.kind != json::Kind::kNull)) *is_found = true;
+    return true;
+  }
+  if (first == '[') return json::ReadElements(scanner, [&] { return Leads(scanner, step, level + 1, is_found); });
+  std::string scratch;
+  return json::ReadFields(scanner, [&](const json::Value& key) {
+    if (IsStep(json::Meaning(key, &scratch), step)) return Leads(scanner, step + 1, level + 1, is_found);
+    return scanner->ReadValue(&value);
+  });
+}
+
+Failure NestedMask::RefuseText() const {
+  return FailWithFix(ErrorKind::kData,
+                     "mask the whole column, or have the source give that text as json (query:SELECT …)",
+                     "column `{}` cannot be masked with {}: a value is a text that has it in JSON of its own",
+                     rule_.column, rule_.algorithm);
+}
+
+Status NestedMask::CheckTexts(const Column& texts) const {
+  for (int64_t row = 0; row < texts.length; ++row) {
+    if (!texts.IsNull(row) && IsIn(texts.BytesValue(row), 0)) return RefuseText();
+  }
+  return {};
+}
+
 Result<Column> NestedMask::Apply(const Column& documents) {
+  if (documents.type.id == TypeId::kText) NILUS_TRY(CheckTexts(documents));
+  if (documents.type.id != TypeId::kJson) return documents;
   Walk walk(*this);
   for (int64_t row = 0; row < documents.length; ++row) {
     if (documents.IsNull(row)) {
       walk.NoDocument();
     } else if (!walk.Document(documents.BytesValue(row))) {
+      if (walk.is_in_text()) return RefuseText();
       return FailWithFix(ErrorKind::kData, "mask the whole column, or leave such rows out (query:SELECT …)",
                          "column `{}` cannot be masked with {}: a value is no JSON, or nested more than {} deep",
                          rule_.column, rule_.algorithm, kDeepestLooked);

@@ -6,8 +6,10 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "nilus/json/scanner.h"
 #include "nilus/rows/mask.h"
 #include "nilus/rows/naming.h"
 
@@ -21,13 +23,21 @@ class NestedMask {
   NestedMask(MaskRule rule, std::vector<std::string> path, NamingStyle naming, std::shared_ptr<MaskSequence> sequence);
 
   // A json column. NULL and JSON's null stay. kData: a value that cannot be masked, a document that is no JSON, or one
-  // too deep to be looked through; kInvalidInput as for MakeMask.
+  // too deep to be looked through; a string on the way that has the path in JSON of its own, which a type hint could
+  // bring to light; kInvalidInput as for MakeMask. A column of another type has nothing inside; of text, the same holds
+  // as for such strings.
   Result<Column> Apply(const Column& documents);
   // A value was masked so far.
   bool has_found() const { return has_found_; }
 
  private:
   class Walk;
+  bool IsStep(std::string_view key, size_t step) const;
+  // Whether the text is JSON that has a value at the path from this step on.
+  bool IsIn(std::string_view text, size_t step) const;
+  bool Leads(json::Scanner* scanner, size_t step, int level, bool* is_found) const;
+  Status CheckTexts(const Column& texts) const;
+  Failure RefuseText() const;
   // The same for values of one kind.
   Result<Column> ApplyTo(const Column& values);
 

@@ -72,6 +72,26 @@ Result<std::shared_ptr<const Masking>> MaskingOf(std::vector<MaskRule> rules) {
   return Masking::Create(MaskingOptions{.rules = std::move(rules), .table = "public.people"});
 }
 
+// A type hint reads the JSON in strings, behind the masks.
+TEST(NestedMask, WhatLiesInJsonOfATextIsRefused) {
+  for (const char* text : {R"("{\"street\":\"Main 1\"}")", R"([" [{\"street\":{\"a\":1}}]"])", R"({"x":0}, "{}")"}) {
+    Result<Column> masked = Apply("redact", "", {"street"}, {text});
+    ASSERT_FALSE(masked) << text;
+    EXPECT_EQ(masked.error().kind, ErrorKind::kData);
+    EXPECT_THAT(masked.error().ToString(), Not(HasSubstr("Main")));
+  }
+  for (const char* text :
+       {R"("{\"city\":\"x\"}")", R"("{\"street\":null}")", R"("[1]")", R"("street")", R"("{street")"})
+    EXPECT_THAT(Masked("redact", {"street"}, {text}), ElementsAre(text));
+  EXPECT_FALSE(Apply("redact", "", {"a", "b"}, {R"({"a":"{\"b\":1}"})"}));
+  NestedMask mask(MaskRule{.column = "doc", .algorithm = "redact", .parameter = ""}, {"street"}, NamingStyle::kDefault,
+                  nullptr);
+  EXPECT_FALSE(mask.Apply(ColumnOf(MakeType(TypeId::kText), {R"({"street":1})"})));
+  EXPECT_THAT(CellsOf(*mask.Apply(ColumnOf(MakeType(TypeId::kText), {"Main street", std::nullopt}))),
+              ElementsAre("Main street", std::nullopt));
+  EXPECT_THAT(CellsOf(*mask.Apply(ColumnOf(MakeType(TypeId::kInt64), {"7"}))), ElementsAre("7"));
+}
+
 TEST(NestedMask, RulesNamePathsOfJsonColumns) {
   for (const char* written : {"address.street", "address__street", "Address.Street"}) {
     auto masking = MaskingOf({MaskRule{.column = written, .algorithm = "redact"}});

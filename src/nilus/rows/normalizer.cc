@@ -80,6 +80,9 @@ Status Normalizer::Take(const Lane& lane, const Column& column, Work* work) {
     if (column.null_count == column.length) return {};
     return Misfit(lane, column, fmt::format("{} has no column `{}`", shape_->table(), plan.field.name), work);
   }
+  // A hint of json reads the JSON inside of strings, also of those that stand beside other values.
+  if (plan.is_of_json && plan.rule == CoerceRule::kLenient && plan.field.type.id == TypeId::kJson)
+    return TakeAsJson(lane, column, work);
   if (column.type == plan.field.type) {
     work->columns.push_back(column);
     return {};
@@ -102,6 +105,25 @@ Status Normalizer::Take(const Lane& lane, const Column& column, Work* work) {
                      work));
   }
   return {};
+}
+
+Status Normalizer::TakeAsJson(const Lane& lane, const Column& column, Work* work) {
+  const bool is_text = column.type.id == TypeId::kText;
+  const Column values = is_text ? column : AsJson(column);
+  const Column texts = is_text ? column : StringsOf(values);
+  Coerced read = Coerce(texts, lane.plan.field.type, CoerceRule::kLenient);
+  if (is_text) {
+    work->columns.push_back(std::move(read.column));
+  } else if (texts.null_count == texts.length) {
+    work->columns.push_back(values);
+  } else {
+    std::vector<uint8_t> is_string(static_cast<size_t>(texts.length));
+    for (int64_t row = 0; row < texts.length; ++row) is_string[static_cast<size_t>(row)] = texts.IsNull(row) ? 0 : 1;
+    work->columns.push_back(Overlay(KeepRows(values, is_string, /*keep_flagged=*/false), read.column));
+  }
+  if (read.misfit_count == 0) return {};
+  return Misfit(lane, KeepRows(texts, read.misfits, /*keep_flagged=*/true), "a text is no JSON, which a hint wants",
+                work);
 }
 
 // `values`: those that have no place in the column, NULL elsewhere.

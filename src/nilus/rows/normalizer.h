@@ -58,6 +58,7 @@ class Normalizer {
   struct Work;  // on one batch
   Status Prepare(const SchemaPtr& schema);
   Status Take(const Lane& lane, const Column& column, Work* work);
+  Status TakeAsJson(const Lane& lane, const Column& column, Work* work);
   Status Misfit(const Lane& lane, const Column& values, std::string reason, Work* work);
   Status KeepInVariant(const std::string& column, const Column& values, Work* work);
   Status AddVariant(const Field& field, Column values, Work* work);

@@ -113,6 +113,32 @@ TEST(Normalizer, StringsOfJsonStayStrings) {
       << "the hint says that there is JSON inside";
 }
 
+// Whether the strings stand by themselves or beside other values.
+TEST(Normalizer, AHintOfJsonReadsWhatIsInsideOfStrings) {
+  const std::vector<PinnedType> hints = {{.column = "n", .type = MakeType(TypeId::kJson)}};
+  const std::optional<std::string> null;
+  const Field mixed{.name = "n", .type = MakeType(TypeId::kJson), .origin = JsonOrigin::kValues};
+  const Field texts{.name = "n", .type = kText, .origin = JsonOrigin::kValues};
+  auto read = [&](const Field& field, std::vector<Cell> cells, const std::string& column) {
+    RecordBatch batch = BatchOf({{field, std::move(cells)}});
+    auto shape = Shape(*batch.schema(), {.keeps_origin = true, .hints = hints});
+    Normalizer normalizer(*shape);
+    RecordBatch rows = Normalized(&normalizer, batch).rows;
+    // A further shape reads nothing once more.
+    auto further = Shape(*rows.schema(), {.hints = hints});
+    Normalizer next(*further);
+    return CellsOf(Normalized(&next, rows).rows, column);
+  };
+  EXPECT_THAT(read(mixed, {R"("[1,2]")", R"({"x":1})", R"("plain")", R"("\"q\"")", null}, "n"),
+              ElementsAre("[1,2]", R"({"x":1})", null, R"("q")", null));
+  EXPECT_THAT(read(mixed, {R"("[1,2]")", R"({"x":1})", R"("plain")", "7", null}, "n__v_text"),
+              ElementsAre(null, null, "plain", null, null));
+  EXPECT_THAT(read(texts, {"[1,2]", "plain", R"("q")"}, "n"), ElementsAre("[1,2]", null, R"("q")"));
+  EXPECT_THAT(read(texts, {"[1,2]", "plain", R"("q")"}, "n__v_text"), ElementsAre(null, "plain", null));
+  const Field dates{.name = "n", .type = MakeType(TypeId::kDate), .origin = JsonOrigin::kValues};
+  EXPECT_THAT(read(dates, {"2024-01-02"}, "n__v_text"), ElementsAre("2024-01-02")) << "as beside another text";
+}
+
 // 2024-03-15 is a string, and 7.0 the number 7, whatever else was in the column.
 TEST(Normalizer, MisfitsOfJsonGoByTheirKind) {
   auto variants = [](const Type& type, Cell cell) {

@@ -109,7 +109,9 @@ Result<std::optional<ColumnPlan>> TableShape::ResolveLocked(const Field& source,
     field.type = options_.hints[hint->second].type;
   }
   plan.is_of_json = source.origin != JsonOrigin::kNone;
-  if (!options_.keeps_origin) field.origin = JsonOrigin::kNone;
+  // Strings that a hint of json reads are JSON then, and are not read once more by a further shape.
+  const bool is_read = plan.rule == CoerceRule::kLenient && field.type.id == TypeId::kJson;
+  if (!options_.keeps_origin || is_read) field.origin = JsonOrigin::kNone;
   if (const Field* there = InDestination(field.name)) {
     // varchar(n) is checked by the destination itself
     const bool is_same = field.type.id == there->type.id && field.type.precision == there->type.precision &&

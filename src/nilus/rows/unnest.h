@@ -17,10 +17,12 @@
 //     others, these go into the column `column` (in a child table `value`), with the types of
 //     connectors/files/README.md; in a column that the source itself says is json (Field::origin), as json. An object
 //     that names a key twice is json, too.
-//   - Of a place with several kinds of values parts of two kinds may come to one name ([1, {"value": 2}]): it stays json
+//   - Of a place with several kinds of values parts of two kinds may come to one name ([1, {"value": 2}]): it stays
+//   json
 //     whole. Two keys of one object that do are an error, as everywhere.
 //   - NULL, missing, null, [] and {} give no row and no value. An array that is always empty makes no table, an object
-//     that always is makes no column; a place that is always null does where it is hinted, or where the source says json.
+//     that always is makes no column; a place that is always null does where it is hinted, or where the source says
+//     json.
 //   - A child row has _nilus_id, _nilus_parent_id, _nilus_root_id (text) and _nilus_list_idx (bigint, from 0; null
 //     elements count and have a row). Ids: docs/formats.md, "Row ids of child tables".
 // Every other value is found again in exactly one place.
@@ -52,7 +54,8 @@ struct UnnestOptions {
   NamingStyle naming = NamingStyle::kDefault;
   int identifier_limit = 0;       // bytes; 0: none
   std::vector<std::string> keep;  // columns that stay json (type hints), by their names at the destination: "a", "a__b"
-  // Type hints by the same names: a place that only ever was null, and would be no column, is one of this type.
+  // Type hints by the same names: a place that only ever was null, and would be no column, is one of this type; values
+  // of one that is to be text are as they are written.
   std::map<std::string, Type, std::less<>> hinted;
   int64_t page_rows = 50'000;     // a batch that comes out ends at so many rows …
   int64_t batch_bytes = 4 << 20;  // … or about so many bytes

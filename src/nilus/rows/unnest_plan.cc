@@ -170,10 +170,18 @@ class UnnestPlanner {
     if (where.is_declared_json && (shape.has_others() || !shape.has_values())) {
       PlaceColumn(MakeType(TypeId::kJson), JsonOrigin::kNone, turn(Kind::kOther), node);
     } else if (shape.has_others()) {
-      PlaceColumn(shape.ResolveOthers(), shape.OthersOrigin(), turn(Kind::kOther), node);
+      PlaceColumn(OthersType(shape, where), shape.OthersOrigin(), turn(Kind::kOther), node);
     }
     if (shape.has_objects()) PlaceObject(shape, turn(Kind::kObject), node);
     if (shape.has_arrays()) PlaceArray(shape, turn(Kind::kArray), node);
+  }
+
+  // As they are written, where that is asked for.
+  Type OthersType(const json::JsonShape& shape, const Where& where) const {
+    const Type type = shape.ResolveOthers();
+    const auto hint = options_.hinted.find(where.qualified);
+    const bool as_text = type.id != TypeId::kJson && hint != options_.hinted.end() && hint->second.id == TypeId::kText;
+    return as_text ? hint->second : type;
   }
 
   void PlaceColumn(const Type& type, JsonOrigin origin, const Where& where, UnnestPlan::Node* node) {

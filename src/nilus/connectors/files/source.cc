@@ -149,6 +149,7 @@ class FilesSource final : public Source {
       NILUS_ASSIGN(TextTable table, set.schema_file.empty() ? InferTextTable(std::move(set.files), largest_row(),
                                                                              context_.threads, context_.stop)
                                                             : DeclaredTextTable(std::move(set)));
+      if (!table.is_declared && request.as_text) PinTexts(request, &table);
       inferred_ = std::make_shared<const TextTable>(std::move(table));
     }
     planned->text = inferred_;
@@ -163,6 +164,14 @@ class FilesSource final : public Source {
     // Rows may be there where no column has a value.
     planned->is_empty = !has_rows && planned->table.schema.fields.empty();
     return ChooseColumns(request, planned);
+  }
+
+  static void PinTexts(const ReadRequest& request, TextTable* table) {
+    auto schema = std::make_shared<Schema>(*table->schema);
+    for (Field& field : schema->fields) {
+      if (field.type.id != TypeId::kJson && request.as_text(field.name)) field.type = MakeType(TypeId::kText);
+    }
+    table->schema = std::move(schema);
   }
 
   // Describe and then Plan look at the same files: read them once.

@@ -5,6 +5,7 @@
 #include "nilus/base/encoding.h"
 #include "nilus/base/text.h"
 #include "nilus/data/scalar.h"
+#include "nilus/json/scanner.h"
 
 namespace nilus::postgres {
 namespace {
@@ -149,6 +150,19 @@ bool IsUuid(std::string_view text) {
   return true;
 }
 
+[[gnu::noinline]] bool AppendJson(BatchBuilder* builder, int index, std::string_view text) {
+  if (text.find("\\u") != std::string_view::npos && IsValidUtf8(text)) {
+    json::Scanner scanner(text);
+    json::Value value;
+    scanner.SkipSpace();
+    if (!scanner.ReadValue(&value)) {
+      builder->AppendVariant(index, text);
+      return true;
+    }
+  }
+  return AppendUtf8(builder, index, reinterpret_cast<const uint8_t*>(text.data()), static_cast<uint32_t>(text.size()));
+}
+
 bool AppendTextValue(WireField field, int index, std::string_view text, BatchBuilder* builder) {
   ColumnBuilder& out = builder->column(index);
   switch (field.wire) {
@@ -176,6 +190,8 @@ bool AppendTextValue(WireField field, int index, std::string_view text, BatchBui
       return AppendNumber<double, double>(text, out);
     case Wire::kNumeric:
       return AppendNumericText(field, index, text, builder);
+    case Wire::kJson:
+      return AppendJson(builder, index, text);
     case Wire::kText:
     case Wire::kJsonb:
       return AppendUtf8(builder, index, reinterpret_cast<const uint8_t*>(text.data()),

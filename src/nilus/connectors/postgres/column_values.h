@@ -60,6 +60,9 @@ inline bool AppendUtf8(BatchBuilder* builder, int index, const uint8_t* bytes, u
   return true;
 }
 
+// What PostgreSQL's json takes and RFC 8259's readers do not, a string with half a surrogate pair, is kept as text.
+bool AppendJson(BatchBuilder* builder, int index, std::string_view text);
+
 // Binary form. Always inline: this is the inner loop of every decoder, and stays in its caller's registers.
 [[gnu::always_inline]] inline bool AppendBinaryValue(WireField field, int index, const uint8_t* bytes, uint32_t length,
                                                      BatchBuilder* builder) {
@@ -119,6 +122,8 @@ inline bool AppendUtf8(BatchBuilder* builder, int index, const uint8_t* bytes, u
     }
     case Wire::kText:
       return AppendUtf8(builder, index, bytes, length);
+    case Wire::kJson:
+      return AppendJson(builder, index, {reinterpret_cast<const char*>(bytes), length});
     case Wire::kJsonb:
       if (length < 1 || bytes[0] != 1) return false;  // the only version there is
       return AppendUtf8(builder, index, bytes + 1, length - 1);

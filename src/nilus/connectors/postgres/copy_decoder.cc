@@ -69,7 +69,8 @@ Result<bool> CopyDecoder::DecodeRow(BatchBuilder* builder) {
 }
 
 [[gnu::cold]] Failure CopyDecoder::BadValue(size_t column, uint32_t length) const {
-  const bool is_text = columns_[column].wire == Wire::kText || columns_[column].wire == Wire::kJsonb;
+  const Wire wire = columns_[column].wire;
+  const bool is_text = wire == Wire::kText || wire == Wire::kJson || wire == Wire::kJsonb;
   if (is_text && length > kMaxHexedBytes) {
     return FailWithFix(ErrorKind::kData, "mend the value, or exclude the column (sql_exclude_columns)",
                        "column {}: a text of {} bytes is no UTF-8, and too long to be kept in hex",

@@ -37,9 +37,9 @@ Type TypeOf(Wire wire, uint8_t salt) {
     case Wire::kNumeric:
       return MakeDecimal(1 + salt % 38, (salt * 7) % (2 + salt % 38));
     case Wire::kText:
-      return MakeType(salt % 2 == 0 ? TypeId::kText : TypeId::kJson);
     case Wire::kUuid:
       return MakeType(TypeId::kText);
+    case Wire::kJson:
     case Wire::kJsonb:
       return MakeType(TypeId::kJson);
     case Wire::kBinary:

@@ -91,6 +91,23 @@ TEST(CopyDecoder, CapturedBytes) {
   EXPECT_EQ(text(5), "{\"a\": 1}");
 }
 
+// PostgreSQL's json takes them, its jsonb and everybody else's JSON do not.
+TEST(CopyDecoder, HalfSurrogatePairsInJsonAreKeptAsText) {
+  const std::vector<std::string> values = {R"({"a":"\ud83d\ude00"})", R"({"a":"\ud800"})", R"( "\u0041" )", "7"};
+  std::string rows = kHeader;
+  for (const std::string& value : values) rows += Big(1, 2) + Big(value.size(), 4) + value;
+  Decoded decoded = Decode({{"j", MakeType(TypeId::kJson), Wire::kJson}}, {rows, kTrailer});
+  ASSERT_FALSE(decoded.error) << decoded.error->ToString();
+  ASSERT_EQ(decoded.batch.schema()->size(), 2);
+  EXPECT_EQ(decoded.batch.schema()->fields[1].variant_of, "j");
+  for (size_t i = 0; i < values.size(); ++i) {
+    const auto row = static_cast<int64_t>(i);
+    const int column = i == 1 ? 1 : 0;
+    EXPECT_TRUE(decoded.batch.column(1 - column).IsNull(row));
+    EXPECT_EQ(decoded.batch.column(column).BytesValue(row), values[i]);
+  }
+}
+
 TEST(CopyDecoder, HeadersThatAreNone) {
   for (const std::string& header :
        {std::string(), kHeader.substr(0, 18), "X" + kHeader.substr(1),

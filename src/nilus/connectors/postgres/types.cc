@@ -14,7 +14,7 @@ Mapping AsText(std::string cast = "::pg_catalog.text") {
   return {MakeType(TypeId::kText), Wire::kText, "", std::move(cast)};
 }
 Mapping AsJson(std::string before, std::string after) {
-  return {MakeType(TypeId::kJson), Wire::kText, std::move(before), std::move(after)};
+  return {MakeType(TypeId::kJson), Wire::kJson, std::move(before), std::move(after)};
 }
 
 // typmod of numeric: (precision << 16 | scale & 0x7ff) + 4, the scale signed since PostgreSQL 15 (numeric.c).
@@ -104,7 +104,7 @@ Mapping MapType(const PgType& type, ReflectionLevel reflection) {
     case oid::kUuid:
       return {MakeType(TypeId::kText), Wire::kUuid, "", ""};
     case oid::kJson:
-      return {MakeType(TypeId::kJson), Wire::kText, "", ""};
+      return {MakeType(TypeId::kJson), Wire::kJson, "", ""};
     case oid::kJsonb:
       return {MakeType(TypeId::kJson), Wire::kJsonb, "", ""};
     default:

@@ -46,7 +46,8 @@ enum class Wire : uint8_t {
   kFloat32Wide,
   kFloat64,
   kNumeric,
-  kText,   // text, varchar, bpchar, name, enums, json, and whatever is selected with ::text
+  kText,   // text, varchar, bpchar, name, enums, and whatever is selected with ::text
+  kJson,   // of json, whose strings may have half surrogate pairs
   kJsonb,  // a version byte before the text
   kBinary,
   kDate,
