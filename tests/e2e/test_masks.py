@@ -252,7 +252,7 @@ def test_what_lies_inside_of_documents(nesting, nilus, tmp_path):
     with sqlite3.connect(target) as db:
         assert db.execute("SELECT count(*) FROM sqlite_master WHERE name LIKE 'people%'").fetchone() == (0,)
     db.close()
-    _, text = run({"n.a": "hash"}, expect=2)
+    _, text = run({"n.a": "hash"}, expect=1)
     assert "`n.a`" in text.all_output
     first = run(masks)[1]
     write("b.jsonl", {"id": 9, "n": "CanaryIsNoNumber", "homeAddress": {"street": "CanaryStreet00009", "city": "Bonn"}, "lines": []})
