@@ -42,6 +42,28 @@ def test_a_hint_of_text_keeps_json_as_it_is_written(nilus, folder, together):
     assert rows(folder, "id, n__v") == [("1.50", "1.10"), ("2024-03-15T08:00:00Z", None), ("2024-03-15T10:00:00+02:00", "1e2"), ("x", "y")]
 
 
+def test_names_with_levels_are_columns_too(nilus, folder):
+    """Code__c becomes code_c, and is what hints, masks, keys and the cursor speak of."""
+    load(nilus, folder, pipeline(nilus, folder, primary_key="Id__c", type_hints={"Id__c": "text"}, mask={"Code__c": "hash"}, incremental_key="U__at"),
+         ["id,Id__c,Code__c,U__at\n1,1.1,1.50,9\n2,1.10,1.50,9\n", "id,Id__c,Code__c,U__at\n3,1.10,1.50,10\n"])
+    assert rows(folder, "id, id_c, u_at") == [(1, "1.1", 9), (3, "1.10", 10)]
+    assert len({code for (code,) in rows(folder, "code_c")}) == 1
+    (folder / "in" / "a.jsonl").write_text('{"id": 1, "Payload__c": {"a": 1}}\n')
+    nilus.run(pipeline(nilus, folder, "*.jsonl", {"dest_table": "main.j"}, max_table_nesting="1", type_hints={"Payload__c": "json"}))
+    with sqlite3.connect(folder / "out.db") as db:
+        assert db.execute("SELECT payload_c FROM j").fetchall() == [('{"a": 1}',)]
+
+
+def test_a_column_that_is_there_decides(nilus, folder):
+    """A hint of text that the destination's type overrules changes nothing about where values go."""
+    first, rest = '{"id": 1, "v": 1}\n', ['{"id": 2, "v": 2.5}\n', '{"id": 3, "v": 2.5}\n{"id": 4, "v": {"x": 1}}\n']
+    load(nilus, folder, pipeline(nilus, folder, "*.jsonl"), [first])
+    for number, part in enumerate(rest):
+        (folder / "in" / f"more{number}.jsonl").write_text(part)
+        nilus.run(pipeline(nilus, folder, "*.jsonl", type_hints={"v": "text"}))
+    assert rows(folder, "id, v, v__v_double") == [(1, 1, None), (2, None, 2.5), (3, None, 2.5), (4, None, None)]
+
+
 def test_a_column_of_text_takes_what_is_written(nilus, folder):
     """Without a hint too, once the column is one of text."""
     load(nilus, folder, pipeline(nilus, folder), ["id,v\n1.50,1\nA7,1\n", "id,v\n1.50,2\n"])

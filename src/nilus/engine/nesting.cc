@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <iterator>
 #include <mutex>
 #include <string_view>
 #include <thread>
@@ -106,6 +107,35 @@ class SurveyRun {
   Status status_;
 };
 
+// The places that a manifest may mean by a name: "lines__sku", or the column that `Code__c` becomes.
+std::vector<std::string> PlacesNamed(std::string_view written, NamingStyle naming) {
+  std::vector<std::string> places = {NormalizePath(written, naming, 0)};
+  std::string column = NormalizeName(written, naming, 0);
+  if (column != places.front()) places.push_back(std::move(column));
+  return places;
+}
+
+// The hints for columns of one of the tables, by the columns' names.
+std::vector<PinnedType> HintsFor(const BatchJob& job, const UnnestTable& planned) {
+  std::vector<PinnedType> hints;
+  for (const PinnedType& hint : job.hints) {
+    for (std::string name : PlacesNamed(hint.column, job.naming)) {
+      if (planned.parent >= 0) {
+        if (name == planned.qualified) {
+          name = "value";
+        } else if (name.starts_with(planned.qualified + std::string(kLevels))) {
+          name.erase(0, planned.qualified.size() + kLevels.size());
+        } else {
+          continue;
+        }
+      }
+      name = FitToLimit(name, job.identifier_limit);
+      if (planned.schema.Find(name)) hints.push_back(PinnedType{.column = name, .type = hint.type});
+    }
+  }
+  return hints;
+}
+
 }  // namespace
 
 UnnestOptions NestedLoad::OptionsOf(const BatchJob& job) {
@@ -117,13 +147,15 @@ UnnestOptions NestedLoad::OptionsOf(const BatchJob& job) {
                         .batch_bytes = job.memory.batch_bytes,
                         .with_positions = job.strategy == WriteStrategy::kScd2};
   for (const PinnedType& hint : job.hints) {
-    const std::string place = NormalizePath(hint.column, job.naming, 0);
-    if (hint.type.id == TypeId::kJson) options.keep.push_back(place);
-    options.hinted.emplace(place, hint.type);
+    for (const std::string& place : PlacesNamed(hint.column, job.naming)) {
+      if (hint.type.id == TypeId::kJson) options.keep.push_back(place);
+      options.hinted.emplace(place, hint.type);
+    }
   }
   // What rows are told apart and read by stays one value.
-  for (const std::string& key : job.primary_key) options.keep.push_back(NormalizePath(key, job.naming, 0));
-  if (!job.incremental_key.empty()) options.keep.push_back(NormalizePath(job.incremental_key, job.naming, 0));
+  std::vector<std::string> keys = job.primary_key;
+  if (!job.incremental_key.empty()) keys.push_back(job.incremental_key);
+  for (const std::string& key : keys) std::ranges::copy(PlacesNamed(key, job.naming), std::back_inserter(options.keep));
   return options;
 }
 
@@ -209,21 +241,7 @@ Status NestedLoad::AddTable(const BatchJob& job, const UnnestTable& planned, con
   options.table = table.name.ToString();
   if (!is_main) options.must_fit = {std::string(kRootIdColumn)};
   options.widens = WidensIn(job, inputs.sink, table.name);
-  options.hints.clear();
-  for (const PinnedType& hint : job.hints) {
-    std::string name = NormalizePath(hint.column, job.naming, 0);
-    if (!is_main) {
-      if (name == planned.qualified) {
-        name = "value";
-      } else if (name.starts_with(planned.qualified + std::string(kLevels))) {
-        name.erase(0, planned.qualified.size() + kLevels.size());
-      } else {
-        continue;
-      }
-    }
-    name = FitToLimit(name, job.identifier_limit);
-    if (planned.schema.Find(name)) options.hints.push_back(PinnedType{.column = name, .type = hint.type});
-  }
+  options.hints = HintsFor(job, planned);
   NILUS_ASSIGN(table.shape, TableShape::Create(planned.schema, std::move(options)));
   table.request = is_main ? write : ChildRequest(inputs, table.name);
   table.request.load_id = inputs.load_id;

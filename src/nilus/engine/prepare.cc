@@ -3,6 +3,7 @@
 #include <functional>
 #include <limits>
 #include <map>
+#include <set>
 
 #include "nilus/base/fault.h"
 #include "nilus/data/widening.h"
@@ -65,20 +66,22 @@ Error TableIsGone(const BatchJob& job) {
                "load everything again with full_refresh: true, or forget the position with `nilus state reset`"};
 }
 
-// A hint of text says that values are wanted as they are written. A column of text takes them in any case, and what it
-// takes must not hang on the load's other values; but not behind a mask, where the text is the mask's.
+// Columns whose values are wanted as they are written, so that what a column of text takes does not hang on the load's
+// other values: what is one of text at the destination, else what a hint says. Not behind a mask, which is of another
+// type there, unless a hint says so; nor the cursor, which has its order by its type.
 std::function<bool(std::string_view)> TextColumns(const BatchJob& job, const std::optional<Schema>& destination) {
   auto name_of = [naming = job.naming, limit = job.identifier_limit](std::string_view column) {
-    return NormalizePath(column, naming, limit);
+    return NormalizeName(column, naming, limit);
   };
-  std::map<std::string, bool, std::less<>> is_text;  // by the destination's names
-  for (const PinnedType& hint : job.hints) is_text.emplace(name_of(hint.column), hint.type.id == TypeId::kText);
-  for (const MaskRule& rule : job.masks) is_text.emplace(name_of(rule.column), false);
-  if (!job.incremental_key.empty()) is_text[name_of(job.incremental_key)] = false;  // the cursor has its order by type
+  std::set<std::string, std::less<>> masked;
+  for (const MaskRule& rule : job.masks) masked.insert(name_of(rule.column));
+  std::map<std::string, bool, std::less<>> is_text;
   for (const Field& field : destination ? destination->fields : std::vector<Field>())
-    is_text.emplace(field.name, field.type.id == TypeId::kText);
-  return [naming = job.naming, limit = job.identifier_limit, is_text = std::move(is_text)](std::string_view column) {
-    const auto known = is_text.find(NormalizeName(column, naming, limit));
+    if (!masked.contains(field.name)) is_text.emplace(field.name, field.type.id == TypeId::kText);
+  for (const PinnedType& hint : job.hints) is_text.emplace(name_of(hint.column), hint.type.id == TypeId::kText);
+  if (!job.incremental_key.empty()) is_text[name_of(job.incremental_key)] = false;
+  return [name_of, is_text = std::move(is_text)](std::string_view column) {
+    const auto known = is_text.find(name_of(column));
     return known != is_text.end() && known->second;
   };
 }
@@ -256,7 +259,8 @@ std::function<Result<bool>(const Field& there, const Type& to)> WidensIn(const B
                                                                          const TableName& table) {
   return [&job, sink, table](const Field& there, const Type& to) -> Result<bool> {
     const bool is_hinted = std::any_of(job.hints.begin(), job.hints.end(), [&](const PinnedType& hint) {
-      return NormalizePath(hint.column, job.naming, job.identifier_limit) == there.name;
+      return NormalizePath(hint.column, job.naming, job.identifier_limit) == there.name ||
+             NormalizeName(hint.column, job.naming, job.identifier_limit) == there.name;
     });
     const bool is_stated = to.id == TypeId::kDecimal || job.reflection == ReflectionLevel::kFullWithPrecision;
     if (!is_hinted && !is_stated) return false;

@@ -128,12 +128,14 @@ bool NestedMask::IsStep(std::string_view key, size_t step) const {
   return key == wanted || NormalizeName(key, naming_, 0) == wanted;
 }
 
-bool NestedMask::IsIn(std::string_view text, size_t step) const {
+bool NestedMask::IsIn(std::string_view text, size_t step, int level) const {
   json::Scanner scanner(text);
   scanner.SkipSpace();
-  if (scanner.Peek() != '{' && scanner.Peek() != '[') return false;
+  const char first = scanner.Peek();
+  if (first != '{' && first != '[' && first != '"') return false;
   bool is_found = false;
-  return Leads(&scanner, step, 0, &is_found) && is_found;
+  Leads(&scanner, step, level, &is_found);  // what breaks off behind it has it all the same
+  return is_found;
 }
 
 // False: it is no JSON. What is too deep may have anything in it.
@@ -141,13 +143,15 @@ bool NestedMask::Leads(json::Scanner* scanner, size_t step, int level, bool* is_
   const char first = scanner->Peek();
   const bool is_end = step == path_.size();
   json::Value value;
+  std::string scratch;
   if (level > kDeepestLooked || is_end || (first != '{' && first != '[')) {
     if (!scanner->ReadValue(&value)) return false;
     if (level > kDeepestLooked || (is_end && value.kind != json::Kind::kNull)) *is_found = true;
+    if (!is_end && value.kind == json::Kind::kString && IsIn(json::Meaning(value, &scratch), step, level + 1))
+      *is_found = true;
     return true;
   }
   if (first == '[') return json::ReadElements(scanner, [&] { return Leads(scanner, step, level + 1, is_found); });
-  std::string scratch;
   return json::ReadFields(scanner, [&](const json::Value& key) {
     if (IsStep(json::Meaning(key, &scratch), step)) return Leads(scanner, step + 1, level + 1, is_found);
     return scanner->ReadValue(&value);

@@ -33,8 +33,8 @@ class NestedMask {
  private:
   class Walk;
   bool IsStep(std::string_view key, size_t step) const;
-  // Whether the text is JSON that has a value at the path from this step on.
-  bool IsIn(std::string_view text, size_t step) const;
+  // Whether the text is JSON, or a string of such, that has a value at the path from this step on.
+  bool IsIn(std::string_view text, size_t step, int level = 0) const;
   bool Leads(json::Scanner* scanner, size_t step, int level, bool* is_found) const;
   Status CheckTexts(const Column& texts) const;
   Failure RefuseText() const;

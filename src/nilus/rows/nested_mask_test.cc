@@ -74,7 +74,9 @@ Result<std::shared_ptr<const Masking>> MaskingOf(std::vector<MaskRule> rules) {
 
 // A type hint reads the JSON in strings, behind the masks.
 TEST(NestedMask, WhatLiesInJsonOfATextIsRefused) {
-  for (const char* text : {R"("{\"street\":\"Main 1\"}")", R"([" [{\"street\":{\"a\":1}}]"])", R"({"x":0}, "{}")"}) {
+  for (const char* text :
+       {R"("{\"street\":\"Main 1\"}")", R"([" [{\"street\":{\"a\":1}}]"])", R"("\"{\\\"street\\\":1}\"")",
+        R"("[\"{\\\"street\\\":1}\"]")", R"("{\"street\":1,\"x\":\"\\ud800\"}")"}) {
     Result<Column> masked = Apply("redact", "", {"street"}, {text});
     ASSERT_FALSE(masked) << text;
     EXPECT_EQ(masked.error().kind, ErrorKind::kData);
@@ -84,6 +86,7 @@ TEST(NestedMask, WhatLiesInJsonOfATextIsRefused) {
        {R"("{\"city\":\"x\"}")", R"("{\"street\":null}")", R"("[1]")", R"("street")", R"("{street")"})
     EXPECT_THAT(Masked("redact", {"street"}, {text}), ElementsAre(text));
   EXPECT_FALSE(Apply("redact", "", {"a", "b"}, {R"({"a":"{\"b\":1}"})"}));
+  EXPECT_FALSE(Apply("redact", "", {"a", "b"}, {R"("{\"a\":\"{\\\"b\\\":1}\"}")"}));
   NestedMask mask(MaskRule{.column = "doc", .algorithm = "redact", .parameter = ""}, {"street"}, NamingStyle::kDefault,
                   nullptr);
   EXPECT_FALSE(mask.Apply(ColumnOf(MakeType(TypeId::kText), {R"({"street":1})"})));
