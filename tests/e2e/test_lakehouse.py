@@ -159,7 +159,7 @@ def test_json_stays_what_it_is_load_after_load(nilus, tmp_path, warehouse, versi
         source.write_text("".join(json.dumps({"id": first + i, key: value}) + "\n" for i, value in enumerate(values)))
         more = {"append": {"incremental_key": "id"}, "merge": {"changed_files": "reread"}}.get(strategy, {})
         options = {"source_table": "x", "primary_key": "id", **more}
-        manifest = nilus.manifest({"address": f"file://{source}", "options": {**options, "type_hints": {key: "json"}}},
+        manifest = nilus.manifest({"address": f"file://{source}", "options": options},
                                   {"address": f"lakehouse://{warehouse}", "options": {"dest_table": "lake.x", "incremental_strategy": strategy, "format_version": version}})
         return nilus.run(manifest).report
     def stored(key):
