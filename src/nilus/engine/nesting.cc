@@ -107,19 +107,11 @@ class SurveyRun {
   Status status_;
 };
 
-// The places that a manifest may mean by a name: "lines__sku", or the column that `Code__c` becomes.
-std::vector<std::string> PlacesNamed(std::string_view written, NamingStyle naming) {
-  std::vector<std::string> places = {NormalizePath(written, naming, 0)};
-  std::string column = NormalizeName(written, naming, 0);
-  if (column != places.front()) places.push_back(std::move(column));
-  return places;
-}
-
 // The hints for columns of one of the tables, by the columns' names.
 std::vector<PinnedType> HintsFor(const BatchJob& job, const UnnestTable& planned) {
   std::vector<PinnedType> hints;
   for (const PinnedType& hint : job.hints) {
-    for (std::string name : PlacesNamed(hint.column, job.naming)) {
+    for (std::string name : PlacesNamed(hint.column, job.naming, 0)) {
       if (planned.parent >= 0) {
         if (name == planned.qualified) {
           name = "value";
@@ -147,7 +139,7 @@ UnnestOptions NestedLoad::OptionsOf(const BatchJob& job) {
                         .batch_bytes = job.memory.batch_bytes,
                         .with_positions = job.strategy == WriteStrategy::kScd2};
   for (const PinnedType& hint : job.hints) {
-    for (const std::string& place : PlacesNamed(hint.column, job.naming)) {
+    for (const std::string& place : PlacesNamed(hint.column, job.naming, 0)) {
       if (hint.type.id == TypeId::kJson) options.keep.push_back(place);
       options.hinted.emplace(place, hint.type);
     }
@@ -155,7 +147,8 @@ UnnestOptions NestedLoad::OptionsOf(const BatchJob& job) {
   // What rows are told apart and read by stays one value.
   std::vector<std::string> keys = job.primary_key;
   if (!job.incremental_key.empty()) keys.push_back(job.incremental_key);
-  for (const std::string& key : keys) std::ranges::copy(PlacesNamed(key, job.naming), std::back_inserter(options.keep));
+  for (const std::string& key : keys)
+    std::ranges::copy(PlacesNamed(key, job.naming, 0), std::back_inserter(options.keep));
   return options;
 }
 

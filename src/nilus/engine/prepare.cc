@@ -259,8 +259,8 @@ std::function<Result<bool>(const Field& there, const Type& to)> WidensIn(const B
                                                                          const TableName& table) {
   return [&job, sink, table](const Field& there, const Type& to) -> Result<bool> {
     const bool is_hinted = std::any_of(job.hints.begin(), job.hints.end(), [&](const PinnedType& hint) {
-      return NormalizePath(hint.column, job.naming, job.identifier_limit) == there.name ||
-             NormalizeName(hint.column, job.naming, job.identifier_limit) == there.name;
+      const std::vector<std::string> places = PlacesNamed(hint.column, job.naming, job.identifier_limit);
+      return std::find(places.begin(), places.end(), there.name) != places.end();
     });
     const bool is_stated = to.id == TypeId::kDecimal || job.reflection == ReflectionLevel::kFullWithPrecision;
     if (!is_hinted && !is_stated) return false;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <deque>
 
 namespace nilus::json {
 namespace {
@@ -198,11 +199,9 @@ void JsonShape::MergeTree(const JsonShape& other, JsonShape* root) {
 
 bool RepeatsKey(Scanner scanner) {
   std::vector<std::string_view> keys;
-  std::vector<std::unique_ptr<std::string>> unescaped;  // what the views of keys with escapes show
+  std::deque<std::string> unescaped;  // what the views of keys with escapes show
   const bool ok = ReadFields(&scanner, [&](const Value& key) {
-    if (key.escaped) unescaped.push_back(std::make_unique<std::string>());
-    std::string none;
-    keys.push_back(Meaning(key, key.escaped ? unescaped.back().get() : &none));
+    keys.push_back(key.escaped ? Meaning(key, &unescaped.emplace_back()) : key.text);
     Value value;
     return scanner.ReadValue(&value);
   });

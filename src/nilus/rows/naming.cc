@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 namespace nilus {
 namespace {
@@ -81,6 +82,13 @@ std::string NormalizePath(std::string_view name, NamingStyle style, int limit_by
     begin = end + kLevels.size();
   }
   return FitToLimit(result, limit_bytes);
+}
+
+std::vector<std::string> PlacesNamed(std::string_view written, NamingStyle style, int limit_bytes) {
+  std::vector<std::string> places = {NormalizePath(written, style, limit_bytes)};
+  std::string column = NormalizeName(written, style, limit_bytes);
+  if (column != places.front()) places.push_back(std::move(column));
+  return places;
 }
 
 Error NameCollision(std::string_view table, std::string_view first, std::string_view second, std::string_view name) {

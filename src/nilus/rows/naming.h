@@ -30,6 +30,8 @@ inline constexpr std::string_view kLevels = "__";
 
 // The same for the name of a nested place ("at__zip"): each level by itself, joined by "__" again.
 std::string NormalizePath(std::string_view name, NamingStyle style, int limit_bytes);
+// What a manifest may mean by a name: the nested place, and the column (`Code__c`) where that has another name.
+std::vector<std::string> PlacesNamed(std::string_view written, NamingStyle style, int limit_bytes);
 
 // The error of two columns that come to one name.
 Error NameCollision(std::string_view table, std::string_view first, std::string_view second, std::string_view name);

@@ -56,6 +56,10 @@ TEST(Naming, LevelsOfAPathAreNormalizedOneByOne) {
   EXPECT_EQ(NormalizePath("shipTo__ZIP code", NamingStyle::kDefault, 0), "ship_to__zip_code");
   EXPECT_EQ(NormalizePath("shipTo__ZIP code", NamingStyle::kDirect, 0), "shipTo__ZIP code");
   EXPECT_EQ(NormalizePath("a", NamingStyle::kDefault, 0), "a");
+  const std::vector<std::string> both = {"code__c", "code_c"};
+  EXPECT_EQ(PlacesNamed("Code__c", NamingStyle::kDefault, 0), both);
+  EXPECT_EQ(PlacesNamed("Code__c", NamingStyle::kDirect, 0), std::vector<std::string>{"Code__c"});
+  EXPECT_EQ(PlacesNamed("a", NamingStyle::kDefault, 0), std::vector<std::string>{"a"});
 }
 
 TEST(Naming, PutsAnUnderscoreBeforeALeadingDigit) {
