@@ -94,7 +94,8 @@ class Capture {
   Status ReadIncrement(SnapshotView& view);
   Status ReadRound(SnapshotView& view, const std::vector<SnapshotChunk>& chunks);
   Status StartTable(const PendingTable& pending, const LogPosition& at);
-  // Nothing: the table is not there any more, and is forgotten.
+  Result<bool> LearnFrom(const LogPosition& at, const PendingTable& pending, const CapturedTable& table);
+  // Nothing: the table is not there any more, and is forgotten; or it has to be read from its beginning.
   Result<std::optional<std::vector<SnapshotChunk>>> PlanChunks(SnapshotView& view, const PendingTable& pending,
                                                                int64_t rows);
   void DropVanished();

@@ -43,6 +43,7 @@ class CaptureModes : public ::testing::Test {
     stop_ = std::stop_source();
     CdcJob job = world_.MakeJob(std::move(properties));
     job.merges = merges;
+    if (chunk_rows_ > 0) job.chunk_rows = chunk_rows_;
     RunOptions options = QuickOptions(3);
     options.stop = stop_.get_token();
     options.variables = [this](std::string_view name) -> std::optional<std::string> {
@@ -65,6 +66,7 @@ class CaptureModes : public ::testing::Test {
   std::function<void()> on_commit_;
   bool holds_ = false;  // it goes on though all is committed
   std::string folder_;
+  int64_t chunk_rows_ = 0;  // 0: as the job has it
 };
 
 TEST_F(CaptureModes, InitialOnlyEndsByItselfAndLetsGoOfTheLog) {
@@ -341,6 +343,50 @@ TEST_F(CaptureModes, AColumnThatCameEmptyIsNotTold) {
   ASSERT_TRUE(report.is_success);
   EXPECT_THAT(report.warnings, testing::IsEmpty());
   ExpectEqual();
+}
+
+// Shapes change after Start has told of the tables, and no change behind the view's place tells of that.
+class CaptureShapes : public CaptureModes {
+ protected:
+  void SetUp() override {
+    CaptureModes::SetUp();
+    Schema schema;
+    schema.fields = {Field{"id", MakeType(TypeId::kInt64), true, {}}};
+    world_.log.AddTable("bare", schema);  // never has a row
+  }
+  void AddColumn() {
+    world_.log.Begin();
+    world_.log.AddColumn("bare", Field{"late", MakeType(TypeId::kInt64), true, {}});
+    world_.log.Commit();
+    world_.log.hides_latest_shape = true;
+  }
+  bool HasColumn() const { return world_.store.tables.at("raw.shop_public_bare").schema.Find("late").has_value(); }
+};
+
+TEST_F(CaptureShapes, ATableWithoutRowsHasTheColumnsThatItsViewSees) {
+  AddColumn();
+  EXPECT_TRUE(Run().is_success);
+  EXPECT_TRUE(HasColumn());
+}
+
+TEST_F(CaptureShapes, AHalfReadTableThatIsReplacedIsReadAnew) {
+  on_commit_ = [this] {
+    const auto position = ParseCdcPosition(world_.store.state->position);
+    if (!position->pending.empty() && !position->pending[0].up_to.empty()) stop_.request_stop();
+  };
+  chunk_rows_ = 1;
+  static_cast<void>(Run());
+  on_commit_ = nullptr;
+  ASSERT_FALSE(world_.IsSnapshotDone());
+  ASSERT_FALSE(world_.Merged("items").empty());
+  world_.log.Begin();
+  world_.log.ReplaceTable("items");
+  world_.log.Commit();
+  world_.log.hides_latest_shape = true;
+  const RunReport report = Run();
+  EXPECT_TRUE(report.is_success);
+  EXPECT_THAT(report.warnings, Contains(HasSubstr("another table than before")));
+  EXPECT_TRUE(world_.Merged("items").empty());
 }
 
 }  // namespace

@@ -44,7 +44,6 @@ Status Capture::StartTable(const PendingTable& pending, const LogPosition& at) {
   NILUS_ASSIGN(TableTarget * target, targets_->TargetOf(*targets_->Find(pending.schema, pending.table)));
   target->ForgetOldRows();
   ChangeLoad& load = CurrentLoad();
-  NILUS_TRY(load.Open(*target));
   const bool is_initial = pending.how == SnapshotHow::kInitial;
   if (targets_->IsShared(target->name())) return {};
   // An append log keeps what it has; `t` says that nothing before it counts where changes are missing in between.
@@ -53,15 +52,45 @@ Status Capture::StartTable(const PendingTable& pending, const LogPosition& at) {
   return load.Write(*target, std::move(row));
 }
 
+// What was done to the table since its shape was last told is seen by the view, and need not be in the log behind it.
+// A table without rows, too, gets its columns. False: what is loaded of the table cannot be gone on with.
+Result<bool> Capture::LearnFrom(const LogPosition& at, const PendingTable& pending, const CapturedTable& table) {
+  const bool has_loaded_rows = !pending.up_to.empty() || pending.how == SnapshotHow::kIncremental;
+  const bool is_other = position_.TakesPlace(pending.name(), table);
+  const bool changes_key = job_->merges && targets_->ChangesKey(table);
+  if (changes_key && HasStaged()) NILUS_TRY(Commit());  // a load merges a table by one key
+  NILUS_TRY(targets_->Learn(table));
+  monitor_->KeepShape(source_->Format(at), table);
+  if (has_loaded_rows && (is_other || changes_key)) {
+    const bool is_read = ReadAgain(table, is_other ? "it is another table than before under the same name"
+                                                   : "its key changes while it is being read");
+    if (!is_read) position_.FindPending(table.schema, table.name)->up_to.clear();
+    return false;
+  }
+  NILUS_ASSIGN(TableTarget * target, targets_->TargetOf(table));
+  NILUS_TRY(target->TakeColumns());
+  NILUS_TRY(CurrentLoad().Open(*target));
+  return true;
+}
+
 Result<std::optional<std::vector<SnapshotChunk>>> Capture::PlanChunks(SnapshotView& view, const PendingTable& pending,
                                                                       int64_t rows) {
-  auto chunks = view.Plan(*targets_->Find(pending.schema, pending.table), pending.up_to, rows);
-  if (chunks) return std::optional(*std::move(chunks));
-  if (chunks.error().kind != ErrorKind::kNotFound) return Failure(chunks.error());
-  monitor_->Warn(fmt::format("table {} is not there any more: its snapshot is given up", pending.name()));
-  position_.Forget(pending.name());
-  Finish(SnapshotChunk{.schema = pending.schema, .table = pending.table, .above = {}, .up_to = {}}, true);
-  return std::optional<std::vector<SnapshotChunk>>();
+  std::optional<std::vector<SnapshotChunk>> none;
+  const auto give_up = [&] {
+    monitor_->Warn(fmt::format("table {} is not there any more: its snapshot is given up", pending.name()));
+    position_.Forget(pending.name());
+    Finish(SnapshotChunk{.schema = pending.schema, .table = pending.table, .above = {}, .up_to = {}}, true);
+    return none;
+  };
+  const Result<CapturedTable> table = view.Describe(pending.schema, pending.table);
+  if (!table && table.error().kind == ErrorKind::kNotFound) return give_up();
+  if (!table) return Failure(table.error());
+  NILUS_ASSIGN(const bool goes_on, LearnFrom(view.at(), pending, *table));
+  if (!goes_on) return none;
+  auto chunks = view.Plan(*table, pending.up_to, rows);
+  if (!chunks && chunks.error().kind == ErrorKind::kNotFound) return give_up();
+  if (!chunks) return Failure(chunks.error());
+  return std::optional(*std::move(chunks));
 }
 
 Status Capture::ReadRound(SnapshotView& view, const std::vector<SnapshotChunk>& chunks) {

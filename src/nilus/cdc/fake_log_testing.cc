@@ -80,12 +80,10 @@ void FakeLog::AddColumn(const std::string& table, const Field& field) {
   shape.columns.fields.push_back(field);
   tables_[table].shapes.emplace_back(open_.position, shape);
   for (auto& [key, row] : tables_[table].rows) row.resize(shape.columns.fields.size());
-  open_.new_shape = std::move(shape);
 }
 
 void FakeLog::AddFilledColumn(const std::string& table, const Field& field, const std::string& value) {
   AddColumn(table, field);
-  open_.new_shape->filled.insert(field.name);
   tables_[table].shapes.back().second.filled.insert(field.name);
   for (auto& [key, row] : tables_[table].rows) {
     row.back() = value;
@@ -97,8 +95,7 @@ void FakeLog::AddFilledColumn(const std::string& table, const Field& field, cons
 void FakeLog::ReplaceTable(const std::string& table) {
   CapturedTable shape = tables_[table].shapes.back().second;
   ++shape.id;
-  tables_[table].shapes.emplace_back(open_.position, shape);
-  open_.new_shape = std::move(shape);
+  tables_[table].shapes.emplace_back(open_.position, std::move(shape));
   Truncate(table);
   open_.changes.back().is_hidden = true;
 }
@@ -145,7 +142,10 @@ uint64_t FakeLog::end() const {
 std::vector<CapturedTable> FakeLog::tables() const {
   const std::lock_guard lock(mutex_);
   std::vector<CapturedTable> tables;
-  for (const auto& [name, table] : tables_) tables.push_back(table.shapes.back().second);
+  for (const auto& [name, table] : tables_) {
+    const size_t back = hides_latest_shape && table.shapes.size() > 1 ? 2 : 1;
+    tables.push_back(table.shapes[table.shapes.size() - back].second);
+  }
   return tables;
 }
 

@@ -66,6 +66,11 @@ class FakeView : public SnapshotView {
 
   LogPosition at() const override { return {at_, 0}; }
 
+  Result<CapturedTable> Describe(const std::string&, const std::string& table) override {
+    NILUS_TRY(world_->faults.Check("view.describe"));
+    return world_->log.ShapeAt(table, at_);
+  }
+
   Result<std::unique_ptr<Reader>> Open(const SnapshotChunk& chunk) override {
     NILUS_TRY(world_->faults.Check("view.open"));
     const CapturedTable shape = world_->log.ShapeAt(chunk.table, at_);
@@ -133,8 +138,6 @@ class FakeStream : public ChangeReader {
     const auto most = static_cast<int64_t>(1 + world_->Random(static_cast<uint64_t>(std::min<int64_t>(max_rows, 7))));
     while (!waiting_.empty()) {
       const FakeTransaction& transaction = waiting_.front();
-      if (transaction.new_shape && at_change_ == 0)
-        chunk.schemas.push_back(SchemaEvent{.at = {transaction.position, 0}, .table = *transaction.new_shape});
       while (at_change_ < transaction.changes.size() && (rows < most || !world_->splits_transactions)) {
         const size_t index = at_change_++;
         if (transaction.changes[index].is_hidden) continue;
@@ -157,9 +160,17 @@ class FakeStream : public ChangeReader {
   }
 
  private:
+  // As PostgreSQL's log does: before the first change of a table that has another shape than the last one told.
+  void Tell(const FakeTransaction& transaction, const CapturedTable& shape, ChangeChunk* chunk) {
+    auto [told, is_first] = told_.try_emplace(shape.name, shape);
+    if (!is_first && told->second.id == shape.id && told->second.columns == shape.columns) return;
+    told->second = shape;
+    chunk->schemas.push_back(SchemaEvent{.at = {transaction.position, 0}, .table = shape});
+  }
   void Add(const FakeTransaction& transaction, size_t index, ChangeChunk* chunk) {
     const FakeChange& change = transaction.changes[index];
     const CapturedTable shape = world_->log.ShapeAt(change.table, transaction.position);
+    Tell(transaction, shape, chunk);
     ChangeBatch batch{.schema = kSchema,
                       .table = change.table,
                       .key = shape.key,
@@ -182,6 +193,7 @@ class FakeStream : public ChangeReader {
   uint64_t complete_;
   std::vector<FakeTransaction> waiting_;
   size_t at_change_ = 0;
+  std::map<std::string, CapturedTable> told_;
 };
 
 class FakeChangeSource : public ChangeSource {

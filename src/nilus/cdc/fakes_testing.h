@@ -28,7 +28,6 @@ struct FakeChange {
 struct FakeTransaction {
   uint64_t position = 0;
   std::vector<FakeChange> changes;
-  std::optional<CapturedTable> new_shape;  // DDL right before its changes
 };
 
 // The source. Thread-safe.
@@ -61,6 +60,7 @@ class FakeLog {
   std::optional<uint64_t> slot;       // what the log has confirmed; nothing: no slot
   int generation = 1;                 // of the log: another one is another server
   std::set<std::string> unpublished;  // tables whose changes the log does not send; a start mends it
+  bool hides_latest_shape = false;    // tables() tells of the one before: it was asked a moment too early
 
  private:
   struct Table {

@@ -80,6 +80,9 @@ class SnapshotGap final : public BuggySource {
       }
       return *at_;
     }
+    Result<CapturedTable> Describe(const std::string& schema, const std::string& table) override {
+      return view_->Describe(schema, table);
+    }
     Result<std::unique_ptr<Reader>> Open(const SnapshotChunk& chunk) override { return view_->Open(chunk); }
     Result<std::vector<SnapshotChunk>> Plan(const CapturedTable& table, const std::string& above,
                                             int64_t rows) override {

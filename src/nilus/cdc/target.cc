@@ -172,6 +172,13 @@ void TableTarget::SetTable(CapturedTable table) {
   table_ = std::move(table);
 }
 
+Status TableTarget::TakeColumns() {
+  if (job_->changelog) return {};  // those of the key, which Create has taken
+  auto columns = std::make_shared<Schema>(WithoutRowIds(table_.columns));
+  NILUS_ASSIGN(const RecordBatch masked, masker_->Apply(BatchBuilder(std::move(columns)).Finish()));
+  return normalizer_->Normalize(masked).map([](const NormalizedBatch&) {});
+}
+
 void TableTarget::ForgetOldRows() {
   lacks_key_ = false;
   unfilled_.clear();

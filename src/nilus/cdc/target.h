@@ -44,6 +44,8 @@ class TableTarget {
   const CapturedTable& table() const { return table_; }
   // The log shows the table in a new shape.
   void SetTable(CapturedTable table);
+  // All columns of table() are the destination's, also those that no row has brought yet.
+  Status TakeColumns();
   const TableName& name() const { return name_; }
 
   // A load's request for the table as it is known so far, but for its load_id and stop.

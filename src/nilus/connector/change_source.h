@@ -124,6 +124,9 @@ class SnapshotView {
  public:
   virtual ~SnapshotView() = default;
   virtual LogPosition at() const = 0;
+  // A captured table as it is there: its shape may be a newer one than what Start has told, and no change behind `at`
+  // need tell of it. Its sender is not known. kNotFound: there is none.
+  virtual Result<CapturedTable> Describe(const std::string& schema, const std::string& table) = 0;
   // Thread-safe. Rows are the captured columns.
   virtual Result<std::unique_ptr<Reader>> Open(const SnapshotChunk& chunk) = 0;
   // The chunks of a table that lie above the bound `above` (empty: all of them), each of about `rows` rows, in order.

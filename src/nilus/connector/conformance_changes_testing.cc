@@ -208,6 +208,24 @@ TEST_P(ConformanceTest, NewAndVariantColumnsOfChanges) {
                                                                {"4", "x", "b4", std::nullopt}}));
 }
 
+TEST_P(ConformanceTest, ColumnsOfChangesComeWithoutARow) {
+  if (!quirks().adds_columns) GTEST_SKIP() << "the sink adds no columns";
+  START_CHANGES(loads, SmallSchema(), Names{"id"});
+  ASSERT_NILUS_OK(loads.Load({Put({"1", "a", "b"})}));
+  Schema wider = *loads.request.schema;
+  wider.fields.push_back(MakeField("c", TypeId::kInt64));
+  loads.request.schema = std::make_shared<Schema>(wider);
+  ASSERT_NILUS_OK(loads.Load({Removed({std::nullopt, std::nullopt, std::nullopt, std::nullopt})}));
+  EXPECT_TRUE(ReadTable("t").rows.empty());
+  EXPECT_TRUE(ReadTable("t").schema.Find("c"));
+  wider.fields.push_back(MakeField("d", TypeId::kText));
+  loads.request.schema = std::make_shared<Schema>(wider);
+  ASSERT_NILUS_OK(loads.Load(std::vector<RecordBatch>{}));
+  EXPECT_TRUE(ReadTable("t").schema.Find("d"));
+  ASSERT_NILUS_OK(loads.Load({Put({"2", "a", "b", "3", "d"})}));
+  EXPECT_EQ(ReadTable("t").Sorted({"id", "a", "b", "c", "d"}), (Rows{{"2", "a", "b", "3", "d"}}));
+}
+
 TEST_P(ConformanceTest, ChangesAreVisibleWithTheirPositionAndOnce) {
   START_CHANGES(loads, SmallSchema(), Names{"id"});
   ASSERT_NILUS_OK(loads.Load({Put({"1", "a", "b"})}));

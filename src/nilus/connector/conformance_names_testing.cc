@@ -158,6 +158,14 @@ TEST_P(ConformanceTest, EmptyTable) {
     Table read = ReadTable(request.table.name);
     EXPECT_TRUE(read.rows.empty());
     EXPECT_TRUE(read.schema.Find("v"));
+    if (!quirks().adds_columns) continue;
+    // Columns that came up without a row.
+    Schema wider = *schema;
+    wider.fields.push_back(MakeField("w", TypeId::kInt64));
+    request.schema = std::make_shared<Schema>(std::move(wider));
+    request.load_id += "-wider";
+    ASSERT_NILUS_OK(Load(request, std::vector<RecordBatch>{}));
+    EXPECT_TRUE(ReadTable(request.table.name).schema.Find("w"));
   }
 }
 

@@ -159,6 +159,25 @@ TEST_P(ChangeSourceTest, LaterViewsAreExactAtAPlaceOfTheirOwn) {
   EXPECT_EQ(MustSelect(address_, "SELECT count(*) FROM pg_replication_slots WHERE temporary"), "0");
 }
 
+TEST_P(ChangeSourceTest, AViewTellsOfTablesAsItSeesThem) {
+  Run("CREATE TABLE t (id int PRIMARY KEY, gone text)");
+  Capture capture = Stream();
+  Run("ALTER TABLE t ADD late text, DROP gone, DROP CONSTRAINT t_pkey, ADD PRIMARY KEY (late)");
+  auto view = capture.source->View();
+  ASSERT_TRUE(view) << view.error().ToString();
+  Run("ALTER TABLE t ADD behind_it text");
+  const auto table = (*view)->Describe("public", "t");
+  ASSERT_TRUE(table) << table.error().ToString();
+  ASSERT_THAT(table->columns.fields, SizeIs(2));
+  EXPECT_EQ(table->columns.fields[0].name, "id");
+  EXPECT_EQ(table->columns.fields[1].name, "late");
+  EXPECT_THAT(table->key, ElementsAre("late"));
+  EXPECT_EQ(table->id, capture.start.tables[0].id);
+  const auto none = (*view)->Describe("public", "none");
+  ASSERT_FALSE(none);
+  EXPECT_EQ(none.error().kind, ErrorKind::kNotFound);
+}
+
 TEST_P(ChangeSourceTest, AViewThatATableWasRewrittenUnderIsRefused) {
   Run("CREATE TABLE t (id int PRIMARY KEY, v int); INSERT INTO t SELECT i, i FROM generate_series(1, 10) i");
   auto capture = StartCapture(address_, Requested({}));

@@ -85,6 +85,12 @@ class PostgresView : public SnapshotView {
 
   LogPosition at() const override { return {at_, 0}; }
 
+  Result<CapturedTable> Describe(const std::string& schema, const std::string& table) override {
+    std::lock_guard lock(mutex_);
+    NILUS_ASSIGN(const ViewedTable* viewed, Look(schema, table));
+    return viewed->layout.table;
+  }
+
   Result<std::unique_ptr<Reader>> Open(const SnapshotChunk& chunk) override {
     std::lock_guard lock(mutex_);
     NILUS_ASSIGN(const ViewedTable* table, Look(chunk.schema, chunk.table));
