@@ -156,13 +156,8 @@ class FilesSource final : public Source {
     planned->table.schema = *inferred_->schema;
     planned->table.null_columns = inferred_->null_columns;
     planned->table.estimated_rows = inferred_->rows;
-    const bool has_rows = inferred_->rows.value_or(0) > 0;
-    if (has_rows && planned->table.schema.fields.empty() && planned->table.null_columns.empty()) {
-      return FailWithFix(ErrorKind::kData, "check that these are the right files", "{} has {} rows, but no column",
-                         planned->description, *inferred_->rows);
-    }
-    // Rows may be there where no column has a value.
-    planned->is_empty = !has_rows && planned->table.schema.fields.empty();
+    // Rows may be there where no column has a value: documents of NULLs, or `{}`.
+    planned->is_empty = inferred_->rows.value_or(0) == 0 && planned->table.schema.fields.empty();
     return ChooseColumns(request, planned);
   }
 
@@ -212,12 +207,13 @@ class FilesSource final : public Source {
       planned->key = DuckKey{*request.range, planned->table.schema.fields[static_cast<size_t>(*key)].type};
     }
     std::vector<Field>& fields = planned->table.schema.fields;
+    const bool had_columns = !fields.empty();
     std::erase_if(fields, [&](const Field& field) {
       return std::find(request.exclude_columns.begin(), request.exclude_columns.end(), field.name) !=
              request.exclude_columns.end();
     });
     for (const Field& field : fields) planned->columns.push_back(field.name);
-    if (fields.empty() && !planned->is_empty && planned->table.null_columns.empty())
+    if (fields.empty() && had_columns && planned->table.null_columns.empty())
       return Fail(ErrorKind::kInvalidInput, "sql_exclude_columns leaves no column of {}", planned->description);
     return {};
   }
