@@ -8,25 +8,13 @@
 #include "nilus/connector/sql_strategy.h"
 #include "nilus/data/scalar.h"
 #include "nilus/data/take.h"
+#include "nilus/engine/manifest_terms.h"
 #include "nilus/rows/children_hash.h"
 #include "nilus/rows/dead_letters.h"
 #include "nilus/rows/unnest.h"
 
 namespace nilus {
 namespace {
-
-Misfits MisfitsOf(Contract contract) {
-  switch (contract) {
-    case Contract::kEvolve:
-      return Misfits::kVariant;
-    case Contract::kDiscardValue:
-      return Misfits::kNull;
-    case Contract::kFreeze:
-    case Contract::kDiscardRow:
-      return Misfits::kError;
-  }
-  return Misfits::kVariant;
-}
 
 // Under merge keys must stay apart once masked, and come out alike every time.
 Status CheckKeyMasks(const CapturedTable& table, const Masking& masking) {
@@ -200,7 +188,7 @@ WriteRequest TableTarget::Request() const {
                        .schema = std::make_shared<Schema>(WithRowIds(std::move(schema))),
                        .strategy = job_->merges ? WriteStrategy::kMerge : WriteStrategy::kAppend,
                        .is_changes = job_->merges,
-                       .misfits = MisfitsOf(job_->contract),
+                       .misfits = MisfitsUnder(job_->contract),
                        .load_time = Now(),
                        .file_rows = job_->file_rows,
                        .file_format = job_->file_format,

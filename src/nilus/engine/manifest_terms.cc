@@ -75,6 +75,19 @@ Contract ToContract(SchemaContract contract) {
   return Contract::kEvolve;
 }
 
+Misfits MisfitsUnder(Contract contract) {
+  switch (contract) {
+    case Contract::kEvolve:
+      return Misfits::kVariant;
+    case Contract::kDiscardValue:
+      return Misfits::kNull;
+    case Contract::kFreeze:
+    case Contract::kDiscardRow:
+      return Misfits::kError;
+  }
+  return Misfits::kVariant;
+}
+
 std::string_view FileFormatName(LoaderFileFormat format) {
   switch (format) {
     case LoaderFileFormat::kParquet:

@@ -20,6 +20,8 @@ namespace nilus {
 WriteStrategy ToWriteStrategy(IncrementalStrategy strategy);
 ReflectionLevel ToReflection(SqlReflectionLevel level);
 Contract ToContract(SchemaContract contract);
+// What a sink does with values that its own type cannot hold.
+Misfits MisfitsUnder(Contract contract);
 std::string_view FileFormatName(LoaderFileFormat format);
 
 // The pipeline's own plain variables, then `variables` (null: the process environment). Valid as long as both are.

@@ -8,6 +8,7 @@
 #include "nilus/base/fault.h"
 #include "nilus/data/widening.h"
 #include "nilus/engine/attempt.h"
+#include "nilus/engine/manifest_terms.h"
 #include "nilus/engine/versions.h"
 #include "nilus/rows/row_ids.h"
 
@@ -145,19 +146,6 @@ void WarnOfOverruledHints(const BatchJob& job, const std::optional<Schema>& dest
                     "(full_refresh: true makes the table anew)",
                     hint.column, hint.type.ToString(), type.ToString(), job.table.ToString()));
   }
-}
-
-Misfits MisfitsUnder(Contract contract) {
-  switch (contract) {
-    case Contract::kEvolve:
-      return Misfits::kVariant;
-    case Contract::kDiscardValue:
-      return Misfits::kNull;
-    case Contract::kFreeze:
-    case Contract::kDiscardRow:
-      return Misfits::kError;
-  }
-  return Misfits::kVariant;
 }
 
 // Empty when only the values will tell. A contract keeps the columns of a table whose rows are replaced.
