@@ -82,7 +82,7 @@ Status PgoutputDecoder::Spool(std::string_view bytes, uint64_t lsn) {
   switch (message_.type) {
     case PgoutputMessage::kRelation:
       // Told once for all transactions, and it holds for those that come before this one is committed.
-      NILUS_TRY(Relation(bytes));
+      Relation(bytes);
       return spool_->Append(preparing_, preparing_, lsn, bytes);
     case PgoutputMessage::kInsert:
     case PgoutputMessage::kUpdate:
@@ -154,7 +154,8 @@ Status PgoutputDecoder::Apply(std::string_view bytes, uint64_t lsn) {
       if (std::exchange(is_passing_over_, false)) return {};
       return builder_->Commit(message_.lsn, message_.end_lsn);
     case PgoutputMessage::kRelation:
-      return Relation(bytes);
+      Relation(bytes);
+      return {};
     case PgoutputMessage::kInsert:
       return Row(ChangeOp::kCreate, lsn);
     case PgoutputMessage::kUpdate:
@@ -173,23 +174,30 @@ Status PgoutputDecoder::Apply(std::string_view bytes, uint64_t lsn) {
   }
 }
 
-Status PgoutputDecoder::Relation(std::string_view bytes) {
+void PgoutputDecoder::Relation(std::string_view bytes) {
   Known& known = relations_[message_.relation];
-  if (known.bytes == bytes) return {};
-  NILUS_ASSIGN(LayoutSource::Answer answer, layouts_->LayoutOf(message_));
-  if (answer.layout != nullptr && answer.layout->columns.size() != message_.columns.size()) {
-    return Fail(ErrorKind::kInternal, "table {}.{} has {} columns in the log, and its layout {}", message_.schema,
-                message_.name, message_.columns.size(), answer.layout->columns.size());
-  }
-  if (answer.layout != nullptr && answer.is_news) builder_->Schema(answer.layout->table);
-  known = {std::string(bytes), std::move(answer.layout)};
-  return {};
+  if (known.bytes != bytes) known = {.bytes = std::string(bytes), .is_asked_for = false, .layout = nullptr};
 }
 
-Result<LayoutPtr> PgoutputDecoder::LayoutOf(uint32_t relation) const {
+Result<LayoutPtr> PgoutputDecoder::LayoutOf(uint32_t relation) {
   auto found = relations_.find(relation);
-  if (found != relations_.end()) return found->second.layout;
-  return Fail(ErrorKind::kData, "the log brings a row of relation {} before it describes it", relation);
+  if (found == relations_.end())
+    return Fail(ErrorKind::kData, "the log brings a row of relation {} before it describes it", relation);
+  if (!found->second.is_asked_for) NILUS_TRY(Ask(&found->second));
+  return found->second.layout;
+}
+
+Status PgoutputDecoder::Ask(Known* known) {
+  NILUS_TRY(ParsePgoutput(known->bytes, false, &described_));
+  NILUS_ASSIGN(LayoutSource::Answer answer, layouts_->LayoutOf(described_));
+  if (answer.layout != nullptr && answer.layout->columns.size() != described_.columns.size()) {
+    return Fail(ErrorKind::kInternal, "table {}.{} has {} columns in the log, and its layout {}", described_.schema,
+                described_.name, described_.columns.size(), answer.layout->columns.size());
+  }
+  if (answer.layout != nullptr && answer.is_news) builder_->Schema(answer.layout->table);
+  known->layout = std::move(answer.layout);
+  known->is_asked_for = true;
+  return {};
 }
 
 Status PgoutputDecoder::Row(ChangeOp op, uint64_t lsn) {

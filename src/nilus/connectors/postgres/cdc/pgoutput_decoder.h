@@ -30,8 +30,11 @@ class PgoutputDecoder : public LogDecoder {
   Status Replay() override;
 
  private:
+  // What a relation is to be captured as is asked for with its first change: under publish_via_partition_root the
+  // server describes the partition, too, whose changes come under the root's name.
   struct Known {
     std::string bytes;  // of the message Relation
+    bool is_asked_for = false;
     LayoutPtr layout;
   };
   Status Apply(std::string_view bytes, uint64_t lsn);
@@ -40,8 +43,9 @@ class PgoutputDecoder : public LogDecoder {
   Result<bool> TwoPhase();
   Status Spool(std::string_view bytes, uint64_t lsn);
   bool IsPassed(uint64_t commit_lsn) const { return commit_lsn < from_; }
-  Status Relation(std::string_view bytes);
-  Result<LayoutPtr> LayoutOf(uint32_t relation) const;
+  void Relation(std::string_view bytes);
+  Result<LayoutPtr> LayoutOf(uint32_t relation);
+  Status Ask(Known* known);
   Status Row(ChangeOp op, uint64_t lsn);
   Status Truncate(uint64_t lsn);
 
@@ -52,6 +56,7 @@ class PgoutputDecoder : public LogDecoder {
   const uint64_t from_;
   std::unordered_map<uint32_t, Known> relations_;
   PgoutputMessage message_;
+  PgoutputMessage described_;     // one of relations_
   bool in_stream_ = false;        // between StreamStart and StreamStop
   uint32_t streamed_ = 0;         // the transaction of that block
   std::string stripped_;          // a message of it without its transaction's id
