@@ -26,14 +26,14 @@ Result<std::vector<std::string>> ReadLogKey(Connection& connection, uint32_t rel
   const std::string limit = connection.server_version() >= 110000 ? "i.indnkeyatts" : "i.indnatts";
   const std::string which = identity == 'i' ? "i.indisreplident" : "i.indisprimary";
   std::array<Connection::Parameter, 1> parameters = {std::to_string(relation)};
-  NILUS_ASSIGN(
-      PgResult result,
-      connection.Query("SELECT a.attname FROM pg_catalog.pg_index i, "
-                       "pg_catalog.unnest(i.indkey::pg_catalog.int2[]) WITH ORDINALITY k(attnum, p), "
-                       "pg_catalog.pg_attribute a WHERE i.indrelid = $1::pg_catalog.oid AND i.indisvalid AND " +
-                           which + " AND a.attrelid = i.indrelid AND a.attnum = k.attnum AND k.p <= " + limit +
-                           " ORDER BY k.p",
-                       parameters, stop));
+  NILUS_ASSIGN(PgResult result,
+               connection.Query("SELECT a.attname FROM pg_catalog.pg_index i, "
+                                "pg_catalog.unnest(i.indkey::pg_catalog.int2[]) WITH ORDINALITY k(attnum, p), "
+                                "pg_catalog.pg_attribute a WHERE i.indrelid = $1::pg_catalog.oid AND i.indisvalid AND "
+                                "i.indimmediate AND " +
+                                    which + " AND a.attrelid = i.indrelid AND a.attnum = k.attnum AND k.p <= " + limit +
+                                    " ORDER BY k.p",
+                                parameters, stop));
   for (int row = 0; row < PQntuples(result.get()); ++row) key.emplace_back(FieldText(result, row, 0));
   return key;
 }
@@ -183,7 +183,8 @@ Status CheckIdentity(const CaptureSettings& settings, const FoundTable& table) {
                                  "NOT NULL: ALTER TABLE {0} REPLICA IDENTITY USING INDEX …; or load it with "
                                  "incremental_strategy: append",
                                  quoted),
-                     "table {} has no primary key: its changes cannot be merged", table.ref.ToString());
+                     "table {} has no primary key (a DEFERRABLE one is none): its changes cannot be merged",
+                     table.ref.ToString());
 }
 
 }  // namespace nilus::postgres

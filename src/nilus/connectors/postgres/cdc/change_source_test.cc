@@ -317,6 +317,31 @@ TEST_P(ChangeSourceTest, ATableWithoutAKeyIsRefusedWhereItIsMerged) {
   EXPECT_THAT(error.fix, HasSubstr(R"(ALTER TABLE "public"."t" REPLICA IDENTITY USING INDEX)"));
 }
 
+// Two rows may have one key inside of a transaction, and an update of the one would take the other along.
+TEST_P(ChangeSourceTest, ADeferrableKeyIsNone) {
+  Run("CREATE TABLE t (id int PRIMARY KEY DEFERRABLE); ALTER TABLE t REPLICA IDENTITY FULL");
+  Error error = StartError({}, true);
+  EXPECT_EQ(error.kind, ErrorKind::kUnsupported);
+  EXPECT_THAT(error.message, HasSubstr("a DEFERRABLE one is none"));
+  Run("ALTER TABLE t REPLICA IDENTITY DEFAULT");
+  error = StartError();
+  EXPECT_EQ(error.kind, ErrorKind::kUnsupported);
+  EXPECT_THAT(error.message, HasSubstr("UPDATE and DELETE would fail"));
+}
+
+TEST_P(ChangeSourceTest, PublishingARootOfPartitionsWithoutIdentityIsRefused) {
+  Run("CREATE TABLE p (id int PRIMARY KEY) PARTITION BY RANGE (id); "
+      "CREATE TABLE p1 PARTITION OF p FOR VALUES FROM (0) TO (9); CREATE TABLE p2 PARTITION OF p DEFAULT; "
+      "ALTER TABLE p REPLICA IDENTITY FULL; ALTER TABLE p2 REPLICA IDENTITY NOTHING");
+  const Error error = StartError();
+  EXPECT_EQ(error.kind, ErrorKind::kUnsupported);
+  EXPECT_THAT(error.message, HasSubstr("partition public.p2 of table public.p has no replica identity"));
+  EXPECT_EQ(error.fix, R"(ALTER TABLE "public"."p2" REPLICA IDENTITY FULL;)");
+  Run(error.fix);
+  auto capture = StartCapture(address_, Requested({}));
+  EXPECT_TRUE(capture) << capture.error().ToString();
+}
+
 TEST_P(ChangeSourceTest, ASnapshotThatWouldLackRowsIsRefused) {
   const std::string role = "secured_" + address_.path;
   Run("CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t SELECT generate_series(1, 9); "

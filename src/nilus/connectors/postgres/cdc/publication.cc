@@ -34,9 +34,37 @@ std::string CreateStatement(const Connection& connection, const CaptureSettings&
   return "CREATE PUBLICATION " + QuoteIdentifier(settings.publication) + " " + what + PublishOptions(connection);
 }
 
+// A partition's identity is its own: FULL of the root does not pass to it.
+Result<std::optional<TableRef>> PartitionWithoutIdentity(Connection& connection, uint32_t root,
+                                                         const std::stop_token& stop) {
+  std::array<Connection::Parameter, 1> parameters = {std::to_string(root)};
+  NILUS_ASSIGN(PgResult result,
+               connection.Query(
+                   "WITH RECURSIVE part AS (SELECT inhrelid AS oid FROM pg_catalog.pg_inherits WHERE inhparent = "
+                   "$1::pg_catalog.oid UNION ALL SELECT i.inhrelid FROM part p JOIN pg_catalog.pg_inherits i ON "
+                   "i.inhparent = p.oid) SELECT n.nspname, c.relname FROM part JOIN pg_catalog.pg_class c ON c.oid = "
+                   "part.oid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind = 'r' AND "
+                   "c.relreplident <> 'f' AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_index i WHERE i.indrelid = "
+                   "c.oid AND i.indisvalid AND i.indimmediate AND (c.relreplident = 'd' AND i.indisprimary OR "
+                   "c.relreplident = 'i' AND i.indisreplident)) ORDER BY 1, 2 LIMIT 1",
+                   parameters, stop));
+  if (PQntuples(result.get()) == 0) return std::optional<TableRef>();
+  return std::optional<TableRef>({std::string(FieldText(result, 0, 0)), std::string(FieldText(result, 0, 1))});
+}
+
 // Publishing a table without a replica identity makes UPDATE and DELETE fail on it, for everybody.
-Status RefuseToBreak(const std::vector<FoundTable>& tables) {
+Status RefuseToBreak(Connection& connection, const std::vector<FoundTable>& tables, const std::stop_token& stop) {
   for (const FoundTable& table : tables) {
+    if (table.kind == 'p') {
+      NILUS_ASSIGN(const std::optional<TableRef> leaf, PartitionWithoutIdentity(connection, table.oid, stop));
+      if (!leaf) continue;
+      return FailWithFix(
+          ErrorKind::kUnsupported,
+          fmt::format("ALTER TABLE {} REPLICA IDENTITY FULL;", QuoteName(leaf->schema, leaf->name)),
+          "partition {} of table {} has no replica identity: once the table is published, UPDATE and DELETE would fail "
+          "on it for everybody",
+          leaf->ToString(), table.ref.ToString());
+    }
     const bool has_identity = table.identity == 'f' || !table.key.empty();
     if (has_identity || !table.is_logged) continue;
     return FailWithFix(ErrorKind::kUnsupported, "ALTER TABLE " + table.Quoted() + " REPLICA IDENTITY FULL;",
@@ -181,14 +209,14 @@ Result<Publication> PreparePublication(Connection& connection, const CaptureSett
     if (settings.autocreate == CaptureSettings::Autocreate::kAllTables) {
       NILUS_ASSIGN(published, AllTables(connection, stop));
     }
-    NILUS_TRY(RefuseToBreak(published));
+    NILUS_TRY(RefuseToBreak(connection, published, stop));
   } else if (std::vector<FoundTable> missing = Missing(known, tables); !missing.empty()) {
     statement = "ALTER PUBLICATION " + quoted + " ADD TABLE " + JoinNames(missing);
     if (settings.autocreate != CaptureSettings::Autocreate::kFiltered) {
       return FailWithFix(ErrorKind::kNotFound, statement + ";", "publication {} lacks table {}", settings.publication,
                          missing.front().ref.ToString());
     }
-    NILUS_TRY(RefuseToBreak(missing));
+    NILUS_TRY(RefuseToBreak(connection, missing, stop));
   }
   if (!statement.empty()) {
     if (auto done = connection.Execute(statement, stop); !done) return CannotChange(done.error(), statement);
