@@ -176,7 +176,10 @@ Status Capture::ApplyBatch(const ChangeBatch& batch) {
     target->ForgetOldRows();
   }
   if (pending == nullptr || pending->how != SnapshotHow::kAnew) TellUnfilled(target);
-  const bool truncates = std::find(changes.ops.begin(), changes.ops.end(), ChangeOp::kTruncate) != changes.ops.end();
+  const std::vector<ChangeOp>& skipped = job_->properties.skipped;
+  const bool takes_truncates = std::find(skipped.begin(), skipped.end(), ChangeOp::kTruncate) == skipped.end();
+  const bool truncates =
+      takes_truncates && std::find(changes.ops.begin(), changes.ops.end(), ChangeOp::kTruncate) != changes.ops.end();
   if (truncates && job_->merges && targets_->IsShared(target->name())) {
     return FailWithFix(ErrorKind::kData, "send the tables apart, or leave truncates out with skipped.operations: t",
                        "table {}.{} was truncated, but rows of other tables are in {} too", batch.schema, batch.table,
@@ -199,6 +202,12 @@ Status Capture::Load(TableTarget* target, RecordBatch rows) {
 Result<std::optional<ChangeBatch>> Capture::LeaveOutUnread(const ChangeBatch& batch, PendingTable* pending) {
   if (pending->how == SnapshotHow::kLost || pending->up_to.empty()) return std::optional<ChangeBatch>();
   const CapturedTable* table = targets_->Find(batch.schema, batch.table);
+  if (table != nullptr && HasOtherBound(*pending, *table)) {
+    *pending = PendingTable{.schema = batch.schema, .table = batch.table, .how = SnapshotHow::kLost};
+    LogInfo("{}: the key of {} changes while it is being read: the table is read from its beginning", job_->name,
+            pending->name());
+    return std::optional<ChangeBatch>();
+  }
   const std::vector<std::string>& key = table != nullptr ? table->key : batch.key;
   bool restarts = false;
   NILUS_ASSIGN(const KeyBound bound, KeyBound::Parse(pending->up_to, key, *batch.rows.schema()));
@@ -206,7 +215,8 @@ Result<std::optional<ChangeBatch>> Capture::LeaveOutUnread(const ChangeBatch& ba
   if (!restarts) return std::optional<ChangeBatch>(std::move(kept));
   LogInfo("{}: a row's key changed into the part of {} that is loaded: the table is read from its beginning",
           job_->name, pending->name());
-  pending->up_to.clear();
+  // Changes of what is loaded are left out from here on: it has to go, as with all that is read anew.
+  *pending = PendingTable{.schema = batch.schema, .table = batch.table, .how = SnapshotHow::kLost};
   return std::optional<ChangeBatch>();
 }
 

@@ -74,6 +74,8 @@ class Capture {
   // What is there of the table cannot be gone on with: it is read anew, and its changes are left out until then. False:
   // by its snapshot.mode nothing is read, which is told.
   bool ReadAgain(const CapturedTable& table, std::string_view why);
+  // What is read of the table is told by another key than it has now.
+  static bool HasOtherBound(const PendingTable& pending, const CapturedTable& table);
   void TellUnfilled(TableTarget* target);
   Result<std::optional<ChangeBatch>> LeaveOutUnread(const ChangeBatch& batch, PendingTable* pending);
   bool IsFlushDue() const;
@@ -94,6 +96,7 @@ class Capture {
   Status ReadIncrement(SnapshotView& view);
   Status ReadRound(SnapshotView& view, const std::vector<SnapshotChunk>& chunks);
   Status StartTable(const PendingTable& pending, const LogPosition& at);
+  void ReadFromItsBeginning(const CapturedTable& table, std::string_view why);
   Result<bool> LearnFrom(const LogPosition& at, const PendingTable& pending, const CapturedTable& table);
   // Nothing: the table is not there any more, and is forgotten; or it has to be read from its beginning.
   Result<std::optional<std::vector<SnapshotChunk>>> PlanChunks(SnapshotView& view, const PendingTable& pending,

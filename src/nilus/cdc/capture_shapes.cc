@@ -107,6 +107,10 @@ bool Capture::ReadAgain(const CapturedTable& table, std::string_view why) {
   return true;
 }
 
+bool Capture::HasOtherBound(const PendingTable& pending, const CapturedTable& table) {
+  return !pending.up_to.empty() && !pending.key.empty() && pending.key != KeyShape(table);
+}
+
 void Capture::TellUnfilled(TableTarget* target) {
   for (const std::string& column : target->TakeUnfilled()) {
     if (targets_->IsShared(target->name())) continue;  // it may be a column of another table there

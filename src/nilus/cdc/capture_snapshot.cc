@@ -45,11 +45,24 @@ Status Capture::StartTable(const PendingTable& pending, const LogPosition& at) {
   target->ForgetOldRows();
   ChangeLoad& load = CurrentLoad();
   const bool is_initial = pending.how == SnapshotHow::kInitial;
-  if (targets_->IsShared(target->name())) return {};
+  if (targets_->IsShared(target->name())) {
+    if (job_->merges && !is_initial) {
+      monitor_->Warn(fmt::format(
+          "table {}: rows of other tables are in {} too, so that nothing is taken out of it: rows that the table has "
+          "no more stay there",
+          pending.name(), target->name().ToString()));
+    }
+    return {};
+  }
   // An append log keeps what it has; `t` says that nothing before it counts where changes are missing in between.
   if (is_initial && (!job_->merges || !targets_->WasThere(target->name()))) return {};
   NILUS_ASSIGN(RecordBatch row, target->Truncation(at, load.load_id()));
   return load.Write(*target, std::move(row));
+}
+
+// Under a mode that reads nothing by itself, what somebody asked for begins again.
+void Capture::ReadFromItsBeginning(const CapturedTable& table, std::string_view why) {
+  if (!ReadAgain(table, why)) position_.FindPending(table.schema, table.name)->up_to.clear();
 }
 
 // What was done to the table since its shape was last told is seen by the view, and need not be in the log behind it.
@@ -57,14 +70,14 @@ Status Capture::StartTable(const PendingTable& pending, const LogPosition& at) {
 Result<bool> Capture::LearnFrom(const LogPosition& at, const PendingTable& pending, const CapturedTable& table) {
   const bool has_loaded_rows = !pending.up_to.empty() || pending.how == SnapshotHow::kIncremental;
   const bool is_other = position_.TakesPlace(pending.name(), table);
-  const bool changes_key = job_->merges && targets_->ChangesKey(table);
-  if (changes_key && HasStaged()) NILUS_TRY(Commit());  // a load merges a table by one key
+  const bool merges_otherwise = job_->merges && targets_->ChangesKey(table);
+  if (merges_otherwise && HasStaged()) NILUS_TRY(Commit());  // a load merges a table by one key
   NILUS_TRY(targets_->Learn(table));
   monitor_->KeepShape(source_->Format(at), table);
+  const bool changes_key = merges_otherwise || HasOtherBound(pending, table);
   if (has_loaded_rows && (is_other || changes_key)) {
-    const bool is_read = ReadAgain(table, is_other ? "it is another table than before under the same name"
-                                                   : "its key changes while it is being read");
-    if (!is_read) position_.FindPending(table.schema, table.name)->up_to.clear();
+    ReadFromItsBeginning(table, is_other ? "it is another table than before under the same name"
+                                         : "its key changes while it is being read");
     return false;
   }
   NILUS_ASSIGN(TableTarget * target, targets_->TargetOf(table));
@@ -89,6 +102,10 @@ Result<std::optional<std::vector<SnapshotChunk>>> Capture::PlanChunks(SnapshotVi
   if (!goes_on) return none;
   auto chunks = view.Plan(*table, pending.up_to, rows);
   if (!chunks && chunks.error().kind == ErrorKind::kNotFound) return give_up();
+  if (!chunks && chunks.error().kind == ErrorKind::kInvalidInput && !pending.up_to.empty()) {
+    ReadFromItsBeginning(*table, "it cannot be read on from where its snapshot was cut short");
+    return none;
+  }
   if (!chunks) return Failure(chunks.error());
   return std::optional(*std::move(chunks));
 }
@@ -114,6 +131,7 @@ void Capture::Finish(const SnapshotChunk& last, bool is_end) {
   if (pending == nullptr) return;
   if (!is_end && !last.up_to.empty()) {
     pending->up_to = last.up_to;
+    if (const CapturedTable* table = targets_->Find(last.schema, last.table)) pending->key = KeyShape(*table);
     return;
   }
   const std::string name = pending->name();

@@ -58,7 +58,8 @@ ChangeBatch KeepChanges(const ChangeBatch& batch, const std::vector<KeepAs>& kee
   std::vector<int32_t> changes;
   std::vector<RowPick> rows;
   std::vector<int32_t> old_rows;
-  ChangeBatch kept{.schema = batch.schema, .table = batch.table, .key = batch.key};
+  ChangeBatch kept{
+      .schema = batch.schema, .table = batch.table, .key = batch.key, .has_full_old_rows = batch.has_full_old_rows};
   for (size_t i = 0; i < keep.size(); ++i) {
     if (keep[i] == KeepAs::kNothing) continue;
     const auto change = static_cast<int32_t>(i);

@@ -60,8 +60,13 @@ Result<PendingTable> ReadPending(const Json& json) {
     if (!json["up_to"].is_string()) return Damaged("`up_to` is no text");
     pending.up_to = json["up_to"].get<std::string>();
   }
+  if (json.contains("key")) {
+    if (!json["key"].is_string()) return Damaged("`key` is no text");
+    pending.key = json["key"].get<std::string>();
+  }
   for (const auto& [key, value] : json.items()) {
-    if (key != "table" && key != "how" && key != "up_to") return Damaged("`snapshot` has keys of a newer version");
+    if (key != "table" && key != "how" && key != "up_to" && key != "key")
+      return Damaged("`snapshot` has keys of a newer version");
   }
   return pending;
 }
@@ -139,6 +144,15 @@ std::string_view SnapshotHowName(SnapshotHow how) {
   return "initial";
 }
 
+std::string KeyShape(const CapturedTable& table) {
+  Json shape = Json::array();
+  for (const std::string& name : table.key) {
+    const std::optional<int> at = table.columns.Find(name);
+    shape.push_back({name, at ? table.columns.fields[static_cast<size_t>(*at)].type.ToString() : ""});
+  }
+  return shape.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
 bool CdcPosition::TakesPlace(const std::string& name, const CapturedTable& table) {
   if (table.id == 0 && table.sender == 0) return false;
   TableIds& known = ids[name];
@@ -194,6 +208,7 @@ Position ToPosition(const CdcPosition& position) {
     for (const PendingTable& pending : position.pending) {
       Json entry = {{"table", NameJson(pending.schema, pending.table)}, {"how", SnapshotHowName(pending.how)}};
       if (!pending.up_to.empty()) entry["up_to"] = pending.up_to;
+      if (!pending.up_to.empty() && !pending.key.empty()) entry["key"] = pending.key;
       list.push_back(std::move(entry));
     }
   }

@@ -3,7 +3,8 @@
 //
 //   {"v":1,"kind":"cdc","at":["22927240","0"],"shown":"0/15DD788","identity":"…",
 //    "tables":["public.orders","public.items"],"ids":{"public.orders":["16390","16401"]},
-//    "snapshot":[{"table":"public.items","how":"initial","up_to":"[\"4711\"]"}],
+//    "snapshot":[{"table":"public.items","how":"initial","up_to":"[\"4711\"]",
+//                  "key":"[[\"id\",\"bigint\"]]"}],
 //    "numbers":{"public.orders":{"customer":"0f…:…"}}}
 //
 // at        everything committed at or before it is at the destination, but for tables under `snapshot`. Two numbers
@@ -14,7 +15,7 @@
 // ids       the source's own numbers of tables (CapturedTable::id and sender) as decimal texts, 0: not known; absent:
 //           none is.
 // snapshot  tables that are still to be read, in that order; absent: none. `up_to`: their rows with keys up to here are
-//           at the destination (SnapshotChunk::up_to); absent: none.
+//           at the destination (SnapshotChunk::up_to); absent: none. `key`: which columns those are.
 // numbers   by table and the destination's name of the column what the mask `sequential` has given so far
 //           (MaskSequence::ToText); absent: nothing.
 #pragma once
@@ -44,9 +45,13 @@ struct PendingTable {
   std::string table;
   SnapshotHow how = SnapshotHow::kInitial;
   std::string up_to;
+  std::string key;  // KeyShape of the table that `up_to` is of; empty: not known (a position of an earlier build)
   std::string name() const { return schema + "." + table; }
   friend bool operator==(const PendingTable&, const PendingTable&) = default;
 };
+
+// Names and types of the key's columns, as JSON: a bound of one key says nothing of rows under another.
+std::string KeyShape(const CapturedTable& table);
 
 struct TableIds {
   uint64_t table = 0;

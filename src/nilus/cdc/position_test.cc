@@ -12,7 +12,11 @@ CdcPosition Sample() {
   CdcPosition position{.at = {22927240, 7}, .shown = "0/15DD788", .identity = "7/1/shop/slot"};
   position.tables = {"public.items", "public.orders"};
   position.ids = {{"public.orders", {.table = 16390, .sender = 16401}}};
-  position.pending = {{.schema = "public", .table = "orders", .how = SnapshotHow::kInitial, .up_to = R"(["4711"])"},
+  position.pending = {{.schema = "public",
+                       .table = "orders",
+                       .how = SnapshotHow::kInitial,
+                       .up_to = R"(["4711"])",
+                       .key = R"([["id","bigint"]])"},
                       {.schema = "a.b", .table = "c.d", .how = SnapshotHow::kAnew, .up_to = {}}};
   return position;
 }
@@ -34,7 +38,8 @@ TEST(CdcPosition, HasTheDocumentedFormat) {
   EXPECT_EQ(ToPosition(position).json,
             R"({"v":1,"kind":"cdc","at":["22927240","0"],"shown":"0/15DD788","identity":"…",)"
             R"("tables":["public.items","public.orders"],"ids":{"public.orders":["16390","16401"]},)"
-            R"("snapshot":[{"table":"public.orders","how":"initial","up_to":"[\"4711\"]"}]})");
+            R"("snapshot":[{"table":"public.orders","how":"initial","up_to":"[\"4711\"]",)"
+            R"("key":"[[\"id\",\"bigint\"]]"}]})");
 }
 
 TEST(CdcPosition, KeepsTheNumbersOfMasks) {
@@ -44,6 +49,16 @@ TEST(CdcPosition, KeepsTheNumbersOfMasks) {
   EXPECT_THAT(written.json, HasSubstr(R"("numbers":{"public.orders":{"customer":"0f:AAAA"}}})"));
   EXPECT_EQ(*ParseCdcPosition(written), position);
   EXPECT_EQ(position.NumberBytes(), 7);
+}
+
+TEST(CdcPosition, AKeyIsItsColumnsAndTheirTypes) {
+  CapturedTable table{.schema = "public", .name = "t"};
+  table.columns.fields = {Field{"id", MakeType(TypeId::kInt64), true, {}},
+                          Field{"a \"b\"", MakeType(TypeId::kText), true, {}}};
+  table.key = {"a \"b\"", "id"};
+  EXPECT_EQ(KeyShape(table), R"([["a \"b\"","text"],["id","bigint"]])");
+  table.key = {"gone"};
+  EXPECT_EQ(KeyShape(table), R"([["gone",""]])");
 }
 
 TEST(CdcPosition, TablesThatAreNotReadYetAreNotLoaded) {

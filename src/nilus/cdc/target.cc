@@ -346,7 +346,7 @@ void TableTarget::AddMergeColumns(const ChangeBatch& batch, const ChangeLines& l
   }
   // Of a row that is deleted softly only its key and mark change, unless the log has all of it.
   std::vector<std::string> unknown_of_deletes;
-  if (is_soft && !table_.has_full_old_rows && !job_->changelog) {
+  if (is_soft && !batch.has_full_old_rows && !job_->changelog) {
     for (const Field& field : batch.rows.schema()->fields) {
       const bool is_key = std::find(table_.key.begin(), table_.key.end(), field.name) != table_.key.end();
       if (!is_key && field.variant_of.empty()) unknown_of_deletes.push_back(field.name);

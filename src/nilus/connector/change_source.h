@@ -59,6 +59,7 @@ struct ChangeBatch {
   std::string schema;  // of the table
   std::string table;
   std::vector<std::string> key;
+  bool has_full_old_rows = false;  // CapturedTable's, of these changes
   // The new row; of a delete what is known of the old one (columns that are not known are NULL); of a truncate NULLs.
   RecordBatch rows;
   std::vector<ChangeOp> ops;
@@ -130,6 +131,7 @@ class SnapshotView {
   // Thread-safe. Rows are the captured columns.
   virtual Result<std::unique_ptr<Reader>> Open(const SnapshotChunk& chunk) = 0;
   // The chunks of a table that lie above the bound `above` (empty: all of them), each of about `rows` rows, in order.
+  // kInvalidInput: the table cannot be cut at `above` (any more).
   virtual Result<std::vector<SnapshotChunk>> Plan(const CapturedTable& table, const std::string& above,
                                                   int64_t rows) = 0;
 };

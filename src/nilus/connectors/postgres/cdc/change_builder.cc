@@ -93,6 +93,7 @@ ChangeBuilder::Open& ChangeBuilder::BatchOf(const LayoutPtr& layout) {
     open->changes.schema = layout->table.schema;
     open->changes.table = layout->table.name;
     open->changes.key = layout->table.key;
+    open->changes.has_full_old_rows = layout->table.has_full_old_rows;
   }
   last_ = open;
   return *open;
