@@ -1,6 +1,7 @@
 """What the tests of change data capture share: a PostgreSQL with a log, a service under test, and where its rows land."""
 import contextlib
 import json
+import os
 import pathlib
 import random
 import signal
@@ -122,6 +123,13 @@ class Service:
             process.wait()
         cls.running.clear()
 
+    def wait_for_pause(self):
+        """It stops itself at the fault point that it was started with; `go_on` continues it."""
+        wait_until(lambda: os.waitid(os.P_PID, self.process.pid, os.WSTOPPED | os.WNOHANG | os.WNOWAIT) is not None, "the service stops itself")
+
+    def go_on(self):
+        self.process.send_signal(signal.SIGCONT)
+
     def kill(self):
         self.process.kill()
         self.process.communicate()
@@ -142,14 +150,26 @@ class Service:
         rows = self.database.execute("SELECT confirmed_flush_lsn FROM pg_replication_slots WHERE slot_name = %s", (self.slot,))
         return rows[0][0] if rows else None
 
+    def status(self):
+        """As the destination has it; None: nothing yet, or a service that has just begun holds its file."""
+        done = self.nilus("cdc", "status", self.manifest, "--json", env=self.env)
+        return json.loads(done.out) if done.code == 0 else None
+
+    def wait_for_snapshots(self):
+        """All that are asked for are taken."""
+        requests = pathlib.Path(self.env["NILUS_STATE_DIR"])
+        wait_until(lambda: not any(requests.rglob("requests/*.json")), "the requests are taken up", self.process)
+        # What a service says of itself may be from before that: it has to pass a place that was not there then.
+        self.database.execute("SELECT pg_logical_emit_message(true, 'nilus test', '')")
+        self.settle()
+
     def settle(self, lsn=None):
         """Everything that is committed at the source now (or up to `lsn`) is at the destination: its own position says so."""
         lsn = lsn or self.database.execute("SELECT pg_current_wal_lsn()")[0][0]
 
         def is_there():
-            done = self.nilus("cdc", "status", self.manifest, "--json", env=self.env)
-            status = json.loads(done.out) if done.code == 0 else {"position": ""}  # a service that has just begun may hold its file
-            return status["position"] and not status["snapshot"] and number_of(status["position"]) >= number_of(lsn)
+            status = self.status()
+            return status is not None and status["position"] and not status["snapshot"] and number_of(status["position"]) >= number_of(lsn)
 
         wait_until(is_there, f"the position {lsn} is committed", self.process)
 

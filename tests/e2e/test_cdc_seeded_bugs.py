@@ -2,13 +2,10 @@
 
 The defects (src/nilus/cdc/seeded_bug.h) are in test builds only, and on only here. Each scenario holds without its bug.
 """
-import os
-import signal
-
 import pytest
 
 from cdc_fixtures import server  # noqa: F401
-from cdc_world import PostgresEnd, Service, Workload, wait_until
+from cdc_world import PostgresEnd, Service, Workload
 
 
 @pytest.fixture
@@ -35,10 +32,9 @@ def cut_before_commits(service, workload):
 def write_while_a_snapshot_is_taken(service, workload):
     """Rows change between a snapshot and the stream's meeting it."""
     service.start(NILUS_FAULT="cdc.after_view:pause")
-    wait_until(lambda: os.waitid(os.P_PID, service.process.pid, os.WSTOPPED | os.WNOHANG | os.WNOWAIT) is not None,
-               "the service stops itself")
+    service.wait_for_pause()
     workload.database.execute("DELETE FROM docs WHERE id = 1; UPDATE accounts SET balance = balance + 1; INSERT INTO pairs VALUES (99, 'new', NULL)")
-    service.process.send_signal(signal.SIGCONT)
+    service.go_on()
     workload.run(5)
     service.settle()
     service.stop()

@@ -103,10 +103,29 @@ Result<std::vector<FoundTable>> FindCapturedTables(Connection& connection, const
       return table.is_partition && (table.kind == 'p' || below.contains(table.oid));
     });
   }
+  bool has_keyless = false;
   for (FoundTable& table : tables) {
     NILUS_ASSIGN(table.key, ReadLogKey(connection, table.oid, table.identity, stop));
+    has_keyless = has_keyless || table.key.empty();
   }
-  return tables;
+  if (!has_keyless) return tables;
+  // One that was dropped in between seems to have no key.
+  std::vector<FoundTable> there;
+  for (FoundTable& table : tables) {
+    if (table.key.empty()) {
+      NILUS_ASSIGN(const bool is_there, IsThere(connection, table.oid, stop));
+      if (!is_there) continue;
+    }
+    there.push_back(std::move(table));
+  }
+  return there;
+}
+
+Result<bool> IsThere(Connection& connection, uint32_t relation, const std::stop_token& stop) {
+  std::array<Connection::Parameter, 1> parameters = {std::to_string(relation)};
+  NILUS_ASSIGN(PgResult result,
+               connection.Query("SELECT 1 FROM pg_catalog.pg_class WHERE oid = $1::pg_catalog.oid", parameters, stop));
+  return PQntuples(result.get()) > 0;
 }
 
 bool IsCaptured(const CaptureSettings& settings, const TableRef& table, const std::vector<std::string>& key,

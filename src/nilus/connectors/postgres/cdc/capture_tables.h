@@ -37,9 +37,13 @@ Result<std::vector<FoundTable>> FindCapturedTables(Connection& connection, const
                                                    bool via_partition_root, const std::stop_token& stop);
 
 // What identifies a row in the log, in the index's order: the primary key, or the columns of the replica identity's
-// index. Empty: nothing does.
+// index. Empty: nothing does. A deferrable key does not: two rows may have one value of it inside a transaction, and
+// PostgreSQL takes none for an identity.
 Result<std::vector<std::string>> ReadLogKey(Connection& connection, uint32_t relation, char identity,
                                             const std::stop_token& stop);
+
+// The relation has not been dropped by now.
+Result<bool> IsThere(Connection& connection, uint32_t relation, const std::stop_token& stop);
 
 // What a table's rows have that the log may not tell of.
 struct ColumnTraits {

@@ -128,11 +128,17 @@ Status PostgresChangeSource::Prepare(const std::optional<CommittedLog>& committe
   if (is_missing && committed && !settings_->replaces_lost) return Lost(PublicationIsGone(*settings_));
   const bool via_root = publication_.exists ? publication_.via_partition_root : connection_->server_version() >= 130000;
   NILUS_ASSIGN(std::vector<FoundTable> tables, FindTables(via_root, &start->notices));
+  NILUS_FAULT_POINT("postgres.changes.found_tables");
   if (committed) {
     NILUS_ASSIGN(start->gaps, FindGaps(*settings_, publication_, tables, *committed));
   }
-  NILUS_ASSIGN(publication_, PreparePublication(*connection_, *settings_, tables, std::move(publication_),
-                                                &start->notices, context_.stop));
+  auto prepared =
+      PreparePublication(*connection_, *settings_, tables, std::move(publication_), &start->notices, context_.stop);
+  if (!prepared && prepared.error().kind == ErrorKind::kNotFound) {  // a table was dropped since it was found
+    return Fail(ErrorKind::kTransient, "{}", prepared.error().message);
+  }
+  if (!prepared) return Failure(prepared.error());
+  publication_ = *std::move(prepared);
   made_publication_ = is_missing;
   return Describe(tables, start);
 }
@@ -238,6 +244,8 @@ Status PostgresChangeSource::Describe(const std::vector<FoundTable>& tables, Cap
                  DescribeCaptured(*connection_, table, *settings_,
                                   listed == publication_.tables.end() ? std::nullopt : listed->second, context_.stop));
     if (layout.catalog.empty()) {
+      NILUS_ASSIGN(const bool is_there, IsThere(*connection_, table.oid, context_.stop));
+      if (!is_there) continue;  // dropped since it was found
       return FailWithFix(ErrorKind::kInvalidInput, "leave a column in column.include.list / column.exclude.list",
                          "table {} has no column that is captured", table.ref.ToString());
     }
@@ -327,17 +335,13 @@ Status PostgresChangeSource::TakeSlot(std::unique_ptr<Connection> replication, c
 Result<std::unique_ptr<SnapshotView>> PostgresChangeSource::View() {
   if (settings_ == nullptr) return Fail(ErrorKind::kInternal, "a view was asked for before Start");
   NILUS_TRY(Connect());
-  // Of a table that came up since Start it tells the columns, too.
-  if (settings_->plugin->has_publication) {
-    NILUS_ASSIGN(publication_, ReadPublication(*connection_, settings_->publication, context_.stop));
-  }
   std::optional<NewSlot> slot = std::exchange(new_slot_, std::nullopt);
   if (!slot || !slot->session->is_usable()) {
     NILUS_ASSIGN(std::unique_ptr<Connection> replication, OpenForReplication(address_, *connection_, context_.stop));
     const std::string name = fmt::format("nilus_view_{}_{}", getpid(), Sha256Hex(NewId()).substr(0, 12));
     NILUS_ASSIGN(slot, MakeSlot(std::move(replication), *settings_, name, true, context_.stop));
   }
-  return MakeView(address_, *std::move(slot), settings_, publication_, {}, context_.stop);
+  return MakeView(address_, *std::move(slot), settings_, {}, context_.stop);
 }
 
 Result<std::unique_ptr<ChangeReader>> PostgresChangeSource::Stream(const LogPosition& from) {

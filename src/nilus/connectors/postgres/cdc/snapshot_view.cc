@@ -21,6 +21,27 @@ struct ViewedTable {
   std::vector<KeyColumn> cut_by;
 };
 
+Failure HasChanged(const TableRef& table, std::string_view how) {
+  return Fail(ErrorKind::kTransient,
+              "table {} has changed while its snapshot was taken ({}): it is read with a new one", table.ToString(),
+              how);
+}
+
+// The table or a column of it may be gone by the time that its rows are asked for.
+class ChunkReader : public Reader {
+ public:
+  ChunkReader(std::unique_ptr<Reader> reader, TableRef table) : reader_(std::move(reader)), table_(std::move(table)) {}
+  Result<std::optional<Batch>> Next(std::stop_token stop) override {
+    auto batch = reader_->Next(std::move(stop));
+    if (!batch && batch.error().kind == ErrorKind::kNotFound) return HasChanged(table_, batch.error().message);
+    return batch;
+  }
+
+ private:
+  std::unique_ptr<Reader> reader_;
+  TableRef table_;
+};
+
 // A session for one chunk: it sees the view's snapshot, and makes sure that the table's rows are still to be seen.
 class ChunkSessions : public Sessions {
  public:
@@ -48,24 +69,22 @@ class ChunkSessions : public Sessions {
     return {};
   }
 
-  // A table that was rewritten since the snapshot (ALTER TABLE with a new type, TRUNCATE) looks empty through it. The
-  // function tells which file is read now, the snapshot's catalog which one it was.
+  // A table that was rewritten since the snapshot (ALTER TABLE with a new type, TRUNCATE) looks empty through it, and
+  // another one may have taken its name. Functions tell of the newest catalog, tables of the snapshot's.
   Status CheckNotRewritten(Connection& session, const std::stop_token& stop) const {
-    std::array<Connection::Parameter, 1> parameters = {std::to_string(table_.oid)};
+    std::array<Connection::Parameter, 2> parameters = {std::to_string(table_.oid), table_.Quoted()};
     NILUS_ASSIGN(
         PgResult result,
         session.Query(
             "WITH RECURSIVE part AS (SELECT $1::pg_catalog.oid AS oid UNION ALL SELECT i.inhrelid FROM part p JOIN "
-            "pg_catalog.pg_inherits i ON i.inhparent = p.oid) SELECT pg_catalog.count(*) FROM part JOIN "
+            "pg_catalog.pg_inherits i ON i.inhparent = p.oid) SELECT pg_catalog.count(*), "
+            "pg_catalog.to_regclass($2)::pg_catalog.oid IS DISTINCT FROM $1::pg_catalog.oid FROM part JOIN "
             "pg_catalog.pg_class c ON c.oid = part.oid WHERE c.relkind = 'r' AND c.relfilenode <> 0 AND "
             "pg_catalog.pg_relation_filenode(c.oid) IS DISTINCT FROM c.relfilenode",
             parameters, stop));
+    if (FieldText(result, 0, 1) == "t") return HasChanged(table_.ref, "another table has taken its name");
     if (FieldText(result, 0, 0) == "0") return {};
-    return Fail(
-        ErrorKind::kTransient,
-        "table {} was rewritten (ALTER TABLE, TRUNCATE, VACUUM FULL) while the snapshot was taken: its rows are "
-        "read with a new one",
-        table_.ref.ToString());
+    return HasChanged(table_.ref, "it was rewritten by ALTER TABLE, TRUNCATE or VACUUM FULL");
   }
 
   const std::shared_ptr<Snapshot> snapshot_;
@@ -75,11 +94,10 @@ class ChunkSessions : public Sessions {
 class PostgresView : public SnapshotView {
  public:
   PostgresView(uint64_t at, std::shared_ptr<Snapshot> snapshot, std::shared_ptr<const CaptureSettings> settings,
-               Publication publication, ChunkLimits limits, std::stop_token stop)
+               ChunkLimits limits, std::stop_token stop)
       : at_(at),
         snapshot_(std::move(snapshot)),
         settings_(std::move(settings)),
-        publication_(std::move(publication)),
         limits_(limits),
         stop_(std::move(stop)) {}
 
@@ -87,13 +105,16 @@ class PostgresView : public SnapshotView {
 
   Result<CapturedTable> Describe(const std::string& schema, const std::string& table) override {
     std::lock_guard lock(mutex_);
-    NILUS_ASSIGN(const ViewedTable* viewed, Look(schema, table));
-    return viewed->layout.table;
+    const Result<const ViewedTable*> viewed = Look(schema, table);
+    if (!viewed) return Told({schema, table}, viewed.error());
+    return (*viewed)->layout.table;
   }
 
   Result<std::unique_ptr<Reader>> Open(const SnapshotChunk& chunk) override {
     std::lock_guard lock(mutex_);
-    NILUS_ASSIGN(const ViewedTable* table, Look(chunk.schema, chunk.table));
+    const Result<const ViewedTable*> looked = Look(chunk.schema, chunk.table);
+    if (!looked) return Told({chunk.schema, chunk.table}, looked.error());
+    const ViewedTable* table = *looked;
     std::string above;
     std::string up_to;
     if (!chunk.above.empty()) {
@@ -110,13 +131,22 @@ class PostgresView : public SnapshotView {
     settings->columns = table->selection.DecoderColumns();
     settings->page_rows = limits_.page_rows;
     settings->batch_bytes = limits_.batch_bytes;
-    return MakeReader(std::make_shared<ChunkSessions>(snapshot_, table->found), std::move(settings),
-                      CopyStatement(table->selection, table->selection.from, above, up_to, std::nullopt, ""));
+    return std::make_unique<ChunkReader>(
+        MakeReader(std::make_shared<ChunkSessions>(snapshot_, table->found), std::move(settings),
+                   CopyStatement(table->selection, table->selection.from, above, up_to, std::nullopt, "")),
+        table->found.ref);
   }
 
   Result<std::vector<SnapshotChunk>> Plan(const CapturedTable& captured, const std::string& above,
                                           int64_t rows) override {
     std::lock_guard lock(mutex_);
+    auto chunks = Cut(captured, above, rows);
+    if (!chunks) return Told({captured.schema, captured.name}, chunks.error());
+    return chunks;
+  }
+
+ private:
+  Result<std::vector<SnapshotChunk>> Cut(const CapturedTable& captured, const std::string& above, int64_t rows) {
     NILUS_ASSIGN(const ViewedTable* table, Look(captured.schema, captured.name));
     SnapshotChunk rest{captured.schema, captured.name, above, ""};
     std::vector<SnapshotChunk> chunks;
@@ -139,7 +169,11 @@ class PostgresView : public SnapshotView {
     return chunks;
   }
 
- private:
+  // What the snapshot has and the newest catalog has no more is an error of the server's, which ends the transaction.
+  Failure Told(const TableRef& table, const Error& error) const {
+    const bool is_over = PQtransactionStatus(snapshot_->keeper().raw()) == PQTRANS_INERROR;
+    return error.kind == ErrorKind::kNotFound && is_over ? HasChanged(table, error.message) : Failure(error);
+  }
   // The table by the catalog as the snapshot sees it. mutex_ is held.
   Result<const ViewedTable*> Look(const std::string& schema, const std::string& name);
   Result<std::vector<std::string>> ReadBounds(const ViewedTable& table, const std::string& above, int64_t rows);
@@ -147,23 +181,51 @@ class PostgresView : public SnapshotView {
   const uint64_t at_;
   const std::shared_ptr<Snapshot> snapshot_;
   const std::shared_ptr<const CaptureSettings> settings_;
-  const Publication publication_;
   const ChunkLimits limits_;
   const std::stop_token stop_;
   std::mutex mutex_;  // of the keeper's session, and of what was looked up
   std::map<std::string, std::unique_ptr<ViewedTable>> tables_;
 };
 
+// The columns that the publication sends of a table, as the snapshot has it (pg_publication_tables tells of the newest
+// catalog); nothing: all that the log can bring.
+Result<std::optional<std::vector<std::string>>> PublishedColumns(Connection& session, const CaptureSettings& settings,
+                                                                 uint32_t relation, const std::stop_token& stop) {
+  std::optional<std::vector<std::string>> names;
+  const int version = session.server_version();
+  if (!settings.plugin->has_publication || version < 150000) return names;
+  std::array<Connection::Parameter, 2> parameters = {settings.publication, std::to_string(relation)};
+  const std::string unlisted =
+      version >= 180000 ? "a.attgenerated = '' OR p.pubgencols = 's' AND a.attgenerated = 's'" : "true";
+  NILUS_ASSIGN(
+      PgResult result,
+      session.Query("SELECT a.attname FROM pg_catalog.pg_publication p LEFT JOIN pg_catalog.pg_publication_rel r ON "
+                    "r.prpubid = p.oid AND r.prrelid = $2::pg_catalog.oid JOIN pg_catalog.pg_attribute a ON a.attrelid "
+                    "= $2::pg_catalog.oid AND a.attnum > 0 AND NOT a.attisdropped WHERE p.pubname = $1 AND CASE WHEN "
+                    "r.prattrs IS NULL THEN " +
+                        unlisted + " ELSE a.attnum = ANY (r.prattrs) END",
+                    parameters, stop));
+  if (PQntuples(result.get()) == 0) return names;  // dropped: which the stream tells
+  names.emplace();
+  for (int row = 0; row < PQntuples(result.get()); ++row) names->emplace_back(FieldText(result, row, 0));
+  return names;
+}
+
 // Text keys whose collation is by bytes: the column's own, or the database's.
 Result<std::vector<std::string>> ColumnsInByteOrder(Connection& session, uint32_t relation,
                                                     const std::stop_token& stop) {
   std::array<Connection::Parameter, 1> parameters = {std::to_string(relation)};
+  // Under ICU the database's own collation is another one than its datcollate.
+  const std::string by_libc = session.server_version() >= 150000 ? "d.datlocprovider = 'c' AND " : "";
   NILUS_ASSIGN(
       PgResult result,
       session.Query("SELECT a.attname FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_collation c ON c.oid = "
-                    "a.attcollation WHERE a.attrelid = $1::pg_catalog.oid AND a.attnum > 0 AND (c.collname IN "
-                    "('C', 'POSIX') OR c.collname = 'default' AND (SELECT d.datcollate IN ('C', 'POSIX') FROM "
-                    "pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database()))",
+                    "a.attcollation AND c.collnamespace = 'pg_catalog'::pg_catalog.regnamespace WHERE a.attrelid = "
+                    "$1::pg_catalog.oid AND a.attnum > 0 AND (c.collname IN ('C', 'POSIX') OR c.collname = 'default' "
+                    "AND (SELECT " +
+                        by_libc +
+                        "d.datcollate IN ('C', 'POSIX') FROM pg_catalog.pg_database d WHERE d.datname = "
+                        "pg_catalog.current_database()))",
                     parameters, stop));
   std::vector<std::string> names;
   for (int row = 0; row < PQntuples(result.get()); ++row) names.emplace_back(FieldText(result, row, 0));
@@ -186,9 +248,8 @@ Result<const ViewedTable*> PostgresView::Look(const std::string& schema, const s
     table->found.identity = FieldText(identity, 0, 0)[0];
   }
   NILUS_ASSIGN(table->found.key, ReadLogKey(keeper, relation.oid, table->found.identity, stop_));
-  std::optional<std::vector<std::string>> published;
-  auto listed = publication_.tables.find(QuoteName(schema, name));
-  if (listed != publication_.tables.end()) published = listed->second;
+  NILUS_ASSIGN(const std::optional<std::vector<std::string>> published,
+               PublishedColumns(keeper, *settings_, relation.oid, stop_));
   NILUS_ASSIGN(table->layout, DescribeCaptured(keeper, table->found, *settings_, published, stop_));
   if (table->layout.catalog.empty()) {
     return Fail(ErrorKind::kInvalidInput, "table {}.{} has no columns that are captured", schema, name);
@@ -254,8 +315,8 @@ constexpr const char* kAllRows = "; SET LOCAL row_security = off";
 }  // namespace
 
 Result<std::unique_ptr<SnapshotView>> MakeView(const Address& address, NewSlot slot,
-                                               std::shared_ptr<const CaptureSettings> settings, Publication publication,
-                                               ChunkLimits limits, const std::stop_token& stop) {
+                                               std::shared_ptr<const CaptureSettings> settings, ChunkLimits limits,
+                                               const std::stop_token& stop) {
   NILUS_ASSIGN(std::unique_ptr<Connection> keeper, Connection::Open(address, stop));
   keeper->HideRowValues();
   NILUS_TRY(keeper->Execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET TRANSACTION SNAPSHOT " +
@@ -265,8 +326,7 @@ Result<std::unique_ptr<SnapshotView>> MakeView(const Address& address, NewSlot s
   auto snapshot = std::make_shared<Snapshot>(address, std::move(keeper),
                                              std::unordered_map<std::string, int>{{kEverRead, 1}}, kAllRows);
   NILUS_TRY(snapshot->Export(stop));
-  return std::make_unique<PostgresView>(slot.at, std::move(snapshot), std::move(settings), std::move(publication),
-                                        limits, stop);
+  return std::make_unique<PostgresView>(slot.at, std::move(snapshot), std::move(settings), limits, stop);
 }
 
 }  // namespace nilus::postgres

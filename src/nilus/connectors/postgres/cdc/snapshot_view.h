@@ -12,7 +12,6 @@
 #include "nilus/base/address.h"
 #include "nilus/connector/change_source.h"
 #include "nilus/connectors/postgres/cdc/capture_settings.h"
-#include "nilus/connectors/postgres/cdc/publication.h"
 #include "nilus/connectors/postgres/cdc/slot.h"
 #include "nilus/connectors/postgres/snapshot.h"
 
@@ -26,7 +25,7 @@ struct ChunkLimits {
 
 // Imports the slot's snapshot, and lets go of the session that made it (with it a temporary slot ends).
 Result<std::unique_ptr<SnapshotView>> MakeView(const Address& address, NewSlot slot,
-                                               std::shared_ptr<const CaptureSettings> settings, Publication publication,
-                                               ChunkLimits limits, const std::stop_token& stop);
+                                               std::shared_ptr<const CaptureSettings> settings, ChunkLimits limits,
+                                               const std::stop_token& stop);
 
 }  // namespace nilus::postgres
