@@ -128,6 +128,27 @@ def test_prepared_transactions(properties, nilus, tmp_path, each_server):
     service.stop()
 
 
+def test_a_streamed_transaction_that_is_there_already_is_passed_over(nilus, tmp_path, each_server):
+    """A prepared one holds the slot before it: it comes again at each start, and the server describes its table in it."""
+    source = each_server.create_database()
+    source.execute("CREATE TABLE t (id int PRIMARY KEY, v text); CREATE TABLE u (id int PRIMARY KEY)")
+    end = PostgresEnd(tmp_path, each_server)
+    service = Service(nilus, source, end, **{"slot.stream.params": "two_phase=on;streaming=on"}).start()
+    service.settle()
+    source.execute("BEGIN; INSERT INTO u VALUES (1); PREPARE TRANSACTION 'open'")
+    source.execute("INSERT INTO t SELECT i, repeat('x', 100) FROM generate_series(1, 5000) i")
+    service.settle()
+    service.stop()
+    source.execute("INSERT INTO t VALUES (0, 'after it')")
+    service.start()
+    service.settle()
+    source.execute("COMMIT PREPARED 'open'")
+    service.settle()
+    service.stop()
+    assert end.rows("shop_public_t", ["id", "v"]) == sorted(source.execute("SELECT id::text, v FROM t"), key=repr)
+    assert end.rows("shop_public_u", ["id"]) == [("1",)]
+
+
 def test_a_slot_that_follows_a_failover(nilus, tmp_path, each_server):
     source = each_server.create_database()
     source.execute("CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t VALUES (1)")

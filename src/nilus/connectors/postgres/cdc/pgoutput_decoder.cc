@@ -100,11 +100,15 @@ Status PgoutputDecoder::Spool(std::string_view bytes, uint64_t lsn) {
 }
 
 Status PgoutputDecoder::CommitSpooled() {
-  if (IsPassed(message_.lsn)) {
+  is_passing_over_ = IsPassed(message_.lsn);
+  if (is_passing_over_ && message_.type == PgoutputMessage::kCommitPrepared) {
+    is_passing_over_ = false;
     spool_->Abort(message_.xid, message_.xid);
     return {};
   }
-  NILUS_TRY(builder_->Begin(message_.lsn, message_.time, message_.xid));
+  // One that was streamed is gone through even when it is passed over: the tables that it describes are not described
+  // again. (Those of a prepared one are, or were taken in when it came; and those of one that is aborted are.)
+  if (!is_passing_over_) NILUS_TRY(builder_->Begin(message_.lsn, message_.time, message_.xid));
   replayed_lsn_ = message_.lsn;
   replayed_end_ = message_.end_lsn;
   is_replaying_ = true;
@@ -138,6 +142,7 @@ Status PgoutputDecoder::Replay() {
   NILUS_ASSIGN(std::optional<SpooledMessage> next, spool_->Next());
   if (!next) {
     is_replaying_ = false;
+    if (std::exchange(is_passing_over_, false)) return {};
     return builder_->Commit(replayed_lsn_, replayed_end_);
   }
   NILUS_TRY(ParsePgoutput(next->bytes, false, &message_));

@@ -126,6 +126,19 @@ std::string PreparedMessage(char type, uint64_t lsn, uint64_t end_lsn, uint32_t 
   return message.Int32(xid).Text("gid").bytes();
 }
 
+// A transaction that is sent while it is in progress, in one block.
+std::vector<std::string> StreamedTransaction(uint32_t xid, const std::vector<std::string>& messages) {
+  std::vector<std::string> block = {MessageWriter('S').Int32(xid).Byte(1).bytes()};
+  for (const std::string& message : messages) {
+    block.push_back(MessageWriter(message[0]).Int32(xid).bytes() + message.substr(1));
+  }
+  block.push_back(MessageWriter('E').bytes());
+  return block;
+}
+std::string StreamCommitMessage(uint32_t xid, uint64_t lsn, uint64_t end_lsn) {
+  return MessageWriter('c').Int32(xid).Byte(0).Int64(lsn).Int64(end_lsn).Int64(0).bytes();
+}
+
 class PreparedTest : public PgoutputDecoderTest {
  protected:
   // A stream from its beginning, as after a restart.
@@ -195,6 +208,17 @@ TEST_F(PreparedTest, WhatTheSinkHasIsPassedOverWhenTheStreamBeginsBeforeIt) {
            CommitMessage(150, 160), PreparedMessage('K', 170, 180, 9)});
   EXPECT_THAT(Texts(), ElementsAre("c public.t id=3", "c public.t id=4"));
   EXPECT_EQ(prepared_.Confirmable(180), 180U);
+}
+
+// The server describes a table once, in a transaction that the sink has already as well as in any other.
+TEST_F(PreparedTest, TablesOfAStreamedTransactionThatIsPassedOverAreKnown) {
+  Start(150);
+  FeedAll(StreamedTransaction(7, {relation_, Insert("1")}));
+  FeedAll({StreamCommitMessage(7, 120, 130), BeginMessage(150, 8), Insert("2"), CommitMessage(150, 160)});
+  EXPECT_THAT(Texts(), ElementsAre("c public.t id=2"));
+  FeedAll(StreamedTransaction(9, {relation_, Insert("3")}));
+  FeedAll({StreamCommitMessage(9, 170, 180)});
+  EXPECT_THAT(Texts(), ElementsAre("c public.t id=3"));
 }
 
 TEST_F(PreparedTest, OneWhoseChangesAreNotToldAgainIsTold) {
