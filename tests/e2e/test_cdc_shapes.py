@@ -211,6 +211,19 @@ def test_a_column_without_a_default_needs_no_word(nilus, tmp_path, server, sourc
     expect_equal(source, end, "items", ["id", "code", "v", "note"])
 
 
+def test_values_of_a_type_that_is_gone(nilus, tmp_path, server, source):
+    source.execute("CREATE DOMAIN score AS int; CREATE TABLE items (id int PRIMARY KEY, s score); INSERT INTO items VALUES (1, 7)")
+    end = PostgresEnd(tmp_path, server)
+    service = Service(nilus, source, end).start()
+    service.settle()
+    service.stop()
+    source.execute("INSERT INTO items VALUES (2, 65); ALTER TABLE items ALTER s TYPE int; DROP DOMAIN score; INSERT INTO items VALUES (3, 66)")
+    service.start()
+    service.settle()
+    service.stop()
+    expect_equal(source, end, "items", ["id", "s"])
+
+
 GENERATED = """CREATE TABLE people (id int PRIMARY KEY, first text, last text, full_name text GENERATED ALWAYS AS (first || ' ' || last) STORED);
                INSERT INTO people (id, first, last) VALUES (1, 'Ada', 'Byron')"""
 

@@ -10,10 +10,9 @@
 namespace nilus::postgres {
 namespace {
 
-// A type that was dropped since: its values are texts.
+// A type that was dropped since: its values are texts, and only the server knew what their binary form means.
 PgType UnknownType() {
   PgType type;
-  type.oid = oid::kText;
   type.category = 'S';
   type.schema = "pg_catalog";
   type.name = "text";

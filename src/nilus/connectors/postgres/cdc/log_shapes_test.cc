@@ -283,5 +283,18 @@ TEST_P(PublishedShapesTest, AColumnThatNeedsTextEndsABinaryStream) {
   EXPECT_THAT(Read().Texts(), ElementsAre("c public.t id=2 i=1 day"));
 }
 
+// What was written as a type that is gone: only the server knew what its binary form means.
+TEST_P(PublishedShapesTest, ValuesOfADroppedTypeComeAsText) {
+  Run("CREATE DOMAIN score AS int; CREATE TABLE t (id int PRIMARY KEY, s score)");
+  Stream();
+  Run("INSERT INTO t VALUES (1, 65); ALTER TABLE t ALTER s TYPE int; DROP DOMAIN score; INSERT INTO t VALUES (2, 66)");
+  EXPECT_EQ(ReadError().kind, ErrorKind::kTransient);
+  capture_.reader.reset();
+  auto reader = capture_.source->Stream(capture_.start.from);
+  ASSERT_TRUE(reader) << reader.error().ToString();
+  capture_.reader = *std::move(reader);
+  EXPECT_THAT(Read().Texts(), ElementsAre("c public.t id=1 s=65", "c public.t id=2 s=66"));
+}
+
 }  // namespace
 }  // namespace nilus::postgres
