@@ -134,6 +134,32 @@ def test_a_table_that_left_the_publication_is_read_anew_when_needed(nilus, tmp_p
     assert any("public.items" in warning and "read anew" in warning for warning in report["warnings"]), report["warnings"]
 
 
+def test_a_row_filter_of_the_publication_is_refused(nilus, tmp_path, server, source):
+    """Rows that it holds back would be read by the snapshot, and stay as they were then."""
+    make_items(source)
+    end = PostgresEnd(tmp_path, server)
+    service = Service(nilus, source, end).start()
+    service.settle()
+    service.stop()
+    source.execute("ALTER PUBLICATION pub_shop SET TABLE items WHERE (id > 1)")
+    source.execute("UPDATE items SET v = 'changed'")
+    plan = nilus("plan", service.manifest, env=service.env)
+    service.start()
+    said = ended(service)
+    for told in (plan.out, said):
+        assert "does not send all rows of public.items" in told and 'ADD TABLE "public"."items"; COMMIT;' in told, told
+    assert plan.code != 0, plan
+    # What it names, and what the gap then asks for.
+    source.execute('BEGIN; ALTER PUBLICATION "pub_shop" DROP TABLE "public"."items"; ALTER PUBLICATION "pub_shop" ADD TABLE "public"."items"; COMMIT')
+    service.start()
+    assert "did not send for a while table public.items" in ended(service)
+    service("snapshot", "--table", "public.items", "--anew")
+    service.start()
+    service.settle()
+    service.stop()
+    expect_equal(source, end, "items", ["id", "code", "v"])
+
+
 @pytest.mark.parametrize("runs", [True, False], ids=["running", "stopped"])
 def test_a_table_that_gets_an_included_name(runs, nilus, tmp_path, server, source):
     make_items(source)

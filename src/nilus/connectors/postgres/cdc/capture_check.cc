@@ -32,6 +32,7 @@ CheckItem CheckPublication(const CaptureSettings& settings, const Publication& p
             makes ? settings.publication + " will be made"
                   : settings.publication + " does not exist, and publication.autocreate.mode is disabled"};
   }
+  if (Status whole = CheckFilters(settings, publication, tables); !whole) return Item("publication", whole, "");
   for (const FoundTable& table : tables) {
     if (publication.tables.contains(table.Quoted())) continue;
     const bool adds = settings.autocreate == CaptureSettings::Autocreate::kFiltered;

@@ -129,6 +129,7 @@ Status PostgresChangeSource::Prepare(const std::optional<CommittedLog>& committe
   const bool via_root = publication_.exists ? publication_.via_partition_root : connection_->server_version() >= 130000;
   NILUS_ASSIGN(std::vector<FoundTable> tables, FindTables(via_root, &start->notices));
   NILUS_FAULT_POINT("postgres.changes.found_tables");
+  NILUS_TRY(CheckFilters(*settings_, publication_, tables));  // first: what mends it leaves a gap
   if (committed) {
     NILUS_ASSIGN(start->gaps, FindGaps(*settings_, publication_, tables, *committed));
   }

@@ -385,6 +385,39 @@ TEST_P(ChangeSourceTest, APublicationThatLacksSomethingIsTold) {
               HasSubstr("CREATE PUBLICATION \"nobodys\" FOR TABLE"));
 }
 
+TEST_P(ChangeSourceTest, APublicationWithARowFilterIsRefused) {
+  Run(R"(CREATE TABLE t (id int PRIMARY KEY); CREATE TABLE "U" (id int PRIMARY KEY, "N" int, secret text); )"
+      R"(CREATE TABLE other (id int PRIMARY KEY); )"
+      R"(CREATE PUBLICATION mine FOR TABLE t, "U" (id, "N") WHERE (id > 1), other WHERE (id > 1))");
+  const std::map<std::string, std::string> properties = {{"publication.name", "mine"},
+                                                         {"table.exclude.list", "public.other"}};
+  const Error error = StartError(properties);
+  EXPECT_EQ(error.kind, ErrorKind::kUnsupported);
+  EXPECT_EQ(error.message, "publication mine has a row filter (WHERE): it does not send all rows of public.U");
+  const std::string mends = error.fix.substr(0, error.fix.find(" or, "));
+  EXPECT_EQ(mends, R"(BEGIN; ALTER PUBLICATION "mine" DROP TABLE "public"."U"; ALTER PUBLICATION "mine" ADD TABLE )"
+                   R"("public"."U" (id, "N"); COMMIT;)");
+  auto source = OpenPostgresChanges(address_, {});
+  ASSERT_TRUE(source);
+  auto checked = (*source)->Check(Requested(properties));
+  ASSERT_TRUE(checked) << checked.error().ToString();
+  EXPECT_THAT(*checked, testing::Contains(testing::AllOf(testing::Field(&CheckItem::what, "publication"),
+                                                         testing::Field(&CheckItem::ok, false),
+                                                         testing::Field(&CheckItem::detail, HasSubstr(mends)))));
+  Run(mends);
+  Capture capture = Stream(properties);
+  Run(R"(INSERT INTO "U" VALUES (0, 5, 'kept'))");
+  EXPECT_THAT(Read(capture).Texts(), ElementsAre("c public.U id=0 N=5"));
+}
+
+TEST_P(ChangeSourceTest, ARowFilterOfATableWhoseSchemaIsPublishedHoldsNothingBack) {
+  Run("CREATE TABLE t (id int PRIMARY KEY); CREATE PUBLICATION mine FOR TABLE t WHERE (id > 1), TABLES IN SCHEMA "
+      "public");
+  Capture capture = Stream({{"publication.name", "mine"}});
+  Run("INSERT INTO t VALUES (0)");
+  EXPECT_THAT(Read(capture).Texts(), ElementsAre("c public.t id=0"));
+}
+
 TEST_P(ChangeSourceTest, NoTableAtAllIsTold) {
   EXPECT_EQ(StartError({{"table.include.list", "public.nothing"}}).kind, ErrorKind::kNotFound);
   EXPECT_THAT(StartError({{"table.include.list", "public.(t"}}).message, HasSubstr("no regular expression"));

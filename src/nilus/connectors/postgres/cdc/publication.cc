@@ -131,7 +131,53 @@ Status ReadSenders(Connection& connection, const std::string& name, Publication*
   return {};
 }
 
+Status ReadFilters(Connection& connection, const std::string& name, Publication* publication,
+                   const std::stop_token& stop) {
+  if (connection.server_version() < 150000) return {};
+  std::array<Connection::Parameter, 1> parameters = {name};
+  NILUS_ASSIGN(PgResult result,
+               connection.Query("SELECT t.schemaname, t.tablename, (SELECT pg_catalog.string_agg("
+                                "pg_catalog.quote_ident(a.attname), ', ' ORDER BY a.attnum) FROM "
+                                "pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attnum = ANY (r.prattrs)) "
+                                "FROM pg_catalog.pg_publication_tables t JOIN pg_catalog.pg_publication p ON p.pubname "
+                                "= t.pubname JOIN pg_catalog.pg_namespace n ON n.nspname = t.schemaname JOIN "
+                                "pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = t.tablename JOIN "
+                                "pg_catalog.pg_publication_rel r ON r.prpubid = p.oid AND r.prrelid = c.oid WHERE "
+                                "t.pubname = $1 AND t.rowfilter IS NOT NULL",
+                                parameters, stop));
+  for (int row = 0; row < PQntuples(result.get()); ++row) {
+    const std::string table = QuoteName(FieldText(result, row, 0), FieldText(result, row, 1));
+    const std::string columns = FieldIsNull(result, row, 2) ? "" : fmt::format(" ({})", FieldText(result, row, 2));
+    publication->filtered.emplace(table, table + columns);
+  }
+  return {};
+}
+
 }  // namespace
+
+// A snapshot reads all rows, and those that the filter holds back would never change again.
+Status CheckFilters(const CaptureSettings& settings, const Publication& publication,
+                    const std::vector<FoundTable>& tables) {
+  std::vector<std::string> names;
+  std::vector<std::string> whole;
+  std::vector<std::string> told;
+  for (const FoundTable& table : tables) {
+    const auto found = publication.filtered.find(table.Quoted());
+    if (found == publication.filtered.end()) continue;
+    names.push_back(found->first);
+    whole.push_back(found->second);
+    told.push_back(table.ref.ToString());
+  }
+  if (names.empty()) return {};
+  // SET TABLE would have to name all that is in it, with columns, filters and schemas.
+  const std::string alter = "ALTER PUBLICATION " + QuoteIdentifier(settings.publication);
+  return FailWithFix(ErrorKind::kUnsupported,
+                     fmt::format("BEGIN; {0} DROP TABLE {1}; {0} ADD TABLE {2}; COMMIT; or, if others need the filter, "
+                                 "give the pipeline a publication of its own with publication.name",
+                                 alter, JoinWords(names), JoinWords(whole)),
+                     "publication {} has a row filter (WHERE): it does not send all rows of {}", settings.publication,
+                     JoinWords(told));
+}
 
 Result<Publication> ReadPublication(Connection& connection, const std::string& name, const std::stop_token& stop) {
   const int version = connection.server_version();
@@ -162,6 +208,7 @@ Result<Publication> ReadPublication(Connection& connection, const std::string& n
     if (!FieldIsNull(tables, row, 2)) columns->emplace_back(FieldText(tables, row, 2));
   }
   NILUS_TRY(ReadSenders(connection, name, &publication, stop));
+  NILUS_TRY(ReadFilters(connection, name, &publication, stop));
   return publication;
 }
 

@@ -26,11 +26,18 @@ struct Publication {
   // By the same names CapturedTable::sender: the number of the entry by which the table is in the publication; one that
   // was taken out and put back has another one.
   std::map<std::string, uint64_t> senders;
+  // Tables by the same names of which it sends only the rows that a filter lets through (PostgreSQL 15), as a statement
+  // names them that puts them in: with their columns, where it sends only some.
+  std::map<std::string, std::string> filtered;
 
   uint64_t SenderOf(const std::string& table) const;
 };
 
 Result<Publication> ReadPublication(Connection& connection, const std::string& name, const std::stop_token& stop);
+
+// kUnsupported for captured tables that the publication sends only some rows of, with the statement that mends it.
+Status CheckFilters(const CaptureSettings& settings, const Publication& publication,
+                    const std::vector<FoundTable>& tables);
 
 // Makes the publication, or adds tables to it, as far as the settings allow, and checks that it sends what is needed of
 // the captured tables. Every failure names the statement that mends it. `notices` gets what was done.
