@@ -250,6 +250,39 @@ def test_values_of_a_type_that_is_gone(nilus, tmp_path, server, source):
     expect_equal(source, end, "items", ["id", "s"])
 
 
+SILENT = {
+    "using": "ALTER TABLE items ALTER v TYPE text USING upper(v)",
+    "made_again": "ALTER TABLE items DROP COLUMN v; ALTER TABLE items ADD COLUMN v text",
+    "swapped": "ALTER TABLE items RENAME v TO w; ALTER TABLE items RENAME code TO v; ALTER TABLE items RENAME w TO code",
+    "attached": """CREATE TABLE three (LIKE items INCLUDING ALL); INSERT INTO three VALUES (201, 'c', 'c');
+                   ALTER TABLE items ATTACH PARTITION three FOR VALUES FROM (200) TO (300)""",
+    "detached": "ALTER TABLE items DETACH PARTITION two",
+    "truncated": "TRUNCATE two",
+}
+
+
+@pytest.mark.parametrize("change", SILENT)
+def test_what_the_log_does_not_tell_comes_when_it_is_asked_for(change, nilus, tmp_path, server, source):
+    source.execute("""CREATE TABLE items (id int PRIMARY KEY, code text, v text) PARTITION BY RANGE (id);
+                      CREATE TABLE one PARTITION OF items FOR VALUES FROM (0) TO (100);
+                      CREATE TABLE two PARTITION OF items FOR VALUES FROM (100) TO (200);
+                      INSERT INTO items VALUES (1, 'code a', 'a'), (101, 'code b', 'b')""")
+    end = PostgresEnd(tmp_path, server)
+    service = Service(nilus, source, end, **{"table.include.list": r"public\.items"}).start()
+    service.settle()
+    source.execute(SILENT[change])
+    source.execute("INSERT INTO items (id, code, v) VALUES (2, 'code d', 'd')")
+    service.settle()
+    service.stop()
+    service("snapshot", "--table", "public.items", "--anew")
+    service.start()
+    service.settle()
+    source.execute("INSERT INTO items (id, code, v) VALUES (3, 'code e', 'e')")
+    service.settle()
+    service.stop()
+    expect_equal(source, end, "items", ["id", "code", "v"])
+
+
 GENERATED = """CREATE TABLE people (id int PRIMARY KEY, first text, last text, full_name text GENERATED ALWAYS AS (first || ' ' || last) STORED);
                INSERT INTO people (id, first, last) VALUES (1, 'Ada', 'Byron')"""
 
