@@ -4,7 +4,7 @@ import contextlib
 import pytest
 
 from cdc_fixtures import no_service_is_left, server, source  # noqa: F401
-from cdc_world import PostgresEnd, Service, wait_until
+from cdc_world import ENDS, PostgresEnd, Service, wait_until
 from harness import Database
 
 ROUTED = {"transforms": "route", "transforms.route.type": "io.debezium.transforms.ByLogicalTableRouter",
@@ -155,3 +155,25 @@ def test_a_table_that_shares_its_destination(nilus, tmp_path, server, source):
     report = service.stop()
     assert any("rows that the table has no more stay there" in warning for warning in report["warnings"])
     assert end.database.execute("SELECT array_agg(id ORDER BY id) FROM lake.all_people")[0][0] == [1, 2, 3, 101, 102, 103, 200]
+
+
+@pytest.mark.parametrize("runs", [True, False], ids=["running", "stopped"])
+@pytest.mark.parametrize("kind", ENDS, ids=lambda kind: kind.kind)
+def test_a_key_of_numbers_becomes_one_of_texts(kind, runs, nilus, tmp_path, server, source):
+    make_items(source)
+    make_items(source, "kept")
+    end = kind(tmp_path, server)
+    service = Service(nilus, source, end).start()
+    service.settle()
+    if not runs:
+        service.stop()
+    source.execute("ALTER TABLE items ALTER id TYPE text USING 'item ' || id")
+    source.execute("UPDATE items SET v = 'after' WHERE id = 'item 2'; INSERT INTO kept VALUES (4, 'v', 'w')")
+    if not runs:
+        service.start()
+    service.settle()
+    source.execute("DELETE FROM items WHERE id = 'item 1'; INSERT INTO items VALUES ('item 9', 'v', 'w')")
+    service.settle()
+    assert any("is made anew" in warning for warning in service.stop()["warnings"])
+    expect_equal(source, end, "items", ["id", "v", "w"])
+    expect_equal(source, end, "kept", ["id", "v", "w"])

@@ -186,9 +186,14 @@ Status Capture::ApplyBatch(const ChangeBatch& batch) {
                        target->name().ToString());
   }
   ChangeLoad& load = CurrentLoad();
-  NILUS_ASSIGN(RecordBatch rows, target->FromChanges(changes, load.load_id()));
+  Result<RecordBatch> rows = target->FromChanges(changes, load.load_id());
+  if (!rows && pending == nullptr && rows.error().kind == ErrorKind::kData && target->has_other_key_type() &&
+      ReadAgain(target->table(), "its key is of another type than the destination's")) {
+    return {};
+  }
+  if (!rows) return Failure(rows.error());
   monitor_->Read(target->name(), static_cast<int64_t>(batch.ops.size()), ByteSize(batch));
-  return Load(target, std::move(rows));
+  return Load(target, *std::move(rows));
 }
 
 Status Capture::Load(TableTarget* target, RecordBatch rows) {
@@ -248,6 +253,7 @@ Status Capture::Commit() {
   ++commits_;
   last_commit_ = Clock::now();
   monitor_->Committed(load, receipts, *committed, request.position, *targets_);
+  targets_->ForEachTarget([](TableTarget& target) { target.Committed(); });
   load_.reset();
   monitor_->Show(position_, {}, 0);
   NILUS_FAULT_POINT("cdc.before_acknowledge");

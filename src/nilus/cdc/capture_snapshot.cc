@@ -81,6 +81,13 @@ Result<bool> Capture::LearnFrom(const LogPosition& at, const PendingTable& pendi
     return false;
   }
   NILUS_ASSIGN(TableTarget * target, targets_->TargetOf(table));
+  const bool is_replaced = pending.how == SnapshotHow::kAnew || pending.how == SnapshotHow::kLost;
+  if (is_replaced && target->has_other_key_type() && !targets_->IsShared(target->name())) {
+    if (HasStaged()) NILUS_TRY(Commit());
+    NILUS_ASSIGN(target, targets_->MakeAnew(table));
+    monitor_->Warn(fmt::format("table {}: its key is of another type than in {}, which is made anew", pending.name(),
+                               target->name().ToString()));
+  }
   NILUS_TRY(target->TakeColumns());
   NILUS_TRY(CurrentLoad().Open(*target));
   return true;

@@ -31,6 +31,10 @@ Status CheckKeyMasks(const CapturedTable& table, const Masking& masking) {
   return {};
 }
 
+bool TakesAnyText(const Type& type) {
+  return type.id == TypeId::kText || type.id == TypeId::kJson || type.id == TypeId::kBinary;
+}
+
 // What a view holds sorts behind the last transaction that it sees, and before the next one: those end some bytes
 // apart.
 LogPosition RightBehind(const LogPosition& view) { return {view.major + 1, view.minor}; }
@@ -130,6 +134,7 @@ void TableTarget::CompareWith(const Schema& destination) {
   if (!job_->merges) return;  // a log of changes tells what each row was then
   const std::vector<std::string> key = KeyNames();
   lacks_key_ = std::any_of(key.begin(), key.end(), [&](const std::string& name) { return !destination.Find(name); });
+  has_other_key_type_ = HasOtherKeyType(destination);
   if (job_->changelog) return;
   std::vector<std::string> added;
   std::set<std::string> names;
@@ -147,6 +152,21 @@ void TableTarget::CompareWith(const Schema& destination) {
   }
 }
 
+bool TableTarget::HasOtherKeyType(const Schema& destination) const {
+  if (!job_->merges) return false;
+  const std::vector<PinnedType> hints = HintsOf(*job_, table_);
+  const Result<Schema> masked = masking_->MaskedSchema(WithoutRowIds(table_.columns));
+  return masked && std::any_of(table_.key.begin(), table_.key.end(), [&](const std::string& column) {
+           const std::optional<int> from = masked->Find(column);
+           const std::optional<int> to = destination.Find(shape_->NameOf(column));
+           const bool is_hinted = std::any_of(hints.begin(), hints.end(), [&](const PinnedType& hint) {
+             return hint.column == column || hint.column == shape_->NameOf(column);
+           });
+           return from && to && !is_hinted && TakesAnyText(masked->fields[static_cast<size_t>(*from)].type) &&
+                  !TakesAnyText(destination.fields[static_cast<size_t>(*to)].type);
+         });
+}
+
 // A rename shows as a column that goes and one that comes.
 void TableTarget::SetTable(CapturedTable table) {
   const auto has = [](const CapturedTable& of, const Field& field) { return of.columns.Find(field.name).has_value(); };
@@ -158,6 +178,7 @@ void TableTarget::SetTable(CapturedTable table) {
       unfilled_.push_back(field.name);
   }
   table_ = std::move(table);
+  has_other_key_type_ = HasOtherKeyType(shape_->schema());
 }
 
 Status TableTarget::TakeColumns() {
@@ -188,6 +209,7 @@ WriteRequest TableTarget::Request() const {
                        .schema = std::make_shared<Schema>(WithRowIds(std::move(schema))),
                        .strategy = job_->merges ? WriteStrategy::kMerge : WriteStrategy::kAppend,
                        .is_changes = job_->merges,
+                       .full_refresh = is_replaced_,
                        .misfits = MisfitsUnder(job_->contract),
                        .load_time = Now(),
                        .file_rows = job_->file_rows,

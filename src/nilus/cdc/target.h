@@ -64,6 +64,12 @@ class TableTarget {
 
   // merge: the destination's rows lack a column of the key: rows that come by it would not find them.
   bool lacks_key() const { return lacks_key_; }
+  // merge: a column of the key has texts, and the destination's type of it is none that takes any: numbers became texts
+  // or uuids. Where some do not fit, the table has to be made anew.
+  bool has_other_key_type() const { return has_other_key_type_; }
+  // The next load makes the table anew.
+  void ReplaceTable() { is_replaced_ = true; }
+  void Committed() { is_replaced_ = false; }
   // Columns (the source's names) that came up after rows were loaded, which may have values in them at the source and
   // have none at the destination: each is told once.
   std::vector<std::string> TakeUnfilled() { return std::exchange(unfilled_, {}); }
@@ -94,6 +100,7 @@ class TableTarget {
   void NameFor(const std::string& load_id);
   std::vector<std::string> KeyNames() const;  // at the destination
   void CompareWith(const Schema& destination);
+  bool HasOtherKeyType(const Schema& destination) const;
   void AddMergeColumns(const ChangeBatch& batch, const ChangeLines& lines, Schema* schema,
                        std::vector<Column>* columns) const;
 
@@ -111,6 +118,8 @@ class TableTarget {
   std::string namer_load_;
   std::set<std::string> reported_columns_;
   bool lacks_key_ = false;
+  bool has_other_key_type_ = false;
+  bool is_replaced_ = false;
   std::vector<std::string> unfilled_;
 };
 

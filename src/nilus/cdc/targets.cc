@@ -121,6 +121,14 @@ Result<TableTarget*> CaptureTargets::TargetOf(const CapturedTable& table) {
   return targets_[key].get();
 }
 
+Result<TableTarget*> CaptureTargets::MakeAnew(const CapturedTable& table) {
+  NILUS_ASSIGN(TableName name, RouteTable(*job_, table.schema, table.name));
+  std::unique_ptr<TableTarget>& target = targets_[{table.schema, table.name}];
+  NILUS_ASSIGN(target, TableTarget::Create(*job_, table, std::move(name), std::nullopt, numbers_[NameOf(table)]));
+  target->ReplaceTable();
+  return target.get();
+}
+
 Status CaptureTargets::TakeNumbers(const MaskNumbers& numbers) {
   for (const auto& [table, columns] : numbers) {
     for (const auto& [column, text] : columns) {

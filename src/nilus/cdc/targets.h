@@ -32,6 +32,8 @@ class CaptureTargets {
   Result<TableTarget*> TargetOf(const CapturedTable& table);
   // Of a batch of the log, whose table may be one that nobody told of.
   Result<TableTarget*> TargetOf(const ChangeBatch& batch);
+  // The target of a table whose next load makes it anew.
+  Result<TableTarget*> MakeAnew(const CapturedTable& table);
   // The destination had the table when it was first asked for. After TargetOf.
   bool WasThere(const TableName& name) const;
   // Rows of several of the source's tables land in it.

@@ -226,6 +226,19 @@ TEST_P(ConformanceTest, ColumnsOfChangesComeWithoutARow) {
   EXPECT_EQ(ReadTable("t").Sorted({"id", "a", "b", "c", "d"}), (Rows{{"2", "a", "b", "3", "d"}}));
 }
 
+// A table is read anew under a key of another type.
+TEST_P(ConformanceTest, ChangesMakeATableAnew) {
+  START_CHANGES(loads, SmallSchema(), Names{"id"});
+  ASSERT_NILUS_OK(loads.Load({Put({"1", "a", "b"}), Put({"2", "a", "b"})}));
+  loads.request.schema = MakeSchema({MakeField("id", TypeId::kText), MakeField("a", TypeId::kText)});
+  loads.request.full_refresh = true;
+  ASSERT_NILUS_OK(loads.Load({Removed({std::nullopt, std::nullopt}), Put({"x", "a"}), Put({"y", "a"})}));
+  EXPECT_EQ(ReadTable("t").Sorted({"id", "a"}), (Rows{{"x", "a"}, {"y", "a"}}));
+  loads.request.full_refresh = false;
+  ASSERT_NILUS_OK(loads.Load({Put({"y", "a2"}), Removed({"x", std::nullopt}), Put({"z", "a"})}));
+  EXPECT_EQ(ReadTable("t").Sorted({"id", "a"}), (Rows{{"y", "a2"}, {"z", "a"}}));
+}
+
 TEST_P(ConformanceTest, ChangesAreVisibleWithTheirPositionAndOnce) {
   START_CHANGES(loads, SmallSchema(), Names{"id"});
   ASSERT_NILUS_OK(loads.Load({Put({"1", "a", "b"})}));

@@ -43,7 +43,8 @@ WITH t AS (SELECT c.*, pg_catalog.to_jsonb(c) AS j FROM pg_catalog.pg_class c WH
 SELECT DISTINCT what FROM (
   SELECT CASE d.classid
            WHEN 'pg_catalog.pg_class'::pg_catalog.regclass THEN
-             CASE (SELECT r.relkind FROM pg_catalog.pg_class r WHERE r.oid = d.objid)
+             CASE (SELECT CASE WHEN r.relname = $2 THEN 't' ELSE r.relkind END FROM pg_catalog.pg_class r
+                    WHERE r.oid = d.objid)
                WHEN 'i' THEN 'an index' WHEN 'S' THEN 'a sequence' WHEN 't' THEN NULL ELSE 'another relation' END
            WHEN 'pg_catalog.pg_type'::pg_catalog.regclass THEN CASE d.deptype WHEN 'i' THEN NULL ELSE 'a type' END
            WHEN 'pg_catalog.pg_rewrite'::pg_catalog.regclass THEN 'a view or rule'
@@ -236,6 +237,7 @@ Result<std::optional<TargetTable>> FindTable(Connection* connection, const Table
   table.oid = static_cast<uint32_t>(ParseInteger(oid_text).value_or(0));
   table.kind = FieldText(found, 0, 1).front();
   table.row_security_applies = IsTrue(found, 0, 2);
+  table.own_index = DerivedName("key", "", name);
   if (table.kind != 'r' && table.kind != 'p' && table.kind != 'f') {
     return FailWithFix(ErrorKind::kUnsupported, "name another dest_table", "{} is {}: rows cannot be loaded into it",
                        name.ToString(), KindName(table.kind));
@@ -246,7 +248,7 @@ Result<std::optional<TargetTable>> FindTable(Connection* connection, const Table
 
 Result<std::vector<std::string>> FindAttachments(Connection* connection, const TargetTable& table,
                                                  const std::stop_token& stop) {
-  const Connection::Parameter parameters[] = {std::to_string(table.oid)};
+  const Connection::Parameter parameters[] = {std::to_string(table.oid), table.own_index};
   NILUS_ASSIGN(PgResult found, connection->Query(std::string(kAttachmentsSql), parameters, stop));
   std::vector<std::string> attachments;
   for (int row = 0; row < PQntuples(found.get()); ++row) attachments.emplace_back(FieldText(found, row, 0));

@@ -35,6 +35,7 @@ struct TargetTable {
   uint32_t oid = 0;
   char kind = 'r';                    // pg_class.relkind
   bool row_security_applies = false;  // to us
+  std::string own_index;              // the name of the one that loads of changes make (sql_strategy.h)
   std::vector<TargetColumn> columns;
 
   const TargetColumn* Find(std::string_view name) const;
@@ -46,7 +47,8 @@ struct TargetTable {
 Result<std::optional<TargetTable>> FindTable(Connection* connection, const TableName& name,
                                              const std::stop_token& stop);
 
-// What hangs on the table that DROP and CREATE would lose: "a view or rule", "an index", "grants". Empty: nothing.
+// What hangs on the table that DROP and CREATE would lose: "a view or rule", "an index", "grants". Empty: nothing. An
+// index of our own is made again with the table.
 Result<std::vector<std::string>> FindAttachments(Connection* connection, const TargetTable& table,
                                                  const std::stop_token& stop);
 

@@ -133,13 +133,8 @@ Status PostgresChangeSource::Prepare(const std::optional<CommittedLog>& committe
   if (committed) {
     NILUS_ASSIGN(start->gaps, FindGaps(*settings_, publication_, tables, *committed));
   }
-  auto prepared =
-      PreparePublication(*connection_, *settings_, tables, std::move(publication_), &start->notices, context_.stop);
-  if (!prepared && prepared.error().kind == ErrorKind::kNotFound) {  // a table was dropped since it was found
-    return Fail(ErrorKind::kTransient, "{}", prepared.error().message);
-  }
-  if (!prepared) return Failure(prepared.error());
-  publication_ = *std::move(prepared);
+  NILUS_ASSIGN(publication_, PreparePublication(*connection_, *settings_, tables, std::move(publication_),
+                                                &start->notices, context_.stop));
   made_publication_ = is_missing;
   return Describe(tables, start);
 }

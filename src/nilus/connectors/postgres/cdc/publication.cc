@@ -76,6 +76,7 @@ Status RefuseToBreak(Connection& connection, const std::vector<FoundTable>& tabl
 }
 
 Failure CannotChange(Error error, const std::string& statement) {
+  if (error.kind == ErrorKind::kNotFound) error.kind = ErrorKind::kTransient;  // a table was dropped since it was found
   if (error.kind == ErrorKind::kAuth) {
     error.fix = "let the tables' owner (or a superuser) run: " + statement + ";";
   }
