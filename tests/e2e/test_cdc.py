@@ -131,6 +131,24 @@ def test_masks_hints_filters_routers_and_soft_deletes(nilus, tmp_path, server, s
     assert "secret" not in columns
 
 
+@pytest.mark.parametrize("shape", ["flatten", "changelog"])
+def test_masks_of_paths_inside_of_json(shape, nilus, tmp_path, server, source):
+    source.execute("CREATE TABLE docs (id int PRIMARY KEY, data jsonb); CREATE TABLE plain (id int PRIMARY KEY)")
+    source.execute("""INSERT INTO docs VALUES (1, '{"person": {"ssn": "123-45-6789", "name": "A"}, "note": "n"}')""")
+    end = PostgresEnd(tmp_path, server)
+    service = Service(nilus, source, end, options={"strategy": shape, "mask": {"data.person.ssn": "ssn", "public.docs.data__note": "redact"}},
+                      sink_options={"incremental_strategy": "append"}).start()
+    service.settle()
+    source.execute("""UPDATE docs SET data = jsonb_set(data, '{person,ssn}', '"987-65-4321"')""")
+    source.execute("INSERT INTO docs VALUES (2, '{}'), (3, NULL)")
+    service.settle()
+    service.stop()
+    columns = "data::text" if shape == "flatten" else "concat(before, after)"
+    texts = " ".join(text for (text,) in end.database.execute(f"SELECT {columns} FROM lake.shop_public_docs") if text)
+    assert "***-**-6789" in texts and "***-**-4321" in texts and "REDACTED" in texts and '"A"' in texts
+    assert "123-45" not in texts and "987-65" not in texts and '"n"' not in texts
+
+
 def test_snapshots_are_asked_for_while_it_runs(nilus, tmp_path, server, source):
     workload = Workload(source, SEED)
     source.execute("CREATE TABLE signals (id text PRIMARY KEY, type text, data text)")

@@ -8,6 +8,7 @@
 #include "nilus/connector/address_params.h"
 #include "nilus/engine/manifest_terms.h"
 #include "nilus/engine/masking.h"
+#include "nilus/rows/masker.h"
 
 namespace nilus {
 namespace {
@@ -67,6 +68,18 @@ bool HasColumn(const CdcJob& job, const CapturedTable& table, const std::string&
   return std::any_of(table.columns.fields.begin(), table.columns.fields.end(), [&](const Field& field) {
     return field.name == column || NormalizeName(field.name, job.naming, job.identifier_limit) == name;
   });
+}
+
+// The mask is for what lies at a path inside of a json column.
+bool LeadsIntoJson(const CdcJob& job, const CapturedTable& table, const MaskRule& rule) {
+  const auto masking = Masking::Create(MaskingOptions{.rules = {rule},
+                                                      .naming = job.naming,
+                                                      .identifier_limit = job.identifier_limit,
+                                                      .table = table.name,
+                                                      .sequences = {}});
+  return masking && std::any_of(table.columns.fields.begin(), table.columns.fields.end(), [&](const Field& field) {
+           return field.type.id == TypeId::kJson && !(*masking)->NestedRulesFor(field.name).empty();
+         });
 }
 
 }  // namespace
@@ -189,7 +202,7 @@ std::vector<MaskRule> MasksOf(const CdcJob& job, const CapturedTable& table) {
   for (const MaskRule& rule : job.masks) {
     MaskRule own = rule;
     own.column = ColumnFor(rule.column, table);
-    if (HasColumn(job, table, own.column)) rules.push_back(std::move(own));
+    if (HasColumn(job, table, own.column) || LeadsIntoJson(job, table, own)) rules.push_back(std::move(own));
   }
   return rules;
 }
