@@ -1,5 +1,6 @@
 """What happens to tables at a moment when the capture has looked, and not yet read."""
 import contextlib
+import json
 
 import pytest
 
@@ -177,3 +178,41 @@ def test_a_key_of_numbers_becomes_one_of_texts(kind, runs, nilus, tmp_path, serv
     assert any("is made anew" in warning for warning in service.stop()["warnings"])
     expect_equal(source, end, "items", ["id", "v", "w"])
     expect_equal(source, end, "kept", ["id", "v", "w"])
+
+
+# ---- what is asked for wrongly ----
+
+def test_a_snapshot_of_no_captured_table_is_refused(nilus, tmp_path, server, source):
+    make_items(source)
+    service = Service(nilus, source, PostgresEnd(tmp_path, server)).start()
+    service.settle()
+    for table, fix in (("public.item", "did you mean `public.items`?"), ("(", "schema.table"), ("public.none", "schema.table")):
+        done = service("snapshot", "--table", table, expect=2)
+        assert "captures no table" in done.all_output and fix in done.all_output
+    service.stop()
+
+
+def test_a_plan_tells_what_a_start_would_refuse(nilus, tmp_path, server, source):
+    make_items(source)
+    source.execute("CREATE ROLE planner LOGIN REPLICATION; GRANT SELECT ON items TO planner; GRANT USAGE ON SCHEMA public TO planner")
+    end = PostgresEnd(tmp_path, server)
+    service = Service(nilus, source, end)
+    manifest = json.loads(service.manifest.read_text())
+    manifest["spec"]["source"]["address"] = source.uri.replace("postgres@", "planner@")
+    service.manifest.write_text(json.dumps(manifest))
+    told = nilus("plan", service.manifest, env=service.env)
+    assert told.code != 0 and 'CREATE PUBLICATION "pub_shop" FOR TABLE "public"."items"' in told.all_output, told.all_output
+    source.execute("CREATE PUBLICATION pub_shop FOR TABLE items WITH (publish = 'insert')")
+    told = nilus("plan", service.manifest, env=service.env)
+    assert told.code != 0 and "does not publish update, delete, truncate" in told.all_output, told.all_output
+    source.execute("ALTER PUBLICATION pub_shop SET (publish = 'insert, update, delete, truncate')")
+    told = nilus("plan", service.manifest, env=service.env)
+    assert told.code == 0, told.all_output
+    source.execute("DROP PUBLICATION pub_shop; REVOKE ALL ON items FROM planner; REVOKE ALL ON SCHEMA public FROM planner; DROP ROLE planner")
+
+
+def test_a_signal_table_that_is_not_there_is_told(nilus, tmp_path, server, source):
+    make_items(source)
+    service = Service(nilus, source, PostgresEnd(tmp_path, server), **{"signal.data.collection": "public.signal"}).start()
+    service.settle()
+    assert any("there is no table public.signal" in warning for warning in service.stop()["warnings"])

@@ -4,9 +4,11 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "nilus/base/nearest.h"
 #include "nilus/base/redact.h"
 #include "nilus/cdc/position.h"
 #include "nilus/cdc/service_folder.h"
+#include "nilus/cdc/signals.h"
 #include "nilus/cdc/targets.h"
 #include "nilus/engine/job.h"
 
@@ -163,6 +165,17 @@ Status AskForSnapshot(const Pipeline& pipeline, const ConnectorRegistry& registr
   if (!position) {
     return FailWithFix(ErrorKind::kInvalidInput, "start it with `nilus run`: its first start reads all tables anyhow",
                        "pipeline {} has never run", job.pipeline.value);
+  }
+  for (const std::string& asked : tables) {
+    const bool is_known = std::any_of(position->tables.begin(), position->tables.end(),
+                                      [&](const std::string& table) { return NamesTable(asked, table); });
+    if (is_known) continue;
+    const std::vector<std::string_view> known(position->tables.begin(), position->tables.end());
+    const std::string nearest = Nearest(asked, known);
+    return FailWithFix(ErrorKind::kInvalidInput,
+                       nearest.empty() ? "write schema.table, or a regular expression of such names"
+                                       : fmt::format("did you mean `{}`?", nearest),
+                       "pipeline {} captures no table `{}`", job.pipeline.value, asked);
   }
   return folder.Ask(tables, anew);
 }

@@ -234,6 +234,15 @@ void PostgresChangeSource::TellGenerated(const FoundTable& table, const TableLay
 Status PostgresChangeSource::Describe(const std::vector<FoundTable>& tables, CaptureStart* start) {
   is_binary_ = true;
   nullable_number_.clear();
+  const std::string& signals = settings_->signal_table;
+  const bool has_signals = std::any_of(tables.begin(), tables.end(), [&](const FoundTable& table) {
+    return settings_->IsSignalTable(table.ref.schema, table.ref.name);
+  });
+  if (!signals.empty() && !has_signals) {
+    start->notices.push_back("signal.data.collection: there is no table " + signals +
+                             " (schema.table, as the database spells it): nobody can signal until it is made and the "
+                             "service started again");
+  }
   for (const FoundTable& table : tables) {
     auto listed = publication_.tables.find(table.Quoted());
     NILUS_ASSIGN(TableLayout layout,
@@ -383,6 +392,12 @@ Result<std::vector<CapturedTable>> PostgresChangeSource::Tables(const CaptureReq
   }
   CaptureStart start;
   NILUS_ASSIGN(const std::vector<FoundTable> tables, FindTables(via_root, &start.notices));
+  if (settings_->plugin->has_publication) {
+    NILUS_TRY(CheckFilters(*settings_, publication_, tables));
+    NILUS_ASSIGN(const std::string statement,
+                 PlanPublication(*connection_, *settings_, tables, publication_, context_.stop));
+    NILUS_TRY(CheckMayPublish(*connection_, *settings_, tables, publication_, statement, context_.stop));
+  }
   NILUS_TRY(Describe(tables, &start));
   return std::move(start.tables);
 }

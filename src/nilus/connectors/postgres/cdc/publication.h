@@ -39,6 +39,15 @@ Result<Publication> ReadPublication(Connection& connection, const std::string& n
 Status CheckFilters(const CaptureSettings& settings, const Publication& publication,
                     const std::vector<FoundTable>& tables);
 
+// The statement that makes the publication, or adds tables to it; empty: it is as it has to be. Errors as of
+// PreparePublication, but for the rights to run it.
+Result<std::string> PlanPublication(Connection& connection, const CaptureSettings& settings,
+                                    const std::vector<FoundTable>& tables, const Publication& known,
+                                    const std::stop_token& stop);
+// Those rights, as far as the catalog tells them before: kAuth with who could run it.
+Status CheckMayPublish(Connection& connection, const CaptureSettings& settings, const std::vector<FoundTable>& tables,
+                       const Publication& known, const std::string& statement, const std::stop_token& stop);
+
 // Makes the publication, or adds tables to it, as far as the settings allow, and checks that it sends what is needed of
 // the captured tables. Every failure names the statement that mends it. `notices` gets what was done.
 Result<Publication> PreparePublication(Connection& connection, const CaptureSettings& settings,
