@@ -54,7 +54,7 @@ CommittedLog Capture::LogOf(const CdcPosition& committed) const {
     if (pending.how == SnapshotHow::kAnew) log.replaceable.insert(pending.name());
   }
   const std::vector<SnapshotRequest> requests = monitor_->folder().Requests();
-  for (const auto& [name, sender] : log.tables) {
+  for (const auto& [name, ids] : log.tables) {
     const std::string& table = name;
     const bool is_asked_for = std::any_of(requests.begin(), requests.end(), [&](const SnapshotRequest& request) {
       return request.anew && std::any_of(request.tables.begin(), request.tables.end(),

@@ -162,11 +162,11 @@ bool CdcPosition::TakesPlace(const std::string& name, const CapturedTable& table
   return before != 0 && before != known.table;
 }
 
-std::map<std::string, uint64_t> CdcPosition::Loaded() const {
-  std::map<std::string, uint64_t> loaded;
+std::map<std::string, TableIds> CdcPosition::Loaded() const {
+  std::map<std::string, TableIds> loaded;
   for (const std::string& name : tables) {
     const auto known = ids.find(name);
-    loaded[name] = known == ids.end() ? 0 : known->second.sender;
+    loaded[name] = known == ids.end() ? TableIds{} : known->second;
   }
   for (const PendingTable& table : pending) {
     const bool is_unread = table.how == SnapshotHow::kInitial && table.up_to.empty();

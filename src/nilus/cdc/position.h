@@ -53,12 +53,6 @@ struct PendingTable {
 // Names and types of the key's columns, as JSON: a bound of one key says nothing of rows under another.
 std::string KeyShape(const CapturedTable& table);
 
-struct TableIds {
-  uint64_t table = 0;
-  uint64_t sender = 0;
-  friend bool operator==(const TableIds&, const TableIds&) = default;
-};
-
 using MaskNumbers = std::map<std::string, std::map<std::string, std::string>>;
 
 struct CdcPosition {
@@ -76,7 +70,7 @@ struct CdcPosition {
   void Forget(const std::string& name);
   // The tables whose rows are loaded: not those that wait for their first chunk, or to be read in place of what is
   // lost.
-  std::map<std::string, uint64_t> Loaded() const;
+  std::map<std::string, TableIds> Loaded() const;
   int64_t NumberBytes() const;
   PendingTable* FindPending(const std::string& schema, const std::string& table);
   friend bool operator==(const CdcPosition&, const CdcPosition&) = default;

@@ -64,11 +64,11 @@ TEST(CdcPosition, AKeyIsItsColumnsAndTheirTypes) {
 TEST(CdcPosition, TablesThatAreNotReadYetAreNotLoaded) {
   CdcPosition position = Sample();
   position.tables.insert("a.b.c.d");
-  using Loaded = std::map<std::string, uint64_t>;
-  EXPECT_EQ(position.Loaded(), (Loaded{{"a.b.c.d", 0}, {"public.items", 0}, {"public.orders", 16401}}));
+  using Loaded = std::map<std::string, TableIds>;
+  EXPECT_EQ(position.Loaded(), (Loaded{{"a.b.c.d", {}}, {"public.items", {}}, {"public.orders", {16390, 16401}}}));
   position.pending[0].up_to.clear();
   position.pending[1].how = SnapshotHow::kLost;
-  EXPECT_EQ(position.Loaded(), (Loaded{{"public.items", 0}}));
+  EXPECT_EQ(position.Loaded(), (Loaded{{"public.items", {}}}));
 }
 
 TEST(CdcPosition, AnotherTableTakesTheNameOfOne) {

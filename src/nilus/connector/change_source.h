@@ -146,13 +146,21 @@ struct CaptureRequest {
   bool needs_deletes = true;
 };
 
+// CapturedTable::id and sender.
+struct TableIds {
+  uint64_t table = 0;
+  uint64_t sender = 0;
+  friend bool operator==(const TableIds&, const TableIds&) = default;
+};
+
 // Where the sink stands, as the source needs to know it to say what is lost.
 struct CommittedLog {
   LogPosition at;
   std::string identity;  // CaptureStart::identity of the start that it came from
-  // Tables, schema.table, whose rows are loaded as of `at`, with their CapturedTable::sender of then (0: not known).
-  // Where the log has not all of their changes since, that is told (CaptureStart::gaps), and never passed over.
-  std::map<std::string, uint64_t> tables;
+  // Tables, schema.table, whose rows are loaded as of `at`, with their numbers of then. Where the log has not all of
+  // their changes since, that is told (CaptureStart::gaps), and never passed over. One with another number is another
+  // table, of which nothing is loaded.
+  std::map<std::string, TableIds> tables;
   std::set<std::string> replaceable;  // those of them that may be read anew
 };
 

@@ -356,7 +356,7 @@ Result<std::unique_ptr<ChangeReader>> PostgresChangeSource::Stream(const LogPosi
   request.address = address_;
   request.settings = settings_;
   request.known = known_;
-  for (const auto& [name, table] : known_) request.watched.push_back({table.schema, table.name});
+  for (const auto& [name, table] : known_) request.watched.push_back({{table.schema, table.name}, table.id});
   request.from = from;
   request.is_binary = is_binary_ && !wants_text_->load();
   request.has_exact_numbers = has_exact_numbers_;

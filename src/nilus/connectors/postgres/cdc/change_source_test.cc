@@ -243,7 +243,7 @@ TEST_P(ChangeSourceTest, ATableThatThePublicationLeftOutIsAGap) {
   Run("CREATE TABLE t (id int PRIMARY KEY); CREATE TABLE u (id int PRIMARY KEY)");
   Capture capture = Stream();
   CommittedLog committed{capture.start.from, capture.start.identity, {}, {}};
-  for (const CapturedTable& table : capture.start.tables) committed.tables["public." + table.name] = table.sender;
+  for (const CapturedTable& table : capture.start.tables) committed.tables["public." + table.name] = {0, table.sender};
   capture.reader.reset();
   Run("ALTER PUBLICATION nilus_test DROP TABLE u");
   for (int i = 0; i < 2; ++i) {
@@ -261,7 +261,7 @@ TEST_P(ChangeSourceTest, ATableThatThePublicationLeftOutIsAGap) {
   EXPECT_THAT(again->start.gaps, ElementsAre("public.u"));
   EXPECT_EQ(MustSelect(address_, "SELECT count(*) FROM pg_publication_tables"), "2");
   // Somebody puts one back by hand.
-  for (const CapturedTable& table : again->start.tables) committed.tables["public." + table.name] = table.sender;
+  for (const CapturedTable& table : again->start.tables) committed.tables["public." + table.name] = {0, table.sender};
   ASSERT_TRUE(StartCapture(address_, Requested({}), committed));
   committed.replaceable.clear();
   Run("ALTER PUBLICATION nilus_test DROP TABLE t; ALTER PUBLICATION nilus_test ADD TABLE t");

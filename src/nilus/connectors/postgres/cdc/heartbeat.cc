@@ -25,7 +25,7 @@ Heartbeat::Heartbeat(Address address, std::chrono::milliseconds interval, std::s
   thread_ = std::jthread([this](const std::stop_token& stop) { Run(stop); });
 }
 
-std::string Heartbeat::lost_table() const {
+std::optional<LostTable> Heartbeat::lost_table() const {
   std::lock_guard lock(mutex_);
   return lost_table_;
 }
@@ -50,7 +50,7 @@ void Heartbeat::Run(const std::stop_token& stop) {
       NILUS_ASSIGN(PgResult lost, connection->Execute(watch_, stop));
       if (PQntuples(lost.get()) > 0) {
         std::lock_guard lock(mutex_);
-        lost_table_ = FieldText(lost, 0, 0);
+        lost_table_ = LostTable{std::string(FieldText(lost, 0, 0)), FieldText(lost, 0, 1) == "t"};
       }
       return {};
     }();

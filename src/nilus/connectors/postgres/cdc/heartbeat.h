@@ -8,24 +8,26 @@
 #include <chrono>
 #include <cstdint>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 
 #include "nilus/base/address.h"
+#include "nilus/connectors/postgres/cdc/lost_tables.h"
 
 namespace nilus::postgres {
 
 class Heartbeat {
  public:
-  // `query` may be empty. `watch` selects the names of tables that the publication has lost (publication.h).
+  // `query` may be empty. `watch` selects a LostTable (lost_tables.h).
   Heartbeat(Address address, std::chrono::milliseconds interval, std::string query, std::string watch);
 
   // The end of the server's log when it was asked last, and when that was, by the server's clock (microseconds); 0: not
   // yet. Thread-safe.
   uint64_t head() const { return head_.load(); }
   int64_t head_at() const { return head_at_.load(); }
-  // A table that the publication has lost; empty: none was seen. Thread-safe.
-  std::string lost_table() const;
+  // A table that the publication has lost; nothing: none was seen. Thread-safe.
+  std::optional<LostTable> lost_table() const;
 
  private:
   void Run(const std::stop_token& stop);
@@ -37,7 +39,7 @@ class Heartbeat {
   std::atomic<uint64_t> head_{0};
   std::atomic<int64_t> head_at_{0};
   mutable std::mutex mutex_;
-  std::string lost_table_;  // guarded by mutex_
+  std::optional<LostTable> lost_table_;  // guarded by mutex_
   std::jthread thread_;
 };
 

@@ -138,8 +138,8 @@ class LogReader : public ChangeReader {
   }
 
   Result<ChangeChunk> Finish(const std::stop_token& stop) {
-    if (std::string lost = heartbeat_.lost_table(); !lost.empty()) {
-      failed_ = LostTableError(*request_.settings, lost);
+    if (const std::optional<LostTable> lost = heartbeat_.lost_table()) {
+      failed_ = LostTableError(*request_.settings, *lost);
       return Failure(*failed_);
     }
     BuiltChunk built = builder_.Take();

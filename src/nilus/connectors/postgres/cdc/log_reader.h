@@ -14,6 +14,7 @@
 #include "nilus/connectors/postgres/cdc/capture_settings.h"
 #include "nilus/connectors/postgres/cdc/catalog_layouts.h"
 #include "nilus/connectors/postgres/cdc/log_receiver.h"
+#include "nilus/connectors/postgres/cdc/lost_tables.h"
 #include "nilus/connectors/postgres/cdc/prepared_transactions.h"
 
 namespace nilus::postgres {
@@ -39,7 +40,7 @@ struct StreamRequest {
   Address address;
   std::shared_ptr<const CaptureSettings> settings;
   KnownTables known;
-  std::vector<TableRef> watched;  // of which all changes have to come
+  std::vector<WatchedTable> watched;  // of which all changes have to come
   LogPosition from;
   bool is_binary = false;          // every captured column's binary form is one that we read
   bool has_exact_numbers = false;  // see PluginRequest

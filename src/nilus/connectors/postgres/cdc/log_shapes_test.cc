@@ -109,6 +109,21 @@ TEST_P(LogShapesTest, AnIdentityThatIsLostIsRefusedWhereRowsAreMerged) {
   EXPECT_THAT(error.fix, HasSubstr("ADD PRIMARY KEY"));
 }
 
+TEST_P(PublishedShapesTest, ATableThatIsMadeAgainIsNoGap) {
+  Run("CREATE TABLE t (id int PRIMARY KEY)");
+  Stream({{"heartbeat.interval.ms", "50"}});
+  const CapturedTable& table = capture_.start.tables[0];
+  CommittedLog committed{
+      capture_.start.from, capture_.start.identity, {{"public.t", {table.id, table.sender}}}, /*replaceable=*/{}};
+  Run("DROP TABLE t; CREATE TABLE t (id int PRIMARY KEY)");
+  EXPECT_EQ(StreamError().kind, ErrorKind::kTransient);  // a start mends it
+  capture_.reader.reset();
+  auto again = StartCapture(address_, capture_.request, committed);
+  ASSERT_TRUE(again) << again.error().ToString();
+  EXPECT_THAT(again->start.gaps, IsEmpty());
+  EXPECT_THAT(again->start.notices, testing::Contains(HasSubstr("ADD TABLE \"public\".\"t\"")));
+}
+
 TEST_P(PublishedShapesTest, PartitionsComeUnderTheirRootsName) {
   Run("CREATE TABLE p (id int, day date, PRIMARY KEY (id, day)) PARTITION BY RANGE (day); CREATE TABLE p_1 PARTITION "
       "OF p "

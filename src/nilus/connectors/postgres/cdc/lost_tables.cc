@@ -17,18 +17,27 @@ constexpr const char* kHasNoIdentity =
 
 }  // namespace
 
-std::string LostTableQuery(const CaptureSettings& settings, const std::vector<TableRef>& tables) {
+std::string LostTableQuery(const CaptureSettings& settings, const std::vector<WatchedTable>& tables) {
   std::string values;
-  for (const TableRef& table : tables) {
-    values += (values.empty() ? "(" : ", (") + QuoteLiteral(table.schema) + ", " + QuoteLiteral(table.name) + ")";
+  for (const WatchedTable& table : tables) {
+    values += fmt::format("{}({}, {}, {}::pg_catalog.int8)", values.empty() ? "" : ", ", QuoteLiteral(table.ref.schema),
+                          QuoteLiteral(table.ref.name), table.id);
   }
-  return "SELECT t.s || '.' || t.n FROM (VALUES " + values +
-         ") AS t(s, n) JOIN pg_catalog.pg_namespace ns ON ns.nspname = t.s JOIN pg_catalog.pg_class c ON "
+  return "SELECT t.s || '.' || t.n, t.o <> 0 AND t.o <> c.oid::pg_catalog.int8 FROM (VALUES " + values +
+         ") AS t(s, n, o) JOIN pg_catalog.pg_namespace ns ON ns.nspname = t.s JOIN pg_catalog.pg_class c ON "
          "c.relnamespace = ns.oid AND c.relname = t.n WHERE " +
          (settings.plugin->has_publication ? IsUnpublished(settings) : kHasNoIdentity) + " LIMIT 1";
 }
 
-Error LostTableError(const CaptureSettings& settings, const std::string& table) {
+Error LostTableError(const CaptureSettings& settings, const LostTable& lost) {
+  const std::string& table = lost.name;
+  if (lost.is_other) {
+    return {ErrorKind::kTransient,
+            fmt::format("another table has taken the name of table {}, and its changes do not come: the capture starts "
+                        "anew",
+                        table),
+            {}};
+  }
   if (settings.plugin->has_publication) {
     return {
         ErrorKind::kData,

@@ -3,6 +3,7 @@
 // to time (heartbeat.h).
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -12,11 +13,20 @@
 
 namespace nilus::postgres {
 
-// Selects a table ("schema.table") among these that is there and of which not all changes come (any more); no row: they
-// all do.
-std::string LostTableQuery(const CaptureSettings& settings, const std::vector<TableRef>& tables);
+struct WatchedTable {
+  TableRef ref;
+  uint64_t id = 0;  // its number when the stream began
+};
 
-// Why the stream of such a table ends.
-Error LostTableError(const CaptureSettings& settings, const std::string& table);
+struct LostTable {
+  std::string name;       // schema.table
+  bool is_other = false;  // another table has its name now
+};
+
+// Selects the LostTable among these that is there and of which not all changes come (any more); no row: they all do.
+std::string LostTableQuery(const CaptureSettings& settings, const std::vector<WatchedTable>& tables);
+
+// Why the stream of such a table ends. kTransient: a new start mends it.
+Error LostTableError(const CaptureSettings& settings, const LostTable& lost);
 
 }  // namespace nilus::postgres

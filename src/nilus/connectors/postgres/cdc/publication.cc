@@ -226,9 +226,11 @@ Result<std::set<std::string>> FindGaps(const CaptureSettings& settings, const Pu
     const std::string name = table.ref.schema + "." + table.ref.name;
     const auto loaded = committed.tables.find(name);
     if (loaded == committed.tables.end()) continue;
+    const TableIds& ids = loaded->second;
+    if (ids.table != 0 && ids.table != table.oid) continue;
     const bool is_missing = !publication.tables.contains(table.Quoted());
     const uint64_t sender = publication.SenderOf(table.Quoted());
-    const bool is_back = !is_missing && sender != 0 && loaded->second != 0 && sender != loaded->second;
+    const bool is_back = !is_missing && sender != 0 && ids.sender != 0 && sender != ids.sender;
     if (!is_missing && !is_back) continue;
     gaps.insert(name);
     if (committed.replaceable.contains(name)) continue;
