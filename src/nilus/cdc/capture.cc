@@ -125,9 +125,12 @@ Status Capture::StreamUntil(const LogPosition& until) {
     if (IsStopped()) return {};
     NILUS_ASSIGN(std::optional<ChangeChunk> chunk, NextChunk(Clock::now() + kIdleWait));
     if (!chunk) continue;
-    const bool is_behind = std::any_of(chunk->batches.begin(), chunk->batches.end(), [&](const ChangeBatch& batch) {
+    const bool has_rows_behind = std::any_of(chunk->batches.begin(), chunk->batches.end(), [&](const auto& batch) {
       return std::any_of(batch.positions.begin(), batch.positions.end(), [&](const auto& at) { return at > until; });
     });
+    // A table that has to be read anew for what is told behind the view's place is not read at that view.
+    const bool is_behind = has_rows_behind || std::any_of(chunk->schemas.begin(), chunk->schemas.end(),
+                                                          [&](const SchemaEvent& event) { return event.at > until; });
     if (is_behind) {
       NILUS_TRY(Apply(TakeUntil(until, &*chunk)));
       leftover_ = std::move(chunk);
@@ -145,6 +148,7 @@ Status Capture::Apply(ChangeChunk chunk) {
   monitor_->SetPhase("normalize");
   NILUS_TRY(LearnShapes(&chunk));
   for (const ChangeBatch& batch : chunk.batches) NILUS_TRY(ApplyBatch(batch));
+  ForgetMoved();
   is_inside_ = chunk.ends_inside;
   if (!is_inside_) complete_ = std::max(complete_, chunk.complete);
   monitor_->Show(position_, chunk.head, chunk.head_at);

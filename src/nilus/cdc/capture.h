@@ -12,6 +12,7 @@
 #pragma once
 
 #include <chrono>
+#include <map>
 #include <memory>
 #include <optional>
 #include <stop_token>
@@ -70,6 +71,8 @@ class Capture {
   Status LearnShapes(ChangeChunk* chunk);
   Status EndOldKey(const SchemaEvent& event, ChangeChunk* chunk);
   Status Meet(const SchemaEvent& event);
+  Status MeetLack(const SchemaEvent& event);
+  void ForgetMoved();
   void MeetNewTable(const CapturedTable& table);
   // What is there of the table cannot be gone on with: it is read anew, and its changes are left out until then. False:
   // by its snapshot.mode nothing is read, which is told.
@@ -118,6 +121,7 @@ class Capture {
   std::unique_ptr<Sink> sink_;
   std::unique_ptr<ChangeSource> source_;
   std::unique_ptr<CaptureTargets> targets_;
+  std::map<std::string, std::string> moved_;  // tables whose changes come under another name in the chunk at hand; why
   int64_t version_ = 0;     // of the last commit
   CdcPosition position_;    // as of the last commit, but for what is staged (pending tables)
   LogPosition complete_;    // everything at or before it is committed or staged

@@ -1,5 +1,6 @@
 // Shapes that the log shows: new tables, other ones under a known name, keys that change, columns that come up.
 #include <algorithm>
+#include <utility>
 
 #include "nilus/base/log.h"
 #include "nilus/cdc/capture.h"
@@ -14,6 +15,10 @@ bool Capture::IsSignalTable(const std::string& schema, const std::string& table)
 Status Capture::LearnShapes(ChangeChunk* chunk) {
   for (const SchemaEvent& event : std::exchange(chunk->schemas, {})) {
     if (IsSignalTable(event.table.schema, event.table.name)) continue;
+    if (event.lacks != Lack::kNothing) {
+      NILUS_TRY(MeetLack(event));
+      continue;
+    }
     if (job_->merges && targets_->ChangesKey(event.table)) NILUS_TRY(EndOldKey(event, chunk));
     NILUS_TRY(Meet(event));
   }
@@ -70,12 +75,58 @@ Status Capture::Meet(const SchemaEvent& event) {
   const bool is_other = position_.TakesPlace(name, table);
   NILUS_TRY(targets_->Learn(table));
   monitor_->SchemaSeen(source_->Format(event.at), table);
+  const auto moved = moved_.extract(name);
   if (is_new) {
     MeetNewTable(table);
   } else if (is_other) {
     ReadAgain(table, "it is another table than before under the same name");
+  } else if (!moved.empty()) {
+    ReadAgain(table, moved.mapped());
   }
   return {};
+}
+
+// The stream leaves changes of the table out.
+Status Capture::MeetLack(const SchemaEvent& event) {
+  const CapturedTable& table = event.table;
+  const std::string name = NameOf(table);
+  if (event.lacks == Lack::kForGood) {
+    monitor_->Warn(fmt::format("table {}: {}. They are left out", name, event.why));
+    return {};
+  }
+  const bool is_elsewhere = event.lacks == Lack::kMoved || event.lacks == Lack::kWasAway;
+  if (is_elsewhere && !position_.tables.contains(name)) return {};  // it is new should it come back
+  const bool is_new = position_.tables.insert(name).second;
+  if (targets_->Find(table.schema, table.name) == nullptr) NILUS_TRY(targets_->Learn(table));
+  if (is_new) MeetNewTable(table);
+  PendingTable* pending = position_.FindPending(table.schema, table.name);
+  // Asked for already: what is there cannot be gone on with until then.
+  if (pending != nullptr && pending->how == SnapshotHow::kAnew) pending->how = SnapshotHow::kLost;
+  const bool is_unread = pending != nullptr && pending->how == SnapshotHow::kInitial && pending->up_to.empty();
+  if (is_unread || (pending != nullptr && pending->how == SnapshotHow::kLost)) return {};
+  if (event.lacks == Lack::kMoved) {
+    moved_.emplace(name, event.why);
+    return {};
+  }
+  if (ReadAgain(table, event.why) || is_elsewhere) return {};
+  return FailWithFix(ErrorKind::kUnsupported,
+                     fmt::format("ask for the table: `nilus cdc snapshot FILE --table {} --anew`, then start the "
+                                 "service again",
+                                 name),
+                     "table {}: {}, and snapshot.mode {} reads no rows", name, event.why,
+                     job_->properties.snapshot.mode);
+}
+
+// Those that have not come back in the chunk: what comes under their names from here on is a new table's.
+void Capture::ForgetMoved() {
+  for (const auto& [name, why] : std::exchange(moved_, {})) {
+    monitor_->Warn(fmt::format("table {}: {}, and are not loaded as its own. Should it get its name back, {}", name,
+                               why,
+                               job_->properties.snapshot.reads_rows
+                                   ? std::string("it is read as a new table")
+                                   : fmt::format("`nilus cdc snapshot FILE --table {} --anew` brings them", name)));
+    position_.Forget(name);
+  }
 }
 
 // Also one that only its name is new of, whose rows from before the log does not have.

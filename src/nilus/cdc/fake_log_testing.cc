@@ -23,7 +23,7 @@ void FakeLog::AddTable(const std::string& name, Schema columns, std::set<int> to
 }
 
 void FakeLog::Log(FakeChange change) {
-  change.is_hidden = unpublished.contains(change.table);
+  change.is_hidden = unpublished.contains(change.table) || lacking_.contains(change.table);
   open_.changes.push_back(std::move(change));
 }
 
@@ -100,7 +100,13 @@ void FakeLog::ReplaceTable(const std::string& table) {
   open_.changes.back().is_hidden = true;
 }
 
+void FakeLog::Lacks(const std::string& table, Lack lack) {
+  open_.changes.push_back(FakeChange{.table = table, .row = {}, .old_key = {}, .unchanged = {}, .lacks = lack});
+  lacking_.insert(table);
+}
+
 void FakeLog::Commit() {
+  lacking_.clear();
   end_ = open_.position;
   log_.push_back(std::move(open_));
   mutex_.unlock();
@@ -112,6 +118,7 @@ std::map<std::string, FakeLog::Rows> FakeLog::StateAt(std::optional<uint64_t> po
   for (const FakeTransaction& transaction : log_) {
     if (position && transaction.position > *position) break;
     for (const FakeChange& change : transaction.changes) {
+      if (change.lacks != Lack::kNothing) continue;
       Rows& rows = state[change.table];
       if (change.op == ChangeOp::kTruncate) rows.clear();
       if (change.op == ChangeOp::kTruncate) continue;

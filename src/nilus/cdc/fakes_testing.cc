@@ -170,6 +170,10 @@ class FakeStream : public ChangeReader {
   void Add(const FakeTransaction& transaction, size_t index, ChangeChunk* chunk) {
     const FakeChange& change = transaction.changes[index];
     const CapturedTable shape = world_->log.ShapeAt(change.table, transaction.position);
+    if (change.lacks != Lack::kNothing) {
+      chunk->schemas.push_back({{transaction.position, 0}, shape, change.lacks, "some are lacking"});
+      return;
+    }
     Tell(transaction, shape, chunk);
     ChangeBatch batch{.schema = kSchema,
                       .table = change.table,

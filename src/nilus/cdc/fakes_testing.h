@@ -23,6 +23,7 @@ struct FakeChange {
   std::optional<FakeRow> old_key;  // of an update that changes the key: the old key, NULL elsewhere
   std::set<int> unchanged;         // columns that the log leaves out
   bool is_hidden = false;          // the log does not send it
+  Lack lacks = Lack::kNothing;     // no change: what the log does not tell from here on
 };
 
 struct FakeTransaction {
@@ -46,6 +47,8 @@ class FakeLog {
   void AddFilledColumn(const std::string& table, const Field& field, const std::string& value);
   // Another table, without rows, takes the name: first in its transaction.
   void ReplaceTable(const std::string& table);
+  // The log lacks the table's changes from here on in the transaction.
+  void Lacks(const std::string& table, Lack lack);
   void Commit();
 
   // By key, as after the transaction at `position`; nothing: now.
@@ -73,6 +76,7 @@ class FakeLog {
   std::map<std::string, Table> tables_;
   std::vector<FakeTransaction> log_;
   FakeTransaction open_;
+  std::set<std::string> lacking_;  // tables of the open transaction
   uint64_t end_ = 100;
 };
 

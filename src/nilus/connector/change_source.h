@@ -77,10 +77,22 @@ struct ChangeBatch {
   std::map<int, std::vector<uint8_t>> unchanged;
 };
 
+// What a stream does not tell of a table.
+enum class Lack : uint8_t {
+  kNothing,
+  kChanges,  // from there on, as nothing says which rows they are about: the table has to be read anew
+  kForGood,  // the same of a table that is not there any more, and cannot be read
+  kMoved,    // from there on, which come under another name: should it come back, it has to be read anew
+  kWasAway,  // some, which came under another name: it is back, and has to be read anew
+};
+
 // A change of a table's shape, or of what is captured, as the log shows it: for the schema history.
 struct SchemaEvent {
   LogPosition at;
   CapturedTable table;
+  // Something: `table` tells what the log says of it, which need not be a shape to go on with.
+  Lack lacks = Lack::kNothing;
+  std::string why;
 };
 
 // What one Next brings.

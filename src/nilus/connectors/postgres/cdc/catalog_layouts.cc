@@ -65,6 +65,50 @@ Result<std::vector<CatalogColumn>> CatalogLayouts::TypesOf(const LogRelation& re
   return columns;
 }
 
+Result<std::optional<std::vector<std::string>>> CatalogLayouts::KeyNow(uint32_t relation) {
+  NILUS_ASSIGN(Connection * session, Session());
+  std::array<Connection::Parameter, 1> parameters = {std::to_string(relation)};
+  NILUS_ASSIGN(
+      PgResult result,
+      session->Query("SELECT relreplident FROM pg_catalog.pg_class WHERE oid = $1::pg_catalog.oid", parameters, stop_));
+  std::optional<std::vector<std::string>> key;
+  if (PQntuples(result.get()) == 0) return key;
+  const std::string_view identity = FieldText(result, 0, 0);
+  NILUS_ASSIGN(key, ReadLogKey(*session, relation, identity.empty() ? 'd' : identity[0], stop_));
+  return key;
+}
+
+// The catalog may be ahead of the log: the table had no key for a while, had columns of other names in it, or is gone.
+Result<SchemaEvent> CatalogLayouts::WithoutKey(CapturedTable table, Error refused) {
+  NILUS_ASSIGN(const std::optional<std::vector<std::string>> now, KeyNow(static_cast<uint32_t>(table.id)));
+  if (now && now->empty()) return Failure(std::move(refused));
+  SchemaEvent lack{.at = {}, .table = std::move(table)};
+  lack.lacks = now ? Lack::kChanges : Lack::kForGood;
+  lack.why = now ? "the log does not say which rows some of its changes are about: it had another key then, or none"
+                 : "it is not there any more, and nothing says which rows its last changes are about";
+  return lack;
+}
+
+// A rename is no change, and the log does not tell it: the name may be another one for a few changes only.
+Result<std::vector<SchemaEvent>> CatalogLayouts::LeaveName(const LogRelation& relation) {
+  std::vector<SchemaEvent> left;
+  for (auto known = known_.begin(); known != known_.end();) {
+    const CapturedTable& table = known->second;
+    if (relation.relation == 0 || table.id != relation.relation ||
+        (table.schema == relation.schema && table.name == relation.name)) {
+      ++known;
+      continue;
+    }
+    NILUS_ASSIGN(const TableNow now, AskTable(table.schema, table.name));
+    SchemaEvent event{.at = {}, .table = table};
+    event.lacks = now.oid == relation.relation ? Lack::kWasAway : Lack::kMoved;
+    event.why = fmt::format("changes of it come under another name, {}.{}", relation.schema, relation.name);
+    left.push_back(std::move(event));
+    known = known_.erase(known);
+  }
+  return left;
+}
+
 // The log flags the columns of the replica identity (under FULL: all of them), in the table's order; an index has an
 // order of its own, which is asked for.
 Result<std::vector<std::string>> CatalogLayouts::KeyOf(const LogRelation& relation, const CapturedTable* known) {
@@ -80,8 +124,12 @@ Result<std::vector<std::string>> CatalogLayouts::KeyOf(const LogRelation& relati
   if (relation.identity == 'f') {
     NILUS_ASSIGN(Connection * session, Session());
     NILUS_ASSIGN(std::vector<std::string> key, ReadLogKey(*session, relation.relation, 'f', stop_));
-    if (!is_there(key)) key.clear();
-    return key;
+    if (!key.empty() && is_there(key)) return key;
+    if (known == nullptr || known->id != relation.relation || !is_there(known->key)) return std::vector<std::string>();
+    if (!key.empty()) return known->key;
+    // A table that has lost its key may have any rows since; one that is gone has none to be told apart any more.
+    NILUS_ASSIGN(const std::optional<std::vector<std::string>> now, KeyNow(relation.relation));
+    return now ? std::vector<std::string>() : known->key;
   }
   if (known != nullptr && std::set(flagged.begin(), flagged.end()) == std::set(known->key.begin(), known->key.end())) {
     return known->key;
@@ -105,7 +153,9 @@ Result<std::set<std::string>> CatalogLayouts::FilledColumns(const CapturedTable&
 
 Result<LayoutSource::Answer> CatalogLayouts::LayoutOf(const LogRelation& relation) {
   const TableRef ref = {std::string(relation.schema), std::string(relation.name)};
-  if (!settings_->Captures(ref.schema, ref.name)) return Answer{};
+  Answer answer;
+  NILUS_ASSIGN(answer.lacks, LeaveName(relation));
+  if (!settings_->Captures(ref.schema, ref.name)) return answer;
   const std::string name = QuoteName(ref.schema, ref.name);
   auto known = known_.find(name);
   CapturedTable table;
@@ -119,7 +169,7 @@ Result<LayoutSource::Answer> CatalogLayouts::LayoutOf(const LogRelation& relatio
   found.ref = ref;
   found.identity = relation.identity;
   found.key = table.key;
-  NILUS_TRY(CheckIdentity(*settings_, found));
+  Status fits = CheckIdentity(*settings_, found);
   NILUS_ASSIGN(std::vector<CatalogColumn> columns, TypesOf(relation));
   std::vector<bool> captured;
   for (size_t i = 0; i < columns.size(); ++i) {
@@ -127,18 +177,24 @@ Result<LayoutSource::Answer> CatalogLayouts::LayoutOf(const LogRelation& relatio
   }
   if (known != known_.end()) table.estimated_rows = known->second.estimated_rows;
   auto layout = std::make_shared<TableLayout>(MakeLayout(std::move(table), columns, captured));
-  const bool is_news = known == known_.end() || !IsSameShape(known->second, layout->table);
+  if (!fits) {
+    NILUS_ASSIGN(SchemaEvent lack, WithoutKey(layout->table, fits.error()));
+    answer.lacks.push_back(std::move(lack));
+    return answer;
+  }
+  answer.is_news = known == known_.end() || !IsSameShape(known->second, layout->table);
   if (wants_text_ != nullptr && !layout->is_binary_safe) {
     *wants_text_ = true;
     return Fail(ErrorKind::kTransient,
                 "table {} has got a column whose values have to be sent as text: the stream is started anew",
                 ref.ToString());
   }
-  if (known != known_.end() && is_news) {
+  if (known != known_.end() && answer.is_news) {
     NILUS_ASSIGN(layout->table.filled, FilledColumns(known->second, layout->table));
   }
   known_[name] = layout->table;
-  return Answer{std::move(layout), is_news};
+  answer.layout = std::move(layout);
+  return answer;
 }
 
 Result<CatalogLayouts::TableNow> CatalogLayouts::AskTable(const std::string& schema, const std::string& name) {
@@ -184,6 +240,12 @@ Result<LayoutSource::Answer> CatalogLayouts::LayoutOf(const NamedRelation& relat
   } else if (auto known = known_.find(QuoteName(relation.schema, relation.name)); known != known_.end()) {
     key = known->second.key;
   }
+  // A part of it would take many rows for one.
+  const bool is_told = std::all_of(key.begin(), key.end(), [&](const std::string& name) {
+    return std::any_of(relation.columns.begin(), relation.columns.end(),
+                       [&](const NamedColumn& column) { return column.name == name; });
+  });
+  if (!is_told) key.clear();
   LogRelation described;
   described.relation = now.oid;
   described.schema = relation.schema;

@@ -6,6 +6,7 @@
 #include <atomic>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <utility>
@@ -56,6 +57,12 @@ class CatalogLayouts : public LayoutSource {
   // Of the columns that the table has and did not have before, those that older rows may have values in.
   Result<std::set<std::string>> FilledColumns(const CapturedTable& before, const CapturedTable& table);
   Result<std::vector<std::string>> KeyOf(const LogRelation& relation, const CapturedTable* known);
+  // What identifies the table's rows now; nothing: there is no table of that number any more.
+  Result<std::optional<std::vector<std::string>>> KeyNow(uint32_t relation);
+  // The captured table of this number, when it is known under another name, is known no more.
+  Result<std::vector<SchemaEvent>> LeaveName(const LogRelation& relation);
+  // Of a relation that cannot be captured without a key. `refused` says what is wrong with it.
+  Result<SchemaEvent> WithoutKey(CapturedTable table, Error refused);
 
   const Address address_;
   const std::shared_ptr<const CaptureSettings> settings_;

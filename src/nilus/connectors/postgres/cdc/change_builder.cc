@@ -183,8 +183,9 @@ Status ChangeBuilder::Truncate(const LayoutPtr& layout, uint64_t lsn) {
   return {};
 }
 
-void ChangeBuilder::Schema(const CapturedTable& table) {
-  schemas_.push_back({is_inside_ ? LogPosition{commit_lsn_ + 1, 0} : complete_, table});
+void ChangeBuilder::Tell(SchemaEvent event) {
+  event.at = is_inside_ ? LogPosition{commit_lsn_ + 1, 0} : complete_;
+  schemas_.push_back(std::move(event));
 }
 
 BuiltChunk ChangeBuilder::Take() {

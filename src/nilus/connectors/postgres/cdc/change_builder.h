@@ -49,7 +49,9 @@ class ChangeBuilder {
   Status Truncate(const LayoutPtr& layout, uint64_t lsn);
   // A change that is not captured: only its number in the transaction counts.
   void Skip() { ++sequence_; }
-  void Schema(const CapturedTable& table);
+  void Schema(const CapturedTable& table) { Tell({.at = {}, .table = table}); }
+  // Here in the log.
+  void Tell(SchemaEvent event);
 
   // What has come so far.
   BuiltChunk Take();

@@ -61,8 +61,10 @@ using LayoutPtr = std::shared_ptr<const TableLayout>;
 class LayoutSource {
  public:
   struct Answer {
-    LayoutPtr layout;      // null: the relation is not captured
+    LayoutPtr layout;      // null: the relation is not captured, or its changes are left out
     bool is_news = false;  // its shape is not the one that was known: for the schema history
+    // What the stream does not tell: to be passed on whatever the layout is.
+    std::vector<SchemaEvent> lacks;
   };
   virtual ~LayoutSource() = default;
   // Of a description that was not seen like this before.

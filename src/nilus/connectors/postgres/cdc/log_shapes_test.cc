@@ -109,6 +109,50 @@ TEST_P(LogShapesTest, AnIdentityThatIsLostIsRefusedWhereRowsAreMerged) {
   EXPECT_THAT(error.fix, HasSubstr("ADD PRIMARY KEY"));
 }
 
+TEST_P(PublishedShapesTest, ATableThatHadNoKeyForAWhileHasToBeReadAnew) {
+  Run("CREATE TABLE t (id int PRIMARY KEY)");
+  Stream({}, true);
+  Run("BEGIN; INSERT INTO t VALUES (1); ALTER TABLE t DROP CONSTRAINT t_pkey; INSERT INTO t VALUES (2); ALTER TABLE t "
+      "ADD PRIMARY KEY (id); INSERT INTO t VALUES (3); COMMIT");
+  const SeenLog seen = Read();
+  EXPECT_THAT(seen.Texts(), ElementsAre("c public.t id=1", "c public.t id=3"));
+  ASSERT_THAT(seen.schemas, SizeIs(1));
+  EXPECT_EQ(seen.schemas[0].lacks, Lack::kChanges);
+  EXPECT_EQ(seen.schemas[0].at, seen.changes[0].position);
+}
+
+TEST_P(LogShapesTest, ATableThatIsGoneDoesNotStopTheOthers) {
+  Run("CREATE TABLE t (id int PRIMARY KEY); ALTER TABLE t REPLICA IDENTITY FULL; CREATE TABLE u (id int PRIMARY KEY)");
+  Stream({}, true);
+  Run("INSERT INTO t VALUES (1); DROP TABLE t; INSERT INTO u VALUES (1)");
+  EXPECT_THAT(Read().Texts(), ElementsAre("c public.t id=1", "c public.u id=1"));  // its key is known
+  capture_.reader.reset();
+  CommittedLog committed{capture_.start.from, capture_.start.identity, {{"public.t", {}}, {"public.u", {}}}, {}};
+  auto again = StreamCapture(address_, capture_.request, committed);
+  ASSERT_TRUE(again) << again.error().ToString();
+  capture_ = *std::move(again);
+  const SeenLog seen = Read();
+  EXPECT_THAT(seen.Texts(), ElementsAre("c public.u id=1"));
+  ASSERT_THAT(seen.schemas, SizeIs(1));
+  EXPECT_EQ(seen.schemas[0].table.name, "t");
+  EXPECT_EQ(seen.schemas[0].lacks, Lack::kForGood);
+}
+
+TEST_P(PublishedShapesTest, ChangesUnderAnotherNameAreTold) {
+  Run("CREATE TABLE t (id int PRIMARY KEY); CREATE TABLE u (id int PRIMARY KEY)");
+  Stream({{"table.include.list", "public.(t|u)"}});
+  Run("ALTER TABLE t RENAME TO x; INSERT INTO x VALUES (1); ALTER TABLE x RENAME TO t; INSERT INTO t VALUES (2); ALTER "
+      "TABLE u RENAME TO y; INSERT INTO y VALUES (3)");
+  const SeenLog seen = Read();
+  EXPECT_THAT(seen.Texts(), ElementsAre("c public.t id=2"));
+  ASSERT_THAT(seen.schemas, SizeIs(3));
+  EXPECT_EQ(seen.schemas[0].table.name, "t");
+  EXPECT_EQ(seen.schemas[0].lacks, Lack::kWasAway);
+  EXPECT_EQ(seen.schemas[1].lacks, Lack::kNothing);
+  EXPECT_EQ(seen.schemas[2].table.name, "u");
+  EXPECT_EQ(seen.schemas[2].lacks, Lack::kMoved);
+}
+
 TEST_P(PublishedShapesTest, ATableThatIsMadeAgainIsNoGap) {
   Run("CREATE TABLE t (id int PRIMARY KEY)");
   Stream({{"heartbeat.interval.ms", "50"}});

@@ -152,9 +152,14 @@ Status NamedTables::Take(Table& table, std::vector<NamedColumn> columns) {
     return Fail(ErrorKind::kInternal, "table {}.{} has {} columns in the log, and its layout {}", table.relation.schema,
                 table.relation.name, table.relation.columns.size(), answer.layout->columns.size());
   }
+  const Lack before = std::exchange(table.lacks, Lack::kNothing);
+  for (SchemaEvent& lack : answer.lacks) {
+    table.lacks = lack.lacks;
+    if (lack.lacks != before) builder_->Tell(std::move(lack));
+  }
   if (answer.layout != nullptr && answer.is_news) builder_->Schema(answer.layout->table);
   table.layout = std::move(answer.layout);
-  table.is_captured = table.layout != nullptr;
+  table.is_captured = table.layout != nullptr || table.lacks != Lack::kNothing;
   return {};
 }
 
@@ -178,10 +183,16 @@ Status NamedTables::Row(const NamedChange& change, uint64_t lsn) {
     if (change.op == ChangeOp::kDelete) return !columns.empty();
     return Place(columns, change.new_row, &new_row_) && IsWhole(columns, new_row_, change);
   };
+  // Rows of this shape are left out until the table is read anew, and the stream begins again behind that. (Where there
+  // was no table, each row may be the first of a new one.)
+  if (table.lacks == Lack::kChanges && place()) {
+    builder_->Skip();
+    return {};
+  }
   // Twice at most: a shape that was made of the change fits it.
   if (table.layout == nullptr || !place() || IsKeyNews(table, change)) {
     NILUS_TRY(Describe(table, change));
-    if (!table.is_captured) {
+    if (table.layout == nullptr) {
       builder_->Skip();
       return {};
     }
@@ -206,7 +217,7 @@ Status NamedTables::Truncate(std::string_view schema, std::string_view name, uin
     }
     NILUS_TRY(Take(table, std::move(now)));
   }
-  if (!table.is_captured) {
+  if (table.layout == nullptr) {
     builder_->Skip();
     return {};
   }

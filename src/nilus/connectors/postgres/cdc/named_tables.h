@@ -51,7 +51,8 @@ class NamedTables {
     bool is_captured = false;
     NamedRelation relation;  // no columns: not known yet
     LayoutPtr layout;
-    std::string told_key;  // names of an old row that are not the layout's key, for which the catalog was asked
+    Lack lacks = Lack::kNothing;  // why it has no layout
+    std::string told_key;         // names of an old row that are not the layout's key, for which the catalog was asked
   };
   bool IsKeyNews(Table& table, const NamedChange& change);
   Table& Find(std::string_view schema, std::string_view table);

@@ -199,6 +199,7 @@ Status PgoutputDecoder::Ask(Known* known) {
     return Fail(ErrorKind::kInternal, "table {}.{} has {} columns in the log, and its layout {}", described_.schema,
                 described_.name, described_.columns.size(), answer.layout->columns.size());
   }
+  for (SchemaEvent& lack : answer.lacks) builder_->Tell(std::move(lack));
   if (answer.layout != nullptr && answer.is_news) builder_->Schema(answer.layout->table);
   known->layout = std::move(answer.layout);
   known->is_asked_for = true;

@@ -35,7 +35,7 @@ class PlainLayouts : public LayoutSource {
       columns.push_back(std::move(catalog));
     }
     const std::vector<bool> captured(columns.size(), true);
-    return Answer{std::make_shared<TableLayout>(MakeLayout(std::move(table), columns, captured)), true};
+    return Answer{std::make_shared<TableLayout>(MakeLayout(std::move(table), columns, captured)), true, {}};
   }
 
   // Of plugins that write names: the first column is the key, tables named Full… have a full identity, and the
