@@ -114,3 +114,39 @@ def test_changes_under_another_name_are_not_passed_over(together, listed, nilus,
     report = service.stop()
     expect_equal(source, end, "items", ["id", "code", "v"])
     assert any("public.items: changes of it come under another name, public.items_x" in w for w in report["warnings"]), report["warnings"]
+
+
+def test_a_table_that_keeps_its_new_name_stays_as_it_was(nilus, tmp_path, server, source):
+    make_items(source)
+    end = PostgresEnd(tmp_path, server)
+    service = Service(nilus, source, end).start()
+    service.settle()
+    service.stop()
+    source.execute("INSERT INTO items VALUES (9, 'code 9', 'before'); ALTER TABLE items RENAME TO items_x; UPDATE items_x SET v = 'after' WHERE id = 1")
+    service.start()
+    service.settle()
+    service.stop()
+    assert end.rows("shop_public_items", ["id", "v"]) == [("1", "first"), ("2", "first"), ("3", "first"), ("9", "before")]
+    expect_equal(source, end, "items_x", ["id", "code", "v"])
+
+
+@pytest.mark.parametrize("strategy", ["append", "merge"])
+def test_the_last_changes_of_a_dropped_table_arrive(strategy, nilus, tmp_path, server, source):
+    make_items(source)
+    source.execute("CREATE TABLE gone (id int PRIMARY KEY, v text)")
+    end = PostgresEnd(tmp_path, server)
+    service = Service(nilus, source, end, sink_options={"incremental_strategy": strategy}).start()
+    service.settle()
+    service.stop()
+    source.execute("INSERT INTO gone VALUES (1, 'a'); DROP TABLE gone")
+    service.start()
+    service.settle()
+    service.stop()
+    assert end.rows("shop_public_gone", ["id", "v"]) == [("1", "a")]
+    # One that is made again is a new one.
+    source.execute("CREATE TABLE gone (id int PRIMARY KEY, v text); INSERT INTO gone VALUES (2, 'b')")
+    service.start()
+    service.settle()
+    service.stop()
+    rows = end.rows("shop_public_gone", ["id", "v"])
+    assert rows == ([("2", "b")] if strategy == "merge" else [("1", "a"), ("2", "b")])

@@ -242,6 +242,7 @@ Status Capture::Commit() {
   NILUS_ASSIGN(const std::vector<Receipt> receipts, load.Finish());
   position_.at = complete_;
   position_.shown = source_->Format(complete_);
+  ForgetVanished();
   targets_->TellNumbers(&position_.numbers);
   CommitRequest request{.pipeline = job_->pipeline,
                         .load_id = load.load_id(),

@@ -15,6 +15,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -105,6 +106,8 @@ class Capture {
   Result<std::optional<std::vector<SnapshotChunk>>> PlanChunks(SnapshotView& view, const PendingTable& pending,
                                                                int64_t rows);
   void DropVanished();
+  // Once the stream is behind what the log has of them.
+  void ForgetVanished();
   void Finish(const SnapshotChunk& last, bool is_end);
 
   // Snapshots asked for while the service runs.
@@ -122,6 +125,8 @@ class Capture {
   std::unique_ptr<ChangeSource> source_;
   std::unique_ptr<CaptureTargets> targets_;
   std::map<std::string, std::string> moved_;  // tables whose changes come under another name in the chunk at hand; why
+  std::set<std::string> vanished_;            // tables that are still known, and were not there at the start
+  LogPosition vanished_before_;
   int64_t version_ = 0;     // of the last commit
   CdcPosition position_;    // as of the last commit, but for what is staged (pending tables)
   LogPosition complete_;    // everything at or before it is committed or staged

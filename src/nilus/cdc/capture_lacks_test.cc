@@ -129,5 +129,18 @@ TEST_F(CaptureLacks, ATableThatComesBackInTheSameChunkIsReadAnew) {
   ExpectEqual();
 }
 
+class CaptureOfADroppedTable : public CaptureLacks, public testing::WithParamInterface<bool> {};
+INSTANTIATE_TEST_SUITE_P(Strategies, CaptureOfADroppedTable, testing::Bool(),
+                         [](const auto& merges) { return merges.param ? "Merge" : "Append"; });
+
+TEST_P(CaptureOfADroppedTable, BringsItsLastChanges) {
+  ASSERT_TRUE(Run({}, GetParam()).is_success);
+  Write(20, 21, "last");
+  world_.log.DropTable("items");
+  ASSERT_TRUE(Run({}, GetParam()).is_success);
+  EXPECT_TRUE((GetParam() ? world_.Merged("items") : world_.Replayed("items")).contains("21"));
+  EXPECT_THAT(Committed().tables, IsEmpty());  // should it come back, it is a new one
+}
+
 }  // namespace
 }  // namespace nilus

@@ -76,6 +76,7 @@ Status Capture::Meet(const SchemaEvent& event) {
   NILUS_TRY(targets_->Learn(table));
   monitor_->SchemaSeen(source_->Format(event.at), table);
   const auto moved = moved_.extract(name);
+  if (is_new || is_other) vanished_.erase(name);
   if (is_new) {
     MeetNewTable(table);
   } else if (is_other) {

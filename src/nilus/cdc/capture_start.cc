@@ -1,5 +1,6 @@
 // The start of an attempt: what the sink has committed meets what the source has.
 #include <algorithm>
+#include <utility>
 
 #include "nilus/base/fault.h"
 #include "nilus/cdc/capture.h"
@@ -136,8 +137,19 @@ void Capture::BeginAgain(const CaptureStart& start) {
   std::set<std::string> captured;
   for (const CapturedTable& table : start.tables) captured.insert(NameOf(table));
   const std::set<std::string> known = position_.tables;
+  const auto is_half_read = [&](const std::string& name) {
+    return std::any_of(position_.pending.begin(), position_.pending.end(), [&](const PendingTable& pending) {
+      return pending.name() == name && pending.how == SnapshotHow::kInitial;
+    });
+  };
+  vanished_before_ = start.vanished_before;
   for (const std::string& name : known) {
-    if (!captured.contains(name)) position_.Forget(name);
+    if (captured.contains(name)) continue;
+    if (start.vanished.contains(name) && !is_half_read(name)) {
+      vanished_.insert(name);  // the log may have its last changes
+    } else {
+      position_.Forget(name);
+    }
   }
   for (const CapturedTable& table : start.tables) {
     BeginTableAgain(table, policy.at_every_start && is_start_);
@@ -159,6 +171,11 @@ void Capture::BeginTableAgain(const CapturedTable& table, bool reads_all) {
   if (position_.FindPending(table.schema, table.name) != nullptr) return;
   position_.pending.push_back(
       PendingTable{.schema = table.schema, .table = table.name, .how = SnapshotHow::kAnew, .up_to = {}});
+}
+
+void Capture::ForgetVanished() {
+  if (complete_ < vanished_before_) return;
+  for (const std::string& name : std::exchange(vanished_, {})) position_.Forget(name);
 }
 
 void Capture::DropVanished() {

@@ -105,6 +105,8 @@ void FakeLog::Lacks(const std::string& table, Lack lack) {
   lacking_.insert(table);
 }
 
+void FakeLog::DropTable(const std::string& table) { dropped_.insert(table); }
+
 void FakeLog::Commit() {
   lacking_.clear();
   end_ = open_.position;
@@ -150,6 +152,7 @@ std::vector<CapturedTable> FakeLog::tables() const {
   const std::lock_guard lock(mutex_);
   std::vector<CapturedTable> tables;
   for (const auto& [name, table] : tables_) {
+    if (dropped_.contains(name)) continue;
     const size_t back = hides_latest_shape && table.shapes.size() > 1 ? 2 : 1;
     tables.push_back(table.shapes[table.shapes.size() - back].second);
   }

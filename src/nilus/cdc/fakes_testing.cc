@@ -224,6 +224,11 @@ class FakeChangeSource : public ChangeSource {
         log.unpublished.insert(table);
         return Fail(ErrorKind::kData, "table {} was not published for a while", name);
       }
+      for (const auto& [name, ids] : committed->tables) {
+        const auto has_name = [&](const CapturedTable& table) { return name == kSchema + ("." + table.name); };
+        if (std::none_of(start.tables.begin(), start.tables.end(), has_name)) start.vanished.insert(name);
+      }
+      start.vanished_before = {log.end(), 0};
       if (start.lost.empty() || !replaces) return start;
       log.slot.reset();
     }

@@ -49,6 +49,7 @@ class FakeLog {
   void ReplaceTable(const std::string& table);
   // The log lacks the table's changes from here on in the transaction.
   void Lacks(const std::string& table, Lack lack);
+  void DropTable(const std::string& table);
   void Commit();
 
   // By key, as after the transaction at `position`; nothing: now.
@@ -77,6 +78,7 @@ class FakeLog {
   std::vector<FakeTransaction> log_;
   FakeTransaction open_;
   std::set<std::string> lacking_;  // tables of the open transaction
+  std::set<std::string> dropped_;
   uint64_t end_ = 100;
 };
 

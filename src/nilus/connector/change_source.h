@@ -190,6 +190,10 @@ struct CaptureStart {
   // a table that is not replaceable Start fails: kData, and nothing was mended by which the next start would not see
   // it.)
   std::set<std::string> gaps;
+  // Of CommittedLog::tables: what would be captured, and is not there any more. What the log still tells of them lies
+  // at or before `vanished_before`.
+  std::set<std::string> vanished;
+  LogPosition vanished_before;
   std::vector<std::string> notices;
 };
 

@@ -62,6 +62,7 @@ class PostgresChangeSource : public ChangeSource {
   Failure PartitionsAreNotNamed(const TableRef& root) const;
   Status CheckNumbers();
   Status Describe(const std::vector<FoundTable>& tables, CaptureStart* start);
+  void FindVanished(const CommittedLog& committed, CaptureStart* start) const;
   void TellGenerated(const FoundTable& table, const TableLayout& layout, std::vector<std::string>* notices) const;
   Status TakeSlot(std::unique_ptr<Connection> replication, const LogIdentity& identity, uint64_t head,
                   const std::optional<CommittedLog>& committed, CaptureStart* start);
@@ -110,6 +111,7 @@ Result<CaptureStart> PostgresChangeSource::Start(const CaptureRequest& request,
   CaptureStart start;
   start.identity = identity.ToString();
   NILUS_TRY(Prepare(committed, &start));
+  if (committed) FindVanished(*committed, &start);
   NILUS_TRY(TakeSlot(std::move(replication), identity, head, committed, &start));
   NILUS_TRY(CheckNumbers());
   return start;
@@ -267,6 +269,16 @@ Status PostgresChangeSource::Describe(const std::vector<FoundTable>& tables, Cap
   return {};
 }
 
+void PostgresChangeSource::FindVanished(const CommittedLog& committed, CaptureStart* start) const {
+  for (const auto& [name, ids] : committed.tables) {
+    const auto has_name = [&](const CapturedTable& table) { return table.schema + "." + table.name == name; };
+    if (std::any_of(start->tables.begin(), start->tables.end(), has_name)) continue;
+    const size_t dot = name.find('.');
+    if (dot == std::string::npos || !settings_->Captures(name.substr(0, dot), name.substr(dot + 1))) continue;
+    start->vanished.insert(name);
+  }
+}
+
 Status PostgresChangeSource::CheckSlotFits(const SlotState& slot) const {
   const std::string fix =
       "give the pipeline a slot.name of its own, or, if nobody needs that slot: SELECT "
@@ -326,6 +338,7 @@ Status PostgresChangeSource::TakeSlot(std::unique_ptr<Connection> replication, c
   is_two_phase_ = settings_->is_two_phase || (slot && slot->is_two_phase);
   if (slot) {
     start->from = committed ? committed->at : LogPosition{slot->confirmed, 0};
+    start->vanished_before = {slot->head, 0};
     confirmation_ = std::make_shared<Confirmation>(slot->confirmed);
     return {};
   }

@@ -131,6 +131,8 @@ TEST_P(LogShapesTest, ATableThatIsGoneDoesNotStopTheOthers) {
   auto again = StreamCapture(address_, capture_.request, committed);
   ASSERT_TRUE(again) << again.error().ToString();
   capture_ = *std::move(again);
+  EXPECT_THAT(capture_.start.vanished, ElementsAre("public.t"));
+  EXPECT_GT(capture_.start.vanished_before, capture_.start.from);
   const SeenLog seen = Read();
   EXPECT_THAT(seen.Texts(), ElementsAre("c public.u id=1"));
   ASSERT_THAT(seen.schemas, SizeIs(1));
