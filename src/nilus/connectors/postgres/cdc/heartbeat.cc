@@ -49,6 +49,11 @@ void Heartbeat::Run(const std::stop_token& stop) {
       }
       NILUS_ASSIGN(PgResult lost, connection->Execute(watch_, stop));
       if (PQntuples(lost.get()) > 0) {
+        // The server looks at the tables and at the publication one after the other: one that is dropped in between
+        // looks like a lost one, once.
+        NILUS_ASSIGN(lost, connection->Execute(watch_, stop));
+      }
+      if (PQntuples(lost.get()) > 0) {
         std::lock_guard lock(mutex_);
         lost_table_ = LostTable{std::string(FieldText(lost, 0, 0)), FieldText(lost, 0, 1) == "t"};
       }
