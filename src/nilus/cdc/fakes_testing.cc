@@ -224,7 +224,8 @@ class FakeChangeSource : public ChangeSource {
         log.unpublished.insert(table);
         return Fail(ErrorKind::kData, "table {} was not published for a while", name);
       }
-      for (const auto& [name, ids] : committed->tables) {
+      for (const auto& [loaded, ids] : committed->tables) {
+        const std::string& name = loaded;
         const auto has_name = [&](const CapturedTable& table) { return name == kSchema + ("." + table.name); };
         if (std::none_of(start.tables.begin(), start.tables.end(), has_name)) start.vanished.insert(name);
       }

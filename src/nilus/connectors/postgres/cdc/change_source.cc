@@ -270,7 +270,8 @@ Status PostgresChangeSource::Describe(const std::vector<FoundTable>& tables, Cap
 }
 
 void PostgresChangeSource::FindVanished(const CommittedLog& committed, CaptureStart* start) const {
-  for (const auto& [name, ids] : committed.tables) {
+  for (const auto& [loaded, ids] : committed.tables) {
+    const std::string& name = loaded;
     const auto has_name = [&](const CapturedTable& table) { return table.schema + "." + table.name == name; };
     if (std::any_of(start->tables.begin(), start->tables.end(), has_name)) continue;
     const size_t dot = name.find('.');
