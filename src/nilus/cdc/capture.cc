@@ -191,7 +191,7 @@ Status Capture::ApplyBatch(const ChangeBatch& batch) {
   }
   ChangeLoad& load = CurrentLoad();
   Result<RecordBatch> rows = target->FromChanges(changes, load.load_id());
-  if (!rows && pending == nullptr && rows.error().kind == ErrorKind::kData && target->has_other_key_type() &&
+  if (!rows && rows.error().kind == ErrorKind::kData && target->has_other_key_type() &&
       ReadAgain(target->table(), "its key is of another type than the destination's")) {
     return {};
   }
@@ -258,7 +258,7 @@ Status Capture::Commit() {
   ++commits_;
   last_commit_ = Clock::now();
   monitor_->Committed(load, receipts, *committed, request.position, *targets_);
-  targets_->ForEachTarget([](TableTarget& target) { target.Committed(); });
+  targets_->Committed(load);
   load_.reset();
   monitor_->Show(position_, {}, 0);
   NILUS_FAULT_POINT("cdc.before_acknowledge");

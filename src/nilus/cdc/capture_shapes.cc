@@ -96,7 +96,8 @@ Status Capture::MeetLack(const SchemaEvent& event) {
     return {};
   }
   const bool is_elsewhere = event.lacks == Lack::kMoved || event.lacks == Lack::kWasAway;
-  if (is_elsewhere && !position_.tables.contains(name)) return {};  // it is new should it come back
+  if (is_elsewhere && (!position_.tables.contains(name) || position_.IsAway(name)))
+    return {};  // read should it be back
   const bool is_new = position_.tables.insert(name).second;
   if (targets_->Find(table.schema, table.name) == nullptr) NILUS_TRY(targets_->Learn(table));
   if (is_new) MeetNewTable(table);
@@ -118,15 +119,15 @@ Status Capture::MeetLack(const SchemaEvent& event) {
                      job_->properties.snapshot.mode);
 }
 
-// Those that have not come back in the chunk: what comes under their names from here on is a new table's.
+// Those that have not come back in the chunk: what comes under their names later is of tables that lack changes.
 void Capture::ForgetMoved() {
   for (const auto& [name, why] : std::exchange(moved_, {})) {
     monitor_->Warn(fmt::format("table {}: {}, and are not loaded as its own. Should it get its name back, {}", name,
                                why,
                                job_->properties.snapshot.reads_rows
-                                   ? std::string("it is read as a new table")
+                                   ? std::string("it is read anew")
                                    : fmt::format("`nilus cdc snapshot FILE --table {} --anew` brings them", name)));
-    position_.Forget(name);
+    position_.MovesAway(name);
   }
 }
 

@@ -11,6 +11,15 @@ namespace {
 
 constexpr size_t kChunksOfARound = 8;  // at least; what a commit brings
 
+// Rows that are read in the place of others go into the table as it is.
+Failure WithWayOut(Error error, const TableTarget& target) {
+  if (target.has_other_key_type())
+    error.fix =
+        fmt::format("`nilus cdc snapshot FILE --table {} --anew`, which makes {} anew, then start the service again",
+                    NameOf(target.table()), target.name().ToString());
+  return Failure(std::move(error));
+}
+
 }  // namespace
 
 Status Capture::ReadPending() {
@@ -81,7 +90,7 @@ Result<bool> Capture::LearnFrom(const LogPosition& at, const PendingTable& pendi
     return false;
   }
   NILUS_ASSIGN(TableTarget * target, targets_->TargetOf(table));
-  const bool is_replaced = pending.how == SnapshotHow::kAnew || pending.how == SnapshotHow::kLost;
+  const bool is_replaced = pending.how != SnapshotHow::kIncremental && pending.up_to.empty();
   if (is_replaced && target->has_other_key_type() && !targets_->IsShared(target->name())) {
     if (HasStaged()) NILUS_TRY(Commit());
     NILUS_ASSIGN(target, targets_->MakeAnew(table));
@@ -127,9 +136,10 @@ Status Capture::ReadRound(SnapshotView& view, const std::vector<SnapshotChunk>& 
                       NILUS_ASSIGN(TableTarget * target, targets_->TargetOf(*table));
                       monitor_->Read(target->name(), rows.num_rows(), rows.ByteSize());
                       ChangeLoad& load = CurrentLoad();
-                      NILUS_ASSIGN(RecordBatch batch, target->FromSnapshot(rows, view.at(), load.load_id()));
+                      Result<RecordBatch> batch = target->FromSnapshot(rows, view.at(), load.load_id());
+                      if (!batch) return WithWayOut(batch.error(), *target);
                       NILUS_FAULT_POINT("cdc.after_chunk_batch");
-                      return Load(target, std::move(batch));
+                      return Load(target, *std::move(batch));
                     });
 }
 

@@ -144,7 +144,7 @@ void Capture::BeginAgain(const CaptureStart& start) {
   };
   vanished_before_ = start.vanished_before;
   for (const std::string& name : known) {
-    if (captured.contains(name)) continue;
+    if (captured.contains(name) || position_.IsAway(name)) continue;
     if (start.vanished.contains(name) && !is_half_read(name)) {
       vanished_.insert(name);  // the log may have its last changes
     } else {

@@ -92,6 +92,15 @@ std::string StepsOf(const CdcJob& job, const std::optional<CdcPosition>& positio
   return "goes on from " + position->shown;
 }
 
+// One that nothing was committed of yet.
+bool Captures(const CdcJob& job, const std::string& asked, const RunOptions& options) {
+  const Result<std::unique_ptr<ChangeSource>> source = job.open_source(options.stop);
+  if (!source) return false;
+  const Result<std::vector<CapturedTable>> tables = (*source)->Tables(job.capture);
+  return tables && std::any_of(tables->begin(), tables->end(),
+                               [&](const CapturedTable& table) { return NamesTable(asked, NameOf(table)); });
+}
+
 Json ItemsJson(const std::vector<CheckItem>& items) {
   Json json = Json::array();
   for (const CheckItem& item : items)
@@ -169,7 +178,7 @@ Status AskForSnapshot(const Pipeline& pipeline, const ConnectorRegistry& registr
   for (const std::string& asked : tables) {
     const bool is_known = std::any_of(position->tables.begin(), position->tables.end(),
                                       [&](const std::string& table) { return NamesTable(asked, table); });
-    if (is_known) continue;
+    if (is_known || Captures(job, asked, options)) continue;
     const std::vector<std::string_view> known(position->tables.begin(), position->tables.end());
     const std::string nearest = Nearest(asked, known);
     return FailWithFix(ErrorKind::kInvalidInput,

@@ -7,6 +7,8 @@
 namespace nilus {
 namespace {
 
+constexpr uint64_t kElsewhere = 1;  // no table's number
+
 using Json = nlohmann::ordered_json;
 
 constexpr size_t kMaxPositionBytes = size_t{64} << 20;
@@ -160,6 +162,16 @@ bool CdcPosition::TakesPlace(const std::string& name, const CapturedTable& table
   if (table.id != 0) known.table = table.id;
   if (table.sender != 0) known.sender = table.sender;
   return before != 0 && before != known.table;
+}
+
+void CdcPosition::MovesAway(const std::string& name) {
+  std::erase_if(pending, [&](const PendingTable& table) { return table.name() == name; });
+  ids[name] = TableIds{.table = kElsewhere, .sender = 0};
+}
+
+bool CdcPosition::IsAway(const std::string& name) const {
+  const auto known = ids.find(name);
+  return known != ids.end() && known->second.table == kElsewhere;
 }
 
 std::map<std::string, TableIds> CdcPosition::Loaded() const {

@@ -13,7 +13,7 @@
 // identity  the log that `at` is of (CaptureStart::identity).
 // tables    the tables that are captured, schema.table: one that comes anew is read as a whole first.
 // ids       the source's own numbers of tables (CapturedTable::id and sender) as decimal texts, 0: not known; absent:
-//           none is.
+//           none is. 1 for the table: it has left its name.
 // snapshot  tables that are still to be read, in that order; absent: none. `up_to`: their rows with keys up to here are
 //           at the destination (SnapshotChunk::up_to); absent: none. `key`: which columns those are.
 // numbers   by table and the destination's name of the column what the mask `sequential` has given so far
@@ -66,6 +66,10 @@ struct CdcPosition {
 
   // Notes the table's numbers. True: it had another id, and is another table under the same name.
   bool TakesPlace(const std::string& name, const CapturedTable& table);
+  // The table's changes come under another name: should it, or another one, come back under this one, TakesPlace says
+  // so.
+  void MovesAway(const std::string& name);
+  bool IsAway(const std::string& name) const;
   // The table is captured no more: should it come back, it is a new one.
   void Forget(const std::string& name);
   // The tables whose rows are loaded: not those that wait for their first chunk, or to be read in place of what is

@@ -51,6 +51,20 @@ TEST(CdcPosition, KeepsTheNumbersOfMasks) {
   EXPECT_EQ(position.NumberBytes(), 7);
 }
 
+TEST(CdcPosition, ATableThatLeftItsNameIsAnotherWhenItIsBack) {
+  CdcPosition position = Sample();
+  EXPECT_FALSE(position.IsAway("public.orders"));
+  position.MovesAway("public.orders");
+  EXPECT_EQ(position.FindPending("public", "orders"), nullptr);
+  const Result<CdcPosition> read = ParseCdcPosition(ToPosition(position));
+  ASSERT_TRUE(read);
+  EXPECT_TRUE(read->IsAway("public.orders"));
+  CapturedTable table{.schema = "public", .name = "orders"};
+  table.id = 16390;
+  EXPECT_TRUE(position.TakesPlace("public.orders", table));
+  EXPECT_FALSE(position.IsAway("public.orders"));
+}
+
 TEST(CdcPosition, AKeyIsItsColumnsAndTheirTypes) {
   CapturedTable table{.schema = "public", .name = "t"};
   table.columns.fields = {Field{"id", MakeType(TypeId::kInt64), true, {}},

@@ -126,6 +126,7 @@ Status TableTarget::Prepare(std::optional<Schema> destination, Numbers numbers) 
   }
   NILUS_ASSIGN(shape_, TableShape::Create(masked, std::move(options)));
   normalizer_ = std::make_unique<Normalizer>(*shape_);
+  is_ours_ = !there || there->Find(kLoadIdColumn).has_value();
   if (there) CompareWith(WithoutRowIds(*there));
   return {};
 }
@@ -134,7 +135,7 @@ void TableTarget::CompareWith(const Schema& destination) {
   if (!job_->merges) return;  // a log of changes tells what each row was then
   const std::vector<std::string> key = KeyNames();
   lacks_key_ = std::any_of(key.begin(), key.end(), [&](const std::string& name) { return !destination.Find(name); });
-  has_other_key_type_ = HasOtherKeyType(destination);
+  has_other_key_type_ = is_ours_ && HasOtherKeyType(destination);
   if (job_->changelog) return;
   std::vector<std::string> added;
   std::set<std::string> names;
@@ -178,7 +179,7 @@ void TableTarget::SetTable(CapturedTable table) {
       unfilled_.push_back(field.name);
   }
   table_ = std::move(table);
-  has_other_key_type_ = HasOtherKeyType(shape_->schema());
+  has_other_key_type_ = is_ours_ && HasOtherKeyType(shape_->schema());
 }
 
 Status TableTarget::TakeColumns() {

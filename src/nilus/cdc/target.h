@@ -65,7 +65,7 @@ class TableTarget {
   // merge: the destination's rows lack a column of the key: rows that come by it would not find them.
   bool lacks_key() const { return lacks_key_; }
   // merge: a column of the key has texts, and the destination's type of it is none that takes any: numbers became texts
-  // or uuids. Where some do not fit, the table has to be made anew.
+  // or uuids. Where some do not fit, the table has to be made anew. False of a table that somebody made for us.
   bool has_other_key_type() const { return has_other_key_type_; }
   // The next load makes the table anew.
   void ReplaceTable() { is_replaced_ = true; }
@@ -118,6 +118,7 @@ class TableTarget {
   std::string namer_load_;
   std::set<std::string> reported_columns_;
   bool lacks_key_ = false;
+  bool is_ours_ = false;  // the destination has no table that was not loaded by Nilus before
   bool has_other_key_type_ = false;
   bool is_replaced_ = false;
   std::vector<std::string> unfilled_;

@@ -157,6 +157,11 @@ Result<TableTarget*> CaptureTargets::TargetOf(const ChangeBatch& batch) {
   return TargetOf(table);
 }
 
+void CaptureTargets::Committed(const ChangeLoad& load) {
+  for (const auto& [name, table] : load.tables()) was_there_[name] = true;
+  for (const auto& [key, target] : targets_) target->Committed();
+}
+
 bool CaptureTargets::WasThere(const TableName& name) const {
   auto found = was_there_.find(name.ToString());
   return found != was_there_.end() && found->second;

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "nilus/cdc/load.h"
 #include "nilus/cdc/position.h"
 #include "nilus/cdc/target.h"
 
@@ -34,8 +35,10 @@ class CaptureTargets {
   Result<TableTarget*> TargetOf(const ChangeBatch& batch);
   // The target of a table whose next load makes it anew.
   Result<TableTarget*> MakeAnew(const CapturedTable& table);
-  // The destination had the table when it was first asked for. After TargetOf.
+  // The destination had the table when it was first asked for, or has it by a commit since. After TargetOf.
   bool WasThere(const TableName& name) const;
+  // What was opened is there now.
+  void Committed(const ChangeLoad& load);
   // Rows of several of the source's tables land in it.
   bool IsShared(const TableName& name) const;
   std::vector<CapturedTable> tables() const;

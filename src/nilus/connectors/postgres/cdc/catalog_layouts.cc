@@ -134,7 +134,10 @@ Result<std::vector<std::string>> CatalogLayouts::KeyOf(const LogRelation& relati
   if (known != nullptr && std::set(flagged.begin(), flagged.end()) == std::set(known->key.begin(), known->key.end())) {
     return known->key;
   }
-  return flagged;
+  if (flagged.size() < 2) return flagged;
+  NILUS_ASSIGN(Connection * session, Session());
+  NILUS_ASSIGN(std::vector<std::string> key, ReadLogKey(*session, relation.relation, relation.identity, stop_));
+  return std::set(flagged.begin(), flagged.end()) == std::set(key.begin(), key.end()) ? key : flagged;
 }
 
 Result<std::set<std::string>> CatalogLayouts::FilledColumns(const CapturedTable& before, const CapturedTable& table) {
@@ -201,15 +204,16 @@ Result<CatalogLayouts::TableNow> CatalogLayouts::AskTable(const std::string& sch
   NILUS_ASSIGN(Connection * session, Session());
   const std::string generated = session->server_version() >= 120000 ? "a.attgenerated <> ''" : "false";
   std::array<Connection::Parameter, 2> parameters = {schema, name};
-  NILUS_ASSIGN(PgResult result,
-               session->Query("SELECT c.oid, c.relreplident, a.attname, a.atttypid, a.atttypmod, "
-                              "pg_catalog.format_type(a.atttypid, NULL), a.attlen = -1, " +
-                                  generated +
-                                  " FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = "
-                                  "c.relnamespace JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid WHERE n.nspname "
-                                  "= $1 AND c.relname = $2 AND c.relkind = 'r' AND a.attnum > 0 AND NOT a.attisdropped "
-                                  "ORDER BY a.attnum",
-                              parameters, stop_));
+  NILUS_ASSIGN(
+      PgResult result,
+      session->Query("SELECT c.oid, c.relreplident, a.attname, a.atttypid, a.atttypmod, "
+                     "pg_catalog.format_type(a.atttypid, NULL), a.attlen = -1, " +
+                         generated +
+                         " FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = "
+                         "c.relnamespace JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid WHERE n.nspname "
+                         "= $1 AND c.relname = $2 AND c.relkind IN ('r', 'p') AND a.attnum > 0 AND NOT a.attisdropped "
+                         "ORDER BY a.attnum",
+                     parameters, stop_));
   TableNow table;
   for (int row = 0; row < PQntuples(result.get()); ++row) {
     table.oid = static_cast<uint32_t>(ParseInteger(FieldText(result, row, 0)).value_or(0));

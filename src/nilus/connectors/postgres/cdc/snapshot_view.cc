@@ -238,6 +238,8 @@ Result<const ViewedTable*> PostgresView::Look(const std::string& schema, const s
   Connection& keeper = snapshot_->keeper();
   auto table = std::make_unique<ViewedTable>();
   NILUS_ASSIGN(Relation relation, FindRelation(keeper, {schema, name}, stop_));
+  if (relation.kind != 'r' && relation.kind != 'p')  // a view may have its name now
+    return Fail(ErrorKind::kNotFound, "{}.{} is no table any more", schema, name);
   table->found.oid = relation.oid;
   table->found.ref = relation.ref;
   std::array<Connection::Parameter, 1> parameters = {std::to_string(relation.oid)};
