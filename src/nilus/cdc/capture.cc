@@ -161,6 +161,9 @@ Status Capture::ApplyBatch(const ChangeBatch& batch) {
   if (IsSignalTable(batch.schema, batch.table)) return TakeSignals(batch);
   const CapturedTable* known = targets_->Find(batch.schema, batch.table);
   if (known != nullptr && position_.tables.insert(NameOf(*known)).second) MeetNewTable(*known);
+  // A stream that was begun anew knows the table by its name, and has no news of it.
+  if (known != nullptr && position_.IsAway(NameOf(*known)) && position_.TakesPlace(NameOf(*known), *known))
+    ReadAgain(*known, "it has its name back, under which not all of its changes came");
   PendingTable* pending = position_.FindPending(batch.schema, batch.table);
   if (job_->merges && pending == nullptr && known != nullptr && known->key != batch.key) {
     CapturedTable now = *known;
