@@ -89,6 +89,16 @@ Result<SchemaEvent> CatalogLayouts::WithoutKey(CapturedTable table, Error refuse
   return lack;
 }
 
+Result<bool> CatalogLayouts::HasName(uint32_t relation, const std::string& schema, const std::string& name) {
+  NILUS_ASSIGN(Connection * session, Session());
+  std::array<Connection::Parameter, 3> parameters = {std::to_string(relation), schema, name};
+  NILUS_ASSIGN(PgResult result,
+               session->Query("SELECT 1 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = "
+                              "c.relnamespace WHERE c.oid = $1::pg_catalog.oid AND n.nspname = $2 AND c.relname = $3",
+                              parameters, stop_));
+  return PQntuples(result.get()) > 0;
+}
+
 // A rename is no change, and the log does not tell it: the name may be another one for a few changes only.
 Result<std::vector<SchemaEvent>> CatalogLayouts::LeaveName(const LogRelation& relation) {
   std::vector<SchemaEvent> left;
@@ -99,9 +109,9 @@ Result<std::vector<SchemaEvent>> CatalogLayouts::LeaveName(const LogRelation& re
       ++known;
       continue;
     }
-    NILUS_ASSIGN(const TableNow now, AskTable(table.schema, table.name));
+    NILUS_ASSIGN(const bool is_back, HasName(relation.relation, table.schema, table.name));
     SchemaEvent event{.at = {}, .table = table};
-    event.lacks = now.oid == relation.relation ? Lack::kWasAway : Lack::kMoved;
+    event.lacks = is_back ? Lack::kWasAway : Lack::kMoved;
     event.why = fmt::format("changes of it come under another name, {}.{}", relation.schema, relation.name);
     left.push_back(std::move(event));
     known = known_.erase(known);
@@ -204,16 +214,15 @@ Result<CatalogLayouts::TableNow> CatalogLayouts::AskTable(const std::string& sch
   NILUS_ASSIGN(Connection * session, Session());
   const std::string generated = session->server_version() >= 120000 ? "a.attgenerated <> ''" : "false";
   std::array<Connection::Parameter, 2> parameters = {schema, name};
-  NILUS_ASSIGN(
-      PgResult result,
-      session->Query("SELECT c.oid, c.relreplident, a.attname, a.atttypid, a.atttypmod, "
-                     "pg_catalog.format_type(a.atttypid, NULL), a.attlen = -1, " +
-                         generated +
-                         " FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = "
-                         "c.relnamespace JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid WHERE n.nspname "
-                         "= $1 AND c.relname = $2 AND c.relkind IN ('r', 'p') AND a.attnum > 0 AND NOT a.attisdropped "
-                         "ORDER BY a.attnum",
-                     parameters, stop_));
+  NILUS_ASSIGN(PgResult result,
+               session->Query("SELECT c.oid, c.relreplident, a.attname, a.atttypid, a.atttypmod, "
+                              "pg_catalog.format_type(a.atttypid, NULL), a.attlen = -1, " +
+                                  generated +
+                                  " FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = "
+                                  "c.relnamespace JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid WHERE n.nspname "
+                                  "= $1 AND c.relname = $2 AND c.relkind = 'r' AND a.attnum > 0 AND NOT a.attisdropped "
+                                  "ORDER BY a.attnum",
+                              parameters, stop_));
   TableNow table;
   for (int row = 0; row < PQntuples(result.get()); ++row) {
     table.oid = static_cast<uint32_t>(ParseInteger(FieldText(result, row, 0)).value_or(0));

@@ -60,6 +60,7 @@ class CatalogLayouts : public LayoutSource {
   // What identifies the table's rows now; nothing: there is no table of that number any more.
   Result<std::optional<std::vector<std::string>>> KeyNow(uint32_t relation);
   // The captured table of this number, when it is known under another name, is known no more.
+  Result<bool> HasName(uint32_t relation, const std::string& schema, const std::string& name);  // now
   Result<std::vector<SchemaEvent>> LeaveName(const LogRelation& relation);
   // Of a relation that cannot be captured without a key. `refused` says what is wrong with it.
   Result<SchemaEvent> WithoutKey(CapturedTable table, Error refused);
