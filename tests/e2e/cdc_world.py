@@ -179,6 +179,23 @@ def number_of(lsn):
     return int(high, 16) << 32 | int(low, 16)
 
 
+def expect_equal(source, end, table, columns, at=None):
+    listed = ", ".join(f"{column}::text" for column in columns)
+    assert end.rows(f"shop_public_{at or table}", columns) == sorted(source.execute(f"SELECT {listed} FROM {table}"), key=repr)
+
+
+def make_items(source, rows=3):
+    source.execute("CREATE TABLE items (id int NOT NULL CONSTRAINT items_key PRIMARY KEY, code text NOT NULL, v text)")
+    source.execute("INSERT INTO items SELECT i, 'code ' || i, 'first' FROM generate_series(1, %s) i", (rows,))
+
+
+def ended(service):
+    """What it said at its end, which is a failure."""
+    out, err = service.process.communicate(timeout=120)
+    assert service.process.returncode in (1, 2), err.decode()[-3000:]
+    return out.decode() + err.decode()
+
+
 TABLES = {"accounts": ["id", "balance"], "docs": ["id", "title", "body"], "tags": ["name", "uses"], "pairs": ["a", "b", "v"]}
 
 

@@ -2,9 +2,7 @@
 import pytest
 
 from cdc_fixtures import no_service_is_left, server, source  # noqa: F401
-from cdc_world import PostgresEnd, Service, wait_until
-from test_cdc_shapes import ended, expect_equal, make_items
-
+from cdc_world import PostgresEnd, Service, ended, expect_equal, make_items, wait_until
 
 BULK_LOAD = """BEGIN; ALTER TABLE items DROP CONSTRAINT items_key; INSERT INTO items SELECT i, 'code ' || i, 'bulk' FROM generate_series(10, 20) i;
                ALTER TABLE items ADD CONSTRAINT items_key PRIMARY KEY (id); COMMIT"""

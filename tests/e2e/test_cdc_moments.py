@@ -5,7 +5,7 @@ import json
 import pytest
 
 from cdc_fixtures import no_service_is_left, server, source  # noqa: F401
-from cdc_world import ENDS, PostgresEnd, Service, wait_until
+from cdc_world import ENDS, PostgresEnd, Service, expect_equal, wait_until
 from harness import Database
 
 ROUTED = {"transforms": "route", "transforms.route.type": "io.debezium.transforms.ByLogicalTableRouter",
@@ -18,11 +18,6 @@ SOFT = {"transforms": "unwrap", "transforms.unwrap.type": "io.debezium.transform
 def make_items(source, table="items"):
     source.execute(f"CREATE TABLE {table} (id int PRIMARY KEY, v text, w text)")
     source.execute(f"INSERT INTO {table} SELECT i, 'v' || i, 'w' || i FROM generate_series(1, 3) i")
-
-
-def expect_equal(source, end, table, columns):
-    listed = ", ".join(f"{c}::text" for c in columns)
-    assert end.rows(f"shop_public_{table}", columns) == sorted(source.execute(f"SELECT {listed} FROM {table}"), key=repr)
 
 
 @pytest.mark.parametrize("how", [[], ["--anew"]], ids=["incremental", "anew"])

@@ -6,28 +6,11 @@ import sqlite3
 import pytest
 
 from cdc_fixtures import no_service_is_left, server, server18, source  # noqa: F401
-from cdc_world import ENDS, LakehouseEnd, PostgresEnd, Service, SqliteEnd
+from cdc_world import ENDS, LakehouseEnd, PostgresEnd, Service, SqliteEnd, ended, expect_equal, make_items
 
 
 # Rows that come within two seconds go into one load.
 TOGETHER = {"poll.interval.ms": "2000"}
-
-
-def expect_equal(source, end, table, columns, at=None):
-    listed = ", ".join(f"{column}::text" for column in columns)
-    assert end.rows(f"shop_public_{at or table}", columns) == sorted(source.execute(f"SELECT {listed} FROM {table}"), key=repr)
-
-
-def make_items(source, rows=3):
-    source.execute("CREATE TABLE items (id int NOT NULL CONSTRAINT items_key PRIMARY KEY, code text NOT NULL, v text)")
-    source.execute("INSERT INTO items SELECT i, 'code ' || i, 'first' FROM generate_series(1, %s) i", (rows,))
-
-
-def ended(service):
-    """What it said at its end, which is a failure."""
-    out, err = service.process.communicate(timeout=120)
-    assert service.process.returncode in (1, 2), err.decode()[-3000:]
-    return out.decode() + err.decode()
 
 
 # ---- keys ----
