@@ -214,19 +214,16 @@ Status Capture::Load(TableTarget* target, RecordBatch rows) {
 Result<std::optional<ChangeBatch>> Capture::LeaveOutUnread(const ChangeBatch& batch, PendingTable* pending) {
   if (pending->how == SnapshotHow::kLost || pending->up_to.empty()) return std::optional<ChangeBatch>();
   const CapturedTable* table = targets_->Find(batch.schema, batch.table);
-  if (table != nullptr && HasOtherBound(*pending, *table)) {
-    *pending = PendingTable{.schema = batch.schema, .table = batch.table, .how = SnapshotHow::kLost};
-    LogInfo("{}: the key of {} changes while it is being read: the table is read from its beginning", job_->name,
-            pending->name());
-    return std::optional<ChangeBatch>();
+  std::string_view why = "its key changes while it is being read";
+  if (table == nullptr || !HasOtherBound(*pending, *table)) {
+    const std::vector<std::string>& key = table != nullptr ? table->key : batch.key;
+    bool restarts = false;
+    NILUS_ASSIGN(const KeyBound bound, KeyBound::Parse(pending->up_to, key, *batch.rows.schema()));
+    NILUS_ASSIGN(ChangeBatch kept, KeepBelow(bound, batch, &restarts));
+    if (!restarts) return std::optional<ChangeBatch>(std::move(kept));
+    why = "a row's key changed into the part that is loaded";
   }
-  const std::vector<std::string>& key = table != nullptr ? table->key : batch.key;
-  bool restarts = false;
-  NILUS_ASSIGN(const KeyBound bound, KeyBound::Parse(pending->up_to, key, *batch.rows.schema()));
-  NILUS_ASSIGN(ChangeBatch kept, KeepBelow(bound, batch, &restarts));
-  if (!restarts) return std::optional<ChangeBatch>(std::move(kept));
-  LogInfo("{}: a row's key changed into the part of {} that is loaded: the table is read from its beginning",
-          job_->name, pending->name());
+  LogInfo("{}: table {} is read from its beginning: {}", job_->name, pending->name(), why);
   // Changes of what is loaded are left out from here on: it has to go, as with all that is read anew.
   *pending = PendingTable{.schema = batch.schema, .table = batch.table, .how = SnapshotHow::kLost};
   return std::optional<ChangeBatch>();
