@@ -62,8 +62,14 @@ class Postgres:
         self.folder.chmod(0o777)
         data = self.folder / "data"
         self._quietly(["initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"])
-        self.start()
-        return self
+        for attempts_left in (2, 1, 0):  # another program may take the port between finding and binding it
+            try:
+                self.start()
+                return self
+            except subprocess.CalledProcessError:
+                if attempts_left == 0:
+                    raise
+                self.port = free_port()
 
     def start(self):
         options = " ".join(f"-c {setting}" for setting in self.settings)
