@@ -2,12 +2,14 @@
 import contextlib
 import json
 import os
+import pathlib
+import re
 import threading
 
 import pytest
 
 from cdc_fixtures import SEED, no_service_is_left, server, source  # noqa: F401
-from cdc_world import ENDS, PostgresEnd, Service, SqliteEnd, Workload, log_server, wait_until
+from cdc_world import ENDS, LakehouseEnd, PostgresEnd, Service, SqliteEnd, Workload, expect_equal, log_server, wait_until
 
 KILLS = int(os.environ.get("NILUS_CDC_KILLS", "4"))  # for each end; test_cdc_kills.py has the long run
 
@@ -243,6 +245,25 @@ def test_the_slot_moves_while_captured_tables_are_idle(nilus, tmp_path, server, 
     assert "written up to" in service("status").out
     service.stop()
     assert end.rows("shop_public_quiet", ["id"]) == [("1",)]
+
+
+def test_an_idle_service_holds_little(nilus, tmp_path, server, source):
+    """DuckDB, which loads into a lakehouse, is 50 MiB of code; nobody needs it while nothing comes."""
+    source.execute("CREATE TABLE items (id int PRIMARY KEY, v text); INSERT INTO items SELECT i, 'first' FROM generate_series(1, 2000) i")
+    end = LakehouseEnd(tmp_path, None)
+    service = Service(nilus, source, end, **{"table.include.list": "public.items"}).start()
+    service.settle()
+
+    def held_kib():
+        status = pathlib.Path(f"/proc/{service.process.pid}/status").read_text()
+        return int(re.search(r"^VmRSS:\s+(\d+)", status, re.MULTILINE)[1])
+
+    for round in ("second", "third"):
+        wait_until(lambda: held_kib() < 40 << 10, "an idle service lets go of memory", service.process)
+        source.execute("UPDATE items SET v = %s", (round,))
+        service.settle()
+        expect_equal(source, end, "items", ["id", "v"])
+    service.stop()
 
 
 def test_plan_state_and_check(nilus, tmp_path, server, source):

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "nilus/base/fault.h"
+#include "nilus/base/idle_memory.h"
 #include "nilus/base/log.h"
 #include "nilus/cdc/key_bound.h"
 #include "nilus/cdc/signals.h"
@@ -11,6 +12,7 @@ namespace nilus {
 namespace {
 
 constexpr auto kIdleWait = std::chrono::seconds(1);
+constexpr auto kQuiet = std::chrono::seconds(5);  // after which a service gives back what it can do without
 // Without an interval rows are committed once no more have come, but never later than this.
 constexpr auto kRequestsEvery = std::chrono::seconds(1);
 constexpr auto kLongestWait = std::chrono::milliseconds(500);
@@ -94,9 +96,18 @@ Status Capture::StreamStep() {
   if (HasStaged() && !is_inside_)
     deadline = std::min(deadline, load_->started() + std::max<Clock::duration>(CommitInterval(), {}));
   NILUS_ASSIGN(std::optional<ChangeChunk> chunk, NextChunk(deadline));
+  if (chunk && !chunk->batches.empty()) last_work_ = Clock::now();
   if (chunk) NILUS_TRY(Apply(*std::move(chunk)));
-  if (!IsFlushDue()) return {};
-  return Commit();
+  if (IsFlushDue()) return Commit();
+  RestWhenQuiet();
+  return {};
+}
+
+void Capture::RestWhenQuiet() {
+  const Clock::time_point worked = std::max(last_work_, last_commit_);
+  if (HasStaged() || rested_ > worked || Clock::now() - worked < kQuiet) return;
+  GiveBackIdleMemory();
+  rested_ = Clock::now();
 }
 
 bool Capture::IsFlushDue() const {
@@ -194,7 +205,7 @@ Status Capture::ApplyBatch(const ChangeBatch& batch) {
   }
   ChangeLoad& load = CurrentLoad();
   Result<RecordBatch> rows = target->FromChanges(changes, load.load_id());
-  if (!rows && rows.error().kind == ErrorKind::kData && target->has_other_key_type() &&
+  if (!rows && rows.error().kind == ErrorKind::kData && target->HasOtherKeyType() &&
       ReadAgain(target->table(), "its key is of another type than the destination's")) {
     return {};
   }

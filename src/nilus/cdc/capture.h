@@ -62,6 +62,7 @@ class Capture {
   bool IsSignalTable(const std::string& schema, const std::string& table) const;
 
   Status StreamStep();
+  void RestWhenQuiet();
   // Loads the log up to `until`, the end of a transaction, and commits.
   Status StreamUntil(const LogPosition& until);
   Result<std::optional<ChangeChunk>> NextChunk(Clock::time_point deadline);
@@ -137,6 +138,8 @@ class Capture {
   std::unique_ptr<ChangeFeed> feed_;
   std::optional<ChangeChunk> leftover_;  // of the feed, behind a view
   Clock::time_point last_commit_ = Clock::now();
+  Clock::time_point last_work_ = Clock::now();  // changes came
+  Clock::time_point rested_{};
   Clock::time_point last_requests_{};
   int64_t commits_ = 0;
   bool got_through_ = false;

@@ -13,7 +13,7 @@ constexpr size_t kChunksOfARound = 8;  // at least; what a commit brings
 
 // Rows that are read in the place of others go into the table as it is.
 Failure WithWayOut(Error error, const TableTarget& target) {
-  if (target.has_other_key_type())
+  if (target.HasOtherKeyType())
     error.fix =
         fmt::format("`nilus cdc snapshot FILE --table {} --anew`, which makes {} anew, then start the service again",
                     NameOf(target.table()), target.name().ToString());
@@ -91,7 +91,7 @@ Result<bool> Capture::LearnFrom(const LogPosition& at, const PendingTable& pendi
   }
   NILUS_ASSIGN(TableTarget * target, targets_->TargetOf(table));
   const bool is_replaced = pending.how != SnapshotHow::kIncremental && pending.up_to.empty();
-  if (is_replaced && target->has_other_key_type() && !targets_->IsShared(target->name())) {
+  if (is_replaced && target->HasOtherKeyType() && !targets_->IsShared(target->name())) {
     if (HasStaged()) NILUS_TRY(Commit());
     NILUS_ASSIGN(target, targets_->MakeAnew(table));
     monitor_->Warn(fmt::format("table {}: its key is of another type than in {}, which is made anew", pending.name(),

@@ -135,7 +135,6 @@ void TableTarget::CompareWith(const Schema& destination) {
   if (!job_->merges) return;  // a log of changes tells what each row was then
   const std::vector<std::string> key = KeyNames();
   lacks_key_ = std::any_of(key.begin(), key.end(), [&](const std::string& name) { return !destination.Find(name); });
-  has_other_key_type_ = is_ours_ && HasOtherKeyType(destination);
   if (job_->changelog) return;
   std::vector<std::string> added;
   std::set<std::string> names;
@@ -153,8 +152,9 @@ void TableTarget::CompareWith(const Schema& destination) {
   }
 }
 
-bool TableTarget::HasOtherKeyType(const Schema& destination) const {
-  if (!job_->merges) return false;
+bool TableTarget::HasOtherKeyType() const {
+  if (!job_->merges || !is_ours_) return false;
+  const Schema destination = shape_->schema();
   const std::vector<PinnedType> hints = HintsOf(*job_, table_);
   const Result<Schema> masked = masking_->MaskedSchema(WithoutRowIds(table_.columns));
   return masked && std::any_of(table_.key.begin(), table_.key.end(), [&](const std::string& column) {
@@ -179,7 +179,6 @@ void TableTarget::SetTable(CapturedTable table) {
       unfilled_.push_back(field.name);
   }
   table_ = std::move(table);
-  has_other_key_type_ = is_ours_ && HasOtherKeyType(shape_->schema());
 }
 
 Status TableTarget::TakeColumns() {

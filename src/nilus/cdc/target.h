@@ -66,7 +66,7 @@ class TableTarget {
   bool lacks_key() const { return lacks_key_; }
   // merge: a column of the key has texts, and the destination's type of it is none that takes any: numbers became texts
   // or uuids. Where some do not fit, the table has to be made anew. False of a table that somebody made for us.
-  bool has_other_key_type() const { return has_other_key_type_; }
+  bool HasOtherKeyType() const;
   // The next load makes the table anew.
   void ReplaceTable() { is_replaced_ = true; }
   void Committed() { is_replaced_ = false; }
@@ -100,7 +100,6 @@ class TableTarget {
   void NameFor(const std::string& load_id);
   std::vector<std::string> KeyNames() const;  // at the destination
   void CompareWith(const Schema& destination);
-  bool HasOtherKeyType(const Schema& destination) const;
   void AddMergeColumns(const ChangeBatch& batch, const ChangeLines& lines, Schema* schema,
                        std::vector<Column>* columns) const;
 
@@ -119,7 +118,6 @@ class TableTarget {
   std::set<std::string> reported_columns_;
   bool lacks_key_ = false;
   bool is_ours_ = false;  // the destination has no table that was not loaded by Nilus before
-  bool has_other_key_type_ = false;
   bool is_replaced_ = false;
   std::vector<std::string> unfilled_;
 };

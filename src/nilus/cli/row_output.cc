@@ -13,20 +13,6 @@
 namespace nilus::cli {
 namespace {
 
-bool IsNumber(const Type& type) {
-  switch (type.id) {
-    case TypeId::kInt16:
-    case TypeId::kInt32:
-    case TypeId::kInt64:
-    case TypeId::kFloat32:
-    case TypeId::kFloat64:
-    case TypeId::kDecimal:
-      return true;
-    default:
-      return false;
-  }
-}
-
 // One cell: null, or canonical text of a type.
 struct Cell {
   bool is_null = true;
@@ -164,7 +150,7 @@ class JsonLinesOutput final : public RowOutput {
       line_ += "null";
     } else if (cell.type.id == TypeId::kBool) {
       line_ += cell.text;
-    } else if (IsNumber(cell.type) && IsJsonNumber(cell.text)) {
+    } else if (IsNumber(cell.type.id) && IsJsonNumber(cell.text)) {
       line_ += cell.text;
     } else if (cell.type.id == TypeId::kJson && nlohmann::json::accept(cell.text)) {
       // A raw line break in valid JSON stands between tokens: a space says the same.
@@ -270,7 +256,7 @@ class TableOutput final : public RowOutput {
     std::string line;
     for (size_t i = 0; i < row.size(); ++i) {
       if (i > 0) line += " | ";
-      line += IsNumber(reader_.fields()[i].type) ? PadLeft(row[i], widths_[i]) : PadRight(row[i], widths_[i]);
+      line += IsNumber(reader_.fields()[i].type.id) ? PadLeft(row[i], widths_[i]) : PadRight(row[i], widths_[i]);
     }
     line.erase(line.find_last_not_of(' ') + 1);
     out_.Write(line + "\n");

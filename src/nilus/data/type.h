@@ -47,6 +47,12 @@ constexpr Type MakeDecimal(int precision, int scale) { return Type{TypeId::kDeci
 // Reads the spelling of ToString and its usual synonyms (int8, integer, varchar, timestamptz, …), any case.
 Result<Type> ParseType(std::string_view text);
 
+constexpr bool IsInteger(TypeId id) { return id == TypeId::kInt16 || id == TypeId::kInt32 || id == TypeId::kInt64; }
+constexpr bool IsFloat(TypeId id) { return id == TypeId::kFloat32 || id == TypeId::kFloat64; }
+constexpr bool IsNumber(TypeId id) { return IsInteger(id) || IsFloat(id) || id == TypeId::kDecimal; }
+constexpr bool IsTextual(TypeId id) { return id == TypeId::kText || id == TypeId::kJson; }
+constexpr bool IsTimestamp(TypeId id) { return id == TypeId::kTimestamp || id == TypeId::kTimestampNtz; }
+constexpr bool IsDated(TypeId id) { return id == TypeId::kDate || IsTimestamp(id); }
 constexpr bool HasOffsets(TypeId id) { return id == TypeId::kText || id == TypeId::kBinary || id == TypeId::kJson; }
 // Bytes of one value in the values buffer; 0 for types with offsets and for kBool (bits).
 constexpr int FixedWidth(TypeId id) {

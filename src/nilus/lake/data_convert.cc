@@ -8,9 +8,6 @@
 namespace nilus::lake {
 namespace {
 
-bool IsInteger(TypeId id) { return id == TypeId::kInt16 || id == TypeId::kInt32 || id == TypeId::kInt64; }
-bool IsTextual(TypeId id) { return id == TypeId::kText || id == TypeId::kJson; }
-
 int DigitsOf(TypeId id) {
   constexpr int kInt16Digits = 5;
   constexpr int kInt32Digits = 10;

@@ -17,12 +17,6 @@ namespace {
 
 constexpr int64_t kMicrosPerDay = 86'400'000'000;
 
-bool IsInteger(TypeId id) { return id == TypeId::kInt16 || id == TypeId::kInt32 || id == TypeId::kInt64; }
-bool IsFloat(TypeId id) { return id == TypeId::kFloat32 || id == TypeId::kFloat64; }
-bool IsNumber(TypeId id) { return IsInteger(id) || IsFloat(id) || id == TypeId::kDecimal; }
-bool IsInstant(TypeId id) { return id == TypeId::kTimestamp || id == TypeId::kTimestampNtz; }
-bool IsDated(TypeId id) { return id == TypeId::kDate || IsInstant(id); }
-
 bool SameLayout(const Type& from, const Type& to) {
   if (from.id == TypeId::kDecimal) return to.id == from.id && from.scale == to.scale && from.precision <= to.precision;
   return from.id == to.id;

@@ -17,11 +17,6 @@ using Json = nlohmann::ordered_json;
 
 std::string Quoted(std::string_view text) { return Json(text).dump(-1, ' ', false, Json::error_handler_t::replace); }
 
-bool IsNumber(TypeId id) {
-  return id == TypeId::kInt16 || id == TypeId::kInt32 || id == TypeId::kInt64 || id == TypeId::kFloat32 ||
-         id == TypeId::kFloat64 || id == TypeId::kDecimal;
-}
-
 // How a column's values stand in a payload.
 enum class Form { kBare, kQuoted, kHex };
 

@@ -14,9 +14,6 @@ constexpr MaskProblem kNoDate = "is no date";
 constexpr size_t kMonthAndDay = 6;  // "-03-15"
 constexpr size_t kDay = 3;
 
-bool IsInstant(TypeId id) { return id == TypeId::kTimestamp || id == TypeId::kTimestampNtz; }
-bool IsDated(TypeId id) { return id == TypeId::kDate || IsInstant(id); }
-
 int64_t DayOf(int64_t micros) {
   const int64_t day = micros / kMicrosPerDay;
   return micros % kMicrosPerDay < 0 ? day - 1 : day;
@@ -136,7 +133,7 @@ class DateShiftMask final : public Mask {
     ColumnBuilder out(result_type());
     MaskProblem problem = MaskValues(column, &out, [&](int64_t row, ColumnBuilder* to) -> MaskProblem {
       if (column.type.id == TypeId::kDate) return AppendDay(column.Value<int32_t>(row), to);
-      if (IsInstant(column.type.id)) return AppendInstant(column.Value<int64_t>(row), to);
+      if (IsTimestamp(column.type.id)) return AppendInstant(column.Value<int64_t>(row), to);
       TextDate date;
       if (!ReadDate(column.BytesValue(row), &date)) return kNoDate;
       return AppendText(date, to);

@@ -17,9 +17,6 @@ constexpr int kMaxStepScale = 18;
 constexpr MaskProblem kNoNumber = "is no number";
 constexpr MaskProblem kTooLarge = "is too large";
 
-bool IsInteger(TypeId id) { return id == TypeId::kInt16 || id == TypeId::kInt32 || id == TypeId::kInt64; }
-bool IsFloat(TypeId id) { return id == TypeId::kFloat32 || id == TypeId::kFloat64; }
-
 // The width of a multiple or bucket: unscaled / 10^scale, exactly. More than 0.
 struct Step {
   Int128 unscaled = 1;

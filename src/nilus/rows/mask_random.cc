@@ -240,20 +240,6 @@ class RandomMask final : public Mask {
   Random random_;
 };
 
-bool IsNumber(TypeId id) {
-  switch (id) {
-    case TypeId::kInt16:
-    case TypeId::kInt32:
-    case TypeId::kInt64:
-    case TypeId::kFloat32:
-    case TypeId::kFloat64:
-    case TypeId::kDecimal:
-      return true;
-    default:
-      return false;
-  }
-}
-
 }  // namespace
 
 Result<std::unique_ptr<Mask>> MakeRandomMask(const MaskRule& rule, const Type& source) {

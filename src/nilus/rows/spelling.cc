@@ -13,7 +13,6 @@ namespace nilus {
 namespace {
 
 bool IsDigit(char c) { return c >= '0' && c <= '9'; }
-bool IsFloat(TypeId id) { return id == TypeId::kFloat32 || id == TypeId::kFloat64; }
 
 // A number in the parts that say how large it is: 0.[digits] × 10^exponent, without zeros at either end of the digits.
 struct NumberParts {

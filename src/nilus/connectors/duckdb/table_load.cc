@@ -27,9 +27,6 @@ std::string QuotedNames(const Schema& columns) {
   return fmt::format("{}", fmt::join(names, ", "));
 }
 
-bool IsInteger(TypeId id) { return id == TypeId::kInt16 || id == TypeId::kInt32 || id == TypeId::kInt64; }
-bool IsTextual(TypeId id) { return id == TypeId::kText || id == TypeId::kJson; }
-
 // DuckDB checks ranges when it converts; what it does without a word is rounding and cutting.
 bool KeepsValues(const Type& from, const Type& to) {
   if (from.id == to.id && from.id != TypeId::kDecimal) return true;

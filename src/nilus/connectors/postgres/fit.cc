@@ -177,10 +177,6 @@ void FlagMisfits(const Column& column, const LoadColumn& to, Flags* flags) {
   }
 }
 
-bool IsInteger(TypeId id) { return id == TypeId::kInt16 || id == TypeId::kInt32 || id == TypeId::kInt64; }
-bool IsTextual(TypeId id) { return id == TypeId::kText || id == TypeId::kJson; }
-bool IsTimestamp(TypeId id) { return id == TypeId::kTimestamp || id == TypeId::kTimestampNtz; }
-
 int64_t IntegerAt(const Column& column, int64_t row) {
   switch (column.type.id) {
     case TypeId::kInt16:

@@ -24,25 +24,19 @@ CheckItem CheckTables(const CaptureSettings& settings, const std::vector<FoundTa
   return {"tables", troubles.empty(), troubles.empty() ? fmt::format("{} captured", count) : troubles};
 }
 
-CheckItem CheckPublication(const CaptureSettings& settings, const Publication& publication,
-                           const std::vector<FoundTable>& tables) {
-  const bool makes = settings.autocreate != CaptureSettings::Autocreate::kDisabled;
-  if (!publication.exists) {
-    return {"publication", makes,
-            makes ? settings.publication + " will be made"
-                  : settings.publication + " does not exist, and publication.autocreate.mode is disabled"};
+Result<CheckItem> CheckPublication(Connection& connection, const CaptureSettings& settings,
+                                   const Publication& publication, const std::vector<FoundTable>& tables,
+                                   const std::stop_token& stop) {
+  const Result<std::string> statement = ForeseePublication(connection, settings, tables, publication, stop);
+  if (!statement) {
+    const ErrorKind kind = statement.error().kind;
+    if (kind == ErrorKind::kTransient || kind == ErrorKind::kCancelled) return Failure(statement.error());
+    return CheckItem{"publication", false, statement.error().ToString()};
   }
-  if (Status whole = CheckFilters(settings, publication, tables); !whole) return Item("publication", whole, "");
-  for (const FoundTable& table : tables) {
-    if (publication.tables.contains(table.Quoted())) continue;
-    const bool adds = settings.autocreate == CaptureSettings::Autocreate::kFiltered;
-    return {"publication", adds,
-            fmt::format("{} lacks table {}{}", settings.publication, table.ref.ToString(),
-                        adds ? ", which will be added"
-                             : ": ALTER PUBLICATION " + QuoteIdentifier(settings.publication) + " ADD TABLE " +
-                                   table.Quoted() + ";")};
-  }
-  return {"publication", true, settings.publication};
+  if (!publication.exists) return CheckItem{"publication", true, settings.publication + " will be made"};
+  return CheckItem{
+      "publication", true,
+      settings.publication + (statement->empty() ? "" : ", to which the tables that it lacks will be added")};
 }
 
 Result<CheckItem> CheckSlot(Connection& connection, const CaptureSettings& settings, const std::stop_token& stop) {
@@ -132,7 +126,10 @@ Result<std::vector<CheckItem>> CheckCapture(const Address& address, Connection& 
   NILUS_ASSIGN(std::vector<FoundTable> tables, FindCapturedTables(connection, settings, via_root, stop));
   std::erase_if(tables, [](const FoundTable& table) { return !table.is_logged; });
   items.push_back(CheckTables(settings, tables, PQuser(connection.raw())));
-  if (has_publication) items.push_back(CheckPublication(settings, publication, tables));
+  if (has_publication) {
+    NILUS_ASSIGN(CheckItem item, CheckPublication(connection, settings, publication, tables, stop));
+    items.push_back(std::move(item));
+  }
   NILUS_ASSIGN(CheckItem slot, CheckSlot(connection, settings, stop));
   items.push_back(std::move(slot));
   return items;

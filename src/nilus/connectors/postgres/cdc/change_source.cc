@@ -407,10 +407,7 @@ Result<std::vector<CapturedTable>> PostgresChangeSource::Tables(const CaptureReq
   CaptureStart start;
   NILUS_ASSIGN(const std::vector<FoundTable> tables, FindTables(via_root, &start.notices));
   if (settings_->plugin->has_publication) {
-    NILUS_TRY(CheckFilters(*settings_, publication_, tables));
-    NILUS_ASSIGN(const std::string statement,
-                 PlanPublication(*connection_, *settings_, tables, publication_, context_.stop));
-    NILUS_TRY(CheckMayPublish(*connection_, *settings_, tables, publication_, statement, context_.stop));
+    NILUS_TRY(ForeseePublication(*connection_, *settings_, tables, publication_, context_.stop));
   }
   NILUS_TRY(Describe(tables, &start));
   return std::move(start.tables);

@@ -154,6 +154,64 @@ Status ReadFilters(Connection& connection, const std::string& name, Publication*
   return {};
 }
 
+// The statement that makes the publication, or adds tables to it; empty: it is as it has to be.
+Result<std::string> PlanPublication(Connection& connection, const CaptureSettings& settings,
+                                    const std::vector<FoundTable>& tables, const Publication& known,
+                                    const std::stop_token& stop) {
+  std::string statement;
+  if (!known.exists) {
+    statement = CreateStatement(connection, settings, tables);
+    if (settings.autocreate == CaptureSettings::Autocreate::kDisabled) {
+      return FailWithFix(ErrorKind::kNotFound, statement + ";",
+                         "publication {} does not exist, and publication.autocreate.mode is disabled",
+                         settings.publication);
+    }
+    std::vector<FoundTable> published = tables;
+    if (settings.autocreate == CaptureSettings::Autocreate::kAllTables) {
+      NILUS_ASSIGN(published, AllTables(connection, stop));
+    }
+    NILUS_TRY(RefuseToBreak(connection, published, stop));
+    return statement;
+  }
+  if (std::vector<FoundTable> missing = Missing(known, tables); !missing.empty()) {
+    statement = "ALTER PUBLICATION " + QuoteIdentifier(settings.publication) + " ADD TABLE " + JoinNames(missing);
+    if (settings.autocreate != CaptureSettings::Autocreate::kFiltered) {
+      return FailWithFix(ErrorKind::kNotFound, statement + ";", "publication {} lacks table {}", settings.publication,
+                         missing.front().ref.ToString());
+    }
+    NILUS_TRY(RefuseToBreak(connection, missing, stop));
+  }
+  NILUS_TRY(CheckEvents(settings, known));
+  return statement;
+}
+
+// The rights to run the statement, as far as the catalog tells them: kAuth with who could run it.
+Status CheckMayPublish(Connection& connection, const CaptureSettings& settings, const std::vector<FoundTable>& tables,
+                       const Publication& known, const std::string& statement, const std::stop_token& stop) {
+  if (statement.empty()) return {};
+  const bool is_for_all = !known.exists && settings.autocreate == CaptureSettings::Autocreate::kAllTables;
+  std::string oids;
+  for (const FoundTable& table : known.exists ? Missing(known, tables) : tables)
+    oids += (oids.empty() ? "" : ",") + std::to_string(table.oid);
+  std::array<Connection::Parameter, 2> parameters = {"{" + (is_for_all ? "" : oids) + "}", settings.publication};
+  NILUS_ASSIGN(
+      PgResult result,
+      connection.Query(
+          "SELECT r.rolsuper, pg_catalog.has_database_privilege(pg_catalog.current_database(), 'CREATE'), NOT EXISTS "
+          "(SELECT 1 FROM pg_catalog.pg_class c WHERE c.oid = ANY ($1::pg_catalog.oid[]) AND NOT "
+          "pg_catalog.pg_has_role(c.relowner, 'USAGE')), NOT EXISTS (SELECT 1 FROM pg_catalog.pg_publication p WHERE "
+          "p.pubname = $2 AND NOT pg_catalog.pg_has_role(p.pubowner, 'USAGE')) FROM pg_catalog.pg_roles r WHERE "
+          "r.rolname = current_user",
+          parameters, stop));
+  const auto has = [&](int right) { return FieldText(result, 0, right) == "t"; };
+  const bool may = has(0) || ((known.exists || has(1)) && has(2) && has(3) && !is_for_all);
+  if (may) return {};
+  return CannotChange(Error{.kind = ErrorKind::kAuth,
+                            .message = fmt::format("role {} has not the rights for it", PQuser(connection.raw())),
+                            .fix = {}},
+                      statement);
+}
+
 }  // namespace
 
 // A snapshot reads all rows, and those that the filter holds back would never change again.
@@ -243,62 +301,6 @@ Result<std::set<std::string>> FindGaps(const CaptureSettings& settings, const Pu
   return gaps;
 }
 
-Result<std::string> PlanPublication(Connection& connection, const CaptureSettings& settings,
-                                    const std::vector<FoundTable>& tables, const Publication& known,
-                                    const std::stop_token& stop) {
-  std::string statement;
-  if (!known.exists) {
-    statement = CreateStatement(connection, settings, tables);
-    if (settings.autocreate == CaptureSettings::Autocreate::kDisabled) {
-      return FailWithFix(ErrorKind::kNotFound, statement + ";",
-                         "publication {} does not exist, and publication.autocreate.mode is disabled",
-                         settings.publication);
-    }
-    std::vector<FoundTable> published = tables;
-    if (settings.autocreate == CaptureSettings::Autocreate::kAllTables) {
-      NILUS_ASSIGN(published, AllTables(connection, stop));
-    }
-    NILUS_TRY(RefuseToBreak(connection, published, stop));
-    return statement;
-  }
-  if (std::vector<FoundTable> missing = Missing(known, tables); !missing.empty()) {
-    statement = "ALTER PUBLICATION " + QuoteIdentifier(settings.publication) + " ADD TABLE " + JoinNames(missing);
-    if (settings.autocreate != CaptureSettings::Autocreate::kFiltered) {
-      return FailWithFix(ErrorKind::kNotFound, statement + ";", "publication {} lacks table {}", settings.publication,
-                         missing.front().ref.ToString());
-    }
-    NILUS_TRY(RefuseToBreak(connection, missing, stop));
-  }
-  NILUS_TRY(CheckEvents(settings, known));
-  return statement;
-}
-
-Status CheckMayPublish(Connection& connection, const CaptureSettings& settings, const std::vector<FoundTable>& tables,
-                       const Publication& known, const std::string& statement, const std::stop_token& stop) {
-  if (statement.empty()) return {};
-  const bool is_for_all = !known.exists && settings.autocreate == CaptureSettings::Autocreate::kAllTables;
-  std::string oids;
-  for (const FoundTable& table : known.exists ? Missing(known, tables) : tables)
-    oids += (oids.empty() ? "" : ",") + std::to_string(table.oid);
-  std::array<Connection::Parameter, 2> parameters = {"{" + (is_for_all ? "" : oids) + "}", settings.publication};
-  NILUS_ASSIGN(
-      PgResult result,
-      connection.Query(
-          "SELECT r.rolsuper, pg_catalog.has_database_privilege(pg_catalog.current_database(), 'CREATE'), NOT EXISTS "
-          "(SELECT 1 FROM pg_catalog.pg_class c WHERE c.oid = ANY ($1::pg_catalog.oid[]) AND NOT "
-          "pg_catalog.pg_has_role(c.relowner, 'USAGE')), NOT EXISTS (SELECT 1 FROM pg_catalog.pg_publication p WHERE "
-          "p.pubname = $2 AND NOT pg_catalog.pg_has_role(p.pubowner, 'USAGE')) FROM pg_catalog.pg_roles r WHERE "
-          "r.rolname = current_user",
-          parameters, stop));
-  const auto has = [&](int right) { return FieldText(result, 0, right) == "t"; };
-  const bool may = has(0) || ((known.exists || has(1)) && has(2) && has(3) && !is_for_all);
-  if (may) return {};
-  return CannotChange(Error{.kind = ErrorKind::kAuth,
-                            .message = fmt::format("role {} has not the rights for it", PQuser(connection.raw())),
-                            .fix = {}},
-                      statement);
-}
-
 Result<Publication> PreparePublication(Connection& connection, const CaptureSettings& settings,
                                        const std::vector<FoundTable>& tables, Publication known,
                                        std::vector<std::string>* notices, const std::stop_token& stop) {
@@ -307,6 +309,15 @@ Result<Publication> PreparePublication(Connection& connection, const CaptureSett
   if (auto done = connection.Execute(statement, stop); !done) return CannotChange(done.error(), statement);
   notices->push_back("made at the source: " + statement);
   return ReadPublication(connection, settings.publication, stop);
+}
+
+Result<std::string> ForeseePublication(Connection& connection, const CaptureSettings& settings,
+                                       const std::vector<FoundTable>& tables, const Publication& known,
+                                       const std::stop_token& stop) {
+  NILUS_TRY(CheckFilters(settings, known, tables));
+  NILUS_ASSIGN(std::string statement, PlanPublication(connection, settings, tables, known, stop));
+  NILUS_TRY(CheckMayPublish(connection, settings, tables, known, statement, stop));
+  return statement;
 }
 
 }  // namespace nilus::postgres

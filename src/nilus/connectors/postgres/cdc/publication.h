@@ -39,20 +39,18 @@ Result<Publication> ReadPublication(Connection& connection, const std::string& n
 Status CheckFilters(const CaptureSettings& settings, const Publication& publication,
                     const std::vector<FoundTable>& tables);
 
-// The statement that makes the publication, or adds tables to it; empty: it is as it has to be. Errors as of
-// PreparePublication, but for the rights to run it.
-Result<std::string> PlanPublication(Connection& connection, const CaptureSettings& settings,
-                                    const std::vector<FoundTable>& tables, const Publication& known,
-                                    const std::stop_token& stop);
-// Those rights, as far as the catalog tells them before: kAuth with who could run it.
-Status CheckMayPublish(Connection& connection, const CaptureSettings& settings, const std::vector<FoundTable>& tables,
-                       const Publication& known, const std::string& statement, const std::stop_token& stop);
-
 // Makes the publication, or adds tables to it, as far as the settings allow, and checks that it sends what is needed of
 // the captured tables. Every failure names the statement that mends it. `notices` gets what was done.
 Result<Publication> PreparePublication(Connection& connection, const CaptureSettings& settings,
                                        const std::vector<FoundTable>& tables, Publication known,
                                        std::vector<std::string>* notices, const std::stop_token& stop);
+
+// What PreparePublication would do: the statement that makes the publication, or adds tables to it; empty: it is as it
+// has to be. Errors are those of CheckFilters and PreparePublication, of the rights as far as the catalog tells them
+// before.
+Result<std::string> ForeseePublication(Connection& connection, const CaptureSettings& settings,
+                                       const std::vector<FoundTable>& tables, const Publication& known,
+                                       const std::stop_token& stop);
 
 // The tables, schema.table, whose rows are loaded and that the publication does not send, or did not for a while. kData
 // for one that is not to be read anew, with the way out. Before PreparePublication.
