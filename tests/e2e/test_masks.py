@@ -61,7 +61,9 @@ def masked(nilus, source, sink, masks, env=None, expect=0, strategy="replace", t
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "duckdb", "csv", "parquet", "postgres"])
-@pytest.mark.parametrize("options", [{"strategy": "replace"}, {"strategy": "append", "incremental_key": "id"}], ids=["replace", "append"])
+@pytest.mark.parametrize("options", [{"strategy": "replace"}, {"strategy": "append", "incremental_key": "id"},
+                                     {"strategy": "append", "incremental_key": "salary", "incremental_key_nulls": "include"}],
+                         ids=["replace", "append", "masked_cursor"])
 def test_canaries(kind, options, nilus, tmp_path, database):
     source = tmp_path / "source.db"
     fill(source)
@@ -200,10 +202,31 @@ def test_keys(nilus, tmp_path):
     for mask, why in (("redact", "would become one"), ("random", "another key in every run")):
         done = masked(nilus, source, sink, {"email": mask}, expect=None, **common)
         assert done.code != 0 and why in done.all_output, done
-    done = masked(nilus, source, sink, {"id": "hash"}, expect=None, strategy="append", table="main.people", incremental_key="id")
-    assert done.code != 0 and "incremental_key `id` cannot be masked yet" in done.all_output, done
+    done = masked(nilus, source, sink, {"id": "hash"}, expect=None, strategy="scd2", table="main.people", primary_key="email", incremental_key="id")
+    assert done.code != 0 and "incremental_key `id` cannot be masked" in done.all_output, done
     with sqlite3.connect(target) as db:
         assert db.execute("SELECT count(*) FROM people").fetchone() == (9,)
+
+
+def test_a_masked_cursor_is_sealed(nilus, tmp_path):
+    source, target = tmp_path / "source.db", tmp_path / "t.db"
+    fill(source, 9)
+    sink = f"sqlite:///{target}"
+    common = {"strategy": "merge", "table": "main.people", "primary_key": "id", "incremental_key": "salary", "incremental_key_nulls": "include"}
+    key = {"cursor_secret": "{CURSOR_SECRET}"}
+    done = masked(nilus, source, sink, {"salary": "range:10000"}, **common)
+    assert "cursor_secret" in done.all_output, "an address without a secret is told"
+    done = masked(nilus, source, sink, {"salary": "range:10000"}, env={"CURSOR_SECRET": "CaNaRy-cursor"}, expect=None, **common, **key)
+    assert done.code != 0 and "is another one now" in done.all_output and "full_refresh" in done.all_output, done
+    target.unlink()
+    for rows in (9, 12):
+        source.unlink()
+        fill(source, rows)
+        done = masked(nilus, source, sink, {"salary": "range:10000"}, env={"CURSOR_SECRET": "CaNaRy-cursor"}, **common, **key)
+        assert_nowhere({"CaNaRy-cursor", *(str(canary("salary", row)) for row in range(1, rows + 1) if row % 10)}, {"output": done.all_output},
+                       tmp_path, {source})
+    with sqlite3.connect(target) as db:
+        assert db.execute("SELECT count(*), count(DISTINCT id) FROM people").fetchone() == (12, 12)
 
 
 def test_without_a_manifest(nilus, tmp_path):

@@ -80,7 +80,7 @@ Status Attempt::Execute(const std::vector<std::string>& earlier_loads) {
   NILUS_TRY(FinishTables(&load));
   NILUS_TRY(Commit(*load.prepared.sink, commit));
   report_->position = commit.position.json;
-  report_->cursor_after = next.cursor ? next.cursor->value.text : std::string();
+  report_->cursor_after = next.cursor ? load.prepared.incremental->Shown(next.cursor->value.text) : std::string();
   MakesTableAnew() ? ReportReplaced(load) : ReportSchema(load);
   load.tables->progress(0).done = true;
   if (load.prepared.source == nullptr) return {};
@@ -167,7 +167,9 @@ Result<std::optional<DeadLetterOffice>> Attempt::OpenOffice(Load* load) const {
   if (job_->contract != Contract::kDiscardRow) return std::optional<DeadLetterOffice>();
   const Preparation& prepared = load->prepared;
   NILUS_ASSIGN(std::optional<Schema> there, prepared.sink->Describe(LetterTable(*job_)));
-  const WriteStrategy strategy = LetterStrategy(*job_, prepared.incremental != nullptr, prepared.write.is_complete);
+  // Letters have masked values, by which the range that is read anew cannot be told.
+  const bool has_cursor = prepared.incremental != nullptr && !MasksIncrementalKey(*job_);
+  const WriteStrategy strategy = LetterStrategy(*job_, has_cursor, prepared.write.is_complete);
   if (strategy == WriteStrategy::kReplace) there.reset();  // made anew
   load->dead_letters = load->tables->Add(LetterRequest(*job_, prepared.write, strategy, there));
   const std::vector<std::string> key =
@@ -322,7 +324,9 @@ Result<Checkpoint> Attempt::NextCheckpoint(Load* load, CommitRequest* commit) {
     if (interval && load->mover->rows_in() > 0) AddLoaded(&next.loaded, *std::move(interval), std::nullopt);
   }
   for (std::string& warning : warnings) Warn(std::move(warning));
-  NILUS_ASSIGN(commit->position, ToPosition(next));
+  Checkpoint written = next;
+  if (prepared.seal) NILUS_TRY(SealCursor(*prepared.seal, &written));
+  NILUS_ASSIGN(commit->position, ToPosition(written));
   return next;
 }
 

@@ -21,7 +21,8 @@ struct Preparation {
   std::unique_ptr<Sink> sink;
   std::unique_ptr<Source> source;
   std::optional<CommittedState> state;
-  Checkpoint committed;  // empty under full_refresh
+  Checkpoint committed;            // empty under full_refresh
+  std::optional<CursorSeal> seal;  // what the next position's cursor is sealed with; nothing: it need not be
   std::string cursor_before;
   std::unique_ptr<Incremental> incremental;  // null: no incremental_key
   ReadRequest request;

@@ -246,6 +246,27 @@ Status CheckTexts(const Checkpoint& checkpoint) {
   return {};
 }
 
+void WriteCursor(const Checkpoint& checkpoint, Json* json) {
+  for (const LoadedRange& range : checkpoint.loaded) {
+    (*json)["loaded"].push_back({{"key", range.key}, {"start", range.start}, {"end", range.end}});
+  }
+  if (!checkpoint.cursor) return;
+  const Cursor& cursor = *checkpoint.cursor;
+  Json& written = (*json)["cursor"] = {
+      {"column", cursor.column}, {"type", cursor.value.type.ToString()}, {"value", cursor.value.text}};
+  if (cursor.until) written["until"] = *cursor.until;
+}
+
+Status ReadCursor(const Json& json, Checkpoint* checkpoint) {
+  if (json.contains("loaded")) {
+    NILUS_ASSIGN(checkpoint->loaded, ParseLoaded(json["loaded"]));
+  }
+  if (json.contains("cursor")) {
+    NILUS_ASSIGN(checkpoint->cursor, ParseCursor(json["cursor"]));
+  }
+  return {};
+}
+
 }  // namespace
 
 int64_t RowSet::size() const {
@@ -256,7 +277,8 @@ int64_t RowSet::size() const {
 }
 
 bool Checkpoint::IsReset() const {
-  return table.empty() && !has_table && !cursor && !nulls && loaded.empty() && masks.empty() && source.empty();
+  return table.empty() && !has_table && !cursor && !nulls && loaded.empty() && masks.empty() && sealed.empty() &&
+         source.empty();
 }
 
 void AddNames(const std::vector<std::string>& names, std::vector<std::string>* to) {
@@ -273,14 +295,8 @@ Result<Position> ToPosition(const Checkpoint& checkpoint) {
   if (checkpoint.has_table) json["has_table"] = true;
   if (!checkpoint.children.empty()) json["children"] = checkpoint.children;
   if (!checkpoint.columns.empty()) json["columns"] = checkpoint.columns;
-  for (const LoadedRange& range : checkpoint.loaded) {
-    json["loaded"].push_back({{"key", range.key}, {"start", range.start}, {"end", range.end}});
-  }
-  if (checkpoint.cursor) {
-    const Cursor& cursor = *checkpoint.cursor;
-    json["cursor"] = {{"column", cursor.column}, {"type", cursor.value.type.ToString()}, {"value", cursor.value.text}};
-    if (cursor.until) json["cursor"]["until"] = *cursor.until;
-  }
+  WriteCursor(checkpoint, &json);
+  if (!checkpoint.sealed.empty()) json["sealed"] = checkpoint.sealed;
   for (const auto& [column, record] : checkpoint.masks) {
     Json& mask = json["masks"][column] = {{"how", record.how}};
     if (!record.numbers.empty()) mask["numbers"] = record.numbers;
@@ -311,7 +327,7 @@ Result<Checkpoint> ParseCheckpoint(const Position& position) {
   }
   NILUS_TRY(CheckKeys(json, "position",
                       {"v", "table", "has_table", "children", "columns", "cursor", "boundary", "nulls", "masks",
-                       "loaded", "interval", "source"}));
+                       "loaded", "interval", "sealed", "source"}));
   if (json.contains("table")) {
     NILUS_ASSIGN(checkpoint.table, TextMember(json, "position", "table"));
   }
@@ -321,8 +337,10 @@ Result<Checkpoint> ParseCheckpoint(const Position& position) {
     if (!json["has_table"].is_boolean()) return Refuse("`has_table` is neither true nor false");
     checkpoint.has_table = json["has_table"].get<bool>();
   }
-  if (json.contains("loaded")) {
-    NILUS_ASSIGN(checkpoint.loaded, ParseLoaded(json["loaded"]));
+  NILUS_TRY(ReadCursor(json, &checkpoint));
+  if (json.contains("sealed")) {
+    NILUS_ASSIGN(checkpoint.sealed, TextMember(json, "position", "sealed"));
+    if (checkpoint.cursor || !checkpoint.loaded.empty()) return Refuse("its cursor is sealed, and there is another");
   }
   if (json.contains("interval")) {  // older versions remembered one
     NILUS_ASSIGN(LoadedRange range, ParseRange(json["interval"], "interval"));
@@ -330,9 +348,6 @@ Result<Checkpoint> ParseCheckpoint(const Position& position) {
   }
   if (json.contains("masks")) {
     NILUS_ASSIGN(checkpoint.masks, ParseMasks(json["masks"]));
-  }
-  if (json.contains("cursor")) {
-    NILUS_ASSIGN(checkpoint.cursor, ParseCursor(json["cursor"]));
   }
   if (json.contains("boundary")) {
     NILUS_ASSIGN(checkpoint.boundary, ParseRowSet(json["boundary"], "boundary"));
@@ -347,6 +362,33 @@ Result<Checkpoint> ParseCheckpoint(const Position& position) {
     if (source != json["source"] || !source.is_object()) return Refuse("`source` is no object, or is there twice");
   }
   return checkpoint;
+}
+
+Status SealCursor(const CursorSeal& seal, Checkpoint* checkpoint) {
+  Json json = Json::object();
+  WriteCursor(*checkpoint, &json);
+  if (json.empty()) return {};
+  std::string text;
+  try {
+    text = json.dump();
+  } catch (const Json::exception&) {  // whose words show the text
+    return FailWithFix(ErrorKind::kData, "mend it at the source, or choose another incremental_key",
+                       "the position cannot be stored, because the highest incremental_key is no valid UTF-8");
+  }
+  NILUS_ASSIGN(checkpoint->sealed, seal.Seal(text));
+  checkpoint->cursor.reset();
+  checkpoint->loaded.clear();
+  return {};
+}
+
+Status OpenCursor(const CursorSeal& seal, Checkpoint* checkpoint) {
+  if (checkpoint->sealed.empty()) return {};
+  NILUS_ASSIGN(const std::string text, seal.Open(checkpoint->sealed));
+  const Json json = Json::parse(text, nullptr, /*allow_exceptions=*/false);
+  if (!json.is_object()) return Refuse("what is sealed is no JSON object");
+  NILUS_TRY(ReadCursor(json, checkpoint));
+  checkpoint->sealed.clear();
+  return {};
 }
 
 }  // namespace nilus

@@ -28,6 +28,9 @@
 // columns   scd2 of JSON: the columns of the main table that loads have brought, by the destination's names. A load
 //           without one of them has NULL there. Absent: not known.
 // loaded    the ranges of the key that were read (loaded_ranges.h). Older versions wrote the last one, as `interval`.
+// sealed    of a masked incremental_key: `cursor` and `loaded`, as JSON, sealed (cursor_seal.h). Then they stand
+// nowhere
+//           else.
 // source    what the source itself wants to find again (files already read, …), opaque to the engine.
 //
 // Keys that this version does not know are refused: a newer program may mean something by them.
@@ -44,6 +47,7 @@
 #include "nilus/base/result.h"
 #include "nilus/data/position.h"
 #include "nilus/data/scalar.h"
+#include "nilus/engine/cursor_seal.h"
 #include "nilus/engine/key_column.h"
 #include "nilus/engine/loaded_ranges.h"
 
@@ -82,6 +86,7 @@ struct Checkpoint {
   std::vector<std::string> columns;
   std::vector<LoadedRange> loaded;
   std::map<std::string, MaskRecord> masks;
+  std::string sealed;  // not empty: cursor and ranges are in there, and not known
   Position source;
 
   // Nothing is loaded by what it says: there is none, or `nilus state reset` left what only the destination has.
@@ -96,5 +101,10 @@ Result<Position> ToPosition(const Checkpoint& checkpoint);
 // Reads what ToPosition wrote; an empty position is an empty checkpoint. kInvalidInput for anything else, never more
 // memory than a small multiple of the text. Safe for hostile input.
 Result<Checkpoint> ParseCheckpoint(const Position& position);
+
+// Into `sealed`, and out of it. Sealing what has neither cursor nor ranges does nothing, and so does opening what is
+// not sealed. kData: the cursor is no UTF-8 text.
+Status SealCursor(const CursorSeal& seal, Checkpoint* checkpoint);
+Status OpenCursor(const CursorSeal& seal, Checkpoint* checkpoint);
 
 }  // namespace nilus

@@ -178,5 +178,44 @@ TEST(RowHasher, CountsWhatValuesSay) {
   EXPECT_FALSE(RowHashFromHex("xyz"));
 }
 
+TEST(Checkpoint, ASealedCursorIsReadWithItsSecretAlone) {
+  Checkpoint checkpoint;
+  checkpoint.table = "t";
+  checkpoint.cursor = Cursor{.column = "at", .value = Scalar{MakeType(TypeId::kInt64), "770001"}, .until = "770005"};
+  checkpoint.loaded = {{.key = "at", .start = "770000", .end = "770005"}};
+  const Checkpoint before = checkpoint;
+  const CursorSeal seal("secret", "a/pipeline");
+  ASSERT_TRUE(SealCursor(seal, &checkpoint));
+  EXPECT_FALSE(checkpoint.cursor);
+  EXPECT_FALSE(checkpoint.IsReset());
+  const std::string text = ToPosition(checkpoint)->json;
+  EXPECT_THAT(text, testing::Not(HasSubstr("7700")));
+  Result<Checkpoint> read = ParseCheckpoint(Position{text});
+  ASSERT_TRUE(read) << read.error().message;
+  EXPECT_EQ(ToPosition(*read)->json, text);  // whoever has no secret keeps it as it is
+
+  for (const CursorSeal& other : {CursorSeal("another", "a/pipeline"), CursorSeal("secret", "b/pipeline")}) {
+    Status opened = OpenCursor(other, &*read);
+    ASSERT_FALSE(opened);
+    EXPECT_THAT(opened.error().fix, HasSubstr("cursor_secret"));
+  }
+  Checkpoint damaged = *read;
+  damaged.sealed[damaged.sealed.size() / 2] ^= 1;
+  EXPECT_FALSE(OpenCursor(seal, &damaged));
+  damaged.sealed = "AAAA";
+  EXPECT_FALSE(OpenCursor(seal, &damaged));
+
+  ASSERT_TRUE(OpenCursor(seal, &*read));
+  EXPECT_EQ(ToPosition(*read)->json, ToPosition(before)->json);
+  EXPECT_THAT(MessageOf(R"({"v":1,"sealed":"x","cursor":{"column":"a","type":"bigint","value":"1"}})"),
+              HasSubstr("sealed"));
+}
+
+TEST(Checkpoint, WhatIsSealedTwiceLooksOtherwise) {
+  const CursorSeal seal("secret", "p");
+  EXPECT_NE(*seal.Seal("770001"), *seal.Seal("770001"));
+  EXPECT_EQ(*seal.Open(*seal.Seal("")), "");
+}
+
 }  // namespace
 }  // namespace nilus

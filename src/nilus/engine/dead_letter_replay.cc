@@ -71,6 +71,14 @@ class PageReplay {
   };
 
   Status Prepare(const std::optional<CommittedState>& state) {
+    if (job_->strategy == WriteStrategy::kMerge && MasksIncrementalKey(*job_)) {
+      return FailWithFix(
+          ErrorKind::kUnsupported,
+          "mend the rows at the source, and load them anew with full_refresh: true; then drop the letters",
+          "the incremental_key `{}` is masked: whether a letter or the row at the destination is newer "
+          "cannot be told",
+          job_->incremental_key);
+    }
     if (state && !state->position.empty()) {
       NILUS_ASSIGN(checkpoint_, ParseCheckpoint(state->position));
     }

@@ -106,7 +106,7 @@ Status Incremental::GoOnFromCursor(const std::optional<Type>& type) {
     if (!converted) {
       return FailWithFix(ErrorKind::kInvalidInput, std::string(kStartOver),
                          "the committed cursor `{}` of column `{}` is of type {}, but the column is now {}",
-                         cursor.value.text, key_, cursor.value.type.ToString(), type->ToString());
+                         Shown(cursor.value.text), key_, cursor.value.type.ToString(), type->ToString());
     }
     cursor.value = ScalarAt(*converted, 0);
   }
@@ -118,14 +118,14 @@ Status Incremental::GoOnFromCursor(const std::optional<Type>& type) {
   if (!IsFinite(cursor.value)) {  // set by somebody, or by an earlier version: no row would ever lie above it
     return FailWithFix(ErrorKind::kInvalidInput, std::string(kStartOver),
                        "the committed cursor of column `{}` is {}, which no run can go on from", key_,
-                       cursor.value.text);
+                       Shown(cursor.value.text));
   }
   const std::optional<RowSet>& boundary = committed_.boundary;
   if (job.strategy == WriteStrategy::kAppend && !boundary) {
     return FailWithFix(
         ErrorKind::kInvalidInput, fmt::format("use incremental_strategy merge, or {}", kStartOver),
         "which rows at the cursor `{}` of column `{}` are loaded already is not known, so appending could double them",
-        cursor.value.text, key_);
+        Shown(cursor.value.text), key_);
   }
   if (boundary &&
       (job.strategy == WriteStrategy::kAppend || (job.strategy == WriteStrategy::kMerge && boundary->by.empty()))) {
@@ -151,14 +151,15 @@ Status Incremental::CheckLoaded(const std::optional<Type>& type) {
   if (!key_type && cursor) key_type = cursor->value.type;
   std::optional<LoadedPart> part = FindLoaded(committed_.loaded, wanted, key_type);
   if (!part) return {};
-  std::string from = wanted.start ? " from " + *wanted.start : "";
-  std::string loaded_from = part->range.start.empty() ? "" : " from " + part->range.start;
+  const std::string from = wanted.start ? " from " + Shown(*wanted.start) : "";
+  const std::string to = wanted.end ? " to " + Shown(*wanted.end) : "";
+  const std::string loaded_from = part->range.start.empty() ? "" : " from " + Shown(part->range.start);
   if (part->is_whole) {
     repeated_ = fmt::format(
-        "the interval{} to {} of {} is loaded already, and appending it again would double its rows: nothing was read. "
+        "the interval{}{} of {} is loaded already, and appending it again would double its rows: nothing was read. "
         "To load it again, use incremental_strategy merge or delete+insert, or forget what is committed with `nilus "
         "state reset`",
-        from, *wanted.end, job_->source_table);
+        from, to, job_->source_table);
     return {};
   }
   return FailWithFix(
@@ -166,7 +167,7 @@ Status Incremental::CheckLoaded(const std::optional<Type>& type) {
       "bound the run with interval_start and interval_end outside of it, use incremental_strategy merge or "
       "delete+insert, or forget what is committed with `nilus state reset`",
       "rows of {} with `{}`{} to {} are loaded already, and an append{}{} would double them", job_->source_table, key_,
-      loaded_from, part->range.end, from, wanted.end ? " to " + *wanted.end : "");
+      loaded_from, Shown(part->range.end), from, to);
 }
 
 void Incremental::SetSourceLimit() {
@@ -193,21 +194,29 @@ Result<std::shared_ptr<const Incremental::Bounds>> Incremental::BoundsFor(const 
   NILUS_TRY(CheckKeyType(type, key_));
   auto bounds = std::make_shared<Bounds>();
   bounds->type = type;
-  if (range_.lower) {
-    NILUS_ASSIGN(bounds->lower, ParseKey(*range_.lower, type));
-  }
-  const std::optional<Scalar>& upper = range_.upper ? range_.upper : snapshot_upper_;
-  if (upper) {
-    NILUS_ASSIGN(bounds->upper, ParseKey(*upper, type));
-  }
+  const auto read = [&](const std::optional<Scalar>& bound, std::optional<Column>* column) -> Status {
+    if (!bound) return {};
+    Result<Column> parsed = ParseKey(*bound, type);
+    if (!parsed && is_masked_)  // its words show the value
+      return Fail(parsed.error().kind, "incremental_key `{}` is of type {}, and its cursor is no value of it", key_,
+                  type.ToString());
+    if (!parsed) return Failure(parsed.error());
+    *column = *std::move(parsed);
+    return {};
+  };
+  NILUS_TRY(read(range_.lower, &bounds->lower));
+  NILUS_TRY(read(range_.upper ? range_.upper : snapshot_upper_, &bounds->upper));
   bounds_ = std::move(bounds);
   return bounds_;
 }
 
-Result<RecordBatch> Incremental::Take(const RecordBatch& batch) {
-  std::optional<int> at = batch.schema()->Find(key_);
+Result<Column> Incremental::KeysOf(const RecordBatch& batch) const {
+  const std::optional<int> at = batch.schema()->Find(key_);
   if (!at) return Fail(ErrorKind::kData, "incremental_key `{}` is missing from rows of {}", key_, job_->source_table);
-  const Column& keys = batch.column(*at);
+  return batch.column(*at);
+}
+
+Result<RecordBatch> Incremental::Take(const RecordBatch& batch, const Column& keys) {
   NILUS_ASSIGN(std::shared_ptr<const Bounds> bounds, BoundsFor(keys.type));
   std::vector<uint8_t> in_range(static_cast<size_t>(batch.num_rows()), 1);
   // Before the bounds, which would drop such rows without a word.

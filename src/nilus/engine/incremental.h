@@ -18,6 +18,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "nilus/base/result.h"
@@ -25,8 +26,11 @@
 #include "nilus/engine/checkpoint.h"
 #include "nilus/engine/job.h"
 #include "nilus/engine/key_column.h"
+#include "nilus/engine/masking.h"
 
 namespace nilus {
+
+inline constexpr std::string_view kMaskedKeyShown = "(masked)";
 
 class Incremental {
  public:
@@ -42,8 +46,11 @@ class Incremental {
   // After Plan: the upper bound found in the snapshot.
   void SetUpper(const std::optional<Scalar>& upper);
 
-  // The new rows of a batch. Thread-safe; with a limit, batches come from one thread and in order.
-  Result<RecordBatch> Take(const RecordBatch& batch);
+  // The keys of a batch as the source gave it. kData: it has none.
+  Result<Column> KeysOf(const RecordBatch& batch) const;
+  // The new rows of a batch, which may be masked since its keys were taken. Thread-safe; with a limit, batches come
+  // from one thread and in order.
+  Result<RecordBatch> Take(const RecordBatch& batch, const Column& keys);
   // Enough: row_limit rows were taken.
   bool is_full() const;
   // The reading ended early, by page_limit.
@@ -58,7 +65,9 @@ class Incremental {
 
   int64_t boundary_rows_dropped() const;
   int64_t null_keys_dropped() const;
-  std::string CursorBefore() const { return committed_.cursor ? committed_.cursor->value.text : std::string(); }
+  std::string CursorBefore() const { return committed_.cursor ? Shown(committed_.cursor->value.text) : std::string(); }
+  // A value of the key as people may see it.
+  std::string Shown(const std::string& text) const { return is_masked_ ? std::string(kMaskedKeyShown) : text; }
 
  private:
   struct Bounds {  // one-row columns of the key's type; nothing: open
@@ -66,7 +75,7 @@ class Incremental {
     std::optional<Column> lower;
     std::optional<Column> upper;
   };
-  explicit Incremental(const BatchJob& job) : job_(&job) {}
+  explicit Incremental(const BatchJob& job) : job_(&job), is_masked_(MasksIncrementalKey(job)) {}
 
   Result<std::shared_ptr<const Bounds>> BoundsFor(const Type& type);
   Status TakeNulls(const RecordBatch& batch, const Column& keys, std::vector<uint8_t>* in_range,
@@ -91,6 +100,7 @@ class Incremental {
   void SetSourceLimit();
 
   const BatchJob* job_;
+  const bool is_masked_;
   std::string key_;  // the source's name of the column
   Checkpoint committed_;
   KeyRange range_;

@@ -50,7 +50,7 @@ Result<bool> Incremental::CanAdvance(std::vector<std::string>* warnings) const {
     warnings->push_back(
         fmt::format("interval_start {} lies behind the cursor {}: rows between them are not loaded, so the cursor "
                     "stays there",
-                    start.text, cursor.value.text));
+                    Shown(start.text), Shown(cursor.value.text)));
   }
   return joins;
 }
@@ -86,7 +86,7 @@ Status Incremental::SetCursor(Checkpoint* next) const {
     return FailWithFix(
         ErrorKind::kData, "choose a finer incremental_key, or use incremental_strategy merge with a primary_key",
         "more than {} rows of {} have the highest `{}`, {}: too many to remember which of them are loaded",
-        kMaxBoundaryRows, job_->source_table, key_, next->cursor->value.text);
+        kMaxBoundaryRows, job_->source_table, key_, Shown(next->cursor->value.text));
   }
   next->boundary = at_highest_;
   next->boundary->by = record_by_;
@@ -149,8 +149,8 @@ Result<Checkpoint> Incremental::Finish(Position source_end, std::vector<std::str
           fmt::format("the source went backwards: {} has no row at or above the committed cursor {} = {}{}; the cursor "
                       "stays. Rows that come "
                       "in below it will not be read (full_refresh: true reads everything anew)",
-                      job_->source_table, key_, committed_.cursor->value.text,
-                      snapshot_upper_ ? fmt::format(" (its highest is {})", snapshot_upper_->text) : ""));
+                      job_->source_table, key_, CursorBefore(),
+                      snapshot_upper_ ? fmt::format(" (its highest is {})", Shown(snapshot_upper_->text)) : ""));
     }
   }
   return next;

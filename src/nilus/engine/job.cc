@@ -48,6 +48,23 @@ Status CheckStrategy(const BatchJob& job, const Connector& sink) {
   return {};
 }
 
+// All that it says, each part told from the next by a byte that stands in none.
+std::string TextOf(const Address& address) {
+  constexpr char kEnd = '\0';
+  std::string text;
+  for (const std::string& part :
+       {address.scheme, address.user, address.password, address.host, std::to_string(address.port), address.path})
+    (text += part) += kEnd;
+  for (const auto& [key, value] : address.params) ((text += key) += kEnd).append(value) += kEnd;
+  return text;
+}
+
+bool HasSecret(const Address& address) {
+  return !address.password.empty() || std::any_of(address.params.begin(), address.params.end(), [](const auto& param) {
+    return IsSecretName(param.first) && !param.second.empty();
+  });
+}
+
 }  // namespace
 
 std::string PipelineStateKey(const Pipeline& pipeline) {
@@ -137,6 +154,8 @@ Result<BatchJob> MakeBatchJob(const Pipeline& pipeline, const ConnectorRegistry&
   job.exclude_columns = from.sql_exclude_columns;
   job.max_nesting = from.max_table_nesting;
   job.masks = ToMaskRules(from.masks);
+  job.cursor_secret = from.cursor_secret.empty() ? TextOf(pipeline.source.address) : from.cursor_secret;
+  job.is_cursor_secret_weak = from.cursor_secret.empty() && !HasSecret(pipeline.source.address);
   NILUS_ASSIGN(job.hints, PinnedTypesOf(from));
   job.row_limit = from.sql_limit;
   job.page_limit = from.yield_limit;

@@ -29,7 +29,10 @@ struct BatchJob {
   bool full_refresh = false;
   std::vector<std::string> primary_key;  // as written: source or normalized names
   std::string incremental_key;
-  std::string interval_start;  // canonical texts; empty: none
+  // What the cursor of a masked incremental_key is sealed with: cursor_secret, else all that the source's address says.
+  std::string cursor_secret;
+  bool is_cursor_secret_weak = false;  // there is no secret in that address
+  std::string interval_start;          // canonical texts; empty: none
   std::string interval_end;
   NullCursor null_keys = NullCursor::kError;
   ReflectionLevel reflection = ReflectionLevel::kFull;

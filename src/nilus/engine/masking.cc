@@ -47,6 +47,24 @@ Result<std::string> HowOf(const MaskRule& rule) {
   return "hmac:" + std::string(masked.BytesValue(0).substr(0, kShownDigits));
 }
 
+// What the destination does by the key it would do by the mask's values.
+Status CheckCursorMask(const BatchJob& job, const MaskRule& rule) {
+  std::string_view why;
+  if (job.strategy == WriteStrategy::kDeleteInsert) why = "removes the destination's rows by it";
+  if (job.strategy == WriteStrategy::kScd2) why = "orders the versions of a row by it";
+  if (!why.empty()) {
+    return FailWithFix(ErrorKind::kUnsupported, "use incremental_strategy merge or append, or leave the mask out",
+                       "the incremental_key `{}` cannot be masked under incremental_strategy {}, which {}", rule.column,
+                       WriteStrategyName(job.strategy), why);
+  }
+  const bool names_versions = job.strategy == WriteStrategy::kAppend && job.max_nesting > 0;
+  if (!names_versions || MaskedKeyOf(rule.algorithm) == MaskedKey::kUnique) return {};
+  return FailWithFix(ErrorKind::kUnsupported, "mask it with hash, sha256, hmac, uuid or sequential",
+                     "the incremental_key `{}` cannot be masked with {} under append with nesting: it tells the "
+                     "versions of a row apart, whose nested rows would become those of one",
+                     rule.column, rule.algorithm);
+}
+
 bool HasRows(const std::optional<RowSet>& set) { return set && set->by.empty() && !set->counts.empty(); }
 
 // Rows are remembered by hashes of all their columns, and a row that is not known again is loaded once more.
@@ -66,19 +84,16 @@ std::vector<MaskRule> ToMaskRules(const std::vector<MaskSpec>& masks) {
   return rules;
 }
 
+bool MasksIncrementalKey(const BatchJob& job) {
+  return !job.incremental_key.empty() && std::any_of(job.masks.begin(), job.masks.end(), [&](const MaskRule& rule) {
+    return NameOf(job, rule.column) == NameOf(job, job.incremental_key);
+  });
+}
+
 Status CheckMasks(const BatchJob& job) {
   for (const MaskRule& rule : job.masks) {
     const std::string name = NameOf(job, rule.column);
-    if (!job.incremental_key.empty() && NameOf(job, job.incremental_key) == name) {
-      return FailWithFix(
-          ErrorKind::kUnsupported,
-          job.strategy == WriteStrategy::kReplace
-              ? "leave incremental_key out: replace reads every row anyhow"
-              : "choose another incremental_key, leave the mask out, or use incremental_strategy replace without a key",
-          "the incremental_key `{}` cannot be masked yet: its highest value would stand unmasked in the destination's "
-          "state",
-          rule.column);
-    }
+    if (!job.incremental_key.empty() && NameOf(job, job.incremental_key) == name) NILUS_TRY(CheckCursorMask(job, rule));
     const MaskedKey kept = MaskedKeyOf(rule.algorithm);
     if (NeedsKey(job) && IsKeyColumn(job, name) && (kept == MaskedKey::kRandom || kept == MaskedKey::kLossy)) {
       return FailWithFix(ErrorKind::kUnsupported,

@@ -15,10 +15,14 @@ namespace nilus {
 
 std::vector<MaskRule> ToMaskRules(const std::vector<MaskSpec>& masks);
 
-// kUnsupported where a mask would put a raw value into the position (incremental_key), or make rows lose or double
-// themselves: keys that must tell rows apart after masking, and columns that come out otherwise every time where rows
-// are compared with earlier ones.
+// kUnsupported where a mask would make rows lose or double themselves: keys that must tell rows apart after masking, or
+// have an order at the destination, and columns that come out otherwise every time where rows are compared with earlier
+// ones.
 Status CheckMasks(const BatchJob& job);
+
+// The order of its raw values is the source's to know: the position is sealed (cursor_seal.h), and no text that people
+// read shows one of them.
+bool MasksIncrementalKey(const BatchJob& job);
 
 // The job's masks, their numbers going on from `committed`.
 Result<std::shared_ptr<const Masking>> MakeMasking(const BatchJob& job, const Checkpoint& committed);

@@ -178,11 +178,80 @@ TEST_F(MaskingTest, WhatComesOutOtherwiseEveryTimeIsNotComparedWithEarlierRows) 
   EXPECT_THAT(Refused(), HasSubstr("delete+insert"));
 }
 
-TEST_F(MaskingTest, AMaskedIncrementalKeyIsRefused) {
-  job_.strategy = WriteStrategy::kAppend;
+// A run goes on from the raw highest key, which stands nowhere that others read.
+class MaskedCursorTest : public MaskingTest, public testing::WithParamInterface<WriteStrategy> {};
+INSTANTIATE_TEST_SUITE_P(Strategies, MaskedCursorTest, testing::Values(WriteStrategy::kAppend, WriteStrategy::kMerge));
+
+TEST_P(MaskedCursorTest, IsSealedAndGoneOnFrom) {
+  job_.strategy = GetParam();
+  job_.primary_key = {"Id"};
   job_.incremental_key = "at";
-  job_.masks = {{"At", "round", ""}};
-  EXPECT_THAT(Refused(), AllOf(HasSubstr("unsupported"), HasSubstr("incremental_key `At`")));
+  job_.cursor_secret = "a secret";
+  job_.masks = {{"At", "range", "1000000"}};
+  Insert(1, 770001, "a");
+  Insert(2, 770002, "b");
+  Insert(3, 770002, "c");
+  EXPECT_EQ(RunOk().cursor_after, "(masked)");
+  EXPECT_THAT(Position(), AllOf(HasSubstr("\"sealed\""), Not(HasSubstr("7700"))));
+  EXPECT_EQ(ShowJobState(job_, QuickOptions())->cursor, "(masked)");
+  Result<PlanReport> plan = PlanJob(job_, QuickOptions());
+  ASSERT_TRUE(plan) << plan.error().message;
+  EXPECT_THAT(plan->range, AllOf(HasSubstr("At from (masked)"), Not(HasSubstr("7700"))));
+
+  Insert(4, 770002, "d");   // at the cursor
+  Insert(5, 770009, "e");   // behind it
+  Insert(6, 769000, "no");  // before it
+  EXPECT_EQ(RunOk().cursor_before, "(masked)");
+  EXPECT_THAT(world_.Rows({"id", "at", "e_mail"}),
+              ElementsAre("1 0-1000000 a", "2 0-1000000 b", "3 0-1000000 c", "4 0-1000000 d", "5 0-1000000 e"));
+
+  job_.cursor_secret = "another";
+  EXPECT_THAT(Failed(), AllOf(HasSubstr("invalid_input"), HasSubstr("sealed")));
+  ASSERT_TRUE(SetJobState(job_, QuickOptions(), "770010"));
+  EXPECT_THAT(Position(), AllOf(HasSubstr("\"sealed\""), Not(HasSubstr("7700"))));
+  Insert(7, 770010, "f");
+  RunOk();
+  EXPECT_EQ(world_.Rows({"id"}).size(), 6U);
+}
+
+TEST_F(MaskingTest, ACursorOfAKeyThatIsNotMaskedAnyMoreIsOpened) {
+  job_.strategy = WriteStrategy::kMerge;
+  job_.primary_key = {"Id"};
+  job_.incremental_key = "At";
+  job_.masks = {{"At", "range", "1000000"}};
+  Insert(1, 770001, "a");
+  RunOk();
+  job_.masks.clear();
+  Insert(2, 769000, "no");
+  const RunReport report = RunOk();
+  EXPECT_EQ(report.cursor_before, "770001");
+  EXPECT_EQ(world_.Rows({"id"}).size(), 1U);
+}
+
+TEST_F(MaskingTest, ACursorThatIsSealedWithTheAddressAloneIsTold) {
+  job_.strategy = WriteStrategy::kMerge;
+  job_.primary_key = {"Id"};
+  job_.incremental_key = "At";
+  job_.is_cursor_secret_weak = true;
+  job_.masks = {{"At", "hash", ""}};
+  Insert(1, 10, "a");
+  EXPECT_THAT(RunOk().warnings, ElementsAre(HasSubstr("cursor_secret")));
+}
+
+TEST_F(MaskingTest, WhereTheDestinationNeedsItsOrderAnIncrementalKeyIsNotMasked) {
+  job_.incremental_key = "at";
+  job_.primary_key = {"Id"};
+  job_.masks = {{"At", "round", "10"}};
+  for (const WriteStrategy strategy : {WriteStrategy::kDeleteInsert, WriteStrategy::kScd2}) {
+    job_.strategy = strategy;
+    EXPECT_THAT(Refused(), AllOf(HasSubstr("unsupported"), HasSubstr("incremental_key `At`")));
+  }
+  job_.strategy = WriteStrategy::kAppend;
+  EXPECT_EQ(Refused(), "allowed");
+  job_.max_nesting = 1;
+  EXPECT_THAT(Refused(), HasSubstr("versions of a row"));
+  job_.masks = {{"At", "hash", ""}};
+  EXPECT_EQ(Refused(), "allowed");
 }
 
 TEST_F(MaskingTest, AChangedMaskIsToldOrRefused) {

@@ -148,9 +148,10 @@ Status Mover::ReadSplit(const Split& split, Stage* stage) {
 Result<RecordBatch> Mover::TakeWanted(RecordBatch batch, Stage* stage) {
   const int64_t rows_before = batch.num_rows();
   if (request_.incremental != nullptr) {
-    // Masked first: what is remembered of rows at the cursor is of masked values.
+    // Masked first: what is remembered of rows at the cursor is of masked values. Their order is that of the raw keys.
+    NILUS_ASSIGN(const Column keys, request_.incremental->KeysOf(batch));
     NILUS_ASSIGN(batch, stage->masker.Apply(batch));
-    NILUS_ASSIGN(batch, request_.incremental->Take(batch));
+    NILUS_ASSIGN(batch, request_.incremental->Take(batch, keys));
     if (request_.incremental->is_full()) done_ = true;
   } else if (request_.row_limit) {
     int64_t room = *request_.row_limit - rows_taken_;

@@ -6,13 +6,15 @@
 namespace nilus {
 namespace {
 
-std::string DescribeRange(const KeyRange& range, const std::optional<Scalar>& snapshot_upper) {
+std::string DescribeRange(const Incremental& incremental, const KeyRange& range,
+                          const std::optional<Scalar>& snapshot_upper) {
   std::string text = range.column;
-  if (range.lower) text += fmt::format(" from {}", range.lower->text);
+  if (range.lower) text += fmt::format(" from {}", incremental.Shown(range.lower->text));
   if (range.upper) {
-    text += fmt::format(" up to {}{}", range.upper_inclusive ? "" : "but not including ", range.upper->text);
+    text += fmt::format(" up to {}{}", range.upper_inclusive ? "" : "but not including ",
+                        incremental.Shown(range.upper->text));
   } else if (snapshot_upper) {
-    text += fmt::format(" up to {}", snapshot_upper->text);
+    text += fmt::format(" up to {}", incremental.Shown(snapshot_upper->text));
   }
   return text;
 }
@@ -85,7 +87,9 @@ Result<PlanReport> PlanJob(const BatchJob& job, const RunOptions& options) {
                     .contract = std::string(ContractName(job.contract)),
                     .table_exists = prepared.destination.has_value(),
                     .primary_key = prepared.write.primary_key,
-                    .incremental_key = prepared.write.incremental_key,
+                    .incremental_key = prepared.incremental != nullptr
+                                           ? prepared.shape->NameOf(prepared.incremental->range().column)
+                                           : std::string(),
                     .cursor = prepared.cursor_before,
                     .splits = static_cast<int>(prepared.plan.splits.size()),
                     .in_parallel = prepared.in_parallel && job.parallelism > 1 && prepared.plan.splits.size() > 1,
@@ -102,7 +106,8 @@ Result<PlanReport> PlanJob(const BatchJob& job, const RunOptions& options) {
       report.warnings.push_back(fmt::format("type_hints: `{}` is no column of {}", column, job.source_table));
     }
   }
-  if (prepared.request.range) report.range = DescribeRange(*prepared.request.range, prepared.plan.upper);
+  if (prepared.request.range && prepared.incremental != nullptr)
+    report.range = DescribeRange(*prepared.incremental, *prepared.request.range, prepared.plan.upper);
   if (job.max_nesting > 0) {
     report.warnings.push_back(
         "max_table_nesting: which columns and child tables the json columns become is known once they are read");

@@ -67,6 +67,15 @@ Error TableIsGone(const BatchJob& job) {
                "load everything again with full_refresh: true, or forget the position with `nilus state reset`"};
 }
 
+std::string WeakSecret(const BatchJob& job) {
+  return fmt::format(
+      "incremental_key `{}` is masked, and its highest value stands in the destination's state, sealed with a key made "
+      "of "
+      "the source's address, in which there is no secret: who knows that address could read it. Set source.options "
+      "cursor_secret: \"{{SOME_VARIABLE}}\"",
+      job.incremental_key);
+}
+
 // Columns whose values are wanted as they are written, so that what a column of text takes does not hang on the load's
 // other values: what is one of text at the destination, else what a hint says. Not behind a mask, which is of another
 // type there, unless a hint says so; nor the cursor, which has its order by its type.
@@ -289,6 +298,10 @@ Result<Preparation> Prepare(const BatchJob& job, const std::vector<std::string>&
   NILUS_ASSIGN(prepared.state, prepared.sink->Committed(job.pipeline));
   NILUS_FAULT_POINT("engine.after_state");
   *phase = "plan";
+  if (MasksIncrementalKey(job)) {
+    prepared.seal.emplace(job.cursor_secret, job.pipeline.value);
+    if (job.is_cursor_secret_weak) prepared.warnings.push_back(WeakSecret(job));
+  }
   if (prepared.state) {
     NILUS_TRY(CheckVersion(job, *prepared.state));
     for (const std::string& load_id : earlier_loads) {  // another run may have committed on top of it since
@@ -305,6 +318,11 @@ Result<Preparation> Prepare(const BatchJob& job, const std::vector<std::string>&
     }
     if (!job.full_refresh) {
       NILUS_ASSIGN(prepared.committed, ParseCheckpoint(prepared.state->position));
+      // Ranges of a key that is not masked any more are still sealed.
+      if (prepared.seal || !prepared.committed.sealed.empty()) {
+        if (!prepared.seal) prepared.seal.emplace(job.cursor_secret, job.pipeline.value);
+        NILUS_TRY(OpenCursor(*prepared.seal, &prepared.committed));
+      }
       NILUS_TRY(CheckTable(job, prepared.committed));
       prepared.repeated_interval = RepeatedInterval(job, prepared.committed);
       if (KeepsTable(job) && !prepared.committed.IsReset())
@@ -362,7 +380,8 @@ Result<Preparation> Prepare(const BatchJob& job, const std::vector<std::string>&
   write.widened = prepared.shape->widened();
   NILUS_ASSIGN(write.primary_key, DestinationKey(job, table.schema, *prepared.shape));
   prepared.source_key = table.primary_key;
-  if (prepared.incremental != nullptr)
+  // What is masked has no order at the destination: of several rows of one key the later arrival counts.
+  if (prepared.incremental != nullptr && !MasksIncrementalKey(job))
     write.incremental_key = prepared.shape->NameOf(prepared.incremental->range().column);
   write.key_is_unique = KeyIsUnique(job, table, masked, *prepared.shape, *prepared.masking,
                                     keeps_schema ? prepared.destination : std::nullopt);

@@ -1,6 +1,7 @@
 // `nilus state`: the committed position, shown, set and forgotten. Changes go through Sink::Commit like any load's, so
 // a run at the same time gets a conflict rather than a surprise.
 #include "nilus/engine/checkpoint.h"
+#include "nilus/engine/incremental.h"
 #include "nilus/engine/job.h"
 
 namespace nilus {
@@ -17,7 +18,10 @@ Result<StateReport> Show(const BatchJob& job, Sink& sink) {
   report.position = state->position.json;
   // A position that cannot be read is shown as it is: `state set` and `reset` are the way out.
   if (Result<Checkpoint> checkpoint = ParseCheckpoint(state->position)) {
-    if (checkpoint->cursor) {
+    if (!checkpoint->sealed.empty()) {
+      report.cursor_column = job.incremental_key;
+      report.cursor = kMaskedKeyShown;
+    } else if (checkpoint->cursor) {
       report.cursor_column = checkpoint->cursor->column;
       report.cursor = checkpoint->cursor->value.text;
     }
@@ -34,6 +38,12 @@ Result<StateReport> CommitPosition(const BatchJob& job, Sink& sink, Position pos
                                       .position = std::move(position),
                                       .interval = std::nullopt}));
   return Show(job, sink);
+}
+
+Result<Position> Written(const BatchJob& job, Checkpoint checkpoint) {
+  if (MasksIncrementalKey(job) && checkpoint.sealed.empty())
+    NILUS_TRY(SealCursor(CursorSeal(job.cursor_secret, job.pipeline.value), &checkpoint));
+  return ToPosition(checkpoint);
 }
 
 // A bare value of the incremental key: rows at it will be loaded, so the boundary is known to be empty.
@@ -61,7 +71,7 @@ Result<Position> PositionAt(const BatchJob& job, const RunOptions& options, Sink
   }
   checkpoint.cursor = Cursor{.column = field->name, .value = ScalarAt(parsed, 0), .until = std::nullopt};
   checkpoint.boundary = RowSet{};
-  return ToPosition(checkpoint);
+  return Written(job, std::move(checkpoint));
 }
 
 }  // namespace
@@ -81,7 +91,7 @@ Result<StateReport> SetJobState(const BatchJob& job, const RunOptions& options, 
                          "give the JSON that `nilus state show` prints, or a bare value of the incremental_key", "{}",
                          checkpoint.error().message);
     }
-    NILUS_ASSIGN(position, ToPosition(*checkpoint));
+    NILUS_ASSIGN(position, Written(job, *std::move(checkpoint)));
     return CommitPosition(job, *sink, std::move(position));
   }
   NILUS_ASSIGN(position, PositionAt(job, options, *sink, text));

@@ -52,6 +52,7 @@ struct SourceOptions {
   std::string interval_end;              // date 2023-01-31 when only a date was written; empty: none
   std::vector<TypeHint> type_hints;
   std::vector<MaskSpec> masks;
+  std::string cursor_secret;  // what the cursor of a masked incremental_key is sealed with; empty: made of the address
   ChangeStrategy change_strategy = ChangeStrategy::kFlatten;
   int max_table_nesting = 0;
   int extract_parallelism = 5;

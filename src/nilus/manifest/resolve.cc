@@ -202,8 +202,16 @@ void ResolveEnd(Endpoint& end, bool is_sink, std::string* source_table, const Va
   }
 }
 
-// `hmac:{KEY}`: the only mask whose parameter is a secret.
+// `hmac:{KEY}`, the only mask whose parameter is a secret, and cursor_secret.
 void ResolveMasks(Pipeline& pipeline, const VariableLookup& variables, Problems& problems) {
+  std::string& secret = pipeline.source_options.cursor_secret;
+  if (auto filled = FillPlaceholders(secret, variables)) {
+    secret = *std::move(filled);
+    if (!secret.empty()) RegisterSecret(secret);
+  } else {
+    problems.push_back(
+        {pipeline.source.place, "spec.source.options.cursor_secret", filled.error().message, filled.error().fix});
+  }
   for (MaskSpec& mask : pipeline.source_options.masks) {
     if (mask.algorithm != "hmac") continue;
     auto key = FillPlaceholders(mask.parameter, variables);

@@ -1,5 +1,7 @@
 #include <re2/re2.h>
 
+#include "nilus/base/address.h"
+#include "nilus/base/redact.h"
 #include "nilus/manifest/option_readers.h"
 #include "nilus/manifest/values.h"
 
@@ -141,6 +143,8 @@ SourceOptions ReadSourceOptions(MapReader& options, const SectionContext& contex
   ReadIntervals(options, result);
   ReadTypeHints(options, result);
   ReadMasks(options, result);
+  result.cursor_secret = options.TextOr("cursor_secret");
+  if (PlaceholderNames(result.cursor_secret).empty()) RegisterSecret(result.cursor_secret);
   if (context.type == PipelineType::kCdc) {
     if (auto strategy = options.Choice("strategy", {"flatten", "changelog"})) {
       result.change_strategy = static_cast<ChangeStrategy>(*strategy);
