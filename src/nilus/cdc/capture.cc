@@ -91,11 +91,14 @@ Result<std::optional<ChangeChunk>> Capture::NextChunk(Clock::time_point deadline
   return feed_->Take(deadline, options_->stop);
 }
 
+Capture::Clock::time_point Capture::StepEnd() const {
+  const Clock::time_point end = Clock::now() + kIdleWait;
+  if (!HasStaged() || is_inside_) return end;
+  return std::min(end, load_->started() + std::max<Clock::duration>(CommitInterval(), {}));
+}
+
 Status Capture::StreamStep() {
-  Clock::time_point deadline = Clock::now() + kIdleWait;
-  if (HasStaged() && !is_inside_)
-    deadline = std::min(deadline, load_->started() + std::max<Clock::duration>(CommitInterval(), {}));
-  NILUS_ASSIGN(std::optional<ChangeChunk> chunk, NextChunk(deadline));
+  NILUS_ASSIGN(std::optional<ChangeChunk> chunk, NextChunk(StepEnd()));
   if (chunk && !chunk->batches.empty()) last_work_ = Clock::now();
   if (chunk) NILUS_TRY(Apply(*std::move(chunk)));
   if (IsFlushDue()) return Commit();

@@ -62,6 +62,8 @@ class Capture {
   bool IsSignalTable(const std::string& schema, const std::string& table) const;
 
   Status StreamStep();
+  // How long a step waits for changes at most.
+  Clock::time_point StepEnd() const;
   void RestWhenQuiet();
   // Loads the log up to `until`, the end of a transaction, and commits.
   Status StreamUntil(const LogPosition& until);
@@ -96,6 +98,8 @@ class Capture {
 
   // Reads what is pending, as far as one view and the kind of the first table go.
   Status ReadPending();
+  // Null: there is none yet, and the stream went on by a step.
+  Result<std::unique_ptr<SnapshotView>> NextView();
   Status ReadInitial(SnapshotView& view);
   Status ReadAnew(SnapshotView& view);
   Status ReadIncrement(SnapshotView& view);
@@ -136,7 +140,8 @@ class Capture {
   bool has_sent_ = false;   // a commit, whatever became of it
   std::optional<ChangeLoad> load_;
   std::unique_ptr<ChangeFeed> feed_;
-  std::optional<ChangeChunk> leftover_;  // of the feed, behind a view
+  std::optional<ChangeChunk> leftover_;  // of the feed, behind a view (or behind one that is awaited)
+  bool awaits_view_ = false;
   Clock::time_point last_commit_ = Clock::now();
   Clock::time_point last_work_ = Clock::now();  // changes came
   Clock::time_point rested_{};

@@ -130,6 +130,37 @@ TEST_F(CaptureModes, SnapshotsAreAskedForThroughTheFolder) {
   std::filesystem::remove_all(folder_);
 }
 
+TEST_F(CaptureModes, TheStreamGoesOnWhileAViewIsAwaited) {
+  folder_ = std::filesystem::temp_directory_path() / ("nilus-cdc-test-" + NewId());
+  Schema schema;
+  schema.fields = {Field{"id", MakeType(TypeId::kInt64), true, {}}};
+  world_.log.AddTable("others", schema);
+  ASSERT_TRUE(Run().is_success);
+  ServiceFolder folder = ServiceFolder::Of("public/test:raw", "", [this](std::string_view name) {
+    return name == "NILUS_STATE_DIR" ? std::optional(folder_) : std::nullopt;
+  });
+  ASSERT_TRUE(folder.Ask({"public.items"}, true));
+  int calls = 0;
+  uint64_t written = 0;
+  world_.holds_view = [&] {
+    if (++calls == 1) {
+      world_.log.Begin();
+      world_.log.Insert("others", {"7"});
+      world_.log.Commit();
+      written = world_.log.end();
+      Write(50, 60, "while it is awaited");
+    }
+    constexpr int kNever = 10'000;
+    EXPECT_LT(calls, kNever) << "what is written meanwhile is not committed";
+    return calls < kNever && world_.CommittedAt().value_or(0) < written;
+  };
+  ASSERT_TRUE(Run().is_success);
+  EXPECT_GT(calls, 1);
+  EXPECT_TRUE(world_.Merged("others").contains("7"));
+  ExpectEqual();
+  std::filesystem::remove_all(folder_);
+}
+
 TEST_F(CaptureModes, SoftDeletesStay) {
   const std::map<std::string, std::string> soft = {{"transforms", "unwrap"},
                                                    {"transforms.unwrap.delete.handling.mode", "rewrite"}};

@@ -24,9 +24,8 @@ Failure WithWayOut(Error error, const TableTarget& target) {
 
 Status Capture::ReadPending() {
   monitor_->SetPhase("extract");
-  // A sink's open transaction could be what the source waits for before it gives a view: both may be one server.
-  if (HasStaged()) NILUS_TRY(Commit());
-  NILUS_ASSIGN(const std::unique_ptr<SnapshotView> view, source_->View());
+  NILUS_ASSIGN(const std::unique_ptr<SnapshotView> view, NextView());
+  if (view == nullptr) return {};
   NILUS_FAULT_POINT("cdc.after_view");
   NILUS_TRY(StreamUntil(view->at()));
   if (IsStopped() || complete_ < view->at()) return {};
@@ -46,6 +45,29 @@ Status Capture::ReadPending() {
     }
   }
   return {};
+}
+
+Result<std::unique_ptr<SnapshotView>> Capture::NextView() {
+  // A sink's open transaction could be what the source waits for before it gives a view: both may be one server.
+  if (HasStaged() && !awaits_view_) NILUS_TRY(Commit());
+  NILUS_ASSIGN(std::unique_ptr<SnapshotView> view, source_->View());
+  awaits_view_ = view == nullptr;
+  if (view != nullptr && view->at() < complete_) {
+    LogInfo("the view of the tables that was made is of {}, and the stream has come to {}: another one is asked for",
+            source_->Format(view->at()), source_->Format(complete_));
+    view.reset();
+    return view;
+  }
+  if (view != nullptr) return view;
+  // What comes from the stream is held until the source has been asked once more: then no view lies before it.
+  if (leftover_) {
+    NILUS_ASSIGN(std::optional<ChangeChunk> held, NextChunk(Clock::now()));
+    NILUS_TRY(Apply(*std::move(held)));
+  } else {
+    NILUS_ASSIGN(leftover_, NextChunk(StepEnd()));
+  }
+  if (IsFlushDue()) NILUS_TRY(Commit());
+  return view;
 }
 
 // Before the first chunk of a table: what is there goes, in the same commit.

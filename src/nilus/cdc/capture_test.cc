@@ -99,6 +99,7 @@ class Workload {
 struct Trial {
   explicit Trial(uint64_t seed) : workload(&world, seed) {
     world.random = seed;
+    world.delays_views = seed % 2 == 0;
     world.on_call = [this] {
       std::lock_guard lock(mutex);
       workload.Step();

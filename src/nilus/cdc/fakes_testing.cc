@@ -247,7 +247,14 @@ class FakeChangeSource : public ChangeSource {
   Result<std::unique_ptr<SnapshotView>> View() override {
     if (world_->on_call) world_->on_call();
     NILUS_TRY(world_->faults.Check("source.view"));
-    const uint64_t at = is_new_ ? first_view_ : world_->log.end();
+    if (!is_new_ && world_->holds_view && world_->holds_view()) return std::unique_ptr<SnapshotView>();
+    uint64_t at = is_new_ ? first_view_ : world_->log.end();
+    if (world_->delays_views && !is_new_) {
+      if (!asked_at_) asked_at_ = at;
+      if (world_->Random(3) != 0) return std::unique_ptr<SnapshotView>();
+      if (world_->Random(3) == 0) at = *asked_at_;
+      asked_at_.reset();
+    }
     is_new_ = false;
     return std::unique_ptr<SnapshotView>(std::make_unique<FakeView>(world_, at));
   }
@@ -280,6 +287,7 @@ class FakeChangeSource : public ChangeSource {
   bool is_new_ = false;
   bool made_ = false;
   uint64_t first_view_ = 0;
+  std::optional<uint64_t> asked_at_;  // of a view that is to come: the first place that it may be of
 };
 
 // ---- the sink ----

@@ -101,6 +101,8 @@ struct FakeCapture {
   std::function<void()> on_call;    // before each call of the source: others write to it
   std::function<void()> on_commit;  // each time a commit has taken place
   bool splits_transactions = true;  // chunks end inside of transactions
+  bool delays_views = false;        // a view that is asked for comes some calls later, now and then of an earlier place
+  std::function<bool()> holds_view;  // as long as it says so there is none
   uint64_t random = 1;
 
   CdcJob MakeJob(std::map<std::string, std::string> properties = {});

@@ -30,15 +30,20 @@ Result<std::optional<CdcPosition>> CommittedPosition(const CdcJob& job, Sink& si
   return std::optional<CdcPosition>(std::move(position));
 }
 
+// Whether the process that wrote a status.json is still there.
+bool IsRunning(const Json& service) {
+  if (!service.is_object() || !service.contains("pid") || !service["pid"].is_number_integer()) return false;
+  std::string program;
+  std::ifstream(fmt::format("/proc/{}/comm", service["pid"].get<int64_t>())) >> program;
+  std::string own;
+  std::ifstream("/proc/self/comm") >> own;
+  return !program.empty() && program == own && service.value("state", "") != "stopped";
+}
+
 // What a running service says that it has committed; nothing: none runs.
 std::optional<CdcPosition> PositionOfService(const std::string& status) {
   const Json json = Json::parse(status, nullptr, /*allow_exceptions=*/false);
-  if (!json.is_object() || !json.contains("pid") || !json["pid"].is_number_integer()) return std::nullopt;
-  std::string program;
-  std::ifstream(fmt::format("/proc/{}/comm", json["pid"].get<int64_t>())) >> program;
-  std::string own;
-  std::ifstream("/proc/self/comm") >> own;
-  if (program.empty() || program != own || json.value("state", "") == "stopped") return std::nullopt;
+  if (!IsRunning(json)) return std::nullopt;
   Result<CdcPosition> position = ParseCdcPosition(Position{json.value("committed", "")});
   return position ? std::optional(*std::move(position)) : std::nullopt;
 }
@@ -110,38 +115,65 @@ Json ItemsJson(const std::vector<CheckItem>& items) {
 
 }  // namespace
 
+namespace {
+
+void AddSource(const CdcJob& job, const ChangeSource& source, const std::optional<CdcPosition>& position,
+               CdcStatus* status) {
+  if (!status->source.lost.empty()) status->fix = LostFix(job);
+  status->head = source.Format(status->source.head);
+  if (status->source.confirmed != LogPosition{}) status->confirmed = source.Format(status->source.confirmed);
+  if (!position || position->at.minor != 0 || status->source.head.minor != 0) return;
+  status->behind_bytes = static_cast<int64_t>(
+      status->source.head.major > position->at.major ? status->source.head.major - position->at.major : 0);
+}
+
+// What the service wrote of itself, and what became of it since.
+void AddService(CdcStatus* status) {
+  Json service = Json::parse(status->service, nullptr, /*allow_exceptions=*/false);
+  if (!service.is_object()) {
+    status->service.clear();
+    return;
+  }
+  if (service.value("state", "") != "stopped" && !IsRunning(service)) {
+    service["state"] = "not running (it ended without a word)";
+    for (const char* past : {"behind_seconds", "behind_bytes", "rows_per_second", "source_bytes_per_second"})
+      service.erase(past);
+    status->service = Dump(service);
+    return;
+  }
+  if (!status->source.bytes_until_lost || !service.contains("source_bytes_per_second") ||
+      !service["source_bytes_per_second"].is_number())
+    return;
+  const double rate = service["source_bytes_per_second"].get<double>();
+  if (rate > 0) status->seconds_until_lost = static_cast<double>(*status->source.bytes_until_lost) / rate;
+}
+
+}  // namespace
+
 Result<CdcStatus> AskCdcStatus(const Pipeline& pipeline, const ConnectorRegistry& registry, const RunOptions& options) {
   NILUS_ASSIGN(const CdcJob job, MakeCdcJob(pipeline, registry, options));
   CdcStatus status{.pipeline = job.pipeline.value, .destination = job.sink_display};
   status.service = FolderOf(job, options).ReadStatus().value_or("");
   NILUS_ASSIGN(const std::optional<CdcPosition> position, AskPosition(job, options, status.service));
-  NILUS_ASSIGN(const std::unique_ptr<ChangeSource> source, job.open_source(options.stop));
-  // What a running service says of itself may be a second old: beside it the slot seems to be ahead.
-  const bool is_running = PositionOfService(status.service).has_value();
-  NILUS_ASSIGN(status.source, source->AskStatus(job.capture, is_running ? std::nullopt : LogOf(position)));
-  if (!status.source.lost.empty()) status.fix = LostFix(job);
-  status.head = source->Format(status.source.head);
-  if (status.source.confirmed != LogPosition{}) status.confirmed = source->Format(status.source.confirmed);
   if (position) {
     status.position = position->shown;
-    if (position->at.minor == 0 && status.source.head.minor == 0) {
-      status.behind_bytes = static_cast<int64_t>(
-          status.source.head.major > position->at.major ? status.source.head.major - position->at.major : 0);
-    }
     for (const PendingTable& table : position->pending) {
       std::string text = fmt::format("{} ({}", table.name(), SnapshotHowName(table.how));
       if (!table.up_to.empty()) text += ", up to key " + table.up_to;
       status.pending.push_back(text + ")");
     }
   }
-  const Json service = Json::parse(status.service, nullptr, /*allow_exceptions=*/false);
-  if (!service.is_object()) {
-    status.service.clear();
-  } else if (status.source.bytes_until_lost && service.contains("source_bytes_per_second") &&
-             service["source_bytes_per_second"].is_number()) {
-    const double rate = service["source_bytes_per_second"].get<double>();
-    if (rate > 0) status.seconds_until_lost = static_cast<double>(*status.source.bytes_until_lost) / rate;
+  // What a running service says of itself may be a second old: beside it the slot seems to be ahead.
+  const bool is_running = PositionOfService(status.service).has_value();
+  NILUS_ASSIGN(const std::unique_ptr<ChangeSource> source, job.open_source(options.stop));
+  Result<CaptureStatus> asked = source->AskStatus(job.capture, is_running ? std::nullopt : LogOf(position));
+  if (asked) {
+    status.source = *std::move(asked);
+    AddSource(job, *source, position, &status);
+  } else {
+    status.source_error = asked.error().ToString();
   }
+  AddService(&status);
   return status;
 }
 
@@ -155,6 +187,7 @@ std::string ToJson(const CdcStatus& status) {
                  {"head", status.head},
                  {"confirmed", status.confirmed},
                  {"retained_bytes", status.source.retained_bytes}}}};
+  if (!status.source_error.empty()) json["source"] = {{"error", Redact(status.source_error)}};
   if (!status.source.lost.empty()) {
     json["source"]["lost"] = Redact(status.source.lost);
     json["fix"] = status.fix;

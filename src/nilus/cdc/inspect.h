@@ -19,8 +19,9 @@ struct CdcStatus {
   std::vector<std::string>
       pending;  // tables that are still to be read: "public.orders (initial, up to key [\"4711\"])"
   CaptureStatus source;
-  std::string fix;   // of source.lost
-  std::string head;  // as the source shows them
+  std::string source_error;  // not empty: it could not be asked, and nothing is known of it
+  std::string fix;           // of source.lost
+  std::string head;          // as the source shows them
   std::string confirmed;
   std::optional<int64_t> behind_bytes;       // between what is committed and the head
   std::optional<double> seconds_until_lost;  // at the rate at which the source writes now

@@ -24,6 +24,7 @@ void CaptureMonitor::StartAttempt(int attempt) {
   tables_.clear();
   progress_->StartAttempt(attempt);
   progress_->SetPhase(RunPhase::kMoving);
+  WriteStatus("starting");
 }
 
 void CaptureMonitor::SetFirstRun(bool is_first) {

@@ -65,6 +65,7 @@ class SnapshotGap final : public BuggySource {
   using BuggySource::BuggySource;
   Result<std::unique_ptr<SnapshotView>> View() override {
     NILUS_ASSIGN(std::unique_ptr<SnapshotView> view, source_->View());
+    if (view == nullptr) return view;
     return std::unique_ptr<SnapshotView>(std::make_unique<Boaster>(std::move(view), this));
   }
 

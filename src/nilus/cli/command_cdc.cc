@@ -31,10 +31,13 @@ std::string RenderService(const std::string& text) {
   const auto number_of = [&](const char* key) {
     return service.contains(key) && service[key].is_number() ? service[key].get<double>() : 0.0;
   };
-  std::string lines = fmt::format("  service: {} at {}, {}, {} rows/s, behind by {}\n", Safe(text_of("state")),
-                                  Safe(text_of("updated_at")), FormatRows(static_cast<int64_t>(number_of("rows"))),
-                                  FormatCount(static_cast<int64_t>(number_of("rows_per_second"))),
-                                  FormatSeconds(number_of("behind_seconds")));
+  std::string lines = fmt::format("  service: {} at {}, {}", Safe(text_of("state")), Safe(text_of("updated_at")),
+                                  FormatRows(static_cast<int64_t>(number_of("rows"))));
+  if (service.contains("rows_per_second")) {
+    lines += fmt::format(", {} rows/s, behind by {}", FormatCount(static_cast<int64_t>(number_of("rows_per_second"))),
+                         FormatSeconds(number_of("behind_seconds")));
+  }
+  lines += "\n";
   if (const std::string error = text_of("last_error"); !error.empty())
     lines += fmt::format("  last error: {}\n", SafeLines(error));
   return lines;
@@ -44,9 +47,13 @@ std::string Render(const CdcStatus& status) {
   std::string text = Safe(status.pipeline) + "\n";
   text += fmt::format("  committed: {}{}\n", status.position.empty() ? "nothing" : Safe(status.position),
                       status.behind_bytes ? ", " + FormatBytes(*status.behind_bytes) + " behind the source" : "");
-  text += fmt::format("  source: {}, written up to {}, confirmed {}, {} of log kept\n", Safe(status.source.state),
-                      Safe(status.head), status.confirmed.empty() ? "nothing" : Safe(status.confirmed),
-                      FormatBytes(status.source.retained_bytes));
+  if (!status.source_error.empty()) {
+    text += fmt::format("  source: cannot be asked: {}\n", SafeLines(status.source_error));
+  } else {
+    text += fmt::format("  source: {}, written up to {}, confirmed {}, {} of log kept\n", Safe(status.source.state),
+                        Safe(status.head), status.confirmed.empty() ? "nothing" : Safe(status.confirmed),
+                        FormatBytes(status.source.retained_bytes));
+  }
   if (!status.source.lost.empty()) {
     text += fmt::format("  LOST: {}\n  fix: {}\n", Safe(status.source.lost), Safe(status.fix));
   }
@@ -121,7 +128,7 @@ class Cdc final : public Command {
       Result<CdcStatus> status = AskCdcStatus(pipeline, context.registry, *options);
       if (!status) return fail(status.error());
       context.out.Write(json_ ? ToJson(*status) + "\n" : Render(*status));
-      return kDone;
+      return status->source_error.empty() ? kDone : kRunFailed;
     }
     const Status done = action_ == "drop" ? DropCapture(pipeline, context.registry, *options)
                                           : AskForSnapshot(pipeline, context.registry, *options, tables_, anew_);

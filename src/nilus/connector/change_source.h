@@ -215,8 +215,11 @@ class ChangeSource {
   virtual Result<CaptureStart> Start(const CaptureRequest& request, const std::optional<CommittedLog>& committed) = 0;
   // What the last Start made (slot, publication) goes again: it is refused before anything was committed.
   virtual Status Undo() = 0;
-  // The tables at one place of the log, not before any place that Stream has delivered as complete. The first view
-  // after a Start that made the slot is exact at CaptureStart::from.
+  // The tables at one place of the log, not before any place that Stream had delivered as complete when it was asked
+  // for. The first view after a Start that made the slot is exact at CaptureStart::from.
+  // Null: there is none yet, and it is being made (the server may wait for others' transactions to end); ask again. The
+  // stream may go on as long as that is the answer, but word of the view's place may come late: whoever has loaded more
+  // than lies before at() lets go of the view, and asks for another.
   virtual Result<std::unique_ptr<SnapshotView>> View() = 0;
   // One reader at a time. Changes behind `from`.
   virtual Result<std::unique_ptr<ChangeReader>> Stream(const LogPosition& from) = 0;

@@ -115,7 +115,7 @@ Status Connection::SetUpSession(const std::stop_token& stop) {
   }
   std::string sql =
       "SET TimeZone='UTC';SET DateStyle='ISO, MDY';SET IntervalStyle='postgres';SET extra_float_digits=3;"
-      "SET bytea_output='hex';SET standard_conforming_strings=on;"
+      "SET bytea_output='hex';SET standard_conforming_strings=on;SET array_nulls=on;"
       // A session that keeps a snapshot waits for slow readers and sinks.
       "SET idle_in_transaction_session_timeout=0";
   if (server_version() >= 110000) sql += ";SET jit=off";

@@ -46,12 +46,15 @@ Result<CaptureStatus> AskCaptureStatus(const Address& address, Connection& conne
   NILUS_ASSIGN(const std::optional<SlotState> slot, ReadSlot(connection, settings.slot, stop));
   CaptureStatus status;
   status.state = "no slot";
-  if (slot) status = OfSlot(*slot);
+  if (slot) {
+    status = OfSlot(*slot);
+  } else {
+    NILUS_ASSIGN(status.head.major, ReadHead(connection, stop));
+  }
   if (!committed || (slot && slot->is_active)) return status;  // whoever reads it moves on meanwhile
   NILUS_ASSIGN(const std::unique_ptr<Connection> replication, OpenForReplication(address, connection, stop));
   uint64_t head = 0;
   NILUS_ASSIGN(const LogIdentity identity, IdentifyLog(*replication, settings.slot, &head, stop));
-  if (!slot) status.head = {head, 0};
   NILUS_ASSIGN(status.lost, WhatIsLost(*replication, identity, head, slot, *committed, stop));
   if (status.lost.empty()) {
     NILUS_ASSIGN(status.lost, LostOfTables(connection, settings, *committed, stop));

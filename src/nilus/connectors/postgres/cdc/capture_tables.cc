@@ -67,7 +67,8 @@ Result<std::vector<FoundTable>> FindCapturedTables(Connection& connection, const
       connection.Execute(
           "SELECT c.oid, n.nspname, c.relname, c.relkind, c.relreplident, c.relispartition, c.relpersistence, "
           "pg_catalog.has_schema_privilege(n.oid, 'USAGE') AND pg_catalog.has_any_column_privilege(c.oid, 'SELECT'), "
-          "pg_catalog.row_security_active(c.oid), c.reltuples FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace "
+          "pg_catalog.row_security_active(c.oid), c.reltuples, c.relkind = 'r' AND c.relhassubclass FROM "
+          "pg_catalog.pg_class c JOIN pg_catalog.pg_namespace "
           "n ON n.oid = c.relnamespace "
           "WHERE c.relkind IN ('r', 'p') AND c.relpersistence <> 't' AND n.nspname NOT IN ('pg_catalog', "
           "'information_schema') ORDER BY n.nspname, c.relname",
@@ -87,6 +88,7 @@ Result<std::vector<FoundTable>> FindCapturedTables(Connection& connection, const
     table.is_row_secured = IsTrueField(result, row, 8);
     const std::string_view rows = FieldText(result, row, 9);
     std::from_chars(rows.data(), rows.data() + rows.size(), table.estimated_rows);
+    table.has_heirs = IsTrueField(result, row, 10);
     if (table.kind == 'p' && !via_partition_root) continue;  // its partitions' changes come under their own names
     has_root |= table.kind == 'p';
     tables.push_back(std::move(table));

@@ -22,6 +22,7 @@ struct FoundTable {
   char kind = 'r';      // pg_class.relkind: r table, p partitioned
   char identity = 'd';  // pg_class.relreplident
   bool is_partition = false;
+  bool has_heirs = false;       // tables that inherit from it, which are tables of their own
   bool is_logged = true;        // false: UNLOGGED, which the log knows nothing of
   bool is_readable = true;      // this role may SELECT from it
   bool is_row_secured = false;  // and row-level security hides rows from it

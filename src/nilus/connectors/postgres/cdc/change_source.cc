@@ -1,16 +1,13 @@
 #include "nilus/connectors/postgres/cdc/change_source.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <map>
 #include <memory>
 #include <mutex>
 
-#include "nilus/base/clock.h"
-#include "nilus/base/encoding.h"
 #include "nilus/base/fault.h"
 #include "nilus/base/log.h"
 #include "nilus/connectors/postgres/cdc/capture_check.h"
@@ -19,6 +16,7 @@
 #include "nilus/connectors/postgres/cdc/capture_tables.h"
 #include "nilus/connectors/postgres/cdc/log_messages.h"
 #include "nilus/connectors/postgres/cdc/log_reader.h"
+#include "nilus/connectors/postgres/cdc/pending_view.h"
 #include "nilus/connectors/postgres/cdc/publication.h"
 #include "nilus/connectors/postgres/cdc/slot.h"
 #include "nilus/connectors/postgres/cdc/snapshot_view.h"
@@ -27,6 +25,8 @@
 
 namespace nilus::postgres {
 namespace {
+
+constexpr std::chrono::milliseconds kUsualWait{300};  // for a view, where nobody holds it up
 
 // The log of this slot brings values that have no binary form here. For the process's life: each attempt opens a source
 // of its own, and would ask for binary values again, and fail at the same place.
@@ -56,7 +56,8 @@ class PostgresChangeSource : public ChangeSource {
   std::string Format(const LogPosition& position) const override { return FormatLsn(position.major); }
 
  private:
-  Status Connect();
+  Status Connect() { return Connect(context_.stop); }
+  Status Connect(const std::stop_token& stop);
   Result<std::vector<FoundTable>> FindTables(bool via_partition_root, std::vector<std::string>* notices);
   Status Prepare(const std::optional<CommittedLog>& committed, CaptureStart* start);
   Failure PartitionsAreNotNamed(const TableRef& root) const;
@@ -82,14 +83,15 @@ class PostgresChangeSource : public ChangeSource {
   bool is_two_phase_ = false;
   std::string nullable_number_;  // a column where both NULL and NaN may stand
   std::shared_ptr<std::atomic<bool>> wants_text_;
-  std::optional<NewSlot> new_slot_;  // until its snapshot is taken, or streaming begins
+  std::optional<NewSlot> new_slot_;            // until its snapshot is taken, or streaming begins
+  std::unique_ptr<PendingView> pending_view_;  // that was asked for, and is not there yet
   std::shared_ptr<Confirmation> confirmation_;
 };
 
-Status PostgresChangeSource::Connect() {
+Status PostgresChangeSource::Connect(const std::stop_token& stop) {
   if (connection_ != nullptr && connection_->is_usable()) return {};
   NILUS_FAULT_POINT("postgres.changes.connect");
-  NILUS_ASSIGN(connection_, Connection::Open(address_, context_.stop));
+  NILUS_ASSIGN(connection_, Connection::Open(address_, stop));
   connection_->HideRowValues();
   return {};
 }
@@ -100,6 +102,7 @@ Result<CaptureStart> PostgresChangeSource::Start(const CaptureRequest& request,
   settings_ = std::make_shared<const CaptureSettings>(std::move(settings));
   wants_text_ = WantsText(address_.ToDisplay() + '\n' + settings_->slot);
   new_slot_.reset();
+  pending_view_.reset();
   made_publication_ = made_slot_ = false;
   known_.clear();
   NILUS_TRY(Connect());
@@ -336,12 +339,26 @@ Status PostgresChangeSource::TakeSlot(std::unique_ptr<Connection> replication, c
     start->notices.push_back("replication slot " + settings_->slot + " is made anew");
     slot.reset();
   }
+  if (slot && !committed && slot->confirmed != 0) {
+    start->notices.push_back(
+        fmt::format("replication slot {} was there already, and is taken over: nothing is committed of this pipeline. "
+                    "If another one "
+                    "reads it, give this one a slot.name of its own",
+                    settings_->slot));
+  }
   is_two_phase_ = settings_->is_two_phase || (slot && slot->is_two_phase);
   if (slot) {
     start->from = committed ? committed->at : LogPosition{slot->confirmed, 0};
     start->vanished_before = {slot->head, 0};
     confirmation_ = std::make_shared<Confirmation>(slot->confirmed);
     return {};
+  }
+  constexpr int kLongSeconds = 5;
+  if (const std::string oldest = OldestWriter(*connection_, kLongSeconds, stop); !oldest.empty()) {
+    LogWarning(
+        "replication slot {} is there once the transactions have ended that write anywhere in the server now; "
+        "the oldest: {}",
+        settings_->slot, oldest);
   }
   NILUS_FAULT_POINT("postgres.changes.make_slot");
   NILUS_ASSIGN(new_slot_, MakeSlot(std::move(replication), *settings_, settings_->slot, false, stop));
@@ -355,12 +372,22 @@ Result<std::unique_ptr<SnapshotView>> PostgresChangeSource::View() {
   if (settings_ == nullptr) return Fail(ErrorKind::kInternal, "a view was asked for before Start");
   NILUS_TRY(Connect());
   std::optional<NewSlot> slot = std::exchange(new_slot_, std::nullopt);
-  if (!slot || !slot->session->is_usable()) {
+  if (slot && slot->session->is_usable()) return MakeView(address_, *std::move(slot), settings_, {}, context_.stop);
+  std::chrono::milliseconds patience{0};
+  if (pending_view_ == nullptr) {
     NILUS_ASSIGN(std::unique_ptr<Connection> replication, OpenForReplication(address_, *connection_, context_.stop));
-    const std::string name = fmt::format("nilus_view_{}_{}", getpid(), Sha256Hex(NewId()).substr(0, 12));
-    NILUS_ASSIGN(slot, MakeSlot(std::move(replication), *settings_, name, true, context_.stop));
+    pending_view_ = std::make_unique<PendingView>(address_, std::move(replication), settings_, context_.stop);
+    patience = kUsualWait;
   }
-  return MakeView(address_, *std::move(slot), settings_, {}, context_.stop);
+  if (!pending_view_->WaitFor(patience)) {
+    NILUS_ASSIGN(const bool has_place, pending_view_->HasPlace(*connection_, context_.stop));
+    if (!has_place) {
+      pending_view_->TellOfWait(*connection_, context_.stop);
+      return std::unique_ptr<SnapshotView>();
+    }
+  }
+  const std::unique_ptr<PendingView> pending = std::move(pending_view_);
+  return pending->Take();
 }
 
 Result<std::unique_ptr<ChangeReader>> PostgresChangeSource::Stream(const LogPosition& from) {
@@ -442,16 +469,19 @@ Result<std::vector<CheckItem>> PostgresChangeSource::Check(const CaptureRequest&
 Status PostgresChangeSource::Drop(const CaptureRequest& request) {
   NILUS_ASSIGN(CaptureSettings settings, CaptureSettings::Read(request));
   new_slot_.reset();
-  NILUS_TRY(Connect());
-  NILUS_ASSIGN(std::optional<SlotState> slot, ReadSlot(*connection_, settings.slot, context_.stop));
-  NILUS_TRY(WaitUntilFree(*connection_, settings.slot, &slot, context_.stop));
-  NILUS_TRY(DropSlot(*connection_, settings.slot, context_.stop));
+  pending_view_.reset();
+  // At the end of a service the stop that it was asked for is why the slot goes.
+  const std::stop_token stop = context_.stop.stop_requested() ? std::stop_token() : context_.stop;
+  NILUS_TRY(Connect(stop));
+  NILUS_ASSIGN(std::optional<SlotState> slot, ReadSlot(*connection_, settings.slot, stop));
+  NILUS_TRY(WaitUntilFree(*connection_, settings.slot, &slot, stop));
+  NILUS_TRY(DropSlot(*connection_, settings.slot, stop));
   // A publication of another name is somebody's own.
   if (!settings.plugin->has_publication || !settings.owns_publication ||
       settings.autocreate == CaptureSettings::Autocreate::kDisabled)
     return {};
-  NILUS_TRY(connection_->Execute("DROP PUBLICATION IF EXISTS " + QuoteIdentifier(settings.publication), context_.stop));
-  return {};
+  return connection_->Execute("DROP PUBLICATION IF EXISTS " + QuoteIdentifier(settings.publication), stop)
+      .map([](const PgResult&) {});
 }
 
 }  // namespace

@@ -125,7 +125,7 @@ TEST_P(ChangeSourceTest, TheFirstViewIsExactWhereTheStreamBegins) {
   auto capture = StartCapture(address_, Requested({}));
   ASSERT_TRUE(capture) << capture.error().ToString();
   Run("INSERT INTO t VALUES (101)");
-  auto view = capture->source->View();
+  auto view = WaitForView(*capture->source);
   ASSERT_TRUE(view) << view.error().ToString();
   EXPECT_EQ((*view)->at(), capture->start.from);
   std::vector<SnapshotChunk> chunks;
@@ -145,7 +145,7 @@ TEST_P(ChangeSourceTest, LaterViewsAreExactAtAPlaceOfTheirOwn) {
   Run("CREATE TABLE t (id int PRIMARY KEY)");
   Capture capture = Stream();
   Run("INSERT INTO t SELECT generate_series(1, 10)");
-  auto view = capture.source->View();
+  auto view = WaitForView(*capture.source);
   ASSERT_TRUE(view) << view.error().ToString();
   Run("INSERT INTO t VALUES (11)");
   auto rows = ReadView(**view, capture.start.tables[0], 1000, nullptr);
@@ -159,11 +159,53 @@ TEST_P(ChangeSourceTest, LaterViewsAreExactAtAPlaceOfTheirOwn) {
   EXPECT_EQ(MustSelect(address_, "SELECT count(*) FROM pg_replication_slots WHERE temporary"), "0");
 }
 
+// Whoever waits for the view can go on reading the stream.
+TEST_P(ChangeSourceTest, AViewThatAnotherTransactionHoldsUpIsNotThereYet) {
+  Run("CREATE TABLE t (id int PRIMARY KEY); CREATE TABLE other (id int)");
+  Capture capture = Stream();
+  auto writer = Connection::Open(address_, {});
+  ASSERT_TRUE(writer) << writer.error().ToString();
+  ASSERT_TRUE((*writer)->Execute("BEGIN; INSERT INTO other VALUES (1)"));
+  auto view = capture.source->View();
+  ASSERT_TRUE(view) << view.error().ToString();
+  ASSERT_EQ(*view, nullptr);
+  Run("INSERT INTO t VALUES (1)");
+  const SeenLog seen = Read(capture);
+  EXPECT_THAT(seen.Texts(), ElementsAre("c public.t id=1"));
+  view = capture.source->View();
+  ASSERT_TRUE(view) << view.error().ToString();
+  ASSERT_EQ(*view, nullptr);
+  ASSERT_TRUE((*writer)->Execute("COMMIT"));
+  view = WaitForView(*capture.source);
+  ASSERT_TRUE(view) << view.error().ToString();
+  EXPECT_GE((*view)->at(), seen.complete);
+  auto rows = ReadView(**view, capture.start.tables[0], 1000, nullptr);
+  ASSERT_TRUE(rows) << rows.error().ToString();
+  EXPECT_THAT(*rows, SizeIs(1));
+  EXPECT_EQ(MustSelect(address_, "SELECT count(*) FROM pg_replication_slots WHERE temporary"), "0");
+}
+
+TEST_P(ChangeSourceTest, AViewThatNobodyWaitsForAnyMoreIsCancelled) {
+  Run("CREATE TABLE t (id int PRIMARY KEY); CREATE TABLE other (id int)");
+  Capture capture = Stream();
+  auto writer = Connection::Open(address_, {});
+  ASSERT_TRUE(writer) << writer.error().ToString();
+  ASSERT_TRUE((*writer)->Execute("BEGIN; INSERT INTO other VALUES (1)"));
+  auto view = capture.source->View();
+  ASSERT_TRUE(view) << view.error().ToString();
+  ASSERT_EQ(*view, nullptr);
+  capture.reader.reset();
+  capture.source.reset();
+  while (MustSelect(address_, "SELECT count(*) FROM pg_replication_slots WHERE temporary") != "0") {
+  }
+  ASSERT_TRUE((*writer)->Execute("ROLLBACK"));
+}
+
 TEST_P(ChangeSourceTest, AViewTellsOfTablesAsItSeesThem) {
   Run("CREATE TABLE t (id int PRIMARY KEY, gone text)");
   Capture capture = Stream();
   Run("ALTER TABLE t ADD late text, DROP gone, DROP CONSTRAINT t_pkey, ADD PRIMARY KEY (late)");
-  auto view = capture.source->View();
+  auto view = WaitForView(*capture.source);
   ASSERT_TRUE(view) << view.error().ToString();
   Run("ALTER TABLE t ADD behind_it text");
   const auto table = (*view)->Describe("public", "t");
@@ -182,7 +224,7 @@ TEST_P(ChangeSourceTest, AViewThatATableWasRewrittenUnderIsRefused) {
   Run("CREATE TABLE t (id int PRIMARY KEY, v int); INSERT INTO t SELECT i, i FROM generate_series(1, 10) i");
   auto capture = StartCapture(address_, Requested({}));
   ASSERT_TRUE(capture) << capture.error().ToString();
-  auto view = capture->source->View();
+  auto view = WaitForView(*capture->source);
   ASSERT_TRUE(view) << view.error().ToString();
   Run("ALTER TABLE t ALTER v TYPE numeric");
   auto rows = ReadView(**view, capture->start.tables[0], 1000, nullptr);
@@ -197,7 +239,7 @@ TEST_P(ChangeSourceTest, CompositeKeysCutATable) {
   auto capture = StartCapture(address_, Requested({}));
   ASSERT_TRUE(capture) << capture.error().ToString();
   EXPECT_THAT(capture->start.tables[0].key, ElementsAre("b", "a"));
-  auto view = capture->source->View();
+  auto view = WaitForView(*capture->source);
   ASSERT_TRUE(view);
   std::vector<SnapshotChunk> chunks;
   auto rows = ReadView(**view, capture->start.tables[0], 7, &chunks);
@@ -355,7 +397,7 @@ TEST_P(ChangeSourceTest, ASnapshotThatWouldLackRowsIsRefused) {
       Requested({{"publication.name", "mine"}, {"publication.autocreate.mode", "disabled"}}, /*needs_keys=*/false));
   ASSERT_TRUE(capture) << capture.error().ToString();
   EXPECT_THAT(capture->start.notices, testing::Contains(HasSubstr("row-level security hides rows of table public.t")));
-  auto view = capture->source->View();
+  auto view = WaitForView(*capture->source);
   ASSERT_TRUE(view) << view.error().ToString();
   auto rows = ReadView(**view, capture->start.tables[0], 30, nullptr);
   ASSERT_FALSE(rows);

@@ -32,7 +32,7 @@ struct Backlog {
       std::exit(3);
     }
     capture = *std::move(started);
-    static_cast<void>(capture.source->View());  // lets go of the snapshot
+    static_cast<void>(WaitForView(*capture.source));  // lets go of the snapshot
     MustSelect(address, "SELECT pg_create_logical_replication_slot('beside_" + address.path + "', 'pgoutput')");
     MustExecute(address,
                 "CREATE PROCEDURE fill(total bigint, each bigint) LANGUAGE plpgsql AS $$ BEGIN "

@@ -207,7 +207,7 @@ TEST_P(LogShapesTest, GeneratedColumnsComeWhereThePublicationSendsThem) {
   const bool are_sent = which_.is_pgoutput() && which_.version == "18";
   EXPECT_THAT(seen.Texts(), ElementsAre(are_sent ? "c public.t id=1 twice=2 n=5" : "c public.t id=1 n=5"));
   EXPECT_THAT(seen.schemas, IsEmpty());
-  auto view = capture_.source->View();
+  auto view = WaitForView(*capture_.source);
   ASSERT_TRUE(view) << view.error().ToString();
   auto rows = ReadView(**view, capture_.start.tables[0], 10, nullptr);
   ASSERT_TRUE(rows) << rows.error().ToString();
@@ -267,7 +267,7 @@ TEST_P(LogShapesTest, NamesMayHoldAnything) {
   Stream({{"publication.name", "p\"u'b\\l"}}, true);
   Run(R"(INSERT INTO "Sch.ema"."t ""ä;--" VALUES (1, 'x'), (2, 'y'))");
   EXPECT_THAT(Read().Texts(), ElementsAre("c Sch.ema.t \"ä;-- ID '=1 Ö\\=x", "c Sch.ema.t \"ä;-- ID '=2 Ö\\=y"));
-  auto view = capture_.source->View();
+  auto view = WaitForView(*capture_.source);
   ASSERT_TRUE(view) << view.error().ToString();
   auto rows = ReadView(**view, capture_.start.tables[0], 1, nullptr);
   ASSERT_TRUE(rows) << rows.error().ToString();

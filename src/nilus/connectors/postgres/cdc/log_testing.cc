@@ -179,6 +179,13 @@ Result<SeenLog> ReadUpToNow(const Address& address, ChangeReader& reader, int64_
   return seen;
 }
 
+Result<std::unique_ptr<SnapshotView>> WaitForView(ChangeSource& source) {
+  while (true) {
+    NILUS_ASSIGN(std::unique_ptr<SnapshotView> view, source.View());
+    if (view != nullptr) return view;
+  }
+}
+
 Result<std::vector<Row>> ReadView(SnapshotView& view, const CapturedTable& table, int64_t rows,
                                   std::vector<SnapshotChunk>* chunks) {
   NILUS_ASSIGN(std::vector<SnapshotChunk> planned, view.Plan(table, "", rows));

@@ -73,6 +73,9 @@ void EndCaptures(const TestServer& server);
 // Reads until the stream has passed what the database's log holds now.
 Result<SeenLog> ReadUpToNow(const Address& address, ChangeReader& reader, int64_t max_rows = 2048);
 
+// The next view, however long the server takes.
+Result<std::unique_ptr<SnapshotView>> WaitForView(ChangeSource& source);
+
 // All rows of all chunks of a view's table, `rows` a chunk, canonical texts by column.
 Result<std::vector<std::map<std::string, std::string>>> ReadView(SnapshotView& view, const CapturedTable& table,
                                                                  int64_t rows, std::vector<SnapshotChunk>* chunks);

@@ -115,7 +115,7 @@ class LogValuesTest : public LogTest {
                          "SELECT query LIKE '%binary%' FROM pg_stat_activity WHERE query LIKE "
                          "'START_REPLICATION%' AND datname = current_database()"),
               expects_binary ? "t" : "f");
-    auto view = capture->source->View();
+    auto view = WaitForView(*capture->source);
     ASSERT_TRUE(view) << view.error().ToString();
     auto rows = ReadView(**view, capture->start.tables[0], 100'000, nullptr);
     ASSERT_TRUE(rows) << rows.error().ToString();

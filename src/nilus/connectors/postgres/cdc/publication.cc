@@ -8,9 +8,15 @@
 namespace nilus::postgres {
 namespace {
 
+// As a publication's statements name it. Without ONLY its heirs would be published with it, and UPDATE and DELETE fail
+// on those that have no replica identity.
+std::string Alone(const FoundTable& table, const std::string& quoted) {
+  return table.has_heirs ? "ONLY " + quoted : quoted;
+}
+
 std::string JoinNames(const std::vector<FoundTable>& tables) {
   std::string names;
-  for (const FoundTable& table : tables) names += (names.empty() ? "" : ", ") + table.Quoted();
+  for (const FoundTable& table : tables) names += (names.empty() ? "" : ", ") + Alone(table, table.Quoted());
   return names;
 }
 
@@ -223,8 +229,8 @@ Status CheckFilters(const CaptureSettings& settings, const Publication& publicat
   for (const FoundTable& table : tables) {
     const auto found = publication.filtered.find(table.Quoted());
     if (found == publication.filtered.end()) continue;
-    names.push_back(found->first);
-    whole.push_back(found->second);
+    names.push_back(Alone(table, found->first));
+    whole.push_back(Alone(table, found->second));
     told.push_back(table.ref.ToString());
   }
   if (names.empty()) return {};

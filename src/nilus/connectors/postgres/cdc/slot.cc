@@ -14,6 +14,9 @@
 namespace nilus::postgres {
 namespace {
 
+constexpr const char* kHead =
+    "CASE WHEN pg_catalog.pg_is_in_recovery() THEN pg_catalog.pg_last_wal_replay_lsn() ELSE "
+    "pg_catalog.pg_current_wal_flush_lsn() END";
 constexpr std::chrono::seconds kLongestWait{15};  // a killed process's session may linger for a moment
 constexpr std::chrono::seconds kQuietWait{1};
 constexpr std::chrono::milliseconds kBetweenLooks{200};
@@ -97,9 +100,8 @@ Result<std::optional<SlotState>> ReadSlot(Connection& connection, const std::str
   sql += version >= 130000 ? "coalesce(wal_status, ''), safe_wal_size, " : "'', NULL, ";
   sql += version >= 170000 ? "coalesce(invalidation_reason, ''), " : "'', ";
   sql += version >= 140000 ? "two_phase, " : "false, ";
-  sql +=
-      "CASE WHEN pg_catalog.pg_is_in_recovery() THEN pg_catalog.pg_last_wal_replay_lsn() "
-      "ELSE pg_catalog.pg_current_wal_flush_lsn() END FROM pg_catalog.pg_replication_slots WHERE slot_name = $1";
+  sql += kHead;
+  sql += " FROM pg_catalog.pg_replication_slots WHERE slot_name = $1";
   std::array<Connection::Parameter, 1> parameters = {name};
   NILUS_ASSIGN(PgResult result, connection.Query(sql, parameters, stop));
   if (PQntuples(result.get()) == 0) return std::nullopt;
@@ -238,6 +240,23 @@ Result<NewSlot> MakeSlot(std::unique_ptr<Connection> replication, const CaptureS
   slot.snapshot = FieldText(*made, 0, 2);
   slot.session = std::move(replication);
   return slot;
+}
+
+std::string OldestWriter(Connection& connection, int seconds, const std::stop_token& stop) {
+  std::array<Connection::Parameter, 1> parameters = {std::to_string(seconds)};
+  const auto oldest = connection.Query(
+      "SELECT pid, usename, pg_catalog.date_trunc('second', xact_start) FROM pg_catalog.pg_stat_activity WHERE "
+      "backend_xid IS NOT NULL AND xact_start <= pg_catalog.now() - pg_catalog.make_interval(secs => "
+      "$1::pg_catalog.float8) ORDER BY pg_catalog.age(backend_xid) DESC LIMIT 1",
+      parameters, stop);
+  if (!oldest || PQntuples(oldest->get()) != 1) return {};
+  return fmt::format("process {}, role {}, since {}", FieldText(*oldest, 0, 0), FieldText(*oldest, 0, 1),
+                     FieldText(*oldest, 0, 2));
+}
+
+Result<uint64_t> ReadHead(Connection& connection, const std::stop_token& stop) {
+  NILUS_ASSIGN(PgResult result, connection.Execute(std::string("SELECT ") + kHead, stop));
+  return LsnField(result, 0, 0);
 }
 
 Status WaitUntilFree(Connection& connection, const std::string& name, std::optional<SlotState>* slot,

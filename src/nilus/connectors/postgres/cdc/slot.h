@@ -62,6 +62,13 @@ struct NewSlot {
 Result<NewSlot> MakeSlot(std::unique_ptr<Connection> replication, const CaptureSettings& settings,
                          const std::string& name, bool is_temporary, const std::stop_token& stop);
 
+// The oldest transaction that writes in the server, with its process, for people: "process 123, role app, since …".
+// Empty: none has for so many seconds, or this role may not see it.
+std::string OldestWriter(Connection& connection, int seconds, const std::stop_token& stop);
+
+// The end of the server's log.
+Result<uint64_t> ReadHead(Connection& connection, const std::stop_token& stop);
+
 // Waits a bounded time until nobody uses the slot. kTransient names the process that does.
 Status WaitUntilFree(Connection& connection, const std::string& name, std::optional<SlotState>* slot,
                      const std::stop_token& stop);
