@@ -1,4 +1,4 @@
-// Powers of ten for the arithmetic of 128-bit decimals. Their texts: scalar.h.
+// What arithmetic with 128-bit decimals needs, and their usual type. Their texts: scalar.h.
 #pragma once
 
 #include "nilus/data/builder.h"
@@ -11,5 +11,8 @@ constexpr Int128 PowerOfTen(int exponent) {
   for (int i = 0; i < exponent; ++i) power *= 10;
   return power;
 }
+
+// Of numbers whose source declares no digits behind the point, or more than there is room for: these ones are ours.
+inline constexpr Type kUndeclaredDecimal = MakeDecimal(kMaxDecimalPrecision, 9);
 
 }  // namespace nilus

@@ -11,6 +11,7 @@
 #include "nilus/json/literal.h"
 #include "nilus/json/scanner.h"
 #include "nilus/rows/coerce.h"
+#include "nilus/rows/value_text.h"
 
 namespace nilus {
 namespace {
@@ -64,18 +65,35 @@ TypeId KindOf(const std::optional<json::Value>& value) {
   }
 }
 
-// 7.50 as 7.5 and 7.00 as 7: how many digits a column has behind the point, its other values say.
-std::string_view WithoutZeros(std::string_view decimal) {
-  if (decimal.find('.') == std::string_view::npos) return decimal;
-  while (decimal.back() == '0') decimal.remove_suffix(1);
-  if (decimal.back() == '.') decimal.remove_suffix(1);
-  return decimal;
-}
-
 // Types that JSON has strings for.
 bool HasStrings(TypeId type) {
   return type == TypeId::kText || type == TypeId::kDate || type == TypeId::kTime || type == TypeId::kTimestamp ||
          type == TypeId::kTimestampNtz;
+}
+
+// Strings as what they mean, what `is_plain(first byte)` says as a plain number, all else as written.
+template <typename IsPlain>
+Column TextsOfJson(const Column& column, IsPlain is_plain) {
+  ColumnBuilder texts(MakeType(TypeId::kText));
+  std::string number;
+  for (int64_t row = 0; row < column.length; ++row) {
+    if (column.IsNull(row)) {
+      texts.AppendNull();
+      continue;
+    }
+    const std::string_view text = column.BytesValue(row);
+    const char first = FirstByte(text);
+    std::optional<json::Value> value;
+    if (first == '"' || is_plain(first)) value = ReadScalar(text);
+    if (value && value->kind == json::Kind::kNumber) {
+      number.clear();
+      AppendPlainNumber(value->text, &number);
+      texts.AppendBytes(number);
+    } else if (!value || !json::AppendValue(*value, &texts)) {
+      texts.AppendBytes(text);
+    }
+  }
+  return texts.Finish();
 }
 
 void FillUp(ColumnBuilder* column, int64_t rows) {
@@ -125,27 +143,14 @@ Column JsonAsText(const Column& column) {
   for (int64_t row = 0; row < column.length && !has_string; ++row) {
     has_string = !column.IsNull(row) && FirstByte(column.BytesValue(row)) == '"';
   }
-  if (!has_string) {
-    Column same = column;
-    same.type = MakeType(TypeId::kText);
-    return same;
-  }
-  ColumnBuilder texts(MakeType(TypeId::kText));
-  for (int64_t row = 0; row < column.length; ++row) {
-    if (column.IsNull(row)) {
-      texts.AppendNull();
-      continue;
-    }
-    const std::string_view text = column.BytesValue(row);
-    std::optional<json::Value> string;
-    if (FirstByte(text) == '"') string = ReadScalar(text);
-    if (string) {
-      json::AppendValue(*string, &texts);
-    } else {
-      texts.AppendBytes(text);
-    }
-  }
-  return texts.Finish();
+  if (has_string) return TextsOfJson(column, [](char) { return false; });
+  Column same = column;
+  same.type = MakeType(TypeId::kText);
+  return same;
+}
+
+Column JsonAsPlainText(const Column& column) {
+  return TextsOfJson(column, [](char first) { return first == '-' || (first >= '0' && first <= '9'); });
 }
 
 Column AsJson(const Column& column) {
@@ -153,6 +158,7 @@ Column AsJson(const Column& column) {
   const bool is_bare = !HasStrings(column.type.id);
   const Column texts = Coerce(column, MakeType(TypeId::kText), CoerceRule::kExact).column;
   ColumnBuilder values(MakeType(TypeId::kJson));
+  std::string plain;
   std::string quoted;
   for (int64_t row = 0; row < texts.length; ++row) {
     if (texts.IsNull(row)) {
@@ -160,7 +166,11 @@ Column AsJson(const Column& column) {
       continue;
     }
     std::string_view text = texts.BytesValue(row);
-    if (column.type.id == TypeId::kDecimal) text = WithoutZeros(text);
+    if (column.type.id == TypeId::kDecimal) {  // how many digits it has behind the point, the other values say
+      plain.clear();
+      AppendPlainNumber(text, &plain);
+      text = plain;
+    }
     if (!is_bare || json::IsFloatWord(text)) {
       quoted.clear();
       json::AppendQuoted(text, &quoted);

@@ -23,6 +23,8 @@ Column StringsOf(const Column& column);
 // The same as one text column: strings as what they mean, all else as written. Shares the bytes where there is no
 // string.
 Column JsonAsText(const Column& column);
+// The same with numbers as plain decimals (value_text.h): 100.0 and 1e2 are 100.
+Column JsonAsPlainText(const Column& column);
 
 // Of a column whose values were read from JSON: what they were there, but for the spelling of numbers and times.
 // Texts, dates, times, NaN and infinities are strings.

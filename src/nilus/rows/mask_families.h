@@ -10,6 +10,7 @@
 #include "nilus/data/scalar.h"
 #include "nilus/rows/json_kinds.h"
 #include "nilus/rows/mask.h"
+#include "nilus/rows/value_text.h"
 
 namespace nilus {
 
@@ -49,14 +50,14 @@ MaskProblem MaskValues(const Column& column, ColumnBuilder* out, Each each) {
 // its memory from one column to the next.
 template <typename Each>
 MaskProblem MaskTexts(const Column& column, ColumnBuilder* out, std::string* scratch, Each each) {
-  if (column.type.id == TypeId::kJson) return MaskTexts(JsonAsText(column), out, scratch, std::move(each));
+  if (column.type.id == TypeId::kJson) return MaskTexts(JsonAsPlainText(column), out, scratch, std::move(each));
   if (column.type.id == TypeId::kText) {
     return MaskValues(column, out,
                       [&](int64_t row, ColumnBuilder* to) -> MaskProblem { return each(column.BytesValue(row), to); });
   }
   return MaskValues(column, out, [&](int64_t row, ColumnBuilder* to) -> MaskProblem {
     scratch->clear();
-    AppendCellText(column, row, scratch);
+    AppendValueText(column, row, scratch);
     return each(std::string_view(*scratch), to);
   });
 }

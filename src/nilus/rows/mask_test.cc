@@ -69,6 +69,38 @@ INSTANTIATE_TEST_SUITE_P(
                     Vector{"hash", "0.5", Sha256Hex("0.5"), kDouble},
                     Vector{"hash", "7", Sha256Hex("7"), MakeType(TypeId::kInt16)}));
 
+// A number's text is a plain decimal: what its column is called for the sake of other values makes no difference, nor
+// do the digits behind the point that nobody declared.
+INSTANTIATE_TEST_SUITE_P(PlainNumbers, MaskVectors,
+                         testing::Values(Vector{"hash", "42", Sha256Hex("42"), MakeDecimal(38, 9)},
+                                         Vector{"hash", "42", Sha256Hex("42"), MakeDecimal(10, 0)},
+                                         Vector{"hash", "-1.50", Sha256Hex("-1.5"), MakeDecimal(38, 9)},
+                                         Vector{"hash", "0.000000001", Sha256Hex("0.000000001"), MakeDecimal(38, 9)},
+                                         Vector{"hash", "100000", Sha256Hex("100000"), kDouble},
+                                         Vector{"hash", "1e22", Sha256Hex("10000000000000000000000"), kDouble},
+                                         Vector{"hash", "-0.00001", Sha256Hex("-0.00001"), kDouble},
+                                         Vector{"hash", "NaN", Sha256Hex("NaN"), kDouble},
+                                         Vector{"hash", "100.0", Sha256Hex("100"), MakeType(TypeId::kJson)},
+                                         Vector{"hash", "1E2", Sha256Hex("100"), MakeType(TypeId::kJson)},
+                                         Vector{"hash", "12.50e-1", Sha256Hex("1.25"), MakeType(TypeId::kJson)},
+                                         Vector{"hash", "\"100.0\"", Sha256Hex("100.0"), MakeType(TypeId::kJson)},
+                                         Vector{"hash", "1e1000", Sha256Hex("1e1000"), MakeType(TypeId::kJson)},
+                                         Vector{"stars", "0.00", "*", MakeType(TypeId::kJson)},
+                                         Vector{"partial:1", "15551234567", "1*********7", MakeDecimal(38, 9)}));
+
+// Stars are for the digits that count: not for those behind the point.
+INSTANTIATE_TEST_SUITE_P(
+    ShapesOfNumbers, MaskVectors,
+    testing::Values(Vector{"phone", "15551234567", "1555*******", MakeDecimal(38, 9)},
+                    Vector{"phone", "15551234567", "1555*******.**", MakeDecimal(13, 2)},
+                    Vector{"phone", "15551234567.25", "1555*******.**", kDouble},
+                    Vector{"phone", "5550000000", "555*******", kDouble},
+                    Vector{"phone", "-5551234", "-*******", MakeDecimal(38, 9)}, Vector{"phone", "NaN", "***", kDouble},
+                    Vector{"credit_card", "4111111111111111", "************1111", MakeDecimal(38, 9)},
+                    Vector{"credit_card", "4111111111111111.5", "************1111.**", MakeDecimal(20, 2)},
+                    Vector{"ssn", "123456789", "*****6789", MakeDecimal(38, 9)},
+                    Vector{"ssn", "6789.01", "****.**", MakeDecimal(6, 2)}));
+
 INSTANTIATE_TEST_SUITE_P(
     Shapes, MaskVectors,
     testing::Values(

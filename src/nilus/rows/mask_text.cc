@@ -1,4 +1,5 @@
 // Masks that keep the shape of a text: stars in place of characters, or a constant in place of everything.
+#include <algorithm>
 #include <cstring>
 
 #include "nilus/rows/mask_characters.h"
@@ -80,6 +81,7 @@ struct Email {
 
 // A text without any digit is no phone number and would come through whole: all stars.
 struct Phone {
+  static constexpr bool kCountsDigits = true;
   char* operator()(std::string_view text, char* out) const {
     const size_t digits = CountMatches(text, IsDigitCharacter);
     if (digits == 0) return PutStars(text, out);
@@ -97,6 +99,7 @@ struct Phone {
 // separators kept. Without any that counts: all stars.
 template <bool (*counts)(char32_t)>
 struct LastFour {
+  static constexpr bool kCountsDigits = true;
   char* operator()(std::string_view text, char* out) const {
     const size_t all = CountMatches(text, counts);
     if (all == 0) return PutStars(text, out);
@@ -112,6 +115,18 @@ struct LastFour {
 
 bool IsLetterOrDigit(char32_t code) { return !IsSeparatorCharacter(code); }
 
+// Of a number, what stands behind the point is no part of a phone or card: it is hidden, and counts for nothing.
+template <typename Shape>
+char* PutNumber(std::string_view number, char* out, Shape shape) {
+  if constexpr (requires { Shape::kCountsDigits; }) {
+    const size_t point = std::min(number.find('.'), number.size());
+    out = shape(number.substr(0, point), out);
+    return PutHidden(number.substr(point), out, IsDigitCharacter);
+  } else {
+    return shape(number, out);
+  }
+}
+
 template <typename Shape>
 class ShapeMask final : public Mask {
  public:
@@ -120,13 +135,17 @@ class ShapeMask final : public Mask {
   Result<Column> Apply(const Column& column) override {
     ColumnBuilder out(result_type());
     const bool is_json = column.type.id == TypeId::kJson;
+    const bool is_number = IsNumber(column.type.id);
+    auto put = [&](std::string_view text, char* to) {
+      // What the algorithm would keep of an object is anything but the last digits of a number.
+      if (is_json && (text.starts_with('{') || text.starts_with('['))) return PutStars(text, to);
+      return is_number ? PutNumber(text, to, shape_) : shape_(text, to);
+    };
     MaskProblem problem =
         MaskTexts(column, &out, &scratch_, [&](std::string_view text, ColumnBuilder* to) -> MaskProblem {
           if (to->WouldOverflow(text.size())) return kTooManyBytes;
           char* begin = to->StartBytes(text.size());
-          // What the algorithm would keep of an object is anything but the last digits of a number.
-          const bool is_nested = is_json && (text.starts_with('{') || text.starts_with('['));
-          to->FinishBytes(static_cast<size_t>((is_nested ? PutStars(text, begin) : shape_(text, begin)) - begin));
+          to->FinishBytes(static_cast<size_t>(put(text, begin) - begin));
           return nullptr;
         });
     if (problem != nullptr) return Refuse(problem);

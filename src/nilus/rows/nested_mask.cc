@@ -8,6 +8,7 @@
 #include "nilus/json/column.h"
 #include "nilus/json/literal.h"
 #include "nilus/json/scanner.h"
+#include "nilus/rows/value_text.h"
 
 namespace nilus {
 namespace {
@@ -97,9 +98,18 @@ class NestedMask::Walk {
     const TypeId kind = KindOf(value);
     ColumnBuilder& column = values_.try_emplace(kind, MakeType(kind)).first->second;
     found_.push_back(Place{.begin = begin, .end = end, .kind = kind, .index = column.length()});
-    if (!value.is_nested()) return json::AppendValue(value, &column);
-    if (column.WouldOverflow(value.text.size())) return false;
-    column.AppendBytes(value.text);
+    if (value.kind == json::Kind::kNumber && kind == TypeId::kText) return AddText(PlainNumber(value.text), &column);
+    return value.is_nested() ? AddText(value.text, &column) : json::AppendValue(value, &column);
+  }
+
+  std::string_view PlainNumber(std::string_view number) {
+    scratch_.clear();
+    AppendPlainNumber(number, &scratch_);
+    return scratch_;
+  }
+  static bool AddText(std::string_view text, ColumnBuilder* column) {
+    if (column->WouldOverflow(text.size())) return false;
+    column->AppendBytes(text);
     return true;
   }
 

@@ -53,6 +53,8 @@ TEST(NestedMask, EachValueIsMaskedAsWhatItIs) {
               ElementsAre(R"({"n":52300})", R"({"n":0})", R"({"n":30})", R"({"n":null})"));
   EXPECT_THAT(Masked("stars", {"n"}, {R"({"n":12})", R"({"n":true})", R"({"n":{"a":1}})", R"({"n":"\"q\""})"}),
               ElementsAre(R"({"n":"**"})", R"({"n":"****"})", R"({"n":"*******"})", R"({"n":"***"})"));
+  EXPECT_THAT(Masked("stars", {"n"}, {R"({"n":1e2})", R"({"n":100.0})", R"({"n":12345678901234567890.50})"}),
+              ElementsAre(R"({"n":"***"})", R"({"n":"***"})", R"({"n":"**********************"})"));
 }
 
 TEST(NestedMask, NothingFailsOpen) {

@@ -3,12 +3,10 @@
 #include <algorithm>
 
 #include "nilus/connectors/postgres/connection.h"
+#include "nilus/data/decimal.h"
 
 namespace nilus::postgres {
 namespace {
-
-constexpr Type kWideDecimal =
-    MakeDecimal(kMaxDecimalPrecision, 9);  // for numeric without declared, or with too many, digits
 
 Mapping AsText(std::string cast = "::pg_catalog.text") {
   return {MakeType(TypeId::kText), Wire::kText, "", std::move(cast)};
@@ -19,7 +17,7 @@ Mapping AsJson(std::string before, std::string after) {
 
 // typmod of numeric: (precision << 16 | scale & 0x7ff) + 4, the scale signed since PostgreSQL 15 (numeric.c).
 Type NumericType(int32_t typmod) {
-  if (typmod < 4) return kWideDecimal;
+  if (typmod < 4) return kUndeclaredDecimal;
   int precision = ((typmod - 4) >> 16) & 0xffff;
   int scale = (((typmod - 4) & 0x7ff) ^ 1024) - 1024;
   if (scale < 0) {  // numeric(3,-2): up to 99900
@@ -27,7 +25,7 @@ Type NumericType(int32_t typmod) {
     scale = 0;
   }
   precision = std::max({precision, scale, 1});  // numeric(3,5): up to 0.00999
-  return precision > kMaxDecimalPrecision ? kWideDecimal : MakeDecimal(precision, scale);
+  return precision > kMaxDecimalPrecision ? kUndeclaredDecimal : MakeDecimal(precision, scale);
 }
 
 Mapping MapText(const PgType& type, ReflectionLevel reflection) {
@@ -85,7 +83,7 @@ Mapping MapType(const PgType& type, ReflectionLevel reflection) {
     case oid::kNumeric:
       return {NumericType(type.typmod), Wire::kNumeric, "", ""};
     case oid::kMoney:
-      return {kWideDecimal, Wire::kNumeric, "", "::pg_catalog.numeric"};
+      return {kUndeclaredDecimal, Wire::kNumeric, "", "::pg_catalog.numeric"};
     case oid::kText:
     case oid::kName:
     case oid::kVarchar:

@@ -6,6 +6,7 @@
 #include "nilus/base/option_spec.h"
 #include "nilus/connectors/sqlite/functions.h"
 #include "nilus/connectors/sqlite/values.h"
+#include "nilus/data/decimal.h"
 
 namespace nilus::sqlite {
 namespace {
@@ -169,7 +170,7 @@ std::optional<Type> TypeOfDeclaration(std::string_view declared, ReflectionLevel
     if (known.id == TypeId::kInt16 || known.id == TypeId::kInt32) return MakeType(precise ? known.id : TypeId::kInt64);
     if (known.id == TypeId::kFloat32) return MakeType(precise ? known.id : TypeId::kFloat64);
     if (known.id != TypeId::kDecimal) return MakeType(known.id);
-    if (!declaration.precision || *declaration.precision == 0) return MakeDecimal(kMaxDecimalPrecision, 9);
+    if (!declaration.precision || *declaration.precision == 0) return kUndeclaredDecimal;
     const int precision = std::min(*declaration.precision, kMaxDecimalPrecision);
     return MakeDecimal(precision, std::min(declaration.scale.value_or(0), precision));
   }
