@@ -122,7 +122,8 @@ bool ReadDate(TextCursor* text, bool before_christ, int64_t* days) {
   return true;
 }
 
-// hh:mm[:ss[.fraction]]. 24:00 and a leap second (:60) carry over as PostgreSQL has it.
+// hh:mm[:ss[.fraction]]. 24:00 is the end of the day, as PostgreSQL has it. A leap second (:60) is none of ours: as the
+// next minute it would be another time than the one that was written.
 bool ReadTime(TextCursor* text, int64_t* micros) {
   int64_t hours = 0;
   int64_t minutes = 0;
@@ -140,7 +141,7 @@ bool ReadTime(TextCursor* text, int64_t* micros) {
       if (text->Peek() >= '1' && text->Peek() <= '9') return false;  // finer than a microsecond
     }
   }
-  if (hours > 24 || minutes > 59 || seconds > 60) return false;
+  if (hours > 24 || minutes > 59 || seconds > 59) return false;
   *micros = hours * kMicrosPerHour + minutes * kMicrosPerMinute + seconds * kMicrosPerSecond + fraction;
   return *micros <= kMicrosPerDay;
 }

@@ -170,11 +170,10 @@ TEST(Times, KnowTheirEdges) {
   const Type time = MakeType(TypeId::kTime);
   EXPECT_EQ(RoundTrip(time, "00:00"), "00:00:00");
   EXPECT_EQ(RoundTrip(time, "24:00:00"), "24:00:00");
-  EXPECT_EQ(RoundTrip(time, "23:59:60"), "24:00:00");
   EXPECT_EQ(RoundTrip(time, "10:20:30.1"), "10:20:30.100000");
   EXPECT_EQ(RoundTrip(time, "10:20:30.123456000"), "10:20:30.123456");
-  for (std::string_view text : {"", "24:00:00.000001", "24:01", "25:00", "10:60", "10:20:61", "1:2:3", "10:20:30.",
-                                "10:20:30.1234567", "10:20:30Z", "10"}) {
+  for (std::string_view text : {"", "24:00:00.000001", "24:01", "25:00", "10:60", "10:20:60", "23:59:60", "1:2:3",
+                                "10:20:30.", "10:20:30.1234567", "10:20:30Z", "10"}) {
     EXPECT_EQ(RoundTrip(time, text).front(), '!') << text;
   }
 }
@@ -187,8 +186,9 @@ TEST(Timestamps, AreReadAsPeopleWriteThem) {
   EXPECT_EQ(RoundTrip(instant, "2024-03-15 10:20:30+02"), "2024-03-15T08:20:30Z");
   EXPECT_EQ(RoundTrip(instant, "2024-03-15 10:20:30 -0530"), "2024-03-15T15:50:30Z");
   EXPECT_EQ(RoundTrip(instant, "2024-03-15T00:00:00+00:19:32"), "2024-03-14T23:40:28Z");
-  EXPECT_EQ(RoundTrip(instant, "2016-12-31T23:59:60Z"), "2017-01-01T00:00:00Z");
   EXPECT_EQ(RoundTrip(instant, "2024-12-31T24:00:00Z"), "2025-01-01T00:00:00Z");
+  for (std::string_view leap : {"2016-12-31T23:59:60Z", "2016-12-31 23:59:60.5", "2016-06-30T12:00:60+02:00"})
+    EXPECT_EQ(RoundTrip(instant, leap).front(), '!') << leap << " is no second of the next minute";
   EXPECT_EQ(RoundTrip(instant, "0044-03-15 12:00:00 BC"), "-0043-03-15T12:00:00Z");
   EXPECT_EQ(RoundTrip(instant, "1969-12-31T23:59:59.999999Z"), "1969-12-31T23:59:59.999999Z");
   EXPECT_EQ(RoundTrip(instant, "+20000-01-01T00:00:00Z"), "+20000-01-01T00:00:00Z");

@@ -146,10 +146,7 @@ Candidates TemporalCandidates(std::string_view text) {
   if (text.size() < 8 || text.size() > 40) return 0;
   if (text[2] == ':') {  // hh:mm:ss[.ffffff]
     int64_t micros = 0;
-    return text[5] == ':' && text.back() != ' ' && !text.starts_with("24") && text.substr(6, 2) < "60" &&
-                   ParseTime(text, &micros)
-               ? kClockTime
-               : 0;
+    return text[5] == ':' && text.back() != ' ' && !text.starts_with("24") && ParseTime(text, &micros) ? kClockTime : 0;
   }
   if (text.size() < 10 || !IsDigit(text[0]) || !IsDigit(text[3]) || text[4] != '-' || text[7] != '-') return 0;
   if (text.size() == 10) {
@@ -160,7 +157,6 @@ Candidates TemporalCandidates(std::string_view text) {
       text.ends_with(" BC"))
     return 0;
   if (text.substr(11, 2) == "24") return 0;  // 24:00 would come out as the next day
-  if (text.size() >= 19 && text[16] == ':' && text.substr(17, 2) >= "60") return 0;
   int64_t micros = 0;
   bool has_zone = false;
   if (!ParseTimestamp(text, &micros, &has_zone)) return 0;

@@ -98,6 +98,9 @@ TEST(Coerce, TextsAreTakenAsTheyAreSpelled) {
   EXPECT_EQ(Exact(kWallClock, kText, "2024-01-01T10:00:00Z"), "!");
   EXPECT_EQ(Exact(kJson, kText, R"({"a":[1]})"), R"({"a":[1]})");
   EXPECT_EQ(Exact(kJson, kText, "plain"), "!");
+  EXPECT_EQ(Exact(kInstant, kText, "2016-12-31T23:59:60Z"), "!") << "a leap second is not the next minute";
+  EXPECT_EQ(Exact(kTime, kText, "10:00:60"), "!");
+  EXPECT_EQ(Exact(kTime, kText, "24:00:00"), "24:00:00");
   EXPECT_EQ(Exact(kBinary, kText, "00ff"), "!");
 }
 
@@ -116,6 +119,7 @@ TEST(Coerce, HintsReadUsualSpellings) {
   EXPECT_EQ(Lenient(kInstant, kText, "2024-01-01 10:00"), "2024-01-01T10:00:00Z");
   EXPECT_EQ(Lenient(kInstant, kBigint, "1700000000"), "!") << "what an epoch counts is not guessed";
   EXPECT_EQ(Lenient(kInstant, kDate, "2024-01-01"), "2024-01-01T00:00:00Z");
+  EXPECT_EQ(Lenient(kInstant, kText, "2016-12-31T23:59:60Z"), "!");
   EXPECT_EQ(Lenient(kWallClock, kText, "2024-01-01T10:00:00+02:00"), "2024-01-01T08:00:00");
   EXPECT_EQ(Lenient(kDate, kText, "2024-01-01T00:00:00Z"), "2024-01-01");
   EXPECT_EQ(Lenient(kDate, kText, "2024-01-01T01:00:00Z"), "!");
