@@ -8,6 +8,7 @@
 
 #include "nilus/base/text.h"
 #include "nilus/data/scalar.h"
+#include "nilus/json/literal.h"
 
 namespace nilus {
 namespace {
@@ -158,8 +159,8 @@ bool AppendWallClock(std::string_view text, ColumnBuilder* column) {
 bool AppendExactly(std::string_view text, ColumnBuilder* column) {
   switch (column->type().id) {
     case TypeId::kBool:
-      if (text != "true" && text != "false") return false;
-      column->AppendBool(text == "true");
+      if (!json::IsBooleanWord(text)) return false;
+      column->AppendBool((text.front() | 0x20) == 't');
       return true;
     case TypeId::kInt16:
     case TypeId::kInt32:

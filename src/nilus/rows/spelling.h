@@ -8,8 +8,8 @@
 namespace nilus {
 
 // Appends the value that `text` spells as one of the builder's type would be written: numbers without leading zeros,
-// plus signs or spaces, true and false, ISO 8601 (an instant with its zone), any JSON. False, and nothing appended:
-// it is none, or digits would be lost.
+// plus signs or spaces, true and false (as what inference takes for a bool: TRUE and True, too), ISO 8601 (an instant
+// with its zone), any JSON. False, and nothing appended: it is none, or digits would be lost.
 bool AppendExactly(std::string_view text, ColumnBuilder* column);
 
 // The same for any usual spelling (AppendParsed's, and a timestamp at midnight for a date).
