@@ -2,6 +2,7 @@
 import csv
 import decimal
 import json
+import sqlite3
 
 import pytest
 
@@ -375,6 +376,36 @@ def test_hints_pin_nested_columns(nilus, source, destination):
     tags = [value for (value,) in rows(destination, "items__lines", "tags") if value]
     assert [json.loads(value.replace("'", '"')) for value in tags] == [["x", "y"]], "psycopg2 gives lists"
     assert rows(destination, "items__lines__tags", "value") == []
+
+
+@pytest.mark.parametrize("contract", ["evolve", "freeze", "discard_row", "discard_value"])
+def test_the_contract_speaks_of_objects_at_a_hinted_column(nilus, source, tmp_path, contract):
+    """They are misfits as any other value, and not taken apart under a name of their own."""
+    source.write({"id": 1, "a": {"x": 1}}, {"id": 2, "a": [7]}, {"id": 3, "a": "5"}, {"id": 4, "a": "q"})
+    target = tmp_path / "out.db"
+    manifest = nilus.manifest({"address": f"file://{source.path.parent}", "options": {"source_table": source.path.name, "primary_key": "id", "max_table_nesting": "2", "type_hints": {"a": "bigint"}}},
+                              {"address": f"sqlite:///{target}", "options": {"dest_table": "main.t", "incremental_strategy": "append", "schema_contract": contract}})
+    done = nilus.run(manifest, expect=1 if contract == "freeze" else 0)
+    if contract == "freeze":
+        assert "column `a`" in done.report["error"]["message"] and "cannot become bigint" in done.report["error"]["message"], done
+        return
+    with sqlite3.connect(target) as db:
+        columns = [name for _, name, *_ in db.execute("PRAGMA table_info(t)") if not name.startswith("_nilus")]
+        loaded = db.execute(f"SELECT {', '.join(columns)} FROM t ORDER BY id").fetchall()
+        tables = {name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE name LIKE 't\\__%' ESCAPE '\\'")}
+    db.close()
+    table = done.report["tables"][0]
+    if contract == "evolve":
+        assert sorted(columns) == ["a", "a__v_json", "a__v_text", "id"] and tables == set()
+        by_id = {row[columns.index("id")]: {name: value for name, value in zip(columns, row) if value is not None and name != "id"} for row in loaded}
+        assert by_id == {1: {"a__v_json": '{"x": 1}'}, 2: {"a__v_json": "[7]"}, 3: {"a": 5}, 4: {"a__v_text": "q"}}
+    elif contract == "discard_row":
+        assert (columns, loaded) == (["id", "a"], [(3, 5)]) and table["rows_dead_lettered"] == 3
+        reasons = [(letter["column"], letter["reason"]) for letter in letters(nilus, manifest)["shown"]]
+        assert sorted(reasons) == [("a", "a value of type json cannot become bigint without loss")] * 2 + [("a", "a value of type text cannot become bigint without loss")]
+    else:
+        assert (columns, loaded) == (["id", "a"], [(1, None), (2, None), (3, 5), (4, None)])
+        assert [(discarded["column"], discarded["values"]) for discarded in table["discarded"]] == [("a", 3)]
 
 
 def test_hinted_places_that_are_only_ever_null_are_columns(nilus, source, destination):

@@ -6,6 +6,14 @@
 #include "nilus/rows/json_kinds.h"
 
 namespace nilus {
+namespace {
+
+std::string WhyNot(const Type& value, const Type& column) {
+  return fmt::format("a value of type {} cannot become {} without loss", value.ToString(), column.ToString());
+}
+
+}  // namespace
+
 struct Normalizer::Work {
   std::vector<Column> columns;  // of the plain schema
   std::vector<Field> variants;
@@ -61,7 +69,7 @@ Result<NormalizedBatch> Normalizer::Normalize(const RecordBatch& batch) {
   for (const Lane& lane : lanes_) {
     const Column& column = batch.column(lane.index);
     if (!lane.is_variant || column.null_count == column.length) continue;
-    NILUS_TRY(Misfit(lane, column, "the source itself could not give the value its column's type", &work));
+    NILUS_TRY(Misfit(lane, column, WhyNot(column.type, TypeOf(lane)), &work));
   }
   NILUS_TRY(MergeVariants(&work));
   std::move(work.variant_columns.begin(), work.variant_columns.end(), std::back_inserter(work.columns));
@@ -72,6 +80,14 @@ Result<NormalizedBatch> Normalizer::Normalize(const RecordBatch& batch) {
   result.rows = result.rows.Filter(work.is_dead);
   std::sort(result.dead.begin(), result.dead.end(), [](const DeadRow& a, const DeadRow& b) { return a.row < b.row; });
   return result;
+}
+
+// Of the column that a variant column of the source belongs to.
+Type Normalizer::TypeOf(const Lane& variant) const {
+  for (const Lane& lane : lanes_) {
+    if (!lane.is_variant && lane.source_name == variant.source_name) return lane.plan.field.type;
+  }
+  return variant.plan.field.type;
 }
 
 Status Normalizer::Take(const Lane& lane, const Column& column, Work* work) {
@@ -99,10 +115,7 @@ Status Normalizer::Take(const Lane& lane, const Column& column, Work* work) {
   if (plan.is_of_json) misfits = AsJson(misfits);
   const bool is_json = misfits.type.id == TypeId::kJson;
   for (const Column& values : is_json ? JsonByKind(misfits) : std::vector<Column>{misfits}) {
-    NILUS_TRY(Misfit(lane, values,
-                     fmt::format("a value of type {} cannot become {} without loss", values.type.ToString(),
-                                 plan.field.type.ToString()),
-                     work));
+    NILUS_TRY(Misfit(lane, values, WhyNot(values.type, plan.field.type), work));
   }
   return {};
 }

@@ -57,6 +57,7 @@ class Normalizer {
   };
   struct Work;  // on one batch
   Status Prepare(const SchemaPtr& schema);
+  Type TypeOf(const Lane& variant) const;
   Status Take(const Lane& lane, const Column& column, Work* work);
   Status TakeAsJson(const Lane& lane, const Column& column, Work* work);
   Status Misfit(const Lane& lane, const Column& values, std::string reason, Work* work);

@@ -247,6 +247,18 @@ TEST(Contract, FreezeEndsAtAValueThatDoesNotFitAndDoesNotShowIt) {
   EXPECT_THAT(result.error().message, testing::Not(HasSubstr("2.75")));
 }
 
+// What the source has in a variant column, its own or that of an earlier shape (with nesting).
+TEST(Contract, TheReasonOfAVariantIsItsType) {
+  RecordBatch batch =
+      BatchOf({{Field{.name = "A", .type = kBigint}, {std::nullopt}},
+               {Field{.name = "A__v_json", .type = MakeType(TypeId::kJson), .variant_of = "A"}, {R"({"x":1})"}}});
+  auto shape = Shape(*batch.schema(), {.contract = Contract::kDiscardRow});
+  Normalizer normalizer(*shape);
+  NormalizedBatch result = Normalized(&normalizer, batch);
+  ASSERT_EQ(result.dead.size(), 1U);
+  EXPECT_EQ(result.dead[0].reason, "a value of type json cannot become bigint without loss");
+}
+
 TEST(Contract, DiscardRowTakesOutRowsWithNewColumnsAndMisfits) {
   RecordBatch batch = BatchOf({{Field{.name = "id", .type = kBigint}, {"1", "2", "3", "4"}},
                                {Field{.name = "n", .type = kText}, {"1", "x", std::nullopt, "y"}},

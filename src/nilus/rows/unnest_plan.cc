@@ -57,7 +57,9 @@ Status NestingSurvey::Observe(const RecordBatch& batch) {
   for (size_t i = 0; i < batch.columns().size(); ++i) {
     const Field& field = batch.schema()->fields[i];
     const Column& column = batch.columns()[i];
-    if (field.type.id != TypeId::kJson || IsKept(keep_, field.name)) continue;
+    // A variant column has what a hint's type could not take: its contract speaks of the value as it is.
+    const bool stays = !field.variant_of.empty() || IsKept(keep_, field.name);
+    if (field.type.id != TypeId::kJson || stays) continue;
     const std::string what = fmt::format("{}.{}", table_, field.name);
     Result<json::JsonShape> shape = ShapeOf(column, what, limits_);
     if (!shape || shape->looked_into_repeats()) {  // also what passes a limit may only do so by such an object

@@ -104,6 +104,26 @@ TEST(Unnest, ObjectsBecomeColumns) {
   EXPECT_THAT(out.rows[0], ElementsAre("1|-|0|", "-|true|1|"));
 }
 
+// What a type hint could not take is a misfit, and no column of objects.
+TEST(Unnest, VariantColumnsStayWhole) {
+  auto schema = std::make_shared<Schema>(
+      Schema{{Field{.name = "_nilus_id", .type = MakeType(TypeId::kText)},
+              Field{.name = "a", .type = MakeType(TypeId::kInt64)},
+              Field{.name = "a__v_json", .type = MakeType(TypeId::kJson), .variant_of = "a"}}});
+  BatchBuilder builder(schema);
+  builder.column(0).AppendBytes("r0");
+  builder.column(1).AppendNull();
+  builder.column(2).AppendBytes(R"({"x":[1]})");
+  builder.FinishRow();
+  const UnnestOptions options{.table = "t", .max_nesting = 2};
+  NestingSurvey survey(options);
+  ASSERT_TRUE(survey.Observe(builder.Finish()));
+  auto plan = UnnestPlan::Create(*schema, survey, options);
+  ASSERT_TRUE(plan);
+  ASSERT_EQ((*plan)->tables().size(), 1U);
+  EXPECT_EQ((*plan)->tables()[0].schema, *schema);
+}
+
 TEST(Unnest, ArraysBecomeTables) {
   auto out = RunUnnest({"[1,null,3]", "[]", "", "null", "[4]"});
   EXPECT_THAT(out.tables, ElementsAre("t(_nilus_id:text n:bigint)", "t__doc(" + std::string(kIds) + " value:bigint)"));
