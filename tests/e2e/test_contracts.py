@@ -195,6 +195,9 @@ def test_masked_values_stay_masked_in_dead_letters_and_are_not_masked_twice(nilu
     nilus.run(pipeline(nilus, source, destination, "discard_row", mask={"email": "stars"}))
     evolving = pipeline(nilus, source, destination, "evolve", mask={"email": "stars"})
     assert letters(nilus, evolving)["shown"][0]["payload"]["email"] == "*" * 15
+    for masks in ({}, {"mask": {"email": "hash"}}):  # what was masked otherwise is not what the manifest asks for
+        kept = json.loads(nilus("dead-letters", "replay", pipeline(nilus, source, destination, "evolve", **masks), "--json").out)
+        assert (kept["replayed"], kept["remaining"]) == (0, 1) and "masked otherwise" in kept["reasons"][0], kept
     assert json.loads(nilus("dead-letters", "replay", evolving, "--json").out)["replayed"] == 1
     assert rows(destination, "id", "email") == [("1", "*" * 13), ("2", "*" * 15)]
 

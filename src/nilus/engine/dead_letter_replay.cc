@@ -108,13 +108,16 @@ class PageReplay {
     return {};
   }
 
-  // Masks that the letters have not been through. Nothing: one of them was masked otherwise.
+  // Masks that the letters have not been through. Nothing: one of them was masked otherwise, or is not any more.
   Result<std::shared_ptr<const Masking>> MissingMasks(const DeadLetterOrigin& origin) const {
     MaskingOptions options{.rules = {},
                            .naming = job_->naming,
                            .identifier_limit = job_->identifier_limit,
                            .table = job_->source_table,
                            .sequences = {}};
+    const bool are_kept = std::all_of(origin.masks.begin(), origin.masks.end(),
+                                      [this](const auto& before) { return masks_.contains(before.first); });
+    if (!are_kept) return std::shared_ptr<const Masking>();
     for (const MaskRule& rule : job_->masks) {
       const std::string name = NormalizeName(rule.column, job_->naming, job_->identifier_limit);
       auto before = origin.masks.find(name);
