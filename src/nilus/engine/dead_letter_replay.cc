@@ -114,7 +114,8 @@ class PageReplay {
                            .naming = job_->naming,
                            .identifier_limit = job_->identifier_limit,
                            .table = job_->source_table,
-                           .sequences = {}};
+                           .sequences = {},
+                           .texts = HintedTexts(*job_)};
     const bool are_kept = std::all_of(origin.masks.begin(), origin.masks.end(),
                                       [this](const auto& before) { return masks_.contains(before.first); });
     if (!are_kept) return std::shared_ptr<const Masking>();

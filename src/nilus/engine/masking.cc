@@ -90,6 +90,13 @@ bool MasksIncrementalKey(const BatchJob& job) {
   });
 }
 
+std::set<std::string> HintedTexts(const BatchJob& job) {
+  std::set<std::string> columns;
+  for (const PinnedType& hint : job.hints)
+    if (hint.type.id == TypeId::kText) columns.insert(NameOf(job, hint.column));
+  return columns;
+}
+
 Status CheckMasks(const BatchJob& job) {
   for (const MaskRule& rule : job.masks) {
     const std::string name = NameOf(job, rule.column);
@@ -122,7 +129,8 @@ Result<std::shared_ptr<const Masking>> MakeMasking(const BatchJob& job, const Ch
                          .naming = job.naming,
                          .identifier_limit = job.identifier_limit,
                          .table = job.source_table,
-                         .sequences = {}};
+                         .sequences = {},
+                         .texts = HintedTexts(job)};
   for (const MaskRule& rule : job.masks) {
     auto before = committed.masks.find(NameOf(job, rule.column));
     if (rule.algorithm != "sequential" || before == committed.masks.end() || before->second.numbers.empty()) continue;

@@ -3,6 +3,7 @@
 
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -14,6 +15,9 @@
 namespace nilus {
 
 std::vector<MaskRule> ToMaskRules(const std::vector<MaskSpec>& masks);
+
+// Columns that a type hint wants as text, by the destination's names (MaskingOptions::texts).
+std::set<std::string> HintedTexts(const BatchJob& job);
 
 // kUnsupported where a mask would make rows lose or double themselves: keys that must tell rows apart after masking, or
 // have an order at the destination, and columns that come out otherwise every time where rows are compared with earlier

@@ -24,18 +24,6 @@ char FirstByte(std::string_view text) {
   return at == std::string_view::npos ? '\0' : text[at];
 }
 
-// Nothing: the text is no scalar. Nested values are not looked into.
-std::optional<json::Value> ReadScalar(std::string_view text) {
-  const char first = FirstByte(text);
-  if (first == '{' || first == '[') return std::nullopt;
-  json::Scanner scanner(text);
-  json::Value value;
-  scanner.SkipSpace();
-  if (!scanner.ReadValue(&value)) return std::nullopt;
-  scanner.SkipSpace();
-  return scanner.AtEnd() ? std::optional(value) : std::nullopt;
-}
-
 // Of 7.0 and 1e3: beside a fraction they would be doubles all the same, and 7 with them.
 std::optional<int64_t> WholeValue(std::string_view number) {
   double value = 0;
@@ -84,7 +72,7 @@ Column TextsOfJson(const Column& column, IsPlain is_plain) {
     const std::string_view text = column.BytesValue(row);
     const char first = FirstByte(text);
     std::optional<json::Value> value;
-    if (first == '"' || is_plain(first)) value = ReadScalar(text);
+    if (first == '"' || is_plain(first)) value = JsonScalar(text);
     if (value && value->kind == json::Kind::kNumber) {
       number.clear();
       AppendPlainNumber(value->text, &number);
@@ -102,12 +90,23 @@ void FillUp(ColumnBuilder* column, int64_t rows) {
 
 }  // namespace
 
+std::optional<json::Value> JsonScalar(std::string_view text) {
+  const char first = FirstByte(text);
+  if (first == '{' || first == '[') return std::nullopt;
+  json::Scanner scanner(text);
+  json::Value value;
+  scanner.SkipSpace();
+  if (!scanner.ReadValue(&value)) return std::nullopt;
+  scanner.SkipSpace();
+  return scanner.AtEnd() ? std::optional(value) : std::nullopt;
+}
+
 std::vector<Column> JsonByKind(const Column& column) {
   Builders builders;
   for (int64_t row = 0; row < column.length; ++row) {
     if (column.IsNull(row)) continue;
     const std::string_view text = column.BytesValue(row);
-    const std::optional<json::Value> value = ReadScalar(text);
+    const std::optional<json::Value> value = JsonScalar(text);
     const TypeId kind = KindOf(value);
     size_t at = 0;
     while (kKinds[at] != kind) ++at;
@@ -132,7 +131,7 @@ Column StringsOf(const Column& column) {
   ColumnBuilder strings(MakeType(TypeId::kText));
   for (int64_t row = 0; row < column.length; ++row) {
     const bool may_be = !column.IsNull(row) && FirstByte(column.BytesValue(row)) == '"';
-    const std::optional<json::Value> value = may_be ? ReadScalar(column.BytesValue(row)) : std::nullopt;
+    const std::optional<json::Value> value = may_be ? JsonScalar(column.BytesValue(row)) : std::nullopt;
     if (!value || !json::AppendValue(*value, &strings)) strings.AppendNull();
   }
   return strings.Finish();

@@ -2,9 +2,12 @@
 // of the load made its column json. Takes hostile input; pure and thread-safe.
 #pragma once
 
+#include <optional>
+#include <string_view>
 #include <vector>
 
 #include "nilus/data/record_batch.h"
+#include "nilus/json/scanner.h"
 
 namespace nilus {
 
@@ -16,6 +19,9 @@ namespace nilus {
 //   double   numbers that one says exactly
 //   json     all else as written: objects, arrays, null, other numbers, what is no JSON
 std::vector<Column> JsonByKind(const Column& column);
+
+// The string, number, true, false or null that a json value is. Nothing: an object, an array, or no JSON.
+std::optional<json::Value> JsonScalar(std::string_view text);
 
 // The strings of a json column, as what they mean; NULL elsewhere.
 Column StringsOf(const Column& column);

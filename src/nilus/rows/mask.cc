@@ -12,16 +12,38 @@ namespace {
 struct Algorithm {
   std::string_view name;
   MaskedKey key;
+  MaskReads reads;
 };
 constexpr std::array<Algorithm, 22> kAlgorithms = {
-    {{"hash", MaskedKey::kUnique},     {"sha256", MaskedKey::kUnique},      {"md5", MaskedKey::kDistinct},
-     {"hmac", MaskedKey::kUnique},     {"redact", MaskedKey::kLossy},       {"email", MaskedKey::kLossy},
-     {"phone", MaskedKey::kLossy},     {"credit_card", MaskedKey::kLossy},  {"ssn", MaskedKey::kLossy},
-     {"partial", MaskedKey::kLossy},   {"first_letter", MaskedKey::kLossy}, {"stars", MaskedKey::kLossy},
-     {"fixed", MaskedKey::kLossy},     {"uuid", MaskedKey::kUnique},        {"sequential", MaskedKey::kUnique},
-     {"random", MaskedKey::kRandom},   {"round", MaskedKey::kLossy},        {"range", MaskedKey::kLossy},
-     {"noise", MaskedKey::kRandom},    {"date_shift", MaskedKey::kLossy},   {"year_only", MaskedKey::kLossy},
-     {"month_year", MaskedKey::kLossy}}};
+    {{"hash", MaskedKey::kUnique, MaskReads::kText},        {"sha256", MaskedKey::kUnique, MaskReads::kText},
+     {"md5", MaskedKey::kDistinct, MaskReads::kText},       {"hmac", MaskedKey::kUnique, MaskReads::kText},
+     {"redact", MaskedKey::kLossy, MaskReads::kNothing},    {"email", MaskedKey::kLossy, MaskReads::kText},
+     {"phone", MaskedKey::kLossy, MaskReads::kText},        {"credit_card", MaskedKey::kLossy, MaskReads::kText},
+     {"ssn", MaskedKey::kLossy, MaskReads::kText},          {"partial", MaskedKey::kLossy, MaskReads::kText},
+     {"first_letter", MaskedKey::kLossy, MaskReads::kText}, {"stars", MaskedKey::kLossy, MaskReads::kText},
+     {"fixed", MaskedKey::kLossy, MaskReads::kNothing},     {"uuid", MaskedKey::kUnique, MaskReads::kText},
+     {"sequential", MaskedKey::kUnique, MaskReads::kText},  {"random", MaskedKey::kRandom, MaskReads::kType},
+     {"round", MaskedKey::kLossy, MaskReads::kMeaning},     {"range", MaskedKey::kLossy, MaskReads::kMeaning},
+     {"noise", MaskedKey::kRandom, MaskReads::kMeaning},    {"date_shift", MaskedKey::kLossy, MaskReads::kMeaning},
+     {"year_only", MaskedKey::kLossy, MaskReads::kMeaning}, {"month_year", MaskedKey::kLossy, MaskReads::kMeaning}}};
+
+const Algorithm* Find(std::string_view name) {
+  const auto* known = std::find_if(kAlgorithms.begin(), kAlgorithms.end(),
+                                   [&](const Algorithm& candidate) { return candidate.name == name; });
+  return known == kAlgorithms.end() ? nullptr : known;
+}
+
+// Numbers and dates in a json column: what makes it json are the other values, which may be their own texts.
+class MaskOfJson final : public Mask {
+ public:
+  MaskOfJson(const MaskRule& rule, std::unique_ptr<Mask> of_text)
+      : Mask(rule, of_text->result_type()), of_text_(std::move(of_text)) {}
+
+  Result<Column> Apply(const Column& column) override { return of_text_->Apply(JsonAsPlainText(column)); }
+
+ private:
+  const std::unique_ptr<Mask> of_text_;
+};
 
 }  // namespace
 
@@ -53,6 +75,10 @@ Result<int64_t> MaskCount(const MaskRule& rule, int64_t otherwise, int64_t highe
 Result<std::unique_ptr<Mask>> MakeMask(const MaskRule& rule, const Type& source,
                                        std::shared_ptr<MaskSequence> sequence) {
   std::unique_ptr<Mask> mask;
+  if (source.id == TypeId::kJson && MaskReadsOf(rule.algorithm) == MaskReads::kMeaning) {
+    NILUS_ASSIGN(mask, MakeMask(rule, MakeType(TypeId::kText)));
+    return std::make_unique<MaskOfJson>(rule, std::move(mask));
+  }
   NILUS_ASSIGN(mask, MakeTextMask(rule));
   if (mask != nullptr) return mask;
   NILUS_ASSIGN(mask, MakeDigestMask(rule));
@@ -69,9 +95,13 @@ Result<std::unique_ptr<Mask>> MakeMask(const MaskRule& rule, const Type& source,
 }
 
 MaskedKey MaskedKeyOf(std::string_view algorithm) {
-  const auto* known = std::find_if(kAlgorithms.begin(), kAlgorithms.end(),
-                                   [&](const Algorithm& candidate) { return candidate.name == algorithm; });
-  return known == kAlgorithms.end() ? MaskedKey::kRandom : known->key;
+  const Algorithm* known = Find(algorithm);
+  return known == nullptr ? MaskedKey::kRandom : known->key;
+}
+
+MaskReads MaskReadsOf(std::string_view algorithm) {
+  const Algorithm* known = Find(algorithm);
+  return known == nullptr ? MaskReads::kNothing : known->reads;
 }
 
 }  // namespace nilus

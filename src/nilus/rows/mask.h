@@ -59,4 +59,13 @@ enum class MaskedKey {
 };
 MaskedKey MaskedKeyOf(std::string_view algorithm);
 
+// What a mask looks at.
+enum class MaskReads {
+  kNothing,  // a constant takes the value's place
+  kText,     // its canonical text
+  kMeaning,  // the number or date that it is, or that its text says
+  kType,     // its column's type
+};
+MaskReads MaskReadsOf(std::string_view algorithm);
+
 }  // namespace nilus

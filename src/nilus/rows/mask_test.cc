@@ -165,6 +165,16 @@ INSTANTIATE_TEST_SUITE_P(
                     Vector{"month_year", "-0043-03-15", "-0043-03", kDate},
                     Vector{"month_year", "2024-03-15 10:20:30", "2024-03"}));
 
+// Numbers beside their texts, and the like.
+INSTANTIATE_TEST_SUITE_P(MeaningsOfJson, MaskVectors,
+                         testing::Values(Vector{"round", "52", "50", MakeType(TypeId::kJson)},
+                                         Vector{"round", "\"57\"", "60", MakeType(TypeId::kJson)},
+                                         Vector{"round:0.5", "1.25e0", "1.5", MakeType(TypeId::kJson)},
+                                         Vector{"range:10", "34.5", "30-40", MakeType(TypeId::kJson)},
+                                         Vector{"year_only", "\"2024-03-15\"", "2024", MakeType(TypeId::kJson)},
+                                         Vector{"month_year", "\"2024-03-15T10:00:00Z\"", "2024-03",
+                                                MakeType(TypeId::kJson)}));
+
 TEST(Mask, ReplacesTheType) {
   for (std::string_view how : {"hash", "md5", "hmac:k", "redact", "email", "phone", "credit_card", "ssn", "partial",
                                "first_letter", "stars", "fixed", "uuid", "range:10"}) {
@@ -175,6 +185,7 @@ TEST(Mask, ReplacesTheType) {
   EXPECT_EQ(ResultType("round:0.5", kBigint), "double");
   EXPECT_EQ(ResultType("round", MakeType(TypeId::kFloat32)), "double");
   EXPECT_EQ(ResultType("round", kText), "double");
+  EXPECT_EQ(ResultType("round", MakeType(TypeId::kJson)), "double");
   EXPECT_EQ(ResultType("round", MakeDecimal(12, 2)), "decimal(13,2)");
   EXPECT_EQ(ResultType("noise", kBigint), "double");
   EXPECT_EQ(ResultType("year_only", kTimestamp), "bigint");
@@ -210,7 +221,7 @@ TEST(Mask, NeverFailsOpenAndNeverNamesTheValue) {
 TEST(Mask, RefusesTypesItHasNoMeaningFor) {
   EXPECT_THAT(Masked("round", "2024-03-15", kDate), HasSubstr("of type date, and the mask is for numbers"));
   EXPECT_THAT(Masked("noise", "true", MakeType(TypeId::kBool)), HasSubstr("of type bool"));
-  EXPECT_THAT(Masked("range:10", "{}", MakeType(TypeId::kJson)), HasSubstr("of type json"));
+  EXPECT_THAT(Masked("range:10", "{}", MakeType(TypeId::kJson)), HasSubstr("a value is no number"));
   EXPECT_THAT(Masked("year_only", "5", kBigint), HasSubstr("of type bigint, and the mask is for dates"));
   EXPECT_THAT(Masked("date_shift", "10:20:30", MakeType(TypeId::kTime)), HasSubstr("of type time"));
   EXPECT_THAT(Masked("round:0", "1", kBigint), HasSubstr("a number above 0"));

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "nilus/base/nearest.h"
+#include "nilus/rows/json_masking.h"
 
 namespace nilus {
 namespace {
@@ -177,7 +178,10 @@ Status Masker::Prepare(const SchemaPtr& schema) {
     }
     if (!mask) return Failure(std::move(mask).error());
     field.type = (*mask)->result_type();
-    masked_.push_back(MaskedColumn{.index = i, .rule = rule, .mask = *std::move(mask), .nested = nullptr});
+    MaskedColumn masked{.index = i, .rule = rule, .mask = *std::move(mask), .nested = nullptr};
+    if (field.origin != JsonOrigin::kNone && MaskReadsOf(rule->algorithm) == MaskReads::kText)
+      masked.seen = masking_->IsText(field.name) ? JsonAsWritten : JsonByValue;
+    masked_.push_back(std::move(masked));
   }
   output_ = std::move(output);
   prepared_for_ = schema;
@@ -191,7 +195,7 @@ Result<RecordBatch> Masker::Apply(const RecordBatch& batch) {
   for (MaskedColumn& masked : masked_) {
     Column& column = columns[static_cast<size_t>(masked.index)];
     if (masked.mask != nullptr) {
-      NILUS_ASSIGN(column, masked.mask->Apply(column));
+      NILUS_ASSIGN(column, masked.mask->Apply(masked.seen == nullptr ? column : masked.seen(column)));
       continue;
     }
     if (masked.nested != nullptr) {

@@ -30,6 +30,8 @@ struct MaskingOptions {
   std::string table;  // for messages
   // By the destination's name of the column: numbers given by earlier runs. Those that are missing begin anew.
   std::map<std::string, std::shared_ptr<MaskSequence>> sequences;
+  // By the same names: columns that a type hint wants as text. Values of JSON are masked there as they are written.
+  std::set<std::string> texts;
 };
 
 // What is masked, and how: shared by all threads of a run. Immutable but for the sequences, and so thread-safe.
@@ -71,6 +73,7 @@ class Masking {
   Result<std::unique_ptr<Mask>> MaskFor(const MaskRule& rule, const Type& type) const;
   std::shared_ptr<MaskSequence> SequenceOf(const MaskRule& rule) const;
   Status CheckNested(const Field& field) const;
+  bool IsText(std::string_view column) const { return options_.texts.contains(NameOf(column)); }
 
   MaskingOptions options_;
   std::map<std::string, size_t, std::less<>> rule_by_name_;  // the destination's name → index into the rules
@@ -93,8 +96,9 @@ class Masker {
   struct MaskedColumn {
     int index;
     const MaskRule* rule;
-    std::unique_ptr<Mask> mask;          // of the column; null as is `nested`: it must have no values
-    std::unique_ptr<NestedMask> nested;  // of what lies inside of it
+    std::unique_ptr<Mask> mask;               // of the column; null as is `nested`: it must have no values
+    std::unique_ptr<NestedMask> nested;       // of what lies inside of it
+    Column (*seen)(const Column&) = nullptr;  // what the mask sees instead of the column (json_masking.h)
   };
   Status Prepare(const SchemaPtr& schema);
 

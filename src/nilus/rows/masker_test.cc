@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "nilus/base/encoding.h"
 #include "nilus/data/builder.h"
 #include "nilus/data/scalar.h"
 
@@ -114,6 +115,36 @@ TEST(Masker, AColumnThatOnlyEverWasNullIsThere) {
   const Schema schema{{Field{.name = "id", .type = kBigint}}};
   EXPECT_EQ(*(*MaskingOf({{"nick", "hash", ""}}))->MaskedSchema(schema, null_columns), schema);
   EXPECT_FALSE((*MaskingOf({{"nick", "hash", ""}}))->MaskedSchema(schema));
+}
+
+// One value of JSON in columns of several types, as other values of a load have it.
+TEST(Masker, AValueOfJsonIsMaskedByItself) {
+  auto masked = [](const Type& type, const std::string& text, const std::set<std::string>& texts = {}) {
+    MaskingOptions options{.rules = {{"id", "hash", ""}}, .table = "t", .sequences = {}, .texts = texts};
+    Masker masker(*Masking::Create(std::move(options)));
+    const Field field{.name = "id", .type = type, .origin = JsonOrigin::kValues};
+    ColumnBuilder builder(type);
+    EXPECT_TRUE(AppendParsed(text, &builder));
+    auto schema = std::make_shared<Schema>(Schema{{field}});
+    return CellOf(*masker.Apply(RecordBatch(schema, {builder.Finish()}, 1)), "id");
+  };
+  const Type json = MakeType(TypeId::kJson);
+  const std::string hundred = Sha256Hex("100");
+  EXPECT_EQ(masked(kBigint, "100"), hundred);
+  EXPECT_EQ(masked(MakeType(TypeId::kFloat64), "100"), hundred);
+  EXPECT_EQ(masked(MakeDecimal(20, 3), "100"), hundred);
+  EXPECT_EQ(masked(json, "100.0"), hundred);
+  const std::string instant = Sha256Hex("2024-01-01T08:00:00Z");
+  EXPECT_EQ(masked(MakeType(TypeId::kTimestamp), "2024-01-01T10:00:00+02:00"), instant);
+  EXPECT_EQ(masked(kText, "2024-01-01 10:00:00+02:00"), instant);
+  EXPECT_EQ(masked(json, R"("2024-01-01 10:00:00+02:00")"), instant);
+  EXPECT_EQ(masked(kText, "10:00:00.5"), Sha256Hex("10:00:00.500000"));
+  EXPECT_EQ(masked(kText, "10:00"), Sha256Hex("10:00")) << "inference takes it for a text";
+  // A hint of text: as they are written.
+  EXPECT_EQ(masked(kText, "2024-01-01 10:00:00+02:00", {"id"}), Sha256Hex("2024-01-01 10:00:00+02:00"));
+  EXPECT_EQ(masked(kText, "100.0", {"id"}), Sha256Hex("100.0"));
+  EXPECT_EQ(masked(json, "100.0", {"id"}), Sha256Hex("100.0"));
+  EXPECT_EQ(masked(json, R"("A7")", {"id"}), Sha256Hex("A7"));
 }
 
 TEST(Masker, AMissingColumnIsAnErrorThatNamesTheNearest) {

@@ -1,6 +1,5 @@
 #include "nilus/rows/value_text.h"
 
-#include <algorithm>
 #include <charconv>
 #include <cstdlib>
 
@@ -20,6 +19,14 @@ size_t EndOfDigits(std::string_view text, size_t at) {
   return at;
 }
 
+// 7.50 as 7.5 and 7.00 as 7.
+std::string_view WithoutZeros(std::string_view decimal) {
+  if (decimal.find('.') == std::string_view::npos) return decimal;
+  decimal.remove_suffix(decimal.size() - decimal.find_last_not_of('0') - 1);
+  if (decimal.back() == '.') decimal.remove_suffix(1);
+  return decimal;
+}
+
 // 0.[digits] × 10^point.
 struct PlainNumber {
   bool is_negative = false;
@@ -27,7 +34,8 @@ struct PlainNumber {
   int64_t point = 0;
 };
 
-bool ReadPlainNumber(std::string_view text, PlainNumber* number) {
+// A number with an exponent.
+bool ReadNumber(std::string_view text, PlainNumber* number) {
   number->is_negative = text.starts_with('-');
   if (number->is_negative) text.remove_prefix(1);
   size_t at = EndOfDigits(text, 0);
@@ -39,8 +47,7 @@ bool ReadPlainNumber(std::string_view text, PlainNumber* number) {
     number->digits += text.substr(at + 1, end - at - 1);
     at = end;
   }
-  if (at == text.size()) return true;
-  if (text[at] != 'e' && text[at] != 'E') return false;
+  if (at == text.size() || (text[at] != 'e' && text[at] != 'E')) return false;
   text.remove_prefix(at + 1);
   if (text.starts_with('+')) text.remove_prefix(1);
   int64_t exponent = 0;
@@ -53,35 +60,30 @@ bool ReadPlainNumber(std::string_view text, PlainNumber* number) {
 }  // namespace
 
 void AppendPlainNumber(std::string_view number, std::string* out) {
+  if (number.find_first_of("eE") == std::string_view::npos) {
+    out->append(WithoutZeros(number));
+    return;
+  }
   PlainNumber plain;
-  const bool is_whole = number.find_first_of(".eE") == std::string_view::npos;
-  if (is_whole || !ReadPlainNumber(number, &plain)) {
+  if (!ReadNumber(number, &plain)) {
     out->append(number);
     return;
   }
+  if (plain.is_negative) out->push_back('-');
   std::string& digits = plain.digits;
   digits.erase(digits.find_last_not_of('0') + 1);
-  const size_t zeros = std::min(digits.find_first_not_of('0'), digits.size());
+  if (digits.empty()) return out->push_back('0');
+  const size_t zeros = digits.find_first_not_of('0');
   digits.erase(0, zeros);
-  if (digits.empty()) plain.point = 0;
-  const int64_t point = plain.point - static_cast<int64_t>(digits.empty() ? 0 : zeros);
+  const int64_t point = plain.point - static_cast<int64_t>(zeros);
   const auto count = static_cast<int64_t>(digits.size());
-  if (plain.is_negative) out->push_back('-');
   if (point <= 0) {
-    out->push_back('0');
-    if (count == 0) return;
-    out->push_back('.');
-    out->append(static_cast<size_t>(-point), '0');
-    out->append(digits);
-    return;
+    out->append("0.").append(static_cast<size_t>(-point), '0').append(digits);
+  } else if (point >= count) {
+    out->append(digits).append(static_cast<size_t>(point - count), '0');
+  } else {
+    out->append(digits, 0, static_cast<size_t>(point)).append(".").append(digits, static_cast<size_t>(point));
   }
-  out->append(digits, 0, static_cast<size_t>(std::min(point, count)));
-  if (point >= count) {
-    out->append(static_cast<size_t>(point - count), '0');
-    return;
-  }
-  out->push_back('.');
-  out->append(digits, static_cast<size_t>(point));
 }
 
 void AppendValueText(const Column& column, int64_t row, std::string* out) {
