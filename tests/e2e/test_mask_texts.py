@@ -87,3 +87,15 @@ def test_numbers_of_json_that_are_written_as_texts_are_rounded(nilus, tmp_path):
     write(tmp_path, 2, "jsonl", '{"id": 1, "c": 52}', '{"id": 2, "c": "secret"}')
     refused = load(nilus, source, tmp_path / "t.db", {"c": "round"}, expect=1, source_table="*.jsonl")
     assert "a value is no number" in refused.all_output and "secret" not in refused.all_output
+
+
+@pytest.mark.parametrize("nesting", ["0", "2"])
+def test_elements_are_masked_by_the_name_of_their_column(nesting, nilus, tmp_path):
+    """In the child table of `tags` the objects' field and the bare elements are one column."""
+    for number, tags in enumerate(('[{"value": "Canary1"}]', '["Canary2", ["Canary3"]]')):
+        source = write(tmp_path, number, "jsonl", f'{{"id": {number}, "tags": {tags}}}')
+        done = load(nilus, source, tmp_path / "t.db", {"tags.value": "redact"}, "append", source_table="*.jsonl", max_table_nesting=nesting)
+        assert not [warning for warning in done.report["warnings"] if "mask" in warning]
+    assert b"Canary" not in (tmp_path / "t.db").read_bytes()
+    if nesting == "2":
+        assert loaded(tmp_path / "t.db", "value", table="t__tags") == [(None,), ("REDACTED",), ("REDACTED",)]

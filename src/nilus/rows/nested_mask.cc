@@ -1,5 +1,6 @@
 #include "nilus/rows/nested_mask.h"
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 
@@ -8,6 +9,7 @@
 #include "nilus/json/column.h"
 #include "nilus/json/literal.h"
 #include "nilus/json/scanner.h"
+#include "nilus/rows/unnest.h"
 #include "nilus/rows/value_text.h"
 
 namespace nilus {
@@ -73,11 +75,11 @@ class NestedMask::Walk {
   std::map<TypeId, ColumnBuilder>& values() { return values_; }
 
  private:
-  bool Visit(json::Scanner* scanner, size_t step, int level) {
+  bool Visit(json::Scanner* scanner, size_t step, int level, bool is_element = false) {
     if (level > kDeepestLooked) return false;
     const char first = scanner->Peek();
-    if (first == '[') return json::ReadElements(scanner, [&] { return Visit(scanner, step, level + 1); });
-    const bool is_end = step == mask_->path_.size();
+    if (first == '[') return json::ReadElements(scanner, [&] { return Visit(scanner, step, level + 1, true); });
+    const bool is_end = mask_->IsEnd(step, is_element && first != '{');
     if (first != '{' || is_end) {
       json::Value value;
       const size_t begin = scanner->offset();
@@ -138,6 +140,12 @@ bool NestedMask::IsStep(std::string_view key, size_t step) const {
   return key == wanted || NormalizeName(key, naming_, 0) == wanted;
 }
 
+bool NestedMask::IsEnd(size_t step, bool is_bare_element) const {
+  if (step == path_.size()) return true;
+  return is_bare_element && std::all_of(path_.begin() + static_cast<std::ptrdiff_t>(step), path_.end(),
+                                        [](const std::string& key) { return key == kElementColumn; });
+}
+
 bool NestedMask::IsIn(std::string_view text, size_t step, int level) const {
   json::Scanner scanner(text);
   scanner.SkipSpace();
@@ -149,9 +157,9 @@ bool NestedMask::IsIn(std::string_view text, size_t step, int level) const {
 }
 
 // False: it is no JSON. What is too deep may have anything in it.
-bool NestedMask::Leads(json::Scanner* scanner, size_t step, int level, bool* is_found) const {
+bool NestedMask::Leads(json::Scanner* scanner, size_t step, int level, bool* is_found, bool is_element) const {
   const char first = scanner->Peek();
-  const bool is_end = step == path_.size();
+  const bool is_end = IsEnd(step, is_element && first != '{');
   json::Value value;
   std::string scratch;
   if (level > kDeepestLooked || is_end || (first != '{' && first != '[')) {
@@ -161,7 +169,7 @@ bool NestedMask::Leads(json::Scanner* scanner, size_t step, int level, bool* is_
       *is_found = true;
     return true;
   }
-  if (first == '[') return json::ReadElements(scanner, [&] { return Leads(scanner, step, level + 1, is_found); });
+  if (first == '[') return json::ReadElements(scanner, [&] { return Leads(scanner, step, level + 1, is_found, true); });
   return json::ReadFields(scanner, [&](const json::Value& key) {
     if (IsStep(json::Meaning(key, &scratch), step)) return Leads(scanner, step + 1, level + 1, is_found);
     return scanner->ReadValue(&value);

@@ -19,7 +19,8 @@ namespace nilus {
 class NestedMask {
  public:
   // `path`: the keys below the column, as they are named at the destination. Arrays on the way are gone through, at the
-  // end each of their elements is masked; an object at the end is masked as a whole, as its text.
+  // end each of their elements is masked; an object at the end is masked as a whole, as its text. Elements that are no
+  // objects are also named by the column that they come to (kElementColumn).
   NestedMask(MaskRule rule, std::vector<std::string> path, NamingStyle naming, std::shared_ptr<MaskSequence> sequence);
 
   // A json column. NULL and JSON's null stay. kData: a value that cannot be masked, a document that is no JSON, or one
@@ -33,9 +34,11 @@ class NestedMask {
  private:
   class Walk;
   bool IsStep(std::string_view key, size_t step) const;
+  // Whether the value that this step has come to is what is masked. `is_bare_element`: of an array, and no object.
+  bool IsEnd(size_t step, bool is_bare_element) const;
   // Whether the text is JSON, or a string of such, that has a value at the path from this step on.
   bool IsIn(std::string_view text, size_t step, int level = 0) const;
-  bool Leads(json::Scanner* scanner, size_t step, int level, bool* is_found) const;
+  bool Leads(json::Scanner* scanner, size_t step, int level, bool* is_found, bool is_element = false) const;
   Status CheckTexts(const Column& texts) const;
   Failure RefuseText() const;
   // The same for values of one kind.

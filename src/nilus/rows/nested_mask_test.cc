@@ -42,6 +42,19 @@ TEST(NestedMask, ArraysAreGoneThrough) {
               ElementsAre(R"([{"sku":"*"},{"sku":["*","**"]},[{"sku":"*"}],7])"));
 }
 
+// As they are called in the child table: "tags.value".
+TEST(NestedMask, ElementsAreNamedByTheirColumn) {
+  EXPECT_THAT(
+      Masked("redact", {"value"}, {R"([{"value":"a","x":1},"b",["c",null],{"x":"d"}])", R"("e")", R"({"x":["f"]})"}),
+      ElementsAre(R"([{"value":"REDACTED","x":1},"REDACTED",["REDACTED",null],{"x":"d"}])", R"("e")",
+                  R"({"x":["f"]})"));
+  EXPECT_THAT(Masked("redact", {"tags", "value"}, {R"({"tags":["a"],"value":"b"})"}),
+              ElementsAre(R"({"tags":["REDACTED"],"value":"b"})"));
+  EXPECT_THAT(Masked("redact", {"value", "value"}, {R"([["a"]])"}), ElementsAre(R"([["REDACTED"]])"));
+  EXPECT_THAT(Masked("redact", {"value", "x"}, {R"(["a"])"}), ElementsAre(R"(["a"])"));
+  EXPECT_FALSE(Apply("redact", "", {"value"}, {R"("[\"secret\"]")"})) << "a type hint could bring it to light";
+}
+
 TEST(NestedMask, KeysCountByTheirNamesAtTheDestination) {
   EXPECT_THAT(
       Masked("redact", {"home_street"}, {R"({"homeStreet":"a"})", R"({"home_street":"a","home_stree\u0074":"b"})"}),

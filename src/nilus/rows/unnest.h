@@ -11,8 +11,8 @@
 // Stands behind the normalizer: columns of the batches have their names at the destination, and the names that come out
 // are final ("a__b" must not be normalized again). Rules:
 //   - An object becomes its fields' columns `column__field`; an array becomes the child table `<table>__<column>`: one
-//     row an element, with `value` (scalars, null) or the element's fields (objects). Down to max_nesting levels; an
-//     array and the objects in it are one level. What lies deeper is json.
+//     row an element, with kElementColumn (scalars, null) or the element's fields (objects). Down to max_nesting
+//     levels; an array and the objects in it are one level. What lies deeper is json.
 //   - Each value goes its own way, whatever else the load has at its place: where objects and arrays stand beside
 //     others, these go into the column `column` (in a child table `value`), with the types of
 //     connectors/files/README.md; in a column that the source itself says is json (Field::origin), as json. An object
@@ -44,6 +44,8 @@
 
 namespace nilus {
 
+// Of a child table: its elements that are no objects.
+inline constexpr std::string_view kElementColumn = "value";
 inline constexpr std::string_view kParentIdColumn = "_nilus_parent_id";
 inline constexpr std::string_view kListIndexColumn = "_nilus_list_idx";
 inline constexpr std::string_view kPositionColumn = "_nilus_position";

@@ -8,8 +8,6 @@
 namespace nilus {
 namespace {
 
-constexpr std::string_view kValueColumn = "value";
-
 bool IsKept(const std::vector<std::string>& keep, std::string_view name) {
   return std::find(keep.begin(), keep.end(), name) != keep.end();
 }
@@ -189,7 +187,7 @@ class UnnestPlanner {
   void PlaceColumn(const Type& type, JsonOrigin origin, const Where& where, UnnestPlan::Node* node) {
     node->column = built_[static_cast<size_t>(where.table)];
     ++built_[static_cast<size_t>(where.table)];
-    const std::string name = FitToLimit(where.name.empty() ? kValueColumn : where.name, options_.identifier_limit);
+    const std::string name = FitToLimit(where.name.empty() ? kElementColumn : where.name, options_.identifier_limit);
     if (where.table == 0) plan_->built_.push_back(plan_->tables_[0].schema.size());
     AddColumn(where.table, MakeField(name, type, origin), {.place = where.place, .turns = where.turns});
   }
@@ -235,7 +233,7 @@ class UnnestPlanner {
            .name = {},
            .table_name = name,
            .qualified = where.qualified,
-           .part = std::string(kValueColumn),
+           .part = std::string(kElementColumn),
            .place = place,
            .id_path = ChildIds::ExtendPath(where.id_path, "[]"),
            .turns = where.turns},
