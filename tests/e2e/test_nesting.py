@@ -408,6 +408,14 @@ def test_the_contract_speaks_of_objects_at_a_hinted_column(nilus, source, tmp_pa
         assert [(discarded["column"], discarded["values"]) for discarded in table["discarded"]] == [("a", 3)]
 
 
+def test_hinted_places_with_long_names_are_found(nilus, source, postgres, tmp_path):
+    name = "a" * 70
+    source.write({"id": 1, "o": {name: "5"}}, {"id": 2, "lines": [{name: "7"}]})
+    destination = next(kind for kind in DESTINATIONS if kind.kind == "postgres")(tmp_path, postgres)
+    report = nilus.run(pipeline(nilus, source, destination, "replace", type_hints={f"o__{name}": "bigint", f"lines__{name}": "bigint", f"o__{name}b": "bigint"})).report
+    assert [warning for warning in report["warnings"] if "type_hints" in warning] == [f"type_hints: `o__{name}b` is no column of orders.jsonl"]
+
+
 def test_hinted_places_that_are_only_ever_null_are_columns(nilus, source, destination):
     source.write({"id": 1, "at": {"zip": None, "city": "Ulm"}, "lines": [{"sku": "a", "price": None}, {"sku": "b"}]}, {"id": 2, "at": None})
     hints = {"at__zip": "bigint", "lines__price": "decimal(12,2)", "at__nowhere": "date"}

@@ -107,22 +107,29 @@ class SurveyRun {
   Status status_;
 };
 
+// The column of a table that a nested place's name ("lines__sku") is of. Nothing: it is of none.
+std::optional<std::string> ColumnAt(const UnnestTable& table, std::string place, int identifier_limit) {
+  if (table.parent >= 0) {
+    const std::string inside = table.qualified + std::string(kLevels);
+    if (place == table.qualified) {
+      place = kElementColumn;
+    } else if (place.starts_with(inside)) {
+      place.erase(0, inside.size());
+    } else {
+      return std::nullopt;
+    }
+  }
+  place = FitToLimit(place, identifier_limit);
+  return table.schema.Find(place) ? std::optional(std::move(place)) : std::nullopt;
+}
+
 // The hints for columns of one of the tables, by the columns' names.
 std::vector<PinnedType> HintsFor(const BatchJob& job, const UnnestTable& planned) {
   std::vector<PinnedType> hints;
   for (const PinnedType& hint : job.hints) {
-    for (std::string name : PlacesNamed(hint.column, job.naming, 0)) {
-      if (planned.parent >= 0) {
-        if (name == planned.qualified) {
-          name = "value";
-        } else if (name.starts_with(planned.qualified + std::string(kLevels))) {
-          name.erase(0, planned.qualified.size() + kLevels.size());
-        } else {
-          continue;
-        }
-      }
-      name = FitToLimit(name, job.identifier_limit);
-      if (planned.schema.Find(name)) hints.push_back(PinnedType{.column = name, .type = hint.type});
+    for (std::string& place : PlacesNamed(hint.column, job.naming, 0)) {
+      if (std::optional<std::string> column = ColumnAt(planned, std::move(place), job.identifier_limit))
+        hints.push_back(PinnedType{.column = *std::move(column), .type = hint.type});
     }
   }
   return hints;
@@ -300,18 +307,14 @@ std::vector<int> NestedLoad::OpenOrder() const {
 }
 
 std::vector<std::string> NestedLoad::UnusedHints(const std::vector<std::string>& unused) const {
-  const NamingStyle naming = plan_->options().naming;
+  const UnnestOptions& options = plan_->options();
   std::vector<std::string> none;
   for (const std::string& hint : unused) {
-    const std::string name = NormalizePath(hint, naming, 0);
-    const bool is_used = std::any_of(plan_->tables().begin(), plan_->tables().end(), [&](const UnnestTable& table) {
-      if (name == table.qualified) return table.schema.Find("value").has_value();
-      std::string_view column = name;
-      if (!table.qualified.empty()) {
-        if (!column.starts_with(table.qualified + std::string(kLevels))) return false;
-        column.remove_prefix(table.qualified.size() + kLevels.size());
-      }
-      return table.schema.Find(column).has_value();
+    const std::vector<std::string> places = PlacesNamed(hint, options.naming, 0);
+    const bool is_used = std::any_of(places.begin(), places.end(), [&](const std::string& place) {
+      return std::any_of(plan_->tables().begin(), plan_->tables().end(), [&](const UnnestTable& table) {
+        return ColumnAt(table, place, options.identifier_limit).has_value();
+      });
     });
     if (!is_used) none.push_back(hint);
   }
