@@ -104,10 +104,11 @@ INSTANTIATE_TEST_SUITE_P(
 INSTANTIATE_TEST_SUITE_P(
     Shapes, MaskVectors,
     testing::Values(
-        Vector{"email", "ab@x.de", "**@x.de"}, Vector{"email", "a@x.de", "*@x.de"}, Vector{"email", "@x.de", "@x.de"},
-        Vector{"email", "abc@x.de", "a*c@x.de"}, Vector{"email", "no address", "**********"},
-        Vector{"email", "\"a@b\"@x.de", "\"***\"@x.de"}, Vector{"email", "žofie@example.cz", "ž***e@example.cz"},
-        Vector{"email", "", ""},
+        Vector{"email", "ab@x.de", "**@x.de"}, Vector{"email", "a@x.de", "*@x.de"},
+        Vector{"email", "@handle", "*******"}, Vector{"email", "@@handle", "********"}, Vector{"email", "@", "*"},
+        Vector{"email", "john@", "j**n@"}, Vector{"email", "abc@x.de", "a*c@x.de"},
+        Vector{"email", "no address", "**********"}, Vector{"email", "\"a@b\"@x.de", "\"***\"@x.de"},
+        Vector{"email", "žofie@example.cz", "ž***e@example.cz"}, Vector{"email", "", ""},
         // Seven digits or fewer: all of them. Digits of any script. Without a digit nothing would be hidden.
         Vector{"phone", "555-1234", "***-****"}, Vector{"phone", "12345678", "1*******"},
         Vector{"phone", "(030) 901820 ext 7", "(030) ****** ext *"}, Vector{"phone", "n/a", "***"},

@@ -70,11 +70,12 @@ struct Ends {
   char* operator()(std::string_view text, char* out) const { return PutEnds(text, first, last, out); }
 };
 
-// The domain begins behind the last '@': a quoted local part may have others.
+// The domain begins behind the last '@': a quoted local part may have others. Without a local part it is no address but
+// a name (@handle), and would come through whole.
 struct Email {
   char* operator()(std::string_view text, char* out) const {
     const size_t at = text.rfind('@');
-    if (at == std::string_view::npos) return PutStars(text, out);
+    if (at == std::string_view::npos || text.find_first_not_of('@') > at) return PutStars(text, out);
     return PutText(text.substr(at), PutEnds(text.substr(0, at), 1, 1, out));
   }
 };
