@@ -99,3 +99,10 @@ def test_elements_are_masked_by_the_name_of_their_column(nesting, nilus, tmp_pat
     assert b"Canary" not in (tmp_path / "t.db").read_bytes()
     if nesting == "2":
         assert loaded(tmp_path / "t.db", "value", table="t__tags") == [(None,), ("REDACTED",), ("REDACTED",)]
+
+
+@pytest.mark.parametrize("flag", ["c=hmac:canary7", "c:hmac;canary7", "c:hmac canary7", "c:hmac:$canary7", "c:hmac:{canary7"])
+def test_a_mistyped_key_is_not_shown(flag, nilus, tmp_path):
+    source = write(tmp_path, 1, "jsonl", '{"c": 1}')
+    done = nilus("ingest", "--source-uri", source, "--source-table", "*.jsonl", "--dest-uri", f"sqlite:///{tmp_path}/t.db", "--dest-table", "main.t", "--mask", flag, "--yes")
+    assert done.code != 0 and "hmac:{HMAC_KEY}" in done.all_output and "canary7" not in done.all_output, done

@@ -1,4 +1,6 @@
 // Which masks exist and which parameters they take (spec 03). What they do is the business of rows/.
+#include <fmt/ranges.h>
+
 #include <array>
 #include <charconv>
 #include <cmath>
@@ -83,6 +85,38 @@ bool Fits(Parameter kind, std::string_view text) {
   return false;
 }
 
+// What is no mask, without showing more of it than a mistyped name: it may be a key behind the wrong sign.
+Failure NoMask(const std::string& column, std::string_view text) {
+  const size_t equals = column.rfind('=');
+  const MaskRule* in_column =
+      equals == std::string::npos ? nullptr : FindMask(std::string_view(column).substr(equals + 1));
+  if (in_column != nullptr) {
+    return FailWithFix(ErrorKind::kInvalidInput,
+                       fmt::format("write {}:{}", column.substr(0, equals), in_column->example),
+                       "a ':' stands between a column and its mask, and not '='");
+  }
+  std::string_view word = text.substr(0, text.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_"));
+  if (text.starts_with("hmac")) word = "hmac";
+  if (const MaskRule* begun = FindMask(word)) {
+    return FailWithFix(ErrorKind::kInvalidInput, fmt::format("write {}", begun->example),
+                       "only a ':' and a parameter may stand behind the mask {}", begun->name);
+  }
+  std::vector<std::string_view> names;
+  for (const MaskRule& known : kMasks) names.push_back(known.name);
+  const std::string_view nearest = NearestName(text, names);
+  if (!nearest.empty())
+    return FailWithFix(ErrorKind::kInvalidInput, fmt::format("write {}", nearest), "{} is not a mask", Shown(text));
+  return FailWithFix(ErrorKind::kInvalidInput, fmt::format("known: {}", fmt::join(names, ", ")),
+                     "what stands there is not a mask");
+}
+
+// A variable that was meant would else be a key that everybody knows.
+bool IsHalfAPlaceholder(std::string_view key) {
+  if (!PlaceholderNames(key).empty()) return false;
+  if (key.starts_with('{') || key.starts_with("${")) return true;
+  return key.size() > 1 && key.front() == '$' && PlaceholderNames(fmt::format("{{{}}}", key.substr(1))).size() == 1;
+}
+
 }  // namespace
 
 Result<MaskSpec> ParseMask(const std::string& column, std::string_view text) {
@@ -90,15 +124,7 @@ Result<MaskSpec> ParseMask(const std::string& column, std::string_view text) {
   MaskSpec mask{column, std::string(text.substr(0, colon)), {}, colon != std::string_view::npos};
   if (mask.has_parameter) mask.parameter = text.substr(colon + 1);
   const MaskRule* rule = FindMask(mask.algorithm);
-  if (rule == nullptr) {
-    std::vector<std::string_view> names;
-    for (const MaskRule& known : kMasks) names.push_back(known.name);
-    std::string_view nearest = NearestName(mask.algorithm, names);
-    std::string all;
-    for (std::string_view name : names) all += (all.empty() ? "" : ", ") + std::string(name);
-    return FailWithFix(ErrorKind::kInvalidInput, nearest.empty() ? "known: " + all : "write " + std::string(nearest),
-                       "{} is not a mask", Shown(mask.algorithm));
-  }
+  if (rule == nullptr) return NoMask(column, mask.algorithm);
   bool is_required = rule->parameter == Parameter::kRequiredText || rule->parameter == Parameter::kRequiredNumber;
   std::string fix = "write " + std::string(rule->example);
   if (!mask.has_parameter) {
@@ -107,6 +133,10 @@ Result<MaskSpec> ParseMask(const std::string& column, std::string_view text) {
   }
   if (rule->parameter == Parameter::kNone) {
     return FailWithFix(ErrorKind::kInvalidInput, fix, "the mask {} takes no parameter", rule->name);
+  }
+  if (mask.algorithm == "hmac" && IsHalfAPlaceholder(mask.parameter)) {
+    return FailWithFix(ErrorKind::kInvalidInput, "write hmac:{HMAC_KEY}, with the variable's name between the braces",
+                       "the key of the mask hmac looks like a variable, but is none");
   }
   if (mask.algorithm == "hmac" && PlaceholderNames(mask.parameter).empty()) RegisterSecret(mask.parameter);
   if (!Fits(rule->parameter, mask.parameter)) {

@@ -251,6 +251,22 @@ TEST_F(NilusForm, ChecksMasks) {
   // The key of a mask is a secret.
   EXPECT_THAT(ProblemsOf(Batch("source_table: t, mask: {c: 'hmac:canary-key', d: 'canary-key'}")),
               Not(HasSubstr("canary")));
+  // So it is behind another sign than the one that belongs there.
+  for (std::string_view wrong : {"c: 'hmac;canary7'", "c: 'hmac canary7'", "c: hmac=canary7", "c: hmac-canary7",
+                                 "c: hmaccanary7", "c: 'hmac;k'", "c: canary7", "c=hmac: canary7"}) {
+    const std::string problems = ProblemsOf(Batch(fmt::format("source_table: t, mask: {{{}}}", wrong)));
+    EXPECT_THAT(problems,
+                testing::AllOf(HasSubstr("spec.source.options.mask.c"), Not(HasSubstr("canary")), Not(HasSubstr(";k"))))
+        << wrong;
+  }
+  EXPECT_THAT(ProblemsOf(Batch("source_table: t, mask: {c: 'hmac;canary7'}")), HasSubstr("Fix: write hmac:{HMAC_KEY}"));
+  EXPECT_THAT(ProblemsOf(Batch("source_table: t, mask: {c=hmac: canary7}")), HasSubstr("Fix: write c:hmac:{HMAC_KEY}"));
+  for (std::string_view half : {"{KEY", "$KEY", "${KEY", "{}", "{two words}"}) {
+    EXPECT_THAT(ProblemsOf(Batch(fmt::format("source_table: t, mask: {{c: 'hmac:{}'}}", half))),
+                HasSubstr("Fix: write hmac:{HMAC_KEY}"))
+        << half;
+  }
+  EXPECT_EQ(ProblemsOf(Batch("source_table: t, mask: {c: 'hmac:${KEY}', d: 'hmac:a$b{c', e: 'hmac:$1'}")), "");
 }
 
 TEST_F(NilusForm, MetadataHasAModeAndNoSink) {
