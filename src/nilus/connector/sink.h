@@ -20,6 +20,7 @@
 #include "nilus/connector/source.h"
 #include "nilus/data/position.h"
 #include "nilus/data/record_batch.h"
+#include "nilus/data/refused.h"
 #include "nilus/data/scalar.h"
 
 namespace nilus {
@@ -191,6 +192,12 @@ class Sink {
   virtual Result<bool> CanWiden(const TableName& table, const Field& to) {
     (void)table, (void)to;
     return false;
+  }
+  // What the columns of a table that stays refuse: for loads that set such rows aside before they are written
+  // (discard_row). Empty: nothing, or the sink finds out only when the rows are there, and ends the load then.
+  virtual Result<FindRefused> RefusedBy(const TableName& table) {
+    (void)table;
+    return FindRefused();
   }
   // The statements or files that a load would bring about before any row: for `nilus plan`.
   virtual Result<std::vector<std::string>> Explain(const WriteRequest& request) = 0;

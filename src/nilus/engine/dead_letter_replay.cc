@@ -83,7 +83,11 @@ class PageReplay {
       NILUS_ASSIGN(checkpoint_, ParseCheckpoint(state->position));
     }
     NILUS_ASSIGN(std::optional<Schema> there, sink_->Describe(job_->table));
-    NILUS_ASSIGN(shape_, TableShape::Create(Schema{}, FirstShape(*job_, there)));
+    ShapeOptions first = FirstShape(*job_, there);
+    if (job_->max_nesting == 0 && there) {
+      NILUS_ASSIGN(first.refused, RefusedIn(*job_, sink_, job_->table));
+    }
+    NILUS_ASSIGN(shape_, TableShape::Create(Schema{}, std::move(first)));
     std::vector<std::string> key = job_->primary_key;
     for (std::string& column : key) column = shape_->NameOf(column);
     NILUS_ASSIGN(std::shared_ptr<const Masking> masking, MakeMasking(*job_, Checkpoint{}));

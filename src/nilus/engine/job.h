@@ -76,6 +76,8 @@ ShapeOptions ShapeOptionsOf(const BatchJob& job, std::optional<Schema> destinati
 // sql_reflection_level full_with_precision alone: without it a wider one means nothing, but for the digits of decimals.
 std::function<Result<bool>(const Field& there, const Type& to)> WidensIn(const BatchJob& job, Sink* sink,
                                                                          const TableName& table);
+// The sink's word for ShapeOptions::refused, about the same.
+Result<FindRefused> RefusedIn(const BatchJob& job, Sink* sink, const TableName& table);
 // The same for rows that may still be taken apart (max_table_nesting): those meet the tables that are there afterwards
 // (nesting.h), so that this shape neither knows the destination nor refuses anything.
 ShapeOptions FirstShape(const BatchJob& job, std::optional<Schema> destination);

@@ -241,6 +241,9 @@ Status NestedLoad::AddTable(const BatchJob& job, const UnnestTable& planned, con
   options.table = table.name.ToString();
   if (!is_main) options.must_fit = {std::string(kRootIdColumn)};
   options.widens = WidensIn(job, inputs.sink, table.name);
+  if (table.there) {
+    NILUS_ASSIGN(options.refused, RefusedIn(job, inputs.sink, table.name));
+  }
   options.hints = HintsFor(job, planned);
   NILUS_ASSIGN(table.shape, TableShape::Create(planned.schema, std::move(options)));
   table.request = is_main ? write : ChildRequest(inputs, table.name);

@@ -265,6 +265,11 @@ std::function<Result<bool>(const Field& there, const Type& to)> WidensIn(const B
   };
 }
 
+Result<FindRefused> RefusedIn(const BatchJob& job, Sink* sink, const TableName& table) {
+  if (job.contract != Contract::kDiscardRow || !KeepsTable(job)) return FindRefused();
+  return sink->RefusedBy(table);
+}
+
 WriteRequest MakeWriteRequest(const BatchJob& job, const std::stop_token& stop) {
   return WriteRequest{.pipeline = job.pipeline,
                       .load_id = {},
@@ -370,6 +375,9 @@ Result<Preparation> Prepare(const BatchJob& job, const std::vector<std::string>&
   NILUS_ASSIGN(const Schema masked, prepared.masking->MaskedSchema(table.schema, table.null_columns));
   ShapeOptions first = FirstShape(job, keeps_schema ? prepared.destination : std::nullopt);
   first.widens = WidensIn(job, prepared.sink.get(), job.table);
+  if (job.max_nesting == 0 && keeps_schema) {
+    NILUS_ASSIGN(first.refused, RefusedIn(job, prepared.sink.get(), job.table));
+  }
   NILUS_ASSIGN(prepared.shape, TableShape::Create(WithHintedNulls(job, table, masked), std::move(first)));
   *phase = "plan";
   if (keeps_schema) WarnOfOverruledHints(job, prepared.destination, *prepared.shape, &prepared.warnings);

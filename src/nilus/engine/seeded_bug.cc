@@ -23,6 +23,7 @@ class BuggySink : public Sink {
     return sink_->WasCommitted(pipeline, load_id);
   }
   Result<std::optional<Schema>> Describe(const TableName& table) override { return sink_->Describe(table); }
+  Result<FindRefused> RefusedBy(const TableName& table) override { return sink_->RefusedBy(table); }
   Result<std::vector<std::string>> Explain(const WriteRequest& request) override { return sink_->Explain(request); }
   Result<std::unique_ptr<Writer>> Open(const WriteRequest& request) override { return sink_->Open(request); }
   Result<CommitResult> Commit(const CommitRequest& request) override { return sink_->Commit(request); }

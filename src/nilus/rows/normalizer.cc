@@ -64,7 +64,9 @@ Result<NormalizedBatch> Normalizer::Normalize(const RecordBatch& batch) {
   Work work;
   work.columns.reserve(lanes_.size());
   for (const Lane& lane : lanes_) {
-    if (!lane.is_variant) NILUS_TRY(Take(lane, batch.column(lane.index), &work));
+    if (lane.is_variant) continue;
+    NILUS_TRY(Take(lane, batch.column(lane.index), &work));
+    if (shape_->refused() != nullptr && !lane.plan.is_refused) NILUS_TRY(SetRefusedAside(lane, &work));
   }
   for (const Lane& lane : lanes_) {
     const Column& column = batch.column(lane.index);
@@ -88,6 +90,14 @@ Type Normalizer::TypeOf(const Lane& variant) const {
     if (!lane.is_variant && lane.source_name == variant.source_name) return lane.plan.field.type;
   }
   return variant.plan.field.type;
+}
+
+// Of the column that was taken last.
+Status Normalizer::SetRefusedAside(const Lane& lane, Work* work) {
+  const std::optional<RefusedValues> refused = shape_->refused()(lane.plan.field, work->columns.back());
+  if (!refused) return {};
+  return Misfit(lane, refused->values, fmt::format("{} at the destination, which cannot hold the value", refused->type),
+                work);
 }
 
 Status Normalizer::Take(const Lane& lane, const Column& column, Work* work) {

@@ -10,7 +10,8 @@
 //     discard_row    → the row is a dead letter
 //     discard_value  → NULL, counted
 //
-// The same goes for what the source itself could not give its column's type (its variant columns).
+// The same goes for what the source itself could not give its column's type (its variant columns), and discard_row for
+// what the destination's column refuses beyond its type (data/refused.h).
 #pragma once
 
 #include <map>
@@ -58,6 +59,7 @@ class Normalizer {
   struct Work;  // on one batch
   Status Prepare(const SchemaPtr& schema);
   Type TypeOf(const Lane& variant) const;
+  Status SetRefusedAside(const Lane& lane, Work* work);
   Status Take(const Lane& lane, const Column& column, Work* work);
   Status TakeAsJson(const Lane& lane, const Column& column, Work* work);
   Status Misfit(const Lane& lane, const Column& values, std::string reason, Work* work);

@@ -279,6 +279,26 @@ TEST(Contract, DiscardRowTakesOutRowsWithNewColumnsAndMisfits) {
   EXPECT_EQ(result.dead[2].row, 3);
 }
 
+TEST(Contract, DiscardRowTakesOutRowsWhoseValuesTheDestinationRefuses) {
+  RecordBatch batch = BatchOf({{Field{.name = "Code", .type = kText}, {"ab", "abcd", std::nullopt}},
+                               {Field{.name = "n", .type = kBigint}, {"1", "2", "3"}}});
+  const FindRefused refused = [](const Field& field, const Column& column) -> std::optional<RefusedValues> {
+    if (field.name != "code") return std::nullopt;
+    return RefusedValues{.values = KeepRows(column, {0, 1, 0}, true), .type = "varchar(3)"};
+  };
+  auto shape =
+      Shape(*batch.schema(), {.destination = Table({{.name = "code", .type = kText}, {.name = "n", .type = kBigint}}),
+                              .contract = Contract::kDiscardRow,
+                              .refused = refused});
+  Normalizer normalizer(*shape);
+  NormalizedBatch result = Normalized(&normalizer, batch);
+  EXPECT_THAT(CellsOf(result.rows, "n"), ElementsAre("1", "3"));
+  ASSERT_EQ(result.dead.size(), 1U);
+  EXPECT_EQ(result.dead[0].row, 1);
+  EXPECT_EQ(result.dead[0].column, "Code");
+  EXPECT_THAT(result.dead[0].reason, HasSubstr("varchar(3) at the destination"));
+}
+
 TEST(Contract, DiscardValueCountsWhatBecomesNull) {
   RecordBatch batch = BatchOf({{Field{.name = "n", .type = kText}, {"1", "x", std::nullopt}},
                                {Field{.name = "more", .type = kText}, {std::nullopt, "m", "m"}}});

@@ -15,6 +15,7 @@
 
 #include "nilus/base/result.h"
 #include "nilus/data/record_batch.h"
+#include "nilus/data/refused.h"
 #include "nilus/rows/coerce.h"
 #include "nilus/rows/naming.h"
 
@@ -46,6 +47,8 @@ struct ShapeOptions {
   // Under evolve: the destination's column `there`, whose type is narrower than the source's or the hint's
   // (IsWidening), becomes as wide. Asked while the shape is created; empty: no.
   std::function<Result<bool>(const Field& there, const Type& to)> widens;
+  // Under discard_row: what the destination's columns refuse of values of their type. Empty: nothing.
+  FindRefused refused;
 };
 
 // How one column of the source comes into the table.
@@ -81,6 +84,7 @@ class TableShape {
   std::vector<std::string> unused_hints() const;
 
   Contract contract() const { return options_.contract; }
+  const FindRefused& refused() const { return options_.refused; }
   const std::string& table() const { return options_.table; }
 
  private:
