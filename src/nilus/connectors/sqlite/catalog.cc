@@ -57,12 +57,12 @@ Result<std::optional<TableInfo>> FindTable(Database& db, const std::string& name
     table.columns.push_back(std::move(column));
   }
   if (!table.is_view) {
-    NILUS_ASSIGN(const int64_t rowid,
-                 Count(db,
-                       "SELECT count(*) FROM pragma_table_list WHERE schema = 'main' AND name = ?1 "
-                       "AND type = 'table' AND wr = 0",
-                       table.name));
-    table.has_rowid = rowid > 0;
+    NILUS_ASSIGN(Statement kind, db.Prepare("SELECT type = 'table' AND wr = 0, strict FROM pragma_table_list "
+                                            "WHERE schema = 'main' AND name = ?1"));
+    kind.BindText(1, table.name);
+    NILUS_ASSIGN(const bool is_listed, kind.Step());
+    table.has_rowid = is_listed && kind.Int(0) != 0;
+    table.is_strict = is_listed && kind.Int(1) != 0;
   }
   return table;
 }

@@ -24,6 +24,7 @@ struct TableInfo {
   std::string name;  // as SQLite spells it
   bool is_view = false;
   bool has_rowid = false;           // estimated by max(rowid)
+  bool is_strict = false;           // CREATE TABLE … STRICT
   std::string sql;                  // the CREATE statement
   std::vector<ColumnInfo> columns;  // hidden ones of virtual tables left out
 };

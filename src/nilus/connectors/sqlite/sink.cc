@@ -10,6 +10,7 @@
 
 #include "nilus/base/fault.h"
 #include "nilus/connector/sql_state.h"
+#include "nilus/connectors/sqlite/fit.h"
 #include "nilus/connectors/sqlite/values.h"
 
 namespace nilus::sqlite {
@@ -151,6 +152,25 @@ class SqliteSink final : public Sink {
     NILUS_ASSIGN(const std::optional<TableInfo> found, FindTable(*db, name));
     if (!found) return false;
     return CanRedeclare(*db, *found, to);
+  }
+
+  Result<FindRefused> RefusedBy(const TableName& table) override {
+    std::lock_guard lock(session_->mutex);
+    NILUS_ASSIGN(const std::string name, PlainName(table));
+    NILUS_ASSIGN(Database* const db, session_->Connect(false));
+    if (db == nullptr) return FindRefused();
+    Arm(*db);
+    NILUS_ASSIGN(std::optional<TableInfo> found, FindTable(*db, name));
+    if (!found) return FindRefused();
+    return FindRefused([there = *std::move(found)](const Field& field, const Column& column) {
+      const auto target = std::find_if(there.columns.begin(), there.columns.end(), [&](const ColumnInfo& known) {
+        return EqualIgnoringCase(known.name, field.name);
+      });
+      if (target == there.columns.end() || !ChangesTexts(there, *target)) return std::optional<RefusedValues>();
+      FittedColumn fitted = FitNumeric(column);
+      fitted.type = target->declared;
+      return RefusedOf(std::move(fitted));
+    });
   }
 
   Result<std::vector<std::string>> Explain(const WriteRequest& request) override {

@@ -26,8 +26,12 @@ Status TableLoad::WriteChanges(const RecordBatch& batch) {
 // What was folded goes into staging.
 Status TableLoad::StagePart() {
   part_ = fold_->Take();
+  const size_t known = sql_.columns().fields.size();
   if (part_.rows.num_rows() > 0) NILUS_TRY(Stage(part_.rows));
   part_.rows = {};
+  // Variant columns that came to life: in later parts they stay or go with their column.
+  const std::vector<Field>& fields = sql_.columns().fields;
+  fold_->AddColumns({fields.begin() + static_cast<std::ptrdiff_t>(known), fields.end()});
   return {};
 }
 

@@ -1,6 +1,10 @@
 #include "nilus/connectors/sqlite/table_load.h"
 
+#include <algorithm>
+
 #include "nilus/base/fault.h"
+#include "nilus/connector/misfits.h"
+#include "nilus/connectors/sqlite/fit.h"
 
 namespace nilus::sqlite {
 namespace {
@@ -17,6 +21,7 @@ Result<LoadSql> MakeSql(const WriteRequest& request) {
 Result<std::unique_ptr<TableLoad>> TableLoad::Start(Database& db, const WriteRequest& request, int serial) {
   NILUS_ASSIGN(LoadSql sql, MakeSql(request));
   std::unique_ptr<TableLoad> load(new TableLoad(db, std::move(sql), request, serial));
+  NILUS_TRY(load->FindNumericColumns());
   NILUS_FAULT_POINT("sqlite.sink.create_staging");
   if (request.is_changes) {
     NILUS_TRY(load->StartChanges());
@@ -63,6 +68,47 @@ Result<TargetState> TableLoad::Target() const {
     target.key_index = is_indexed ? KeyIndex::kPlain : KeyIndex::kNone;
   }
   return target;
+}
+
+Status TableLoad::FindNumericColumns() {
+  NILUS_ASSIGN(const std::string name, PlainName(request_.table));
+  NILUS_ASSIGN(const std::optional<TableInfo> table, FindTable(db_, name));
+  if (!table) return {};
+  if (request_.strategy == WriteStrategy::kReplace || request_.full_refresh) {
+    NILUS_ASSIGN(const TargetState target, Target());
+    if (target.can_drop) return {};
+  }
+  for (const ColumnInfo& column : table->columns) {
+    const std::vector<std::string>& widened = request_.widened;  // these are declared anew
+    if (ChangesTexts(*table, column) && std::find(widened.begin(), widened.end(), column.name) == widened.end())
+      numeric_columns_.push_back(column);
+  }
+  return {};
+}
+
+const std::string* TableLoad::NumericType(std::string_view column) const {
+  for (const ColumnInfo& known : numeric_columns_) {
+    if (EqualIgnoringCase(known.name, column)) return &known.declared;
+  }
+  return nullptr;
+}
+
+Result<RecordBatch> TableLoad::Fit(const RecordBatch& batch) {
+  auto fit = [this](const Field& field, const Column& column) {
+    const std::string* declared = NumericType(field.name);
+    if (declared == nullptr) return FittedColumn{.column = column, .misfits = std::nullopt};
+    FittedColumn fitted = FitNumeric(column);
+    fitted.type = *declared;
+    return fitted;
+  };
+  NILUS_ASSIGN(RecordBatch fitted, FitBatch(batch, request_, Dialect().identifier_limit, fit, &misfits_));
+  for (int i = 0; i < fitted.schema()->size(); ++i) {
+    const Field& field = fitted.schema()->fields[static_cast<size_t>(i)];
+    const std::string* declared = field.variant_of.empty() ? nullptr : NumericType(field.name);
+    if (declared != nullptr && FitNumeric(fitted.column(i)).misfits)
+      return Failure(VariantTypeError(request_.table, field.name, *declared));
+  }
+  return fitted;
 }
 
 Status TableLoad::RunSteps(const std::vector<SqlStep>& steps, CommitResult* result) {
@@ -121,7 +167,13 @@ Status TableLoad::Write(const RecordBatch& batch) {
   return fold_ ? WriteChanges(batch) : Stage(batch);
 }
 
-Status TableLoad::Stage(const RecordBatch& batch) {
+Status TableLoad::Stage(const RecordBatch& rows) {
+  if (numeric_columns_.empty()) return StageFitted(rows);
+  NILUS_ASSIGN(const RecordBatch fitted, Fit(rows));
+  return StageFitted(fitted);
+}
+
+Status TableLoad::StageFitted(const RecordBatch& batch) {
   NILUS_TRY(Widen(*batch.schema()));
   std::vector<int> indexes;
   for (const Field& field : sql_.columns().fields) indexes.push_back(batch.schema()->Find(field.name).value_or(-1));
@@ -139,7 +191,7 @@ Result<Receipt> TableLoad::Finish() {
   if (fold_) NILUS_TRY(StagePart());
   insert_.reset();
   finished_ = true;
-  return Receipt{.table = request_.table, .rows = rows_, .files = 0, .bytes = bytes_};
+  return Receipt{.table = request_.table, .rows = rows_, .files = 0, .bytes = bytes_, .misfits = misfits_};
 }
 
 Status TableLoad::CheckKeys() {

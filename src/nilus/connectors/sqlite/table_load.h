@@ -1,6 +1,7 @@
 // One table of a load, inside the session's transaction.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -38,6 +39,7 @@ class TableLoad {
   bool direct() const { return request_.strategy == WriteStrategy::kAppend; }
   Status RunSteps(const std::vector<SqlStep>& steps, CommitResult* result);
   Status Stage(const RecordBatch& rows);
+  Status StageFitted(const RecordBatch& batch);
   // Changes are folded in memory; a part of them is staged, and applied, when it is large enough or the last one.
   Status StartChanges();
   Status WriteChanges(const RecordBatch& batch);
@@ -45,6 +47,10 @@ class TableLoad {
   Status ApplyPart();
   Result<TargetState> Target() const;
   Status Widen(const Schema& batch);
+  // Columns of a table that stays in which SQLite would change texts (fit.h).
+  Status FindNumericColumns();
+  const std::string* NumericType(std::string_view column) const;  // as declared; null: it is none of them
+  Result<RecordBatch> Fit(const RecordBatch& batch);
   Status PrepareInsert();
   Status CheckKeys();
   void AddCounts(CommitResult* result) const;
@@ -59,6 +65,8 @@ class TableLoad {
   int64_t staged_rows_ = 0;
   int64_t bytes_ = 0;
   CommitResult counts_;
+  std::vector<ColumnInfo> numeric_columns_;
+  std::map<std::string, int64_t> misfits_;               // by column
   std::vector<std::unique_ptr<BatchRows>> row_sources_;  // the last one is in use; SQLite keeps pointers to all
   std::optional<Statement> insert_;
 

@@ -47,18 +47,6 @@ Declaration Parse(std::string_view declared) {
   return result;
 }
 
-// sqlite.org/datatype3.html, "Determination Of Column Affinity"; nothing: NUMERIC.
-enum class Affinity { kInteger, kText, kBlob, kReal, kNumeric };
-
-Affinity AffinityOf(std::string_view name) {
-  const auto has = [&](std::string_view word) { return name.find(word) != std::string_view::npos; };
-  if (has("INT")) return Affinity::kInteger;
-  if (has("CHAR") || has("CLOB") || has("TEXT")) return Affinity::kText;
-  if (has("BLOB") || name.empty()) return Affinity::kBlob;
-  if (has("REAL") || has("FLOA") || has("DOUB")) return Affinity::kReal;
-  return Affinity::kNumeric;
-}
-
 struct Name {
   std::string_view name;
   TypeId id;
@@ -94,6 +82,15 @@ constexpr Name kNames[] = {
     {"FLOAT4", TypeId::kFloat32},
     {"STRING", TypeId::kText},
 };
+
+Affinity AffinityOfName(std::string_view name) {
+  const auto has = [&](std::string_view word) { return name.find(word) != std::string_view::npos; };
+  if (has("INT")) return Affinity::kInteger;
+  if (has("CHAR") || has("CLOB") || has("TEXT")) return Affinity::kText;
+  if (has("BLOB") || name.empty()) return Affinity::kBlob;
+  if (has("REAL") || has("FLOA") || has("DOUB")) return Affinity::kReal;
+  return Affinity::kNumeric;
+}
 
 std::string TableNameSql(const TableName& table) {
   Result<std::string> name = PlainName(table);  // was checked by the sink
@@ -155,12 +152,14 @@ std::vector<std::string> WidenColumn(std::string_view table, std::string_view co
           fmt::format("ALTER TABLE {} DROP COLUMN {}", table, kNarrow)};
 }
 
+}  // namespace
+
 bool EqualIgnoringCase(std::string_view a, std::string_view b) {
   return std::equal(a.begin(), a.end(), b.begin(), b.end(),
                     [](unsigned char x, unsigned char y) { return std::tolower(x) == std::tolower(y); });
 }
 
-}  // namespace
+Affinity AffinityOf(std::string_view declared) { return AffinityOfName(Parse(declared).name); }
 
 std::optional<Type> TypeOfDeclaration(std::string_view declared, ReflectionLevel level) {
   const Declaration declaration = Parse(declared);
@@ -174,7 +173,7 @@ std::optional<Type> TypeOfDeclaration(std::string_view declared, ReflectionLevel
     const int precision = std::min(*declaration.precision, kMaxDecimalPrecision);
     return MakeDecimal(precision, std::min(declaration.scale.value_or(0), precision));
   }
-  switch (AffinityOf(declaration.name)) {
+  switch (AffinityOfName(declaration.name)) {
     case Affinity::kInteger:
       return MakeType(TypeId::kInt64);
     case Affinity::kText:
@@ -191,7 +190,7 @@ std::optional<Type> TypeOfDeclaration(std::string_view declared, ReflectionLevel
 }
 
 bool OrdersAsStored(std::string_view declared, const Type& type) {
-  switch (AffinityOf(Parse(declared).name)) {
+  switch (AffinityOf(declared)) {
     case Affinity::kInteger:
       return type.id == TypeId::kInt64;
     case Affinity::kReal:

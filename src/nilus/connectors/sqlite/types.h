@@ -15,6 +15,10 @@ namespace nilus::sqlite {
 // Narrow types (smallint, int4, float4) are kept under kFullWithPrecision only.
 std::optional<Type> TypeOfDeclaration(std::string_view declared, ReflectionLevel level);
 
+// What SQLite makes of values in a column so declared (sqlite.org/datatype3.html, "Determination Of Column Affinity").
+enum class Affinity { kInteger, kText, kBlob, kReal, kNumeric };
+Affinity AffinityOf(std::string_view declared);
+
 // SQLite compares raw values of a column so declared the way the type orders its values (no nilus_key needed).
 bool OrdersAsStored(std::string_view declared, const Type& type);
 
@@ -26,6 +30,9 @@ struct StorageCounts {
   int64_t integers = 0, reals = 0, texts = 0, blobs = 0;
 };
 Type InferredType(const StorageCounts& counts);
+
+// As SQLite compares names.
+bool EqualIgnoringCase(std::string_view a, std::string_view b);
 
 const SqlDialect& Dialect();
 
