@@ -89,3 +89,67 @@ class TestSqlite:
         sqlite.run("CREATE TABLE t(id INT, c ANY) STRICT")
         nilus.run(manifest(nilus, write(tmp_path, {"id": 1, "c": "007"}), sqlite.uri))
         assert sqlite.run("SELECT c, typeof(c) FROM t") == [("007", "text")]
+
+
+def merged(rows):
+    """column → its value, of the columns that have one."""
+    return [{name: value for name, value in row.items() if value is not None and not name.startswith("_nilus")} for row in rows]
+
+
+class TestPostgres:
+    """What a cast from text rounds, cuts or refuses is kept as text; the usual types need no cast."""
+
+    @pytest.fixture
+    def target(self, postgres):
+        return postgres.create_database()
+
+    def rows(self, database):
+        return merged(json.loads(row) for (row,) in database.execute("SELECT row_to_json(t)::text FROM raw.t ORDER BY id"))
+
+    def load(self, nilus, source, target, declared, strategy="append", expect=0, **options):
+        target.execute(f"CREATE SCHEMA IF NOT EXISTS raw; DROP TABLE IF EXISTS raw.t, raw.t__dead_letters; CREATE TABLE raw.t(id bigint, c {declared})")
+        options.setdefault("primary_key", "id" if strategy == "merge" else None)
+        return nilus.run(manifest(nilus, source, target.uri, strategy, "raw.t", **{k: v for k, v in options.items() if v}), expect=expect)
+
+    # declared type, a value that it keeps, one that it does not
+    LOSSY = [("name", "short", "x" * 70), ("numeric(5,-2)", "1200", "1250"), ("money", "1.5", "1.005"), ("varbit(3)", "101", "10101"), ("bit(3)", "101", "1"),
+             ("interval(0)", "2 seconds", "1.6 seconds"), ("interval year to month", "1 year", "1 year 3 days"), ("timetz(0)", "10:00:00+02", "10:00:00.6+02"),
+             ("varchar(3)[]", "{abc}", "{abcd}"), ("numeric(4,1)[]", "{1,2.5}", "{1.25}"), ('"char"', "a", "abc"), ("oid", "5", "-1"),
+             ("inet", "10.0.0.1/32", "nowhere"), ("int4range", "[1,5]", "[5,1]"), ("int[]", "{1,2}", "{1,x}"), ("en", "a", "zz"), ("pos", "5", "-5"), ("short", "abc", "abcd"),
+             ("uuid", "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11", "x"), ("regclass", "pg_class", "no_such_table")]
+    DOMAINS = "CREATE TYPE en AS ENUM ('a', 'b'); CREATE DOMAIN pos AS int CHECK (VALUE > 0); CREATE DOMAIN short AS varchar(3) CHECK (VALUE <> '')"
+
+    @pytest.mark.parametrize("strategy", ["append", "merge"])
+    def test_what_does_not_fit_is_kept_beside(self, strategy, nilus, target, tmp_path):
+        target.execute(self.DOMAINS)
+        for declared, kept, lost in self.LOSSY:
+            is_number = declared in ("pos", "oid", "numeric(5,-2)")
+            values = [int(v) if is_number else v for v in (kept, lost)]
+            report = self.load(nilus, write(tmp_path, {"id": 1, "c": values[0]}, {"id": 2, "c": values[1]}), target, declared, strategy).report
+            assert report["tables"][0]["variants"] == [{"column": "c", "variant": "c__v_text", "values": 1}], declared
+            first, second = self.rows(target)
+            assert "c" in first and "c__v_text" not in first and second == {"id": 2, "c__v_text": lost}, (declared, first, second)
+
+    def test_a_key_that_would_be_cut(self, nilus, target, tmp_path):
+        target.execute("CREATE SCHEMA raw; CREATE TABLE raw.t(id name, v text)")
+        source = write(tmp_path, {"id": "a" * 63 + "1", "v": "1"}, {"id": "a" * 63 + "2", "v": "2"})
+        error = nilus.run(manifest(nilus, source, target.uri, "merge", "raw.t", primary_key="id"), expect=1).report["error"]
+        assert "primary key column `id`" in error["message"] and "name" in error["message"] and error["fix"]
+        assert target.execute("SELECT count(*) FROM raw.t") == [(0,)]
+
+    @pytest.mark.parametrize("declared,kept,lost", [("varchar(3)", "ab", "abcd"), ("uuid", "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11", "x"), ("en", "a", "zz")])
+    def test_discard_row_makes_letters(self, declared, kept, lost, nilus, target, tmp_path):
+        target.execute(self.DOMAINS)
+        report = self.load(nilus, write(tmp_path, {"id": 1, "c": kept}, {"id": 2, "c": lost}), target, declared, contract="discard_row").report
+        assert report["tables"][0]["rows_dead_lettered"] == 1 and self.rows(target) == [{"id": 1, "c": kept}]
+        ((payload, column, reason),) = target.execute('SELECT payload::text, "column", reason FROM raw.t__dead_letters')
+        assert json.loads(payload) == {"id": 2, "c": lost} and column == "c" and "cannot hold" in reason
+
+    def test_discard_row_of_what_only_the_server_judges_is_an_error(self, nilus, target, tmp_path):
+        error = self.load(nilus, write(tmp_path, {"id": 1, "c": "1.6 seconds"}), target, "interval(0)", contract="discard_row", expect=1).report["error"]
+        assert "column `c`" in error["message"] and "interval(0)" in error["message"] and error["fix"]
+
+    def test_discard_value(self, nilus, target, tmp_path):
+        report = self.load(nilus, write(tmp_path, {"id": 1, "c": "1.6 seconds"}, {"id": 2, "c": "1 second"}), target, "interval(0)", contract="discard_value").report
+        assert report["tables"][0]["discarded"] == [{"column": "c", "values": 1}]
+        assert self.rows(target) == [{"id": 1}, {"id": 2, "c": "00:00:01"}]

@@ -95,7 +95,9 @@ void FlagBytes(const Column& column, Flags* flags, Fits fits) {
 
 void FlagText(const Column& column, const LoadColumn& to, Flags* flags) {
   if (!IsServerText(column)) FlagBytes(column, flags, [](std::string_view text) { return IsServerText(text); });
-  if (to.form == CopyForm::kJsonb || to.is_json_text) {
+  if (to.labels != nullptr && !to.needs_cast) {
+    FlagBytes(column, flags, [&](std::string_view text) { return to.labels->contains(text); });
+  } else if (to.form == CopyForm::kJsonb || to.is_json_text) {
     FlagBytes(column, flags, [&](std::string_view text) { return AcceptsJson(text, to.form == CopyForm::kJsonb); });
   } else if (to.form == CopyForm::kUuid) {
     FlagBytes(column, flags, IsUuid);
@@ -342,7 +344,17 @@ LoadColumn PlanColumn(const Type& source, const TargetColumn& target) {
                   .is_bounded = target.is_bounded,
                   .time_unit = target.time_unit,
                   .sql_type = target.sql_type,
-                  .needs_cast = target.needs_cast};
+                  .needs_cast = target.needs_cast,
+                  .cast_check = target.cast_check,
+                  .unlimited_type = target.unlimited_type,
+                  .labels = target.labels};
+  if (target.has_checks) {
+    plan.type = MakeType(TypeId::kText);
+    plan.form = CopyForm::kText;
+    plan.is_json_text = false;
+    plan.needs_cast = true;
+    return plan;
+  }
   if (target.form == CopyForm::kNumeric && !target.is_bounded) {
     if (source.id == TypeId::kDecimal) {
       plan.type = source;
@@ -370,6 +382,7 @@ FittedColumn FitColumn(const Column& column, const LoadColumn& to) {
   fitted.column = HasLayoutOf(column.type, to) ? column : Convert(column, to, &flags);
   FlagMisfits(fitted.column, to, &flags);
   fitted.misfit_count = flags.count();
+  fitted.type = to.sql_type;
   if (flags.count() == 0) return fitted;
   fitted.column = WithoutFlagged(fitted.column, flags);
   fitted.misfits = TextsOfFlagged(column, flags);

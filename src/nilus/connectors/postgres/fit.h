@@ -8,6 +8,7 @@
 #include <string>
 
 #include "nilus/base/result.h"
+#include "nilus/connector/misfits.h"
 #include "nilus/connectors/postgres/target_table.h"
 #include "nilus/data/record_batch.h"
 
@@ -23,14 +24,12 @@ struct LoadColumn {
   int64_t time_unit = 1;
   std::string sql_type;     // of the destination column
   bool needs_cast = false;  // travels as text; the server casts to sql_type before the rows go into the table
+  CastCheck cast_check = CastCheck::kNone;
+  std::string unlimited_type;
+  std::shared_ptr<const std::set<std::string, std::less<>>> labels;  // kText: no other value. Null: any
 };
 LoadColumn PlanColumn(const Type& source, const TargetColumn& target);
 
-struct FittedColumn {
-  Column column;                  // NULL where a value did not fit
-  std::optional<Column> misfits;  // their texts, NULL elsewhere. Nothing: all values fit
-  int64_t misfit_count = 0;
-};
 // Texts of misfits: canonical (data/scalar.h), but lower hex for text that holds NUL or is not UTF-8.
 FittedColumn FitColumn(const Column& column, const LoadColumn& to);
 

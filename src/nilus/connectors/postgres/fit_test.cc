@@ -117,6 +117,21 @@ TEST(FitTest, JsonAndUuid) {
             {"123e4567-E89b-12d3-a456-426614174000", kNull}, {kNull, "123e4567"});
 }
 
+TEST(FitTest, EnumsTakeTheirLabels) {
+  LoadColumn mood = Target(MakeType(TypeId::kText), CopyForm::kText);
+  mood.labels = std::make_shared<std::set<std::string, std::less<>>>(std::set<std::string, std::less<>>{"sad", "it's"});
+  ExpectFit(RawText({"sad", "it's", "SAD", ""}), mood, {"sad", "it's", kNull, kNull}, {kNull, kNull, "SAD", ""});
+}
+
+TEST(FitTest, DomainsWithACheckTravelAsText) {
+  TargetColumn domain{.name = "c", .sql_type = "pos", .type = MakeType(TypeId::kInt32), .form = CopyForm::kInt4};
+  EXPECT_FALSE(PlanColumn(MakeType(TypeId::kInt32), domain).needs_cast);
+  domain.has_checks = true;
+  const LoadColumn plan = PlanColumn(MakeType(TypeId::kInt32), domain);
+  EXPECT_TRUE(plan.needs_cast);
+  ExpectFit(MakeColumn(MakeType(TypeId::kInt32), {"5", "-5"}), plan, {"5", "-5"}, {});
+}
+
 TEST(FitTest, CoarserTimestamps) {
   LoadColumn millis = Target(MakeType(TypeId::kTimestamp), CopyForm::kTimestamp);
   millis.time_unit = 1000;

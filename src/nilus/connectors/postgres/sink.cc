@@ -87,6 +87,17 @@ class PostgresSink : public Sink {
     return CanWidenColumn(connection, *found, to, session_.context().stop);
   }
 
+  Result<FindRefused> RefusedBy(const TableName& table) override {
+    std::lock_guard lock(session_.mutex());
+    NILUS_ASSIGN(Connection * connection, session_.Idle(session_.context().stop));
+    NILUS_ASSIGN(std::optional<TargetTable> found, FindTable(connection, table, session_.context().stop));
+    if (!found) return FindRefused();
+    return FindRefused([there = *std::move(found)](const Field& field, const Column& column) {
+      const TargetColumn* target = there.Find(field.name);
+      return RefusedOf(FitColumn(column, PlanColumn(column.type, target != nullptr ? *target : CreatedColumn(field))));
+    });
+  }
+
   Result<std::vector<std::string>> Explain(const WriteRequest& request) override {
     std::lock_guard lock(session_.mutex());
     return ExplainLoad(&session_, request);

@@ -42,23 +42,6 @@ Status TableLoad::RunSteps(const std::vector<SqlStep>& steps, CommitResult* coun
   return {};
 }
 
-// One statement a column, so that an error can name it.
-Status TableLoad::CastStagedTexts() {
-  for (const LoadColumn& plan : plans_) {
-    if (!plan.needs_cast) continue;
-    const std::string column = QuoteIdentifier(plan.name);
-    auto cast = session_->Execute(fmt::format("ALTER TABLE {0} ALTER COLUMN {1} TYPE {2} USING {1}::{2}",
-                                              sql_.staging_sql(), column, plan.sql_type),
-                                  request_.stop);
-    if (!cast) {
-      return Failure(InContext(fmt::format("while converting column `{}` of table {} from text to {}", plan.name,
-                                           request_.table.ToString(), plan.sql_type),
-                               cast.error()));
-    }
-  }
-  return {};
-}
-
 // Rows were staged for a table that would be made anew. Where somebody hung something on it meanwhile, it stays, and
 // its columns would round or cut values that staging holds: another attempt fits them.
 Status TableLoad::CheckStagedTypes(const TargetState& state) const {

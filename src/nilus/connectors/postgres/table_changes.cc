@@ -27,10 +27,6 @@ Status TableLoad::WriteChanges(const RecordBatch& batch) {
   return fold_->Add(batch);
 }
 
-bool TableLoad::HasCasts() const {
-  return std::any_of(plans_.begin(), plans_.end(), [](const LoadColumn& plan) { return plan.needs_cast; });
-}
-
 // What was folded goes into staging.
 Status TableLoad::StagePart() {
   part_ = fold_->Take();
@@ -38,10 +34,11 @@ Status TableLoad::StagePart() {
   const size_t known = sql_.columns().fields.size();
   NILUS_TRY(WriteRows(part_.rows));
   part_.rows = {};
+  if (Status ended = session_->EndCopy(request_.stop); !ended) return Failure(Named(std::move(ended).error()));
+  NILUS_TRY(FitStagedTexts());
   // Variant columns that came to life: in later parts they stay or go with their column.
   const std::vector<Field>& fields = sql_.columns().fields;
   fold_->AddColumns({fields.begin() + static_cast<std::ptrdiff_t>(known), fields.end()});
-  if (Status ended = session_->EndCopy(request_.stop); !ended) return Failure(Named(std::move(ended).error()));
   return {};
 }
 

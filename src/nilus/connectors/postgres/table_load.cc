@@ -15,20 +15,6 @@ namespace {
 constexpr size_t kSendBytes = 128 << 10;
 constexpr size_t kKeepBytes = 4 << 20;  // a buffer that one huge value made larger is given back
 
-// a's texts, and b's where a has none.
-Column MergeTexts(const Column& a, const Column& b) {
-  ColumnBuilder merged(MakeType(TypeId::kText));
-  for (int64_t row = 0; row < a.length; ++row) {
-    const Column& from = a.IsNull(row) ? b : a;
-    if (from.IsNull(row)) {
-      merged.AppendNull();
-    } else {
-      merged.AppendBytes(from.BytesValue(row));
-    }
-  }
-  return merged.Finish();
-}
-
 }  // namespace
 
 bool LoadsDirectly(const WriteRequest& request, const LoadSql& sql, const std::optional<TargetTable>& existing) {
@@ -226,56 +212,10 @@ Status TableLoad::AddColumns(const std::vector<Field>& fields) {
 
 // The batch with all values in their columns' own types, and what does not fit in variant columns.
 Result<RecordBatch> TableLoad::Fit(const RecordBatch& batch) {
-  auto schema = std::make_shared<Schema>(*batch.schema());
-  std::vector<Column> columns = batch.columns();
-  for (int i = 0; i < batch.schema()->size(); ++i) {
-    const Field field = batch.schema()->fields[static_cast<size_t>(i)];
-    int index = *sql_.columns().Find(field.name);
-    FittedColumn fitted = FitColumn(columns[static_cast<size_t>(i)], plans_[static_cast<size_t>(index)]);
-    columns[static_cast<size_t>(i)] = std::move(fitted.column);
-    schema->fields[static_cast<size_t>(i)].type = columns[static_cast<size_t>(i)].type;
-    if (!fitted.misfits) continue;
-    misfits_[field.name] += fitted.misfit_count;
-    if (request_.misfits == Misfits::kNull) continue;
-    if (request_.misfits == Misfits::kError) {
-      return FailWithFix(ErrorKind::kData,
-                         "mend the rows at the source, or use schema_contract evolve, which keeps such values as text "
-                         "beside the column",
-                         "column `{}` of table {}: {} value{} cannot be held by its type, and schema_contract allows "
-                         "no further column",
-                         field.name, request_.table.ToString(), fitted.misfit_count,
-                         fitted.misfit_count == 1 ? "" : "s");
-    }
-    const std::string variant_name = FitToLimit(VariantName(field.name, "text"), PostgresDialect().identifier_limit);
-    auto variant = std::find_if(schema->fields.begin(), schema->fields.end(), [&](const Field& other) {
-      return other.name == variant_name || (other.variant_of == field.name && other.type.id == TypeId::kText);
-    });
-    if (variant != schema->fields.end()) {
-      if (variant->type.id != TypeId::kText) return Failure(VariantTypeError(variant->name, variant->type.ToString()));
-      Column& texts = columns[static_cast<size_t>(variant - schema->fields.begin())];
-      for (int64_t row = 0; row < texts.length; ++row) {
-        if (texts.IsNull(row) || fitted.misfits->IsNull(row)) continue;
-        return FailWithFix(ErrorKind::kData, "rename one of them at the source, or exclude it",
-                           "column `{}` of table {} has a value of its own where one of `{}` does not fit its type",
-                           variant->name, request_.table.ToString(), field.name);
-      }
-      texts = MergeTexts(texts, *fitted.misfits);
-      continue;
-    }
-    schema->fields.push_back(
-        Field{.name = variant_name, .type = MakeType(TypeId::kText), .nullable = true, .variant_of = field.name});
-    columns.push_back(*std::move(fitted.misfits));
-  }
-  return RecordBatch(std::move(schema), std::move(columns), batch.num_rows());
-}
-
-// Somebody may have made a column of that name with another type.
-Error TableLoad::VariantTypeError(const std::string& column, const std::string& type) const {
-  return Error{
-      ErrorKind::kData,
-      fmt::format("column `{}` of table {} has to take texts of values that do not fit their column, but is {}", column,
-                  request_.table.ToString(), type),
-      "change the column's type to text, or rename it"};
+  auto fit = [this](const Field& field, const Column& column) {
+    return FitColumn(column, plans_[static_cast<size_t>(*sql_.columns().Find(field.name))]);
+  };
+  return FitBatch(batch, request_, PostgresDialect().identifier_limit, fit, &misfits_);
 }
 
 Status TableLoad::CheckKeys(const RecordBatch& batch) {
@@ -284,11 +224,6 @@ Status TableLoad::CheckKeys(const RecordBatch& batch) {
     std::optional<int> index = batch.schema()->Find(keys[i]);
     int64_t nulls = index ? batch.column(*index).null_count : batch.num_rows();
     if (nulls == 0) continue;
-    if (misfits_.contains(keys[i])) {
-      return FailWithFix(ErrorKind::kData, "mend the rows at the source, or choose another primary_key",
-                         "{} value(s) of the primary key column `{}` of table {} cannot be held by its type",
-                         misfits_[keys[i]], keys[i], request_.table.ToString());
-    }
     return Failure(sql_.NullKeyError(static_cast<int>(i), nulls));
   }
   return {};
@@ -332,7 +267,7 @@ Status TableLoad::Send(const RecordBatch& batch) {
     const bool is_text_variant =
         !batch.schema()->fields[static_cast<size_t>(*index)].variant_of.empty() && column.type.id == TypeId::kText;
     if (!HasLayoutOf(column.type, plans_[i]) || (is_text_variant && plans_[i].form != CopyForm::kText)) {
-      return Failure(VariantTypeError(plans_[i].name, plans_[i].sql_type));
+      return Failure(VariantTypeError(request_.table, plans_[i].name, plans_[i].sql_type));
     }
     fields[i] = CopyField{&column, plans_[i].form};
   }
@@ -360,6 +295,7 @@ Error TableLoad::Named(Error error) const {
 Result<Receipt> TableLoad::Finish() {
   if (fold_) NILUS_TRY(StagePart());
   if (Status ended = session_->EndCopy(request_.stop); !ended) return Failure(Named(std::move(ended).error()));
+  if (!fold_) NILUS_TRY(FitStagedTexts());
   is_finished_ = true;
   return Receipt{.table = request_.table, .rows = rows_, .bytes = bytes_, .misfits = misfits_};
 }

@@ -76,7 +76,6 @@ class TableLoad {
   Status PlanColumns(size_t first_column);
   Status AddColumns(const std::vector<Field>& fields);
   Result<RecordBatch> Fit(const RecordBatch& batch);
-  Error VariantTypeError(const std::string& column, const std::string& type) const;
   Status CheckKeys(const RecordBatch& batch);
   Status Send(const RecordBatch& batch);
   Error Named(Error error) const;  // what the server says of rows, with the table's name
@@ -87,7 +86,13 @@ class TableLoad {
   Result<KeyIndex> KeyIndexOfTarget(Connection* connection) const;
   // The target under the lock that the strategy needs; refreshes existing_.
   Result<TargetState> LookAtTarget();
+  // Of texts that wait in staging for a cast (table_texts.cc).
+  Status FitStagedTexts();
+  Status FitStagedColumn(const LoadColumn& plan);
+  Result<int64_t> CountStaged(std::string_view condition);
+  Status MoveToVariant(const LoadColumn& plan, std::string_view condition);
   Status CastStagedTexts();
+  Error WhileCasting(const LoadColumn& plan, Error error) const;
   Status RunSteps(const std::vector<SqlStep>& steps, CommitResult* counts);
 
   SinkSession* const session_;

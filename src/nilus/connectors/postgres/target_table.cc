@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <nlohmann/json.hpp>
 
 #include "nilus/base/option_spec.h"
 #include "nilus/connectors/postgres/types.h"
@@ -16,18 +17,24 @@ namespace {
 constexpr std::string_view kColumnsSql = R"sql(
 WITH RECURSIVE down AS (
   SELECT a.attnum, a.attname, a.atttypid, a.atttypmod, a.attnotnull, {0} AS generated, a.attidentity,
-         t.oid AS type, a.atttypmod AS typmod, t.typtype, t.typbasetype, t.typtypmod
+         t.oid AS type, a.atttypmod AS typmod, t.typtype, t.typbasetype, t.typtypmod, t.typcategory, t.typelem,
+         false AS checked
     FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
    WHERE a.attrelid = $1 AND a.attnum > 0 AND NOT a.attisdropped
   UNION ALL
   SELECT d.attnum, d.attname, d.atttypid, d.atttypmod, d.attnotnull, d.generated, d.attidentity,
-         t.oid, CASE WHEN d.typtypmod >= 0 THEN d.typtypmod ELSE d.typmod END, t.typtype, t.typbasetype, t.typtypmod
+         t.oid, CASE WHEN d.typtypmod >= 0 THEN d.typtypmod ELSE d.typmod END, t.typtype, t.typbasetype, t.typtypmod,
+         t.typcategory, t.typelem,
+         d.checked OR EXISTS (SELECT FROM pg_catalog.pg_constraint c WHERE c.contypid = d.type AND c.contype = 'c')
     FROM down d JOIN pg_catalog.pg_type t ON t.oid = d.typbasetype WHERE d.typtype = 'd')
 SELECT attname, pg_catalog.format_type(atttypid, atttypmod), type, typmod, typtype, attnotnull, generated, attidentity,
        CASE WHEN type >= 16384 THEN (
          SELECT e.extname FROM pg_catalog.pg_depend x JOIN pg_catalog.pg_extension e ON e.oid = x.refobjid
           WHERE x.classid = 'pg_catalog.pg_type'::pg_catalog.regclass AND x.objid = down.type AND x.deptype = 'e'
-            AND x.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass) END
+            AND x.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass) END,
+       pg_catalog.format_type(type, -1), CASE WHEN typcategory = 'A' THEN typelem ELSE type END, checked,
+       CASE WHEN typtype = 'e' THEN (
+         SELECT pg_catalog.json_agg(l.enumlabel) FROM pg_catalog.pg_enum l WHERE l.enumtypid = down.type) END
   FROM down WHERE typtype <> 'd' ORDER BY attnum)sql";
 
 constexpr std::string_view kTableSql = R"sql(
@@ -131,6 +138,16 @@ constexpr auto kForms = std::to_array<BinaryForm>({
 
 constexpr int32_t kVarHeader = 4;  // VARHDRSZ, which length typmods include
 
+// What a base type's cast from text has to be watched for; `element` is the type itself, or an array's element.
+CastCheck CheckOf(uint32_t base, uint32_t element, int32_t typmod) {
+  constexpr uint32_t kFirstOfUsers = 16384;
+  if (typmod >= 0) return base < kFirstOfUsers ? CastCheck::kLimits : CastCheck::kTextLimits;
+  if (base == oid::kMoney) return CastCheck::kMoney;
+  constexpr std::array kCut = {oid::kName, oid::kChar, oid::kOid, oid::kXid, oid::kCid, oid::kMoney};
+  const bool is_cut = std::find(kCut.begin(), kCut.end(), element) != kCut.end();
+  return is_cut ? CastCheck::kText : CastCheck::kNone;
+}
+
 // The type as the catalog shows it: base type, its modifier, pg_type.typtype, and the extension it belongs to.
 void SetForm(uint32_t base, int32_t typmod, char typtype, std::string_view extension, TargetColumn* column) {
   const auto* known =
@@ -168,6 +185,17 @@ void SetForm(uint32_t base, int32_t typmod, char typtype, std::string_view exten
   }
 }
 
+// Of the JSON array that the catalog gives; null: the type is no enum.
+std::shared_ptr<const std::set<std::string, std::less<>>> LabelsOf(std::string_view json) {
+  const nlohmann::json labels = nlohmann::json::parse(json, nullptr, /*allow_exceptions=*/false);
+  if (!labels.is_array()) return nullptr;
+  auto known = std::make_shared<std::set<std::string, std::less<>>>();
+  for (const nlohmann::json& label : labels) {
+    if (label.is_string()) known->insert(label.get<std::string>());
+  }
+  return known;
+}
+
 bool IsTrue(const PgResult& result, int row, int column) { return FieldText(result, row, column) == "t"; }
 
 Result<std::vector<TargetColumn>> FindColumns(Connection* connection, const std::string& oid_text,
@@ -184,6 +212,11 @@ Result<std::vector<TargetColumn>> FindColumns(Connection* connection, const std:
     auto base = static_cast<uint32_t>(ParseInteger(FieldText(found, row, 2)).value_or(0));
     auto typmod = static_cast<int32_t>(ParseInteger(FieldText(found, row, 3)).value_or(-1));
     SetForm(base, typmod, FieldText(found, row, 4).front(), FieldText(found, row, 8), &column);
+    column.unlimited_type = FieldText(found, row, 9);
+    const auto element = static_cast<uint32_t>(ParseInteger(FieldText(found, row, 10)).value_or(0));
+    column.cast_check = CheckOf(base, element, typmod);
+    column.has_checks = IsTrue(found, row, 11) && column.form != CopyForm::kBytea;  // whose text is no hex of ours
+    column.labels = LabelsOf(FieldText(found, row, 12));
     column.not_null = IsTrue(found, row, 5);
     column.is_generated = IsTrue(found, row, 6);
     column.is_always_identity = FieldText(found, row, 7) == "a";

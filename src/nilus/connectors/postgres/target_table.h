@@ -3,7 +3,10 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -15,6 +18,16 @@
 
 namespace nilus::postgres {
 
+// Types whose cast from text changes some values without a word: how to find those. The others refuse what they cannot
+// hold; that they may spell it otherwise (inet, ranges, …) is no change.
+enum class CastCheck : uint8_t {
+  kNone,
+  kLimits,      // a limit in the declaration rounds and cuts: interval(0), bit(3), varchar(3)[]
+  kTextLimits,  // the same of an extension's type, which may have no operator to compare by
+  kText,        // name, "char", oid, …: cut and wrapped
+  kMoney,       // rounded
+};
+
 struct TargetColumn {
   std::string name;
   std::string sql_type;  // as ALTER TABLE … TYPE takes it: "character varying(20)", "public.mood"
@@ -23,9 +36,14 @@ struct TargetColumn {
   Type type;
   CopyForm form = CopyForm::kText;
   bool needs_cast = false;
-  bool is_json_text = false;  // the type json: any JSON text, kept as it is
-  bool is_bounded = false;    // kDecimal: numeric(p,s), else numeric without limits
-  int64_t time_unit = 1;      // times and timestamps: microseconds of the finest step, 1000 for timestamp(3)
+  CastCheck cast_check = CastCheck::kNone;
+  std::string unlimited_type;  // sql_type's base without the limits of its declaration
+  // Of a domain with a CHECK, which only the server can judge. Loads cast such a column too.
+  bool has_checks = false;
+  std::shared_ptr<const std::set<std::string, std::less<>>> labels;  // of an enum
+  bool is_json_text = false;                                         // the type json: any JSON text, kept as it is
+  bool is_bounded = false;  // kDecimal: numeric(p,s), else numeric without limits
+  int64_t time_unit = 1;    // times and timestamps: microseconds of the finest step, 1000 for timestamp(3)
   bool not_null = false;
   bool is_generated = false;  // GENERATED ALWAYS AS (…): cannot be written
   bool is_always_identity = false;
