@@ -52,9 +52,18 @@ _memory = functools.cache(_Memory)
 
 def query(path, sql):
     """Rows as tuples of texts and None. The file is opened for reading only, and closed at the end."""
+    return _execute(path, "READ_ONLY", sql)
+
+
+def change(path, sql):
+    """The same of statements that write; the file is made when it is missing."""
+    return _execute(path, "READ_WRITE", sql)
+
+
+def _execute(path, mode, sql):
     memory = _memory()
     name = str(path).replace("'", "''")
-    memory.execute(f"ATTACH '{name}' AS file (READ_ONLY)")
+    memory.execute(f"ATTACH '{name}' AS file ({mode})")
     try:
         memory.execute("USE file")
         return memory.execute(sql)

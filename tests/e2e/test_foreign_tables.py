@@ -5,6 +5,8 @@ import sqlite3
 
 import pytest
 
+import duckdb_file
+
 
 def write(tmp_path, *rows):
     path = tmp_path / "in.jsonl"
@@ -153,3 +155,67 @@ class TestPostgres:
         report = self.load(nilus, write(tmp_path, {"id": 1, "c": "1.6 seconds"}, {"id": 2, "c": "1 second"}), target, "interval(0)", contract="discard_value").report
         assert report["tables"][0]["discarded"] == [{"column": "c", "values": 1}]
         assert self.rows(target) == [{"id": 1}, {"id": 2, "c": "00:00:01"}]
+
+
+class TestDuckdb:
+    @pytest.fixture
+    def duck(self, tmp_path, nilus):
+        self.path = tmp_path / "d.duckdb"
+        return self
+
+    def make(self, declared):
+        if self.path.exists():
+            self.path.unlink()
+        duckdb_file.change(self.path, f"CREATE SCHEMA raw; CREATE TABLE raw.t(id BIGINT, c {declared})")
+
+    def rows(self):
+        names = [name for (name,) in duckdb_file.query(self.path, "SELECT column_name FROM duckdb_columns() WHERE schema_name = 'raw' AND table_name = 't' ORDER BY column_index")]
+        return merged(dict(zip(names, row)) for row in duckdb_file.query(self.path, "SELECT COLUMNS(*)::VARCHAR FROM raw.t ORDER BY id"))
+
+    # declared type, a value that it keeps, one that it does not, the type of the source's column
+    LOSSY = [("TIMESTAMP_S", "2024-01-01 10:00:00", "2024-01-01 10:00:00.6", "timestamp"), ("TIMESTAMP_MS", "2024-01-01 10:00:00.6", "2024-01-01 10:00:00.6006", "timestamp"),
+             ("TIMESTAMP_NS", "2024-01-01", "2400-01-01", "timestamp"), ("ENUM('a', 'b')", "a", "zz", "text"), ("UUID", "A0EEBC99-9C0B-4EF8-BB6D-6BB9BD380A11", "x", "text"),
+             ("TINYINT", "5", "300", "int"), ("UTINYINT", "255", "-1", "int"), ("UBIGINT", "5", "-1", "bigint"), ("INTEGER[]", "[1, 2.0]", "[1,2.5]", "json"),
+             ("DOUBLE[]", "[1,2.50]", '[1,"x"]', "json"), ("STRUCT(a INTEGER)", '{"a": 1}', '{"a":1,"b":2}', "json"), ("MAP(VARCHAR, INTEGER)", '{"a": 1}', '{"a":1.5}', "json"),
+             ("INTEGER[2]", "[1,2]", "[1,2,3]", "json"), ("INTERVAL", "1 year 3 days", "soon", "text"), ("BIT", "101", "12", "text")]
+
+    @pytest.mark.parametrize("strategy", ["append", "merge"])
+    def test_what_does_not_fit_is_kept_beside(self, strategy, nilus, duck, database):
+        for declared, kept, lost, of in self.LOSSY:
+            duck.make(declared)
+            database.execute(f"DROP TABLE IF EXISTS t; CREATE TABLE t(id int, c {of}); INSERT INTO t VALUES (1, '{kept}'), (2, '{lost}')")
+            report = nilus.run(manifest(nilus, database.uri, f"duckdb:///{duck.path}", strategy, "raw.t", source_table="public.t", primary_key="id")).report
+            assert report["tables"][0]["variants"] == [{"column": "c", "variant": "c__v_text", "values": 1}], declared
+            first, second = duck.rows()
+            assert "c" in first and "c__v_text" not in first and "c" not in second, (declared, first, second)
+            text = second["c__v_text"]
+            assert text.startswith(lost.replace(" ", "T")) if of == "timestamp" else text == lost, (declared, text)
+
+    def test_many_rows(self, nilus, duck, tmp_path):
+        duck.make("TINYINT")
+        (tmp_path / "in.csv").write_text("id,c\n" + "".join(f"{i},{i % 200}\n" for i in range(300_000)))
+        report = nilus.run(manifest(nilus, f"file://{tmp_path}/in.csv", f"duckdb:///{duck.path}", "append", "raw.t")).report
+        assert report["tables"][0]["variants"][0]["values"] == 300_000 // 200 * 72
+        assert duckdb_file.query(duck.path, "SELECT count(*), sum(id), count(c), count(c__v_text), min(c__v_text), sum(c) + sum(c__v_text::int) FROM raw.t") == [
+            ("300000", str(sum(range(300_000))), str(300_000 // 200 * 128), str(300_000 // 200 * 72), "128", str(sum(i % 200 for i in range(300_000))))]
+
+    def test_contracts(self, nilus, duck, tmp_path):
+        source = write(tmp_path, {"id": 1, "c": 300}, {"id": 2, "c": 3})
+        duck.make("TINYINT")
+        error = nilus.run(manifest(nilus, source, f"duckdb:///{duck.path}", "append", "raw.t", "freeze"), expect=1).report["error"]
+        assert "column `c`" in error["message"] and "TINYINT" in error["message"] and error["fix"]
+        nilus.run(manifest(nilus, source, f"duckdb:///{duck.path}", "append", "raw.t", "discard_value"))
+        assert duck.rows() == [{"id": "1"}, {"id": "2", "c": "3"}]
+
+    def test_a_key_that_does_not_fit(self, nilus, duck, tmp_path):
+        duck.make("TINYINT")
+        error = nilus.run(manifest(nilus, write(tmp_path, {"id": 1, "c": 300}), f"duckdb:///{duck.path}", "merge", "raw.t", primary_key="c"), expect=1).report["error"]
+        assert "primary key column `c`" in error["message"] and "TINYINT" in error["message"]
+
+    @pytest.mark.parametrize("declared,kept,lost", [("TINYINT", 5, 300), ("ENUM('a', 'b')", "a", "zz"), ("INTEGER[]", [1, 2], [1, 2.5])])
+    def test_discard_row_makes_letters(self, declared, kept, lost, nilus, duck, tmp_path):
+        duck.make(declared)
+        report = nilus.run(manifest(nilus, write(tmp_path, {"id": 1, "c": kept}, {"id": 2, "c": lost}), f"duckdb:///{duck.path}", "append", "raw.t", "discard_row")).report
+        assert report["tables"][0]["rows_dead_lettered"] == 1 and [row["id"] for row in duck.rows()] == ["1"]
+        ((payload, column, reason),) = duckdb_file.query(duck.path, 'SELECT payload::VARCHAR, "column", reason FROM raw.t__dead_letters')
+        assert json.loads(payload) == {"id": 2, "c": lost} and column == "c" and declared in reason

@@ -12,6 +12,7 @@
 #include "nilus/base/fault.h"
 #include "nilus/base/option_spec.h"
 #include "nilus/connector/sql_state.h"
+#include "nilus/connectors/duckdb/cast_judge.h"
 #include "nilus/connectors/duckdb/file_path.h"
 #include "nilus/connectors/duckdb/open_file.h"
 #include "nilus/connectors/duckdb/sink_session.h"
@@ -98,6 +99,7 @@ class DuckdbSink : public Sink {
   Result<bool> WasCommitted(const PipelineId& pipeline, const std::string& load_id) override;
   Result<std::optional<Schema>> Describe(const TableName& table) override;
   Result<bool> CanWiden(const TableName& table, const Field& to) override;
+  Result<FindRefused> RefusedBy(const TableName& table) override;
   Result<std::vector<std::string>> Explain(const WriteRequest& request) override;
   Result<std::unique_ptr<Writer>> Open(const WriteRequest& request) override;
   Result<CommitResult> Commit(const CommitRequest& request) override;
@@ -165,6 +167,13 @@ Result<bool> DuckdbSink::CanWiden(const TableName& table, const Field& to) {
   if (!found || found->is_view || found->has_indexes) return false;
   const std::optional<int> at = found->schema.Find(to.name);
   return at && IsWidening(found->schema.fields[static_cast<size_t>(*at)].type, to.type);
+}
+
+Result<FindRefused> DuckdbSink::RefusedBy(const TableName& table) {
+  std::lock_guard lock(session_.mutex());
+  NILUS_ASSIGN(std::optional<TargetTable> found, session_.FindTable(table));
+  if (!found) return FindRefused();
+  return JudgeCasts(*found);
 }
 
 Result<std::vector<std::string>> DuckdbSink::Explain(const WriteRequest& request) {

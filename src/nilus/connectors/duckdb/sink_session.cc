@@ -103,6 +103,10 @@ Result<std::optional<TargetTable>> SinkSession::FindTable(const TableName& table
   NILUS_ASSIGN(found.schema,
                duck::DescribeQuery(*connection, fmt::format("SELECT * FROM {}", QuoteTable(dialect_, table)), {},
                                    /*keep_narrow=*/true));
+  NILUS_ASSIGN(
+      std::vector<TextRow> declared,
+      connection->Query(fmt::format("SELECT column_name, data_type FROM duckdb_columns() WHERE {}", kHere), names));
+  for (const TextRow& column : declared) found.declared.emplace(column[0].value_or(""), column[1].value_or(""));
   NILUS_ASSIGN(TextValue indexes,
                connection->QueryValue(fmt::format("SELECT count(*) FROM duckdb_indexes() WHERE {}", kHere), names));
   NILUS_ASSIGN(std::vector<TextRow> constraints,
@@ -114,14 +118,14 @@ Result<std::optional<TargetTable>> SinkSession::FindTable(const TableName& table
                                  names));
   const TextRow& counts = constraints[0];
   // What a table of ours never has, and a table in its place would not have either.
-  NILUS_ASSIGN(TextValue declared,
+  NILUS_ASSIGN(TextValue settings,
                connection->QueryValue(fmt::format("SELECT count(*) FROM duckdb_columns() WHERE {} AND (column_default "
                                                   "IS NOT NULL OR NOT is_nullable OR comment IS NOT NULL)",
                                                   kHere),
                                       names));
   bool has_comment = !tables.empty() && tables[0][0] == "true";
   found.has_indexes = indexes != "0" || counts[0] != "0";
-  found.can_drop = !found.has_indexes && counts[1] == "0" && counts[2] == "0" && declared == "0" && !has_comment;
+  found.can_drop = !found.has_indexes && counts[1] == "0" && counts[2] == "0" && settings == "0" && !has_comment;
   return found;
 }
 

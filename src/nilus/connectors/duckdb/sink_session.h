@@ -4,6 +4,8 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -22,6 +24,7 @@ namespace nilus::duckdb {
 // The target as DuckDB describes it.
 struct TargetTable {
   Schema schema;
+  std::map<std::string, std::string, std::less<>> declared;  // types by column, as DuckDB spells them
   bool is_view = false;
   bool has_indexes = false;  // also those of keys
   bool can_drop = true;      // no index, constraint, default, generated column or comment would be lost with it

@@ -26,8 +26,14 @@ Status TableLoad::WriteChanges(const RecordBatch& batch) {
 // What was folded goes into staging.
 Status TableLoad::StagePart() {
   part_ = fold_->Take();
-  if (part_.rows.num_rows() > 0) NILUS_TRY(Stage(part_.rows));
+  if (part_.rows.num_rows() == 0) return {};
+  const size_t known = sql_.columns().fields.size();
+  NILUS_TRY(Stage(std::move(part_.rows)));
   part_.rows = {};
+  NILUS_TRY(FitStaged());
+  // Variant columns that came to life: in later parts they stay or go with their column.
+  const std::vector<Field>& fields = sql_.columns().fields;
+  fold_->AddColumns({fields.begin() + static_cast<std::ptrdiff_t>(known), fields.end()});
   return {};
 }
 

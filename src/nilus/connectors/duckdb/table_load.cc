@@ -77,6 +77,7 @@ Result<std::unique_ptr<TableLoad>> TableLoad::Open(SinkSession* session, const W
       if (at && !is_widened)
         NILUS_TRY(CheckAssignable(request.table, field, load->existing_->schema.fields[static_cast<size_t>(*at)].type));
     }
+    load->FindCasts();
   }
   NILUS_FAULT_POINT("duckdb.sink.open");
   if (request.is_changes) {
@@ -92,7 +93,7 @@ Result<std::unique_ptr<TableLoad>> TableLoad::Open(SinkSession* session, const W
 }
 
 bool TableLoad::CanGoDirect() const {
-  if (sql_.must_stage()) return false;
+  if (sql_.must_stage() || !casts_.empty()) return false;
   bool is_first = !existing_ || (request_.full_refresh && existing_->can_drop);
   switch (request_.strategy) {
     // A later column would have to be added beside rows of this transaction, which DuckDB refuses for indexed tables.
@@ -209,13 +210,14 @@ Result<Receipt> TableLoad::Finish() {
   NILUS_FAULT_POINT("duckdb.sink.finish");
   if (fold_) NILUS_TRY(StagePart());
   NILUS_TRY(session_->EndInsert());
+  if (!fold_) NILUS_TRY(FitStaged());
   if (request_.stop.stop_requested()) return Fail(ErrorKind::kCancelled, "stopped");
   if (inserted_rows_ != staged_rows_) {
     return Fail(ErrorKind::kInternal, "DuckDB stored {} rows of {} for {}", inserted_rows_, staged_rows_,
                 request_.table.ToString());
   }
   is_finished_ = true;
-  return Receipt{.table = request_.table, .rows = rows_, .files = 0, .bytes = bytes_};
+  return Receipt{.table = request_.table, .rows = rows_, .files = 0, .bytes = bytes_, .misfits = misfits_};
 }
 
 Status TableLoad::CheckKeys() {

@@ -10,6 +10,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -55,12 +56,24 @@ class TableLoad {
   Status WriteChanges(const RecordBatch& batch);
   Status StagePart();
   Status ApplyPart();
+  struct ColumnCast {
+    std::string column;
+    std::string declared;  // the target's type
+    std::string changed;   // the condition on rows of staging
+  };
+  void FindCasts();
+  Status FitStaged();
+  Status FitStagedColumn(const ColumnCast& cast);
+  Result<int64_t> CountStaged(const std::string& condition);
+  std::string TextOfStaged(const std::string& column) const;
   TargetState State(const std::optional<TargetTable>& target) const;
 
   SinkSession* const session_;
   const WriteRequest request_;
   LoadSql sql_;
-  std::optional<TargetTable> existing_;  // as found at Open
+  std::optional<TargetTable> existing_;     // as found at Open
+  std::vector<ColumnCast> casts_;           // of a target that stays
+  std::map<std::string, int64_t> misfits_;  // by column
   bool is_direct_ = false;
   bool is_finished_ = false;
   int64_t next_sequence_ = 0;
