@@ -219,3 +219,16 @@ class TestDuckdb:
         assert report["tables"][0]["rows_dead_lettered"] == 1 and [row["id"] for row in duck.rows()] == ["1"]
         ((payload, column, reason),) = duckdb_file.query(duck.path, 'SELECT payload::VARCHAR, "column", reason FROM raw.t__dead_letters')
         assert json.loads(payload) == {"id": 2, "c": lost} and column == "c" and declared in reason
+
+
+@pytest.mark.parametrize("depth", ["0", "1"])
+def test_words_for_floats_inside_of_lists_are_strings(depth, nilus, tmp_path):
+    """DuckDB's to_json writes NaN as it is, which is no JSON."""
+    source, target = tmp_path / "s.duckdb", tmp_path / "d.db"
+    duckdb_file.change(source, "CREATE TABLE s AS SELECT 1 AS id, [0.5, 'NaN'::DOUBLE, '-Infinity'::DOUBLE] AS l, {'NaN': 'Infinity'::FLOAT} AS o")
+    nilus.run(manifest(nilus, f"duckdb:///{source}", f"sqlite:///{target}", source_table="main.s", max_table_nesting=depth))
+    with sqlite3.connect(target) as db:
+        if depth == "0":
+            assert db.execute("SELECT l, o FROM t").fetchall() == [('[0.5,"NaN","-Infinity"]', '{"NaN":"Infinity"}')]
+        else:
+            assert [value for (value,) in db.execute("SELECT value FROM t__l ORDER BY _nilus_list_idx")] == [0.5, "NaN", float("-inf")]

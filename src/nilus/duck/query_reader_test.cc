@@ -94,6 +94,8 @@ TEST(QueryReader, EveryTypeIsReadWithoutLoss) {
       {"TIMETZ '10:20:30+02'", "text", "10:20:30+02"},
       {"[1, NULL, 3]", "json", "[1,null,3]"},
       {"{'a': 1, 'b': [DATE '2024-01-01']}", "json", R"({"a":1,"b":["2024-01-01"]})"},
+      {"['NaN'::FLOAT, '-Infinity'::DOUBLE, 0.5, NULL]", "json", R"(["NaN","-Infinity",0.5,null])"},
+      {"{'a': 'Infinity'::DOUBLE, 'b': 'NaN'}", "json", R"({"a":"Infinity","b":"NaN"})"},
       {"MAP {'k': 1}", "json", R"({"k":1})"},
       {"[1, 2]::INT[2]", "json", "[1,2]"},
       {"union_value(num := 2)", "json", R"({"num":2})"},

@@ -7,6 +7,7 @@
 
 #include "nilus/data/decimal.h"
 #include "nilus/data/scalar.h"
+#include "nilus/duck/json_floats.h"
 
 namespace nilus::duck {
 namespace {
@@ -58,6 +59,14 @@ std::string_view BytesOf(const duckdb_string_t& value) {
   uint32_t length = value.value.inlined.length;
   return {length <= sizeof(value.value.inlined.inlined) ? value.value.inlined.inlined : value.value.pointer.ptr,
           length};
+}
+
+void CopyJson(duckdb_vector vector, int64_t from, int64_t to, ColumnBuilder* column) {
+  EachValue<duckdb_string_t>(vector, from, to, column, [column](const duckdb_string_t& value) {
+    const std::string_view json = BytesOf(value);
+    if (HoldsFloatWords(json)) return column->AppendBytes(WithQuotedFloatWords(json));
+    column->AppendBytes(json);
+  });
 }
 
 std::string Uhugeint(Uint128 value) {
@@ -286,6 +295,7 @@ void VectorReader::Append(duckdb_vector vector, int64_t from, int64_t to, int in
         fits ? column->Append(static_cast<Int128>(value)) : builder->AppendVariant(index, Uhugeint(value));
       });
     case Kind::kBytes:
+      if (column->type().id == TypeId::kJson) return CopyJson(vector, from, to, column);
       return EachValue<duckdb_string_t>(
           vector, from, to, column, [column](const duckdb_string_t& value) { column->AppendBytes(BytesOf(value)); });
     case Kind::kDate:
