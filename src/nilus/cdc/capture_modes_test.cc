@@ -163,6 +163,7 @@ TEST_F(CaptureModes, TheStreamGoesOnWhileAViewIsAwaited) {
 
 TEST_F(CaptureModes, SoftDeletesStay) {
   const std::map<std::string, std::string> soft = {{"transforms", "unwrap"},
+                                                   {"transforms.unwrap.type", "ExtractNewRecordState"},
                                                    {"transforms.unwrap.delete.handling.mode", "rewrite"}};
   ASSERT_TRUE(Run(soft).is_success);
   Remove(3);

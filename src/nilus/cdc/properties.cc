@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <charconv>
-#include <set>
 
 namespace nilus {
 namespace {
@@ -89,18 +88,18 @@ std::string ToRe2Replacement(std::string_view java) {
   return text;
 }
 
-Status ReadUnwrap(const Properties& properties, const std::string& family, CdcProperties* out) {
+void ReadUnwrap(const Properties& properties, const std::string& family, CdcProperties* out,
+                std::vector<std::string>* notices) {
   for (const char* name : {"delete.handling.mode", "delete.tombstone.handling.mode"}) {
     const std::string mode = Find(properties, family + name);
     if (mode.starts_with("rewrite")) out->soft_deletes = true;
-    const std::set<std::string> known = {
-        "", "drop", "none", "rewrite", "tombstone", "rewrite-with-tombstone", "delete-to-tombstone"};
-    if (!known.contains(mode)) {
-      return FailWithFix(ErrorKind::kInvalidInput, "write rewrite for soft deletes, or leave it out",
-                         "{}{}: `{}` is no such mode", family, name, mode);
+    if (mode == "drop") {
+      notices->push_back(fmt::format(
+          "{}{}: drop: deletes are loaded all the same, and remove rows under merge; skipped.operations: d leaves them "
+          "out",
+          family, name));
     }
   }
-  return {};
 }
 
 Status ReadRouter(const Properties& properties, const std::string& family, CdcProperties* out) {
@@ -122,19 +121,14 @@ Status ReadRouter(const Properties& properties, const std::string& family, CdcPr
   return {};
 }
 
+// The manifest has checked names, types and keys.
 Status ReadTransforms(const Properties& properties, CdcProperties* out, std::vector<std::string>* notices) {
   for (const std::string& name : SplitPatterns(Find(properties, "transforms"))) {
     const std::string family = "transforms." + name + ".";
-    const std::string type = Find(properties, family + "type");
-    if (type.ends_with("ByLogicalTableRouter") || (type.empty() && properties.contains(family + "topic.regex"))) {
+    if (Find(properties, family + "type").ends_with("Router")) {
       NILUS_TRY(ReadRouter(properties, family, out));
-    } else if (type.ends_with("ExtractNewRecordState") || (type.empty() && name == "unwrap")) {
-      NILUS_TRY(ReadUnwrap(properties, family, out));
     } else {
-      notices->push_back(
-          fmt::format("transforms: `{}` ({}) has no effect here: known are ByLogicalTableRouter and "
-                      "ExtractNewRecordState (unwrap)",
-                      name, type.empty() ? "no type" : type));
+      ReadUnwrap(properties, family, out, notices);
     }
   }
   return {};

@@ -31,7 +31,8 @@ OptionValues ReadConnectorOptions(MapReader& options, const SectionContext& cont
 Result<MaskSpec> ParseMask(const std::string& column, std::string_view text);
 
 // The properties of a `cdc` map (or the keys of `properties` named in `keys`): name → text. Names and values are
-// checked against the table of known properties (cdc_properties.cc); a property without a meaning here makes a notice.
+// checked against the table of known properties (cdc_property_list.h); a property without a meaning here makes a
+// notice.
 std::map<std::string, std::string> ReadCdcProperties(MapReader& properties);
 
 }  // namespace nilus
