@@ -134,6 +134,18 @@ Status ReadTransforms(const Properties& properties, CdcProperties* out, std::vec
   return {};
 }
 
+ValueModes ReadValueModes(const Properties& properties) {
+  ValueModes modes;
+  const std::string decimals = Find(properties, "decimal.handling.mode");
+  if (decimals == "double") modes.decimals = DecimalMode::kDouble;
+  if (decimals == "string") modes.decimals = DecimalMode::kString;
+  const std::string binaries = Find(properties, "binary.handling.mode");
+  if (binaries == "base64") modes.binaries = BinaryMode::kBase64;
+  if (binaries == "base64-url-safe") modes.binaries = BinaryMode::kBase64UrlSafe;
+  if (binaries == "hex") modes.binaries = BinaryMode::kHex;
+  return modes;
+}
+
 Status ReadSkipped(const Properties& properties, CdcProperties* out) {
   for (const std::string& text : SplitPatterns(Find(properties, "skipped.operations"))) {
     if (text == "none") continue;
@@ -172,6 +184,7 @@ Result<CdcProperties> ReadProperties(const Properties& properties, std::vector<s
     out.poll_interval = std::chrono::milliseconds(std::min<int64_t>(*millis, 24LL * 3600 * 1000));
   NILUS_TRY(ReadSkipped(properties, &out));
   NILUS_TRY(ReadTransforms(properties, &out, notices));
+  out.values = ReadValueModes(properties);
   // Debezium writes database.schema.table, where the database is the address's own.
   out.signal_table = Find(properties, "signal.data.collection");
   while (std::count(out.signal_table.begin(), out.signal_table.end(), '.') > 1)

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "nilus/base/result.h"
+#include "nilus/cdc/value_modes.h"
 #include "nilus/connector/change_source.h"
 #include "nilus/connector/name_patterns.h"
 
@@ -46,6 +47,7 @@ struct CdcProperties {
   std::vector<ChangeOp> skipped;                           // skipped.operations
   bool soft_deletes = false;                               // transforms.<unwrap>.delete…: rewrite
   std::vector<RouteRule> routes;
+  ValueModes values;         // decimal.handling.mode, binary.handling.mode
   std::string signal_table;  // signal.data.collection, as schema.table; empty: none
   bool drops_slot = false;   // slot.drop.on.stop
 };

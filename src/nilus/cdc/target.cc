@@ -178,7 +178,7 @@ void TableTarget::SetTable(CapturedTable table) {
     if (is_new && job_->merges && !job_->changelog && (has_gone || table.filled.contains(field.name)))
       unfilled_.push_back(field.name);
   }
-  table_ = std::move(table);
+  TakeTable(std::move(table));
 }
 
 Status TableTarget::TakeColumns() {
@@ -249,10 +249,9 @@ Result<RecordBatch> TableTarget::FromChanges(const ChangeBatch& batch, const std
     keep[i] = KeepAs::kNothing;
     skips = true;
   }
-  if (skips) {
-    return Rows(KeepChanges(batch, keep), load_id);
-  }
-  return Rows(batch, load_id);
+  if (!skips && job_->properties.values.empty()) return Rows(batch, load_id);
+  NILUS_ASSIGN(const ChangeBatch changes, WithModes(skips ? KeepChanges(batch, keep) : batch));
+  return Rows(changes, load_id);
 }
 
 Result<RecordBatch> TableTarget::Rows(const ChangeBatch& batch, const std::string& load_id) {

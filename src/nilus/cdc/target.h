@@ -1,6 +1,6 @@
 // One captured table on its way to its destination: from changes in the source's terms to a batch as the sink loads it.
 //
-//   masks → names and types (rows/normalizer.h) → the change's own columns → row ids
+//   values' modes (value_modes.h) → masks → names and types (rows/normalizer.h) → the change's own columns → row ids
 //
 // flatten    the table's columns and _op, _deleted, _source_ts, _ts, _lsn, _tx_id, _seq; under append also _unchanged,
 //            from the first value on that the log leaves out (texts of column names joined by ',')
@@ -84,10 +84,14 @@ class TableTarget {
   std::vector<Field> TakeNewColumns();
 
  private:
-  TableTarget(const CdcJob& job, CapturedTable table, TableName name)
-      : job_(&job), table_(std::move(table)), name_(std::move(name)) {}
+  TableTarget(const CdcJob& job, CapturedTable table, TableName name) : job_(&job), name_(std::move(name)) {
+    TakeTable(std::move(table));
+  }
+  void TakeTable(CapturedTable table);
   Status Prepare(std::optional<Schema> destination, Numbers numbers);
   Result<RecordBatch> Rows(const ChangeBatch& batch, const std::string& load_id);
+  bool IsHinted(const std::string& column) const;
+  Result<ChangeBatch> WithModes(ChangeBatch batch) const;
   Result<RecordBatch> Flatten(const ChangeBatch& batch, ChangeLines lines, const std::string& load_id);
   Result<RecordBatch> Changelog(const ChangeBatch& batch, const ChangeLines& lines, const std::string& load_id);
   // Names and types. Lines that do not fit are kept out, and come to their keys; `left`: those of them that are no rows
@@ -104,7 +108,8 @@ class TableTarget {
                        std::vector<Column>* columns) const;
 
   const CdcJob* job_;
-  CapturedTable table_;
+  CapturedTable table_;            // its columns as they land, by the values' modes
+  std::vector<PinnedType> hints_;  // of columns that modes would change
   TableName name_;
   std::shared_ptr<const Masking> masking_;
   std::unique_ptr<Masker> masker_;

@@ -84,6 +84,30 @@ TEST(TableTarget, FlattenHasTheChangesOwnColumns) {
   EXPECT_TRUE(request.schema->Find("_seq") && request.schema->Find("_nilus_id"));
 }
 
+TEST(TableTarget, DecimalsLandAsTheirModeSaysUnlessHinted) {
+  CdcJob job = Job();
+  job.properties.values.decimals = DecimalMode::kDouble;
+  auto target = Target(job);
+  ASSERT_TRUE(target->TakeColumns());
+  const std::optional<int> price = target->Request().schema->Find("price");
+  ASSERT_TRUE(price);
+  EXPECT_EQ(target->Request().schema->fields[static_cast<size_t>(*price)].type, MakeType(TypeId::kFloat64))
+      << "before any row";
+  const ChangeBatch change = One(ChangeOp::kCreate, {"1", "a", "2.50", "{}"});
+  EXPECT_EQ(Cell(*target->FromChanges(change, "load"), "price"), "2.5");
+  EXPECT_EQ(Cell(*target->FromSnapshot(change.rows, {10, 0}, "load"), "price"), "2.5");
+  EXPECT_TRUE(target->Truncation({30, 0}, "load"));
+
+  job.changelog = true;
+  EXPECT_THAT(Cell(*Target(job)->FromChanges(change, "load"), "after"), HasSubstr(R"("price":2.5,)"));
+  job.properties.values.decimals = DecimalMode::kString;
+  EXPECT_THAT(Cell(*Target(job)->FromChanges(change, "load"), "after"), HasSubstr(R"("price":"2.50",)"));
+
+  job.changelog = false;
+  job.hints = {PinnedType{"public.items.price", MakeDecimal(12, 3)}};
+  EXPECT_EQ(Cell(*Target(job)->FromChanges(change, "load"), "price"), "2.500");
+}
+
 TEST(TableTarget, DeletesAndTruncatesRemove) {
   const CdcJob job = Job();
   auto target = Target(job);
