@@ -103,7 +103,7 @@ def test_the_changelog_has_both_sides(nilus, tmp_path, server, source):
     assert rows[0][1] is None and rows[0][2] == first
     assert rows[1][1] == first and rows[1][2] == {**first, "price": 2.5}
     assert rows[2][1] == {**first, "price": 2.5} and rows[2][2] is None
-    assert rows[2][3]["table"] == "items" and rows[0][3]["snapshot"] is True and all(row[4] == 1 for row in rows)
+    assert rows[2][3]["table"] == "items" and rows[2][3]["db"] == source.name and rows[0][3]["snapshot"] is True and all(row[4] == 1 for row in rows)
 
 
 def test_masks_hints_filters_routers_and_soft_deletes(nilus, tmp_path, server, source):

@@ -40,7 +40,7 @@ Status Capture::Open() {
 Status Capture::BeginWith(const CaptureStart& start, std::optional<CdcPosition> committed, bool is_fresh,
                           SnapshotHow how) {
   for (const std::string& notice : start.notices) monitor_->Warn(notice);
-  targets_ = std::make_unique<CaptureTargets>(*job_, sink_.get());
+  targets_ = std::make_unique<CaptureTargets>(*job_, sink_.get(), start.database);
   NILUS_TRY(targets_->Begin(start.tables));
   got_through_ = true;
   for (const CapturedTable& table : start.tables) monitor_->KeepShape(source_->Format(start.from), table);

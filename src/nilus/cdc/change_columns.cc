@@ -48,8 +48,11 @@ Column Operations(const ChangeBatch& batch, const ChangeLines& lines) {
 
 // The part of `source` that all changes of a batch share; the rest is appended to it.
 std::string SourceHead(const ChangelogSource& source) {
-  nlohmann::ordered_json head = {
-      {"connector", "nilus"}, {"name", source.prefix}, {"schema", source.table->schema}, {"table", source.table->name}};
+  nlohmann::ordered_json head = {{"connector", "nilus"},
+                                 {"name", source.prefix},
+                                 {"db", source.database},
+                                 {"schema", source.table->schema},
+                                 {"table", source.table->name}};
   std::string text = head.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
   text.pop_back();
   return text;

@@ -24,6 +24,7 @@ void AddChangeColumns(const ChangeBatch& batch, const ChangeLines& lines, Schema
 
 struct ChangelogSource {  // what `source` says of every change
   std::string_view prefix;
+  std::string_view database;
   const CapturedTable* table;
 };
 // changelog: operation, before, after, source, ts_ms. `rows`: the lines', masked; `old`: the batch's old rows, masked.

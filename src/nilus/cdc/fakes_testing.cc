@@ -207,7 +207,7 @@ class FakeChangeSource : public ChangeSource {
   Result<CaptureStart> Start(const CaptureRequest& request, const std::optional<CommittedLog>& committed) override {
     NILUS_TRY(world_->faults.Check("source.start"));
     FakeLog& log = world_->log;
-    CaptureStart start{.tables = log.tables(), .identity = "log " + std::to_string(log.generation)};
+    CaptureStart start{.tables = log.tables(), .database = "fake", .identity = "log " + std::to_string(log.generation)};
     if (committed) {
       start.from = committed->at;
       if (!log.slot) start.lost = "the slot is gone";

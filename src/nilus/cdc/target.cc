@@ -79,8 +79,10 @@ Status CheckNames(const CdcJob& job, const CapturedTable& table) {
 }  // namespace
 
 Result<std::unique_ptr<TableTarget>> TableTarget::Create(const CdcJob& job, CapturedTable table, TableName name,
-                                                         std::optional<Schema> destination, Numbers numbers) {
+                                                         std::optional<Schema> destination, Numbers numbers,
+                                                         std::string database) {
   std::unique_ptr<TableTarget> target(new TableTarget(job, std::move(table), std::move(name)));
+  target->database_ = std::move(database);
   NILUS_TRY(target->Prepare(std::move(destination), std::move(numbers)));
   return target;
 }
@@ -349,8 +351,8 @@ Result<RecordBatch> TableTarget::Changelog(const ChangeBatch& batch, const Chang
   Schema schema = *keys.schema();
   for (Field& field : schema.fields) field.nullable = true;
   std::vector<Column> columns = keys.columns();
-  AddChangelogColumns(ChangelogSource{.prefix = job_->properties.prefix, .table = &table_}, batch, lines, masked, old,
-                      &schema, &columns);
+  AddChangelogColumns(ChangelogSource{.prefix = job_->properties.prefix, .database = database_, .table = &table_},
+                      batch, lines, masked, old, &schema, &columns);
   if (job_->merges) AddMergeColumns(batch, lines, &schema, &columns);
   return Named(RecordBatch(std::make_shared<Schema>(std::move(schema)), std::move(columns), masked.num_rows()),
                load_id);

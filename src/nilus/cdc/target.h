@@ -36,10 +36,11 @@ class TableTarget {
   // By the destination's name of a masked column: numbers that the mask `sequential` has given so far.
   using Numbers = std::map<std::string, std::shared_ptr<MaskSequence>>;
 
-  // `destination`: the table as it is; nothing: it is made. kInvalidInput for columns that would meet one of Nilus's,
-  // and under merge for a table without a key.
+  // `destination`: the table as it is; nothing: it is made. `database`: as the changelog names it. kInvalidInput for
+  // columns that would meet one of Nilus's, and under merge for a table without a key.
   static Result<std::unique_ptr<TableTarget>> Create(const CdcJob& job, CapturedTable table, TableName name,
-                                                     std::optional<Schema> destination, Numbers numbers = {});
+                                                     std::optional<Schema> destination, Numbers numbers = {},
+                                                     std::string database = {});
 
   const CapturedTable& table() const { return table_; }
   // The log shows the table in a new shape.
@@ -89,9 +90,9 @@ class TableTarget {
   }
   void TakeTable(CapturedTable table);
   Status Prepare(std::optional<Schema> destination, Numbers numbers);
-  Result<RecordBatch> Rows(const ChangeBatch& batch, const std::string& load_id);
   bool IsHinted(const std::string& column) const;
   Result<ChangeBatch> WithModes(ChangeBatch batch) const;
+  Result<RecordBatch> Rows(const ChangeBatch& batch, const std::string& load_id);
   Result<RecordBatch> Flatten(const ChangeBatch& batch, ChangeLines lines, const std::string& load_id);
   Result<RecordBatch> Changelog(const ChangeBatch& batch, const ChangeLines& lines, const std::string& load_id);
   // Names and types. Lines that do not fit are kept out, and come to their keys; `left`: those of them that are no rows
@@ -111,6 +112,7 @@ class TableTarget {
   CapturedTable table_;            // its columns as they land, by the values' modes
   std::vector<PinnedType> hints_;  // of columns that modes would change
   TableName name_;
+  std::string database_;
   std::shared_ptr<const Masking> masking_;
   std::unique_ptr<Masker> masker_;
   std::unique_ptr<TableShape> shape_;

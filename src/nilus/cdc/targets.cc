@@ -116,7 +116,7 @@ Result<TableTarget*> CaptureTargets::TargetOf(const CapturedTable& table) {
     was_there_.emplace(name.ToString(), there.has_value());
   }
   TableTarget::Numbers& numbers = numbers_[NameOf(table)];
-  NILUS_ASSIGN(targets_[key], TableTarget::Create(*job_, table, std::move(name), std::move(there), numbers));
+  NILUS_ASSIGN(targets_[key], TableTarget::Create(*job_, table, std::move(name), std::move(there), numbers, database_));
   numbers = targets_[key]->numbers();
   return targets_[key].get();
 }
@@ -124,7 +124,8 @@ Result<TableTarget*> CaptureTargets::TargetOf(const CapturedTable& table) {
 Result<TableTarget*> CaptureTargets::MakeAnew(const CapturedTable& table) {
   NILUS_ASSIGN(TableName name, RouteTable(*job_, table.schema, table.name));
   std::unique_ptr<TableTarget>& target = targets_[{table.schema, table.name}];
-  NILUS_ASSIGN(target, TableTarget::Create(*job_, table, std::move(name), std::nullopt, numbers_[NameOf(table)]));
+  NILUS_ASSIGN(target,
+               TableTarget::Create(*job_, table, std::move(name), std::nullopt, numbers_[NameOf(table)], database_));
   target->ReplaceTable();
   return target.get();
 }

@@ -17,7 +17,9 @@ inline std::string NameOf(const CapturedTable& table) { return table.schema + ".
 
 class CaptureTargets {
  public:
-  CaptureTargets(const CdcJob& job, Sink* sink) : job_(&job), sink_(sink) {}
+  // `database`: the source's, which the changelog names.
+  CaptureTargets(const CdcJob& job, Sink* sink, std::string database = {})
+      : job_(&job), sink_(sink), database_(std::move(database)) {}
 
   // The tables of a start. kInvalidInput: two tables would land in one without a router that says so, or a mask is of
   // no table's column.
@@ -60,6 +62,7 @@ class CaptureTargets {
 
   const CdcJob* job_;
   Sink* sink_;
+  const std::string database_;
   std::map<Key, CapturedTable> tables_;
   std::map<Key, std::unique_ptr<TableTarget>> targets_;
   std::map<std::string, std::vector<Key>> by_destination_;  // schema.table there

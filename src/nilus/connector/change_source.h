@@ -178,6 +178,7 @@ struct CommittedLog {
 
 struct CaptureStart {
   std::vector<CapturedTable> tables;
+  std::string database;  // that they are in
   // Which server and log this is (system identifier, timeline, slot), to be kept beside the position and given back:
   // only the source compares it (a failover changes the timeline, and the position may still be good).
   std::string identity;

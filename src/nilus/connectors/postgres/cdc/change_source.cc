@@ -116,6 +116,7 @@ Result<CaptureStart> PostgresChangeSource::Start(const CaptureRequest& request,
   NILUS_TRY(Prepare(committed, &start));
   if (committed) FindVanished(*committed, &start);
   NILUS_TRY(TakeSlot(std::move(replication), identity, head, committed, &start));
+  start.database = PQdb(connection_->raw());
   NILUS_TRY(CheckNumbers());
   return start;
 }
