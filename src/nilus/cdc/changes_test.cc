@@ -160,7 +160,10 @@ TEST(Signals, AskForSnapshots) {
       {"2", "execute-snapshot", R"({"data-collections":["public.a"],"type":"BLOCKING"})"},
       {"3", "stop-snapshot", "{}"},
       {"4", "execute-snapshot", "no json"},
-      {"5", "execute-snapshot", R"({"data-collections":["a"],"additional-conditions":[]})"}};
+      {"5", "execute-snapshot", R"({"data-collections":["a"],"additional-conditions":[]})"},
+      {"6", "execute-snapshot", R"({"data-collections":["public.a"],"type":"weird"})"},
+      {"7", "execute-snapshot", R"({"data-collections":["public.a"],"type":1})"},
+      {"8", "execute-snapshot", R"({"data-collections":["public.a"],"type":"INCREMENTAL"})"}};
   ChangeBatch batch;
   for (const auto& row : written) {
     for (int i = 0; i < 3; ++i) rows.column(i).AppendBytes(row[static_cast<size_t>(i)]);
@@ -169,13 +172,16 @@ TEST(Signals, AskForSnapshots) {
   }
   batch.rows = rows.Finish();
   const std::vector<Signal> signals = ReadSignals(batch);
-  ASSERT_EQ(signals.size(), 5U);
+  ASSERT_EQ(signals.size(), 8U);
   EXPECT_THAT(signals[0].tables, ElementsAre("public.a", "public.b"));
   EXPECT_FALSE(signals[0].anew);
   EXPECT_TRUE(signals[1].anew);
   EXPECT_THAT(signals[2].problem, HasSubstr("type"));
   EXPECT_THAT(signals[3].problem, HasSubstr("data-collections"));
   EXPECT_THAT(signals[4].problem, HasSubstr("additional-conditions"));
+  EXPECT_THAT(signals[5].problem, HasSubstr("neither incremental nor blocking"));
+  EXPECT_THAT(signals[6].problem, HasSubstr("neither incremental nor blocking"));
+  EXPECT_EQ(signals[7].problem, "");
 }
 
 }  // namespace

@@ -31,6 +31,8 @@ void ReadData(const std::string& data, Signal* signal) {
   const nlohmann::json type = json.value("type", nlohmann::json("incremental"));
   const std::string kind = type.is_string() ? type.get<std::string>() : "";
   signal->anew = kind == "blocking" || kind == "BLOCKING";
+  if (!signal->anew && kind != "incremental" && kind != "INCREMENTAL")
+    signal->problem = "the type in its data is neither incremental nor blocking";
 }
 
 }  // namespace
