@@ -4,6 +4,7 @@
 
 #include "nilus/base/log.h"
 #include "nilus/cdc/capture.h"
+#include "nilus/cdc/start_notices.h"
 
 namespace nilus {
 
@@ -133,6 +134,7 @@ void Capture::ForgetMoved() {
 
 // Also one that only its name is new of, whose rows from before the log does not have.
 void Capture::MeetNewTable(const CapturedTable& table) {
+  if (std::string notice = NameNotice(*job_, table); !notice.empty()) monitor_->Warn(std::move(notice));
   if (!job_->properties.snapshot.reads_rows || !IsSnapshotted(table)) return;
   if (position_.FindPending(table.schema, table.name) != nullptr) return;
   position_.pending.push_back(

@@ -5,6 +5,7 @@
 #include "nilus/base/fault.h"
 #include "nilus/cdc/capture.h"
 #include "nilus/cdc/signals.h"
+#include "nilus/cdc/start_notices.h"
 
 namespace nilus {
 
@@ -42,6 +43,7 @@ Status Capture::BeginWith(const CaptureStart& start, std::optional<CdcPosition> 
   for (const std::string& notice : start.notices) monitor_->Warn(notice);
   targets_ = std::make_unique<CaptureTargets>(*job_, sink_.get(), start.database);
   NILUS_TRY(targets_->Begin(start.tables));
+  for (const std::string& notice : StartNotices(*job_, start.tables)) monitor_->Warn(notice);
   got_through_ = true;
   for (const CapturedTable& table : start.tables) monitor_->KeepShape(source_->Format(start.from), table);
   if (committed) position_ = *std::move(committed);

@@ -9,6 +9,7 @@
 #include "nilus/cdc/position.h"
 #include "nilus/cdc/service_folder.h"
 #include "nilus/cdc/signals.h"
+#include "nilus/cdc/start_notices.h"
 #include "nilus/cdc/targets.h"
 #include "nilus/engine/job.h"
 
@@ -259,6 +260,9 @@ Result<CdcPlan> PlanCdc(const Pipeline& pipeline, const ConnectorRegistry& regis
     Result<std::vector<CapturedTable>> tables = source->Tables(job.capture);
     const Status fits = tables ? CheckTables(job, *tables, *sink) : Status(Failure(tables.error()));
     if (!fits && fits.error().kind == ErrorKind::kCancelled) return Failure(fits.error());
+    if (tables) {
+      for (std::string& notice : StartNotices(job, *tables)) plan.notices.push_back(std::move(notice));
+    }
     if (!fits) plan.source_checks.push_back(CheckItem{"tables' places", false, fits.error().ToString()});
   }
   plan.steps.push_back(StepsOf(job, position, lost));

@@ -100,7 +100,12 @@ Result<CdcJob> MakeCdcJob(const Pipeline& pipeline, const ConnectorRegistry& reg
   CdcJob job;
   NILUS_ASSIGN(job.naming, NamingStyleFrom(VariablesOf(pipeline, options.variables)));
   job.identifier_limit = sink->identifier_limit;
-  job.schema = NormalizeName(pipeline.sink_options.DestSchema(), job.naming, job.identifier_limit);
+  const std::string schema = pipeline.sink_options.DestSchema();
+  job.schema = NormalizeName(schema, job.naming, job.identifier_limit);
+  if (job.schema != schema) {
+    job.notices.push_back(fmt::format("dest_table `{}` becomes `{}` by normalization{}", schema, job.schema,
+                                      job.naming == NamingStyle::kDefault ? " (SCHEMA_NAMING=direct keeps it)" : ""));
+  }
   job.pipeline = PipelineId{.value = PipelineStateKey(pipeline), .state_schema = job.schema};
   job.name = pipeline.node.empty() ? pipeline.name : pipeline.name + "/" + pipeline.node;
   job.source_display = pipeline.source.address.ToDisplay();
@@ -179,7 +184,7 @@ BatchJob AsBatchJob(const CdcJob& job) {
   return batch;
 }
 
-Result<TableName> RouteTable(const CdcJob& job, const std::string& schema, const std::string& table) {
+std::string TopicOf(const CdcJob& job, const std::string& schema, const std::string& table) {
   std::string topic = fmt::format("{}.{}.{}", job.properties.prefix, schema, table);
   for (const RouteRule& rule : job.properties.routes) {
     RE2 regex(rule.regex);
@@ -188,7 +193,12 @@ Result<TableName> RouteTable(const CdcJob& job, const std::string& schema, const
       break;
     }
   }
-  TableName name{.schema = job.schema, .name = NormalizeName(topic, job.naming, job.identifier_limit)};
+  return topic;
+}
+
+Result<TableName> RouteTable(const CdcJob& job, const std::string& schema, const std::string& table) {
+  TableName name{.schema = job.schema,
+                 .name = NormalizeName(TopicOf(job, schema, table), job.naming, job.identifier_limit)};
   if (name.name.starts_with("_nilus_")) {
     return FailWithFix(ErrorKind::kInvalidInput, "choose another topic.prefix",
                        "table {}.{} would land in `{}`: tables that begin with _nilus_ are Nilus's own", schema, table,

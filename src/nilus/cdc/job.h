@@ -59,6 +59,8 @@ Result<CdcJob> MakeCdcJob(const Pipeline& pipeline, const ConnectorRegistry& reg
 // The parts of a batch job that its state and its letters are asked for by; without a table.
 BatchJob AsBatchJob(const CdcJob& job);
 
+// `<prefix>.<schema>.<table>`, or what a router rule makes of it.
+std::string TopicOf(const CdcJob& job, const std::string& schema, const std::string& table);
 // Where the rows of a captured table go: `<prefix>_<schema>_<table>`, or what a router rule makes of it; normalized.
 Result<TableName> RouteTable(const CdcJob& job, const std::string& schema, const std::string& table);
 

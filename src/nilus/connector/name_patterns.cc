@@ -53,6 +53,15 @@ Result<NamePatterns> NamePatterns::Parse(std::string_view property, std::string_
   return patterns;
 }
 
+std::vector<std::string> NamePatterns::MatchingNone(std::span<const std::string> names) const {
+  std::vector<std::string> lonely;
+  for (const auto& pattern : patterns_) {
+    const auto matches = [&](const std::string& name) { return RE2::FullMatch(name, *pattern); };
+    if (std::none_of(names.begin(), names.end(), matches)) lonely.push_back(pattern->pattern());
+  }
+  return lonely;
+}
+
 bool NamePatterns::Match(std::string_view name) const {
   const re2::StringPiece piece(name.data(), name.size());
   return std::any_of(patterns_.begin(), patterns_.end(),

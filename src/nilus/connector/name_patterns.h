@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,6 +26,8 @@ class NamePatterns {
   static Result<NamePatterns> Parse(std::string_view property, std::string_view list);
   bool empty() const { return patterns_.empty(); }
   bool Match(std::string_view name) const;
+  // Those of the expressions, as written, that match none of these.
+  std::vector<std::string> MatchingNone(std::span<const std::string> names) const;
 
  private:
   std::vector<std::shared_ptr<const re2::RE2>> patterns_;

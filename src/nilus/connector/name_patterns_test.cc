@@ -25,6 +25,12 @@ TEST(NamePatterns, MatchNamesAsAWhole) {
   EXPECT_TRUE(NamePatterns::Parse("p", " ")->empty());
 }
 
+TEST(NamePatterns, TellWhichExpressionsMatchNothing) {
+  const std::vector<std::string> names = {"public.a", "s.t"};
+  EXPECT_THAT(NamePatterns::Parse("p", R"(public\.., x\.[ab], s\.T)")->MatchingNone(names),
+              testing::ElementsAre(R"(x\.[ab])", R"(s\.T)"));
+}
+
 TEST(NamePatterns, NameWhatCannotBeRead) {
   auto refused = NamePatterns::Parse("table.include.list", "a,b(");
   ASSERT_FALSE(refused);
