@@ -123,7 +123,9 @@ Status ReadRouter(const Properties& properties, const std::string& family, CdcPr
 
 // The manifest has checked names, types and keys.
 Status ReadTransforms(const Properties& properties, CdcProperties* out, std::vector<std::string>* notices) {
-  for (const std::string& name : SplitPatterns(Find(properties, "transforms"))) {
+  std::vector<std::string> names = SplitPatterns(Find(properties, "transforms"));
+  if (std::find(names.begin(), names.end(), "unwrap") == names.end()) names.emplace_back("unwrap");  // listed or not
+  for (const std::string& name : names) {
     const std::string family = "transforms." + name + ".";
     if (Find(properties, family + "type").ends_with("Router")) {
       NILUS_TRY(ReadRouter(properties, family, out));

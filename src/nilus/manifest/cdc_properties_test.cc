@@ -60,8 +60,8 @@ TEST_F(CdcPropertiesInManifests, WhatDebeziumKnowsOfATransformAndIsOfNoUseHereIs
 }
 
 TEST_F(CdcPropertiesInManifests, ATransformIsListedAndHasAKnownType) {
-  EXPECT_THAT(Problems("transforms: unwrap"),
-              HasSubstr("the transform 'unwrap' has no type. Fix: add transforms.unwrap.type"));
+  EXPECT_THAT(Problems("transforms: soft"),
+              HasSubstr("the transform 'soft' has no type. Fix: add transforms.soft.type"));
   EXPECT_THAT(Problems("transforms: unwrap\ntransforms.unwrap.type: io.debezium.transforms.ExtractNewRecordStat"),
               HasSubstr("Fix: write io.debezium.transforms.ExtractNewRecordState"));
   EXPECT_THAT(Problems("transforms: m\ntransforms.m.type: org.apache.kafka.connect.transforms.MaskField$Value\n"
@@ -69,8 +69,11 @@ TEST_F(CdcPropertiesInManifests, ATransformIsListedAndHasAKnownType) {
               AllOf(HasSubstr("is no transform that is known here"), HasSubstr("source.options.mask")));
   EXPECT_THAT(Problems(std::string(kUnwrap) + "transforms.unwarp.delete.handling.mode: rewrite"),
               HasSubstr("`transforms` does not list 'unwarp'. Fix: write transforms.unwrap.delete.handling.mode"));
-  EXPECT_THAT(Problems("transforms.unwrap.delete.handling.mode: rewrite"),
-              HasSubstr("`transforms` does not list 'unwrap'. Fix: add the name to transforms"));
+  EXPECT_THAT(Problems("transforms.soft.delete.handling.mode: rewrite"),
+              HasSubstr("`transforms` does not list 'soft'. Fix: add the name to transforms"));
+  EXPECT_EQ(Problems("transforms.unwrap.delete.handling.mode: rewrite"), "") << "this one is known by its name";
+  EXPECT_THAT(Problems("transforms.unwrap.delete.handlng.mode: rewrite"),
+              HasSubstr("write transforms.unwrap.delete.handling.mode"));
   const std::string dotted =
       "transforms: a, a.b\ntransforms.a.type: ExtractNewRecordState\n"
       "transforms.a.b.type: ExtractNewRecordState\ntransforms.a.b.delete.handling.mode: none";

@@ -15,6 +15,8 @@ constexpr OptionType kBoolean = OptionType::kBoolean;
 constexpr OptionType kChoice = OptionType::kChoice;
 constexpr CdcEffect kActs = CdcEffect::kActs;
 constexpr CdcEffect kNoted = CdcEffect::kNoted;
+// By this name manifests have ExtractNewRecordState without listing it, or naming its type.
+constexpr std::string_view kUnwrapName = "unwrap";
 constexpr std::string_view kColumnsInstead = "every row has the columns of changes (_op, _lsn, …)";
 constexpr std::string_view kArraysInstead = "arrays land as json";
 constexpr std::string_view kKeysInstead = "rows keep the keys of their tables";
@@ -112,12 +114,16 @@ void CheckKey(const Transform& transform, const std::string& key, std::string_vi
 
 void CheckTransforms(const std::map<std::string, std::string>& values, MapReader& properties) {
   const auto listed = values.find("transforms");
-  const std::vector<std::string> names =
-      listed == values.end() ? std::vector<std::string>() : SplitCommaList(listed->second);
+  std::vector<std::string> names = listed == values.end() ? std::vector<std::string>() : SplitCommaList(listed->second);
+  if (std::find(names.begin(), names.end(), kUnwrapName) == names.end()) names.emplace_back(kUnwrapName);
   std::map<std::string, const Transform*, std::less<>> by_name;
   for (const std::string& name : names) {
     const std::string type_key = std::string(kFamily) + name + ".type";
     const auto type = values.find(type_key);
+    if (type == values.end() && name == kUnwrapName) {
+      by_name.emplace(name, &kTransforms[0]);
+      continue;
+    }
     if (type == values.end() || type->second.empty()) {
       properties.Add("transforms", "the transform " + Shown(name) + " has no type",
                      "add " + type_key + ": io.debezium.transforms.ExtractNewRecordState, or ByLogicalTableRouter");

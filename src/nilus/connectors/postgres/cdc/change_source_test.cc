@@ -162,7 +162,7 @@ TEST_P(ChangeSourceTest, LaterViewsAreExactAtAPlaceOfTheirOwn) {
 // Whoever waits for the view can go on reading the stream.
 TEST_P(ChangeSourceTest, AViewThatAnotherTransactionHoldsUpIsNotThereYet) {
   Run("CREATE TABLE t (id int PRIMARY KEY); CREATE TABLE other (id int)");
-  Capture capture = Stream();
+  Capture capture = Stream({{"table.include.list", "public.t"}});
   auto writer = Connection::Open(address_, {});
   ASSERT_TRUE(writer) << writer.error().ToString();
   ASSERT_TRUE((*writer)->Execute("BEGIN; INSERT INTO other VALUES (1)"));
@@ -187,7 +187,7 @@ TEST_P(ChangeSourceTest, AViewThatAnotherTransactionHoldsUpIsNotThereYet) {
 
 TEST_P(ChangeSourceTest, AViewThatNobodyWaitsForAnyMoreIsCancelled) {
   Run("CREATE TABLE t (id int PRIMARY KEY); CREATE TABLE other (id int)");
-  Capture capture = Stream();
+  Capture capture = Stream({{"table.include.list", "public.t"}});
   auto writer = Connection::Open(address_, {});
   ASSERT_TRUE(writer) << writer.error().ToString();
   ASSERT_TRUE((*writer)->Execute("BEGIN; INSERT INTO other VALUES (1)"));
