@@ -107,6 +107,7 @@ std::vector<Field> MissingVariants(const Schema& columns, const Schema& existing
 ChangeFold::ChangeFold(const WriteRequest& request, const Schema& columns)
     : table_(request.table),
       limit_bytes_(std::max<int64_t>(request.memory_bytes / 4, 1)),
+      may_lack_rows_(request.may_lack_rows),
       key_names_(request.primary_key),
       slots_(kFirstSlots, -1) {
   AddColumns(columns.fields);
@@ -279,6 +280,10 @@ Result<const std::vector<int32_t>*> ChangeFold::ColumnsNamed(std::string_view na
 
 Status ChangeFold::Put(int32_t key, Place place, const Before& before, const std::vector<int32_t>& unknown) {
   Patch patch;
+  if (before.is_gone && !unknown.empty() && may_lack_rows_) {
+    for (const std::string& column : NamesOf(unknown)) unknown_columns_.insert(column);
+    return Put(key, place, {}, {});  // a change has NULL in what it does not know
+  }
   if (before.is_gone && !unknown.empty()) {
     return FailWithFix(ErrorKind::kData, kRowIsGoneFix,
                        "a change of table {} leaves column `{}` as it was, but its row is not there any more",
@@ -408,6 +413,7 @@ Column ChangeFold::Gather(int32_t column, const std::vector<int32_t>& order) con
 
 FoldedChanges ChangeFold::Take() {
   FoldedChanges folded{.truncates = truncates_};
+  folded.unknown_columns = std::exchange(unknown_columns_, {});
   std::vector<int32_t> order;
   std::vector<int64_t> number_of(keys_.size(), -1);
   for (size_t i = 0; i < keys_.size(); ++i) {

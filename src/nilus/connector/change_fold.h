@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -41,6 +42,8 @@ struct FoldedChanges {
   std::vector<Group> groups;
   int64_t removed = 0;  // rows of group -1
   int64_t kept = 0;     // the others
+  // WriteRequest::may_lack_rows: columns of which values are NULL, as their row had gone before.
+  std::set<std::string> unknown_columns;
 
   // The values of kGroupColumn and kFromColumn, which stand last whatever other columns are called. There are rows.
   const int32_t* group_numbers() const { return rows.column(rows.schema()->size() - 2).values.as<int32_t>(); }
@@ -58,7 +61,8 @@ class ChangeFold {
   // memory_bytes.
   ChangeFold(const WriteRequest& request, const Schema& columns);
 
-  // kData: a NULL in a key, or a value that is not known while the row that had it is gone. kInternal: the change
+  // kData: a NULL in a key, or (unless the table may lack rows) a value that is not known while the row that had it is
+  // gone. kInternal: the change
   // columns are not what sink.h says. The fold is of no use after an error.
   Status Add(const RecordBatch& batch);
   // Columns that the table has: rows get them (NULL), and variants among them stay or go with their column.
@@ -125,6 +129,7 @@ class ChangeFold {
 
   const TableName table_;
   const int64_t limit_bytes_;
+  const bool may_lack_rows_;
   std::vector<Field> fields_;  // of all batches
   std::vector<int32_t> base_;  // of a variant: its column; else itself
   std::vector<std::string> key_names_;
@@ -138,6 +143,7 @@ class ChangeFold {
   std::vector<int32_t> slots_;  // open addressing over keys_; -1: free. A power of two
   std::vector<Patch> patches_;
   Before removed_;  // the row that the last change removed
+  std::set<std::string> unknown_columns_;
   std::map<std::string, std::vector<int32_t>, std::less<>> named_;
   int64_t taken_rows_ = 0;
 };

@@ -1,6 +1,7 @@
 // Loads of changes (WriteRequest::is_changes), load after load on one Sink as change data capture makes them.
 #include <map>
 #include <random>
+#include <set>
 #include <tuple>
 
 #include "nilus/connector/conformance_testing.h"
@@ -161,6 +162,63 @@ TEST_P(ConformanceTest, UnknownValuesOfRowsThatAreNotThereAreAnError) {
   EXPECT_EQ(ReadTable("t").Sorted(), (Rows{{"1", "a", "b"}}));
   ASSERT_NILUS_OK(loads.Load({Put({"1", "goes", "on"})}));
   EXPECT_EQ(ReadTable("t").Sorted(), (Rows{{"1", "goes", "on"}}));
+}
+
+// Of tables that were not loaded as a whole.
+TEST_P(ConformanceTest, UnknownValuesOfRowsThatAreNotThereMayBeNull) {
+  START_CHANGES(loads, SmallSchema(), Names{"id"});
+  loads.request.may_lack_rows = true;
+  const auto removed = [](const char* id) { return Removed({id, std::nullopt, std::nullopt}); };
+  for (const int64_t memory_bytes : {int64_t{64} << 20, int64_t{1}}) {  // at once, or every batch a part of its own
+    loads.request.memory_bytes = memory_bytes;
+    ASSERT_NILUS_OK(loads.Load(
+        {Removed({std::nullopt, std::nullopt, std::nullopt}), Put({"1", "a1", "b1"}), Put({"2", "a2", "b2"})}));
+    const auto batch = [&](const Rows& rows) { return MakeBatch(WithMarkers(loads.request.schema), rows); };
+    const auto counts = loads.Load(std::vector<RecordBatch>{
+        batch({PutSome({"1", "x", std::nullopt}, "b"), PutSome({"5", "x", std::nullopt}, "b"), removed("6")}),
+        batch({removed("2"), removed("7")}),
+        batch({removed("6"), Moved({"8", "moved", std::nullopt}, "b")}),
+        batch({PutSome({"2", "back", std::nullopt}, "b"), PutSome({"5", "y", std::nullopt}, "b")}),
+    });
+    ASSERT_NILUS_OK(counts);
+    EXPECT_EQ(
+        ReadTable("t").Sorted(),
+        (Rows{{"1", "x", "b1"}, {"2", "back", std::nullopt}, {"5", "y", std::nullopt}, {"8", "moved", std::nullopt}}));
+    EXPECT_EQ(counts->unknown_columns, std::set<std::string>{"b"});
+    EXPECT_EQ(counts->tables.at(loads.request.table.ToString()).unknown_columns, std::set<std::string>{"b"});
+    const auto known = loads.Load({PutSome({"1", "known", std::nullopt}, "b")});
+    ASSERT_NILUS_OK(known);
+    EXPECT_TRUE(known->unknown_columns.empty());
+  }
+  ASSERT_NILUS_OK(loads.Load({PutSome({"1", "z", std::nullopt}, "b"), PutSome({"9", std::nullopt, "z"}, "a")}));
+  EXPECT_EQ(ReadTable("t").Sorted({"id", "a", "b"}).front(), (Row{"1", "z", "b1"}));
+  EXPECT_EQ(ReadTable("t").Sorted({"id", "a", "b"}).back(), (Row{"9", std::nullopt, "z"}));
+}
+
+// A table that somebody dropped does not come back with the rows of one load alone.
+TEST_P(ConformanceTest, ATableThatMustExistIsNotMadeAgain) {
+  for (const WriteStrategy strategy : {WriteStrategy::kMerge, WriteStrategy::kAppend}) {
+    const bool is_changes = strategy == WriteStrategy::kMerge;
+    if (!Supports(strategy) || !quirks().merges_changes) continue;
+    SCOPED_TRACE(WriteStrategyName(strategy));
+    const std::unique_ptr<Sink> sink = OpenSink();
+    ASSERT_NE(sink, nullptr);
+    WriteRequest request = Request(is_changes ? "merged" : "appended", SmallSchema(), strategy);
+    request.pipeline = Pipeline("conformance/" + request.table.name);
+    request.is_changes = is_changes;
+    request.incremental_key.clear();
+    if (is_changes) request.primary_key = {"id"};
+    ChangeLoads loads{sink.get(), request};
+    const std::vector<RecordBatch> rows = {MakeBatch(request.schema, {{"1", "a", "b"}})};
+    loads.request.must_exist = true;
+    EXPECT_EQ(KindOf(loads.Load(rows)), "conflict");
+    EXPECT_FALSE(sink->Describe(request.table)->has_value());
+    loads.request.must_exist = false;
+    ASSERT_NILUS_OK(loads.Load(rows));
+    loads.request.must_exist = true;
+    ASSERT_NILUS_OK(loads.Load({MakeBatch(request.schema, {{"2", "a", "b"}})}));
+    EXPECT_EQ(ReadTable(request.table.name).Sorted({"id"}), (Rows{{"1"}, {"2"}}));
+  }
 }
 
 TEST_P(ConformanceTest, ChangesAreFoundByCompositeAndTextKeys) {

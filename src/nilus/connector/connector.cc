@@ -20,6 +20,11 @@ std::string_view WriteStrategyName(WriteStrategy strategy) {
   return "unknown";
 }
 
+Error TableIsGone(const TableName& table) {
+  return Error{ErrorKind::kConflict, fmt::format("table {} was dropped at the destination", table.ToString()),
+               "run again: it starts from what is there now"};
+}
+
 Result<const Connector*> ConnectorRegistry::Find(std::string_view scheme) const {
   std::vector<std::string_view> known;
   for (const Connector* connector : connectors_) {

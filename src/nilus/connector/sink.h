@@ -11,6 +11,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -75,6 +76,9 @@ inline constexpr const char* kRowIsGoneFix = "take a new snapshot of the table";
 // key, and unknown values are that row's.
 inline constexpr std::string_view kMovedColumn = "_nilus_moved";
 
+// The kConflict of WriteRequest::must_exist.
+Error TableIsGone(const TableName& table);
+
 enum class Misfits {
   kVariant,  // kept as text in the column's variant
   kError,    // kData names the column: no column may be added to the table
@@ -106,6 +110,12 @@ struct WriteRequest {
   // Sinks that merge take them (kUnsupported otherwise), load after load on one Sink. incremental_key, keeps_newer,
   // root and has_children have no meaning then.
   bool is_changes = false;
+  // is_changes: the table need not have every row that changes are about. A value that is not known, of a row that is
+  // not there, is NULL, and CommitResult::unknown_columns tells it.
+  bool may_lack_rows = false;
+  // Rows were loaded before, and count on: where the table is gone it is not made again, but TableIsGone is answered.
+  // Not together with full_refresh or replace.
+  bool must_exist = false;
   // merge with an incremental_key: a row of the load whose key is in the table with a higher one is left out.
   bool keeps_newer = false;
   // Columns of a table that is there whose type in `schema` is wider than the table's (Sink::CanWiden): they are
@@ -160,6 +170,7 @@ struct RowCounts {
   int64_t rows_inserted = 0;
   int64_t rows_updated = 0;
   int64_t rows_deleted = 0;
+  std::set<std::string> unknown_columns;
 };
 
 struct CommitResult {
@@ -167,14 +178,21 @@ struct CommitResult {
   int64_t rows_inserted = 0;  // as the sink counts them; merge counts updated rows under rows_updated
   int64_t rows_updated = 0;
   int64_t rows_deleted = 0;
+  std::set<std::string> unknown_columns;    // under may_lack_rows: some of their values are NULL for want of a row
   std::map<std::string, RowCounts> tables;  // the same of each table of the load, by TableName::ToString()
 
-  // Takes over what was counted for one table.
-  void Add(const TableName& table, const CommitResult& counts) {
+  // Takes over what another part of one table's load was counted.
+  void AddPart(const CommitResult& counts) {
     rows_inserted += counts.rows_inserted;
     rows_updated += counts.rows_updated;
     rows_deleted += counts.rows_deleted;
-    tables[table.ToString()] = RowCounts{counts.rows_inserted, counts.rows_updated, counts.rows_deleted};
+    unknown_columns.insert(counts.unknown_columns.begin(), counts.unknown_columns.end());
+  }
+  // Takes over what was counted for one table.
+  void Add(const TableName& table, const CommitResult& counts) {
+    AddPart(counts);
+    tables[table.ToString()] =
+        RowCounts{counts.rows_inserted, counts.rows_updated, counts.rows_deleted, counts.unknown_columns};
   }
 };
 

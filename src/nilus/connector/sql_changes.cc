@@ -11,8 +11,12 @@ using sql_text::Join;
 using sql_text::Qualified;
 using sql_text::QualifiedAll;
 
-Status CheckStep(const SqlStep& step, int64_t affected) {
+Status CheckStep(const SqlStep& step, int64_t affected, CommitResult* result) {
   if (step.wanted_rows < 0 || affected >= step.wanted_rows) return {};
+  if (!step.else_null.empty() && result != nullptr) {
+    result->unknown_columns.insert(step.else_null.begin(), step.else_null.end());
+    return {};
+  }
   return FailWithFix(ErrorKind::kData, kRowIsGoneFix,
                      "{} of the changes leave{} values as they were, but the destination has no row to take them from",
                      step.wanted_rows - affected, step.wanted_rows - affected == 1 ? "s" : "");
@@ -21,6 +25,7 @@ Status CheckStep(const SqlStep& step, int64_t affected) {
 // The columns that a fold's rows have beside the table's.
 Status LoadSql::StageChanges(const WriteRequest& request) {
   is_changes_ = true;
+  may_lack_rows_ = request.may_lack_rows;
   if (strategy_ != WriteStrategy::kMerge || request.root != nullptr || request.has_children) {
     return FailWithFix(ErrorKind::kUnsupported, "use merge without nesting",
                        "changes of table {} cannot be loaded with strategy {}{}", target_.ToString(),
@@ -56,7 +61,7 @@ SqlStep LoadSql::LookUpGroup(size_t number, const FoldedChanges& changes) const 
   }
   return {fmt::format("UPDATE {} AS s SET {} FROM {} WHERE {} = {} AND {}", staging_sql_, Join(values, ", "), from,
                       Qualified("s", kGroupColumn), number + 1, condition),
-          SqlEffect::kStaged, group.rows};
+          SqlEffect::kStaged, group.rows, may_lack_rows_ ? group.columns : std::vector<std::string>()};
 }
 
 // Assignments of all columns but the key's.

@@ -41,13 +41,16 @@ struct SqlStep {
   SqlEffect effect = SqlEffect::kNone;
   // As many rows as the step has to change; -1: any number. See CheckStep.
   int64_t wanted_rows = -1;
+  // It may change fewer: these columns are NULL where it finds no row (WriteRequest::may_lack_rows). Empty: it may not.
+  std::vector<std::string> else_null = {};
 };
 
 // Of any effect but kUpserted.
 void CountRows(SqlEffect effect, int64_t affected, CommitResult* result);
 
-// kData when the step of a load of changes has found fewer rows of the table than it has to take values from.
-Status CheckStep(const SqlStep& step, int64_t affected);
+// kData when the step of a load of changes has found fewer rows of the table than it has to take values from. Where it
+// may, `result` (null: it may not) is told.
+Status CheckStep(const SqlStep& step, int64_t affected, CommitResult* result);
 
 // What finds the rows of a key in a table.
 enum class KeyIndex {
@@ -175,6 +178,7 @@ class LoadSql {
   bool keeps_newer_ = false;
   bool must_stage_ = false;
   bool is_changes_ = false;
+  bool may_lack_rows_ = false;
   std::shared_ptr<const LoadSql> root_;  // of a child table
   bool full_refresh_ = false;
   std::vector<std::string> widened_;

@@ -261,9 +261,9 @@ TEST(LoadSqlTest, ChangesAreCompletedRemovedUpdatedAndInserted) {
           "INSERT INTO \"s\".\"t\" (\"id\", \"v\") SELECT s.\"id\", s.\"v\" FROM " + stage +
               " AS s WHERE s.\"_nilus_group\" >= 0 AND NOT EXISTS (SELECT 1 FROM \"s\".\"t\" AS t WHERE t.\"id\" = "
               "s.\"id\")"));
-  EXPECT_TRUE(CheckStep(steps[0], 2));
-  EXPECT_EQ(CheckStep(steps[0], 1).error().kind, ErrorKind::kData);
-  EXPECT_TRUE(CheckStep(steps[1], 0)) << "a row that is not there may be removed";
+  EXPECT_TRUE(CheckStep(steps[0], 2, nullptr));
+  EXPECT_EQ(CheckStep(steps[0], 1, nullptr).error().kind, ErrorKind::kData);
+  EXPECT_TRUE(CheckStep(steps[1], 0, nullptr)) << "a row that is not there may be removed";
 
   // A table without rows needs no look at it, and one without an index gets one.
   EXPECT_THAT(Texts(load.ApplyChanges({.truncates = true, .removed = 1, .kept = 1}, true, KeyIndex::kPlain)),

@@ -78,7 +78,7 @@ Result<int64_t> SinkSession::Execute(const std::string& sql, std::stop_token sto
 
 Status SinkSession::ExecuteStep(const SqlStep& step, CommitResult* counts, std::stop_token stop) {
   NILUS_ASSIGN(int64_t affected, Execute(step.sql, std::move(stop)));
-  NILUS_TRY(CheckStep(step, affected));
+  NILUS_TRY(CheckStep(step, affected, counts));
   if (counts != nullptr) CountRows(step.effect, affected, counts);
   return {};
 }

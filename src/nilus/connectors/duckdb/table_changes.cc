@@ -53,6 +53,7 @@ Status TableLoad::ApplyPart() {
                  return State(target);
                }));
   NILUS_TRY(RunSteps(ready, &part_counts_));
+  part_counts_.unknown_columns.merge(part_.unknown_columns);
   NILUS_TRY(RunSteps(target_.Apply(sql_, part_), &part_counts_));
   part_ = {};
   return {};

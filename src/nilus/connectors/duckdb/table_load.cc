@@ -64,6 +64,7 @@ Result<std::unique_ptr<TableLoad>> TableLoad::Open(SinkSession* session, const W
   NILUS_ASSIGN(LoadSql sql, LoadSql::Make(session->dialect(), request));
   std::unique_ptr<TableLoad> load(new TableLoad(session, request, std::move(sql)));
   NILUS_ASSIGN(load->existing_, session->FindTable(request.table));
+  if (request.must_exist && !load->existing_) return Failure(TableIsGone(request.table));
   if (load->existing_ && load->existing_->is_view) {
     return FailWithFix(ErrorKind::kInvalidInput, "choose another dest_table, or drop the view",
                        "{} is a view: no rows can be loaded into it", request.table.ToString());
@@ -241,9 +242,7 @@ Status TableLoad::Apply(const std::optional<KeyRange>& interval, CommitResult* c
   if (fold_) {
     NILUS_TRY(ApplyPart());
     NILUS_TRY(session_->Execute(sql_.DropStaging(), request_.stop));
-    counts->rows_inserted += part_counts_.rows_inserted;
-    counts->rows_updated += part_counts_.rows_updated;
-    counts->rows_deleted += part_counts_.rows_deleted;
+    counts->AddPart(part_counts_);
     return {};
   }
   // Looked at again: tables of the same commit may have changed it.

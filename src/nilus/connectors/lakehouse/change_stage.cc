@@ -181,20 +181,31 @@ std::string ChangeStage::SelectHeld(const FoldedChanges& part, const Schema& row
   return fmt::format("SELECT {} FROM {}", fmt::join(columns, ", "), relation);
 }
 
+// Rows `n` of the join that miss values of rows `o` which are gone: these have NULL there.
+Status ChangeStage::CheckEarlier(const std::string& join) {
+  const std::string lost =
+      fmt::format("FROM {} WHERE n.{} IS NOT NULL AND NOT o.{}", join, kMissingColumn, kKeptColumn);
+  if (request_.may_lack_rows) {
+    NILUS_ASSIGN(
+        const std::vector<duck::TextRow> columns,
+        connection_.Query(fmt::format("SELECT DISTINCT unnest(n.{}) {}", kMissingColumn, lost), {}, request_.stop));
+    for (const duck::TextRow& column : columns) unknown_columns_.insert(column[0].value_or(""));
+    return {};
+  }
+  NILUS_ASSIGN(const std::vector<duck::TextRow> count,
+               connection_.Query(fmt::format("SELECT count(*) {}", lost), {}, request_.stop));
+  if (count[0][0] == "0") return {};
+  return FailWithFix(ErrorKind::kData, kRowIsGoneFix,
+                     "{} changes of table {} leave values as they were, but their row is not there any more",
+                     count[0][0].value_or("?"), request_.table.ToString());
+}
+
 // What the rows of kNextTable miss and earlier ones know.
 Status ChangeStage::TakeFromEarlier(const FoldedChanges& part, const Schema& rows) {
   const std::string join = fmt::format("{} AS n LEFT JOIN {} AS o ON {}", kNextTable, kHeldTable,
                                        OriginEquals(request_.primary_key, "o", "n"));
   const std::string found = fmt::format("o.{} IS NOT NULL", kKeptColumn);
-  NILUS_ASSIGN(std::vector<duck::TextRow> lost,
-               connection_.Query(fmt::format("SELECT count(*) FROM {} WHERE n.{} IS NOT NULL AND NOT o.{}", join,
-                                             kMissingColumn, kKeptColumn),
-                                 {}, request_.stop));
-  if (lost[0][0] != "0") {
-    return FailWithFix(ErrorKind::kData, kRowIsGoneFix,
-                       "{} changes of table {} leave values as they were, but their row is not there any more",
-                       lost[0][0].value_or("?"), request_.table.ToString());
-  }
+  NILUS_TRY(CheckEarlier(join));
   std::set<std::string, std::less<>> unknown;
   for (const FoldedChanges::Group& group : part.groups) unknown.insert(group.columns.begin(), group.columns.end());
   std::vector<std::string> columns;
@@ -254,6 +265,7 @@ Status ChangeStage::Hold(const FoldedChanges& part, const RecordBatch& rows) {
 }
 
 Result<RecordBatch> ChangeStage::Add(const FoldedChanges& part, const RecordBatch& rows, bool may_write) {
+  unknown_columns_.insert(part.unknown_columns.begin(), part.unknown_columns.end());
   if (part.truncates) NILUS_TRY(Truncate());
   if (rows.num_rows() == 0) return rows;
   std::vector<bool> is_held = MustBeHeld(part, rows_);

@@ -36,8 +36,8 @@ class ChangeStage {
 
   // The next part of a fold; `rows` are part.rows without the fold's own columns, in the types of the table. Returns
   // those that are to be written: none unless `may_write`. Where the part truncates, rows that were written before it
-  // are gone. kData: a value is not known, and an earlier part has removed its row; that a truncate has, shows when the
-  // row is looked for.
+  // are gone. kData (unless the table may lack rows): a value is not known, and an earlier part has removed its row;
+  // that a truncate has, shows when the row is looked for.
   Result<RecordBatch> Add(const FoldedChanges& part, const RecordBatch& rows, bool may_write);
 
   bool truncates() const { return truncates_; }  // the table's rows go first
@@ -46,7 +46,9 @@ class ChangeStage {
   bool empty() const { return !has_written_ && !has_held_; }  // no keys
   bool supersedes() const { return supersedes_; }             // some held rows supersede written ones
   bool may_miss() const { return !missing_.empty(); }         // some held row may have kMissingColumn
-  const std::set<std::string, std::less<>>& missing() const { return missing_; }   // columns that may be missing
+  const std::set<std::string, std::less<>>& missing() const { return missing_; }  // columns that may be missing
+  // may_lack_rows: columns of which values are NULL, since an earlier change has removed their row.
+  const std::set<std::string>& unknown_columns() const { return unknown_columns_; }
   bool Holds(std::string_view column) const { return columns_.contains(column); }  // held() has it
 
   // For connection(), "SELECT …". One row a key each.
@@ -67,6 +69,7 @@ class ChangeStage {
   Status Hold(const FoldedChanges& part, const RecordBatch& rows);
   std::string SelectHeld(const FoldedChanges& part, const Schema& rows, const std::string& relation) const;
   Status MergeHeld(const FoldedChanges& part, const Schema& rows);
+  Status CheckEarlier(const std::string& join);
   Status TakeFromEarlier(const FoldedChanges& part, const Schema& rows);
   Status Stream(const RecordBatch& rows, const duck::BatchStream::StatementFor& statement_for);
 
@@ -74,6 +77,7 @@ class ChangeStage {
   const WriteRequest request_;
   std::set<std::string, std::less<>> columns_;
   std::set<std::string, std::less<>> missing_;
+  std::set<std::string> unknown_columns_;
   bool truncates_ = false;
   bool has_written_ = false;
   bool has_held_ = false;

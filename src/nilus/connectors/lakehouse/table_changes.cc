@@ -214,66 +214,6 @@ lake::ScanPlan TableLoad::PlanEarlyFiles(const lake::Transaction& transaction) c
   return plan;
 }
 
-// Held rows of which values are missing, those where `condition` holds, with the values of the plan's rows.
-Status TableLoad::WriteCompleted(const lake::ScanPlan& plan, const std::string& condition, lake::DataWriter* writer,
-                                 int64_t* written) {
-  if (plan.files.empty()) return {};
-  duck::Connection& connection = changes_->connection();
-  std::vector<std::string> names = request_.primary_key;
-  names.insert(names.end(), changes_->missing().begin(), changes_->missing().end());
-  NILUS_ASSIGN(std::vector<int32_t> ids, IdsOf(names));
-  std::vector<std::string> columns;
-  for (const Field& field : columns_.fields) {
-    const std::string name = QuoteIdentifier(field.name);
-    if (!changes_->Holds(field.name)) continue;
-    columns.push_back(changes_->missing().contains(field.name)
-                          ? fmt::format("CASE WHEN list_contains(k.{}, {}) THEN t.{} ELSE k.{} END AS {}",
-                                        kMissingColumn, duck::QuoteLiteral(field.name), name, name, name)
-                          : "k." + name);
-  }
-  NILUS_ASSIGN(std::vector<size_t> files,
-               FilesWithKeys(connection, request_.primary_key, fmt::format("({})", changes_->held_keys()),
-                             request_.stop, plan, AllFiles(plan)));
-  for (std::vector<size_t>& group : BoundedGroups(plan, files)) {
-    NILUS_ASSIGN(lake::ScanRelation relation,
-                 lake::ScanRelation::Open(
-                     connection, {.plan = &plan, .files = std::move(group), .columns = ids, .stop = request_.stop}));
-    NILUS_TRY(WriteQuery(connection,
-                         fmt::format("SELECT {} FROM ({}) AS t JOIN (SELECT * FROM ({}) AS h WHERE {} IS NOT NULL AND "
-                                     "{}) AS k ON {}",
-                                     Joined(columns), relation.sql(), changes_->held(), kMissingColumn, condition,
-                                     OriginEquals(request_.primary_key, "t", "k")),
-                         writer, written));
-  }
-  return {};
-}
-
-// Rows of which the load does not know every value: with those of the rows that it wrote itself, or else the table's.
-Status TableLoad::Complete(const lake::ScanPlan& plan, const lake::ScanPlan& early, lake::Transaction* transaction,
-                           CommitResult* counts) {
-  NILUS_ASSIGN(std::vector<duck::TextRow> wanted,
-               changes_->connection().Query(
-                   fmt::format("SELECT count(*) FROM ({}) WHERE {} IS NOT NULL", changes_->held(), kMissingColumn), {},
-                   request_.stop));
-  if (wanted[0][0] == "0") return {};
-  // Values that the log leaves out are large, and each thread has thousands of them at once.
-  NILUS_TRY(changes_->connection().UseThreads(1));
-  NILUS_ASSIGN(std::unique_ptr<lake::DataWriter> writer, OpenWriter());
-  int64_t written = 0;
-  NILUS_TRY(WriteCompleted(early, "true", writer.get(), &written));
-  NILUS_TRY(WriteCompleted(plan, changes_->IsFromTable(), writer.get(), &written));
-  NILUS_ASSIGN(std::vector<lake::DataFile> files, writer->Finish());
-  attempt_files_.insert(attempt_files_.end(), files.begin(), files.end());
-  if (fmt::format("{}", written) != wanted[0][0]) {
-    return FailWithFix(ErrorKind::kData, kRowIsGoneFix,
-                       "{} changes of table {} leave values as they were, but the table has {} rows to take them from",
-                       wanted[0][0].value_or("?"), request_.table.ToString(), written);
-  }
-  counts->rows_inserted += written;
-  AddFiles(std::move(files), transaction);
-  return {};
-}
-
 // The files that were written, without the rows that held ones supersede.
 Status TableLoad::AddWritten(const lake::ScanPlan& early, lake::Transaction* transaction, CommitResult* counts,
                              std::vector<lake::DataFile>* deletes) {
@@ -328,6 +268,7 @@ Status TableLoad::ApplyChanges(const lake::TablePtr& base, lake::Transaction* tr
     plan = {};
   }
   const lake::ScanPlan early = PlanEarlyFiles(*transaction);
+  counts->unknown_columns.insert(changes_->unknown_columns().begin(), changes_->unknown_columns().end());
   if (changes_->may_miss()) NILUS_TRY(Complete(plan, early, transaction, counts));
   std::vector<lake::DataFile> deletes;  // all that the finder has to know of
   NILUS_TRY(AddWritten(early, transaction, counts, &deletes));

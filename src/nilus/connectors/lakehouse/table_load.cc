@@ -86,6 +86,7 @@ Result<std::unique_ptr<TableLoad>> TableLoad::Open(std::shared_ptr<const Session
   const Session& shared = *load->session_;
   NILUS_ASSIGN(std::optional<lake::TablePtr> found, shared.catalog->Load(IdentifierOf(request.table), request.stop));
   if (found) load->base_ = *found;
+  if (request.must_exist && !found) return Failure(TableIsGone(request.table));
   NILUS_ASSIGN(load->target_,
                PlanTarget(load->base_ == nullptr ? nullptr : &load->base_->metadata, request, load->columns_));
   load->converter_.emplace(load->target_.schema, request.table.ToString());
@@ -392,6 +393,7 @@ Result<lake::TablePtr> TableLoad::RollBack(const lake::TablePtr& base, const std
 Result<lake::Transaction> TableLoad::Prepare(lake::TablePtr base, const std::optional<KeyRange>& interval,
                                              StateChange state, const std::string& undo_load, CommitResult* counts) {
   RemoveAttempt();
+  if (base == nullptr && base_ != nullptr) return Failure(TableIsGone(request_.table));
   if (fold_ && !undo_load.empty()) return TakeBack(base, undo_load).map([&] { return lake::Transaction(base); });
   const bool took_rows_out = FollowsRoot(request_) || request_.strategy == WriteStrategy::kMerge ||
                              request_.strategy == WriteStrategy::kDeleteInsert;

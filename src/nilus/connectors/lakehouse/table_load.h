@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -124,8 +125,13 @@ class TableLoad {
   lake::ScanPlan PlanEarlyFiles(const lake::Transaction& transaction) const;
   Status Complete(const lake::ScanPlan& plan, const lake::ScanPlan& early, lake::Transaction* transaction,
                   CommitResult* counts);
+  Status VisitOrigins(const lake::ScanPlan& plan, const std::vector<std::string>& columns,
+                      const std::function<Status(const std::string& rows)>& visit);
   Status WriteCompleted(const lake::ScanPlan& plan, const std::string& condition, lake::DataWriter* writer,
                         int64_t* written);
+  Status NoteFound(const lake::ScanPlan& plan, const std::string& condition);
+  Status WriteUnknown(const lake::ScanPlan& plan, const lake::ScanPlan& early, lake::DataWriter* writer,
+                      int64_t* written, CommitResult* counts);
   Status AddWritten(const lake::ScanPlan& early, lake::Transaction* transaction, CommitResult* counts,
                     std::vector<lake::DataFile>* deletes);
   Status Delete(const lake::ScanPlan& plan, const RowChanges& changes, lake::Transaction* transaction,

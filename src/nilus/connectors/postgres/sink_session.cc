@@ -258,7 +258,7 @@ Status SinkSession::ExecuteStep(const SqlStep& step, std::string_view schema, Co
     return {};
   }
   const int64_t rows = ParseInteger(PQcmdTuples(done->get())).value_or(0);
-  NILUS_TRY(CheckStep(step, rows));
+  NILUS_TRY(CheckStep(step, rows, counts));
   if (counts != nullptr) CountRows(step.effect, rows, counts);
   return {};
 }

@@ -43,15 +43,12 @@ Status TableLoad::StagePart() {
 }
 
 Status TableLoad::ApplyPart(CommitResult* counts) {
-  if (counts != &part_counts_) {
-    counts->rows_inserted += part_counts_.rows_inserted;
-    counts->rows_updated += part_counts_.rows_updated;
-    counts->rows_deleted += part_counts_.rows_deleted;
-  }
+  if (counts != &part_counts_) counts->AddPart(part_counts_);
   NILUS_TRY(CastStagedTexts());
   NILUS_ASSIGN(const std::vector<SqlStep> ready,
                target_.MakeReady(sql_, request_.full_refresh, [&] { return LookAtTarget(); }));
   NILUS_TRY(RunSteps(ready, counts));
+  counts->unknown_columns.merge(part_.unknown_columns);
   const bool meets_rows = !target_.is_fresh();
   const std::vector<SqlStep> steps = target_.Apply(sql_, part_);
   const bool by_index = meets_rows && !steps.empty();

@@ -32,6 +32,7 @@ Result<std::unique_ptr<TableLoad>> TableLoad::Open(SinkSession* session, const W
   std::unique_ptr<TableLoad> load(new TableLoad(session, request, std::move(sql)));
   NILUS_ASSIGN(Connection * connection, session->Idle(request.stop));
   NILUS_ASSIGN(load->existing_, FindTable(connection, request.table, request.stop));
+  if (request.must_exist && !load->existing_) return Failure(TableIsGone(request.table));
   NILUS_TRY(load->CheckTarget());
   NILUS_TRY(load->CheckCascades(connection));
   load->keeps_types_ = load->existing_.has_value();

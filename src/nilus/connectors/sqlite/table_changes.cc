@@ -3,8 +3,7 @@
 
 namespace nilus::sqlite {
 
-Status TableLoad::StartChanges() {
-  NILUS_ASSIGN(const TargetState target, Target());
+Status TableLoad::StartChanges(const TargetState& target) {
   if (target.existing && !request_.full_refresh)
     NILUS_TRY(sql_.AddColumns(MissingVariants(sql_.columns(), *target.existing)));
   Schema columns = sql_.columns();
@@ -39,6 +38,7 @@ Status TableLoad::ApplyPart() {
   NILUS_ASSIGN(const std::vector<SqlStep> ready,
                target_.MakeReady(sql_, request_.full_refresh, [&] { return Target(); }));
   NILUS_TRY(RunSteps(ready, &counts_));
+  counts_.unknown_columns.merge(part_.unknown_columns);
   NILUS_TRY(RunSteps(target_.Apply(sql_, part_), &counts_));
   part_ = {};
   return {};

@@ -22,11 +22,12 @@ Result<std::unique_ptr<TableLoad>> TableLoad::Start(Database& db, const WriteReq
   NILUS_ASSIGN(LoadSql sql, MakeSql(request));
   std::unique_ptr<TableLoad> load(new TableLoad(db, std::move(sql), request, serial));
   NILUS_TRY(load->FindNumericColumns());
+  NILUS_ASSIGN(const TargetState target, load->Target());
+  if (request.must_exist && !target.existing) return Failure(TableIsGone(request.table));
   NILUS_FAULT_POINT("sqlite.sink.create_staging");
   if (request.is_changes) {
-    NILUS_TRY(load->StartChanges());
+    NILUS_TRY(load->StartChanges(target));
   } else if (load->direct()) {
-    NILUS_ASSIGN(const TargetState target, load->Target());
     NILUS_ASSIGN(const std::vector<SqlStep> steps, load->sql_.PrepareTarget(target));
     NILUS_TRY(load->RunSteps(steps, &load->counts_));
   } else {
@@ -115,7 +116,7 @@ Status TableLoad::RunSteps(const std::vector<SqlStep>& steps, CommitResult* resu
   for (const SqlStep& step : steps) {
     NILUS_FAULT_POINT("sqlite.sink.step");
     NILUS_ASSIGN(const int64_t changed, db_.Execute(step.sql));
-    if (Status checked = CheckStep(step, changed); !checked)
+    if (Status checked = CheckStep(step, changed, result); !checked)
       return Failure(InContext("while loading table " + request_.table.ToString(), std::move(checked).error()));
     CountRows(step.effect, changed, result);
   }
@@ -205,23 +206,17 @@ Status TableLoad::CheckKeys() {
   return {};
 }
 
-void TableLoad::AddCounts(CommitResult* result) const {
-  result->rows_inserted += counts_.rows_inserted;
-  result->rows_updated += counts_.rows_updated;
-  result->rows_deleted += counts_.rows_deleted;
-}
-
 Status TableLoad::Apply(const std::optional<KeyRange>& interval, CommitResult* result) {
   if (direct()) {
     counts_.rows_inserted += rows_;
-    AddCounts(result);
+    result->AddPart(counts_);
     return {};
   }
   NILUS_FAULT_POINT("sqlite.sink.before_apply");
   if (fold_) {
     NILUS_TRY(ApplyPart());
     NILUS_TRY(db_.Execute(sql_.DropStaging()));
-    AddCounts(result);
+    result->AddPart(counts_);
     return {};
   }
   NILUS_TRY(CheckKeys());
@@ -236,7 +231,7 @@ Status TableLoad::Apply(const std::optional<KeyRange>& interval, CommitResult* r
   NILUS_ASSIGN(const std::vector<SqlStep> steps, sql_.Apply(target, interval));
   NILUS_TRY(RunSteps(steps, &counts_));
   if (request_.strategy == WriteStrategy::kReplace) counts_.rows_inserted = rows_;  // a swap inserts nothing
-  AddCounts(result);
+  result->AddPart(counts_);
   return {};
 }
 

@@ -41,7 +41,7 @@ class TableLoad {
   Status Stage(const RecordBatch& rows);
   Status StageFitted(const RecordBatch& batch);
   // Changes are folded in memory; a part of them is staged, and applied, when it is large enough or the last one.
-  Status StartChanges();
+  Status StartChanges(const TargetState& target);
   Status WriteChanges(const RecordBatch& batch);
   Status StagePart();
   Status ApplyPart();
@@ -53,7 +53,6 @@ class TableLoad {
   Result<RecordBatch> Fit(const RecordBatch& batch);
   Status PrepareInsert();
   Status CheckKeys();
-  void AddCounts(CommitResult* result) const;
 
   Database& db_;
   LoadSql sql_;
