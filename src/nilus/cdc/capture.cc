@@ -174,7 +174,7 @@ Status Capture::ApplyBatch(const ChangeBatch& batch) {
   for (const LogPosition& at : batch.positions) last_at_ = std::max(last_at_, at);
   if (IsSignalTable(batch.schema, batch.table)) return TakeSignals(batch);
   const CapturedTable* known = targets_->Find(batch.schema, batch.table);
-  if (known != nullptr && position_.tables.insert(NameOf(*known)).second) MeetNewTable(*known);
+  if (known != nullptr && position_.Take(NameOf(*known))) MeetNewTable(*known);
   // A stream that was begun anew knows the table by its name, and has no news of it.
   if (known != nullptr && position_.IsAway(NameOf(*known)) && position_.TakesPlace(NameOf(*known), *known))
     ReadAgain(*known, "it has its name back, under which not all of its changes came");
@@ -192,6 +192,7 @@ Status Capture::ApplyBatch(const ChangeBatch& batch) {
   }
   const ChangeBatch& changes = kept ? *kept : batch;
   NILUS_ASSIGN(TableTarget * target, targets_->TargetOf(changes));
+  if (!target->is_there() && MeetDropped(target->table())) return {};
   if (pending == nullptr && target->lacks_key()) {
     if (ReadAgain(target->table(), "its key has columns that the destination's rows do not have")) return {};
     target->ForgetOldRows();
@@ -257,6 +258,9 @@ Status Capture::Commit() {
   position_.at = complete_;
   position_.shown = source_->Format(complete_);
   ForgetVanished();
+  targets_->ForEachTarget([&](const TableTarget& target) {
+    if (load.HasRows(target.name())) position_.unloaded.erase(NameOf(target.table()));
+  });
   targets_->TellNumbers(&position_.numbers);
   CommitRequest request{.pipeline = job_->pipeline,
                         .load_id = load.load_id(),

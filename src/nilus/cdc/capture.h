@@ -56,9 +56,8 @@ class Capture {
   Status BeginWith(const CaptureStart& start, std::optional<CdcPosition> committed, bool is_fresh, SnapshotHow how);
   Status Begin(const CaptureStart& start, bool is_fresh, SnapshotHow how);
   Status BeginFresh(const CaptureStart& start, SnapshotHow how);
-  void BeginAgain(const CaptureStart& start);
+  Status BeginAgain(const CaptureStart& start);
   void BeginTableAgain(const CapturedTable& table, bool reads_all);
-  bool IsSnapshotted(const CapturedTable& table) const;
   bool IsSignalTable(const std::string& schema, const std::string& table) const;
 
   Status StreamStep();
@@ -80,7 +79,10 @@ class Capture {
   void MeetNewTable(const CapturedTable& table);
   // What is there of the table cannot be gone on with: it is read anew, and its changes are left out until then. False:
   // by its snapshot.mode nothing is read, which is told.
-  bool ReadAgain(const CapturedTable& table, std::string_view why);
+  bool ReadAgain(const CapturedTable& table, std::string_view why, std::string_view before = "stay as they are");
+  // The destination has no table for rows that are loaded: it was dropped there. All that lands in it is read anew.
+  // True: so is this table, and its changes are left out until then.
+  bool MeetDropped(const CapturedTable& table);
   // What is read of the table is told by another key than it has now.
   static bool HasOtherBound(const PendingTable& pending, const CapturedTable& table);
   void TellUnfilled(TableTarget* target);

@@ -72,7 +72,7 @@ Status Capture::EndOldKey(const SchemaEvent& event, ChangeChunk* chunk) {
 Status Capture::Meet(const SchemaEvent& event) {
   const CapturedTable& table = event.table;
   const std::string name = NameOf(table);
-  const bool is_new = position_.tables.insert(name).second;
+  const bool is_new = position_.Take(name);
   const bool is_other = position_.TakesPlace(name, table);
   NILUS_TRY(targets_->Learn(table));
   monitor_->SchemaSeen(source_->Format(event.at), table);
@@ -99,7 +99,7 @@ Status Capture::MeetLack(const SchemaEvent& event) {
   const bool is_elsewhere = event.lacks == Lack::kMoved || event.lacks == Lack::kWasAway;
   if (is_elsewhere && (!position_.tables.contains(name) || position_.IsAway(name)))
     return {};  // read should it be back
-  const bool is_new = position_.tables.insert(name).second;
+  const bool is_new = position_.Take(name);
   if (targets_->Find(table.schema, table.name) == nullptr) NILUS_TRY(targets_->Learn(table));
   if (is_new) MeetNewTable(table);
   PendingTable* pending = position_.FindPending(table.schema, table.name);
@@ -135,21 +135,21 @@ void Capture::ForgetMoved() {
 // Also one that only its name is new of, whose rows from before the log does not have.
 void Capture::MeetNewTable(const CapturedTable& table) {
   if (std::string notice = NameNotice(*job_, table); !notice.empty()) monitor_->Warn(std::move(notice));
-  if (!job_->properties.snapshot.reads_rows || !IsSnapshotted(table)) return;
+  if (!job_->properties.ReadsRowsOf(NameOf(table))) return;
   if (position_.FindPending(table.schema, table.name) != nullptr) return;
   position_.pending.push_back(
       PendingTable{.schema = table.schema, .table = table.name, .how = SnapshotHow::kInitial, .up_to = {}});
   LogInfo("{}: table {} is captured from now on, and read as a whole first", job_->name, NameOf(table));
 }
 
-bool Capture::ReadAgain(const CapturedTable& table, std::string_view why) {
-  const bool reads = job_->properties.snapshot.reads_rows && IsSnapshotted(table);
+bool Capture::ReadAgain(const CapturedTable& table, std::string_view why, std::string_view before) {
+  const bool reads = job_->properties.ReadsRowsOf(NameOf(table));
   monitor_->Warn(fmt::format("table {}: {}. {}", NameOf(table), why,
                              reads
                                  ? std::string("It is read anew")
-                                 : fmt::format("Rows from before stay as they are at the destination, until `nilus cdc "
-                                               "snapshot FILE --table {} --anew` replaces them",
-                                               NameOf(table))));
+                                 : fmt::format("Rows from before {} at the destination, until `nilus cdc snapshot FILE "
+                                               "--table {} --anew` brings them anew",
+                                               before, NameOf(table))));
   if (!reads) return false;
   PendingTable* pending = position_.FindPending(table.schema, table.name);
   if (pending != nullptr && pending->how == SnapshotHow::kInitial && pending->up_to.empty()) return true;
@@ -160,6 +160,16 @@ bool Capture::ReadAgain(const CapturedTable& table, std::string_view why) {
     position_.pending.push_back(lost);
   }
   return true;
+}
+
+bool Capture::MeetDropped(const CapturedTable& table) {
+  for (const CapturedTable& other : targets_->LandingWith(table)) {
+    if (!position_.HasRows(NameOf(other))) continue;
+    const bool is_read = ReadAgain(other, "its table was dropped at the destination", "are missing");
+    if (!is_read) position_.unloaded.insert(NameOf(other));  // what comes from now on makes the table again
+  }
+  const PendingTable* pending = position_.FindPending(table.schema, table.name);
+  return pending != nullptr && pending->how == SnapshotHow::kLost;
 }
 
 bool Capture::HasOtherBound(const PendingTable& pending, const CapturedTable& table) {

@@ -112,6 +112,10 @@ Result<bool> Capture::LearnFrom(const LogPosition& at, const PendingTable& pendi
     return false;
   }
   NILUS_ASSIGN(TableTarget * target, targets_->TargetOf(table));
+  if (has_loaded_rows && !target->is_there() && position_.HasRows(pending.name())) {
+    ReadFromItsBeginning(table, "its table was dropped at the destination while it was being read");
+    return false;
+  }
   const bool is_replaced = pending.how != SnapshotHow::kIncremental && pending.up_to.empty();
   if (is_replaced && target->HasOtherKeyType() && !targets_->IsShared(target->name())) {
     if (HasStaged()) NILUS_TRY(Commit());

@@ -97,17 +97,12 @@ Status Capture::Begin(const CaptureStart& start, bool is_fresh, SnapshotHow how)
   if (is_fresh) {
     NILUS_TRY(BeginFresh(start, how));
   } else {
-    BeginAgain(start);
+    NILUS_TRY(BeginAgain(start));
   }
   complete_ = position_.at;
   last_commit_ = Clock::now();
   monitor_->Show(position_, {}, 0);
   return {};
-}
-
-bool Capture::IsSnapshotted(const CapturedTable& table) const {
-  const NamePatterns& patterns = job_->properties.snapshot_tables;
-  return patterns.empty() || patterns.Match(NameOf(table));
 }
 
 // The position is committed before anything is read: from here on a slot that was made is known.
@@ -118,9 +113,9 @@ Status Capture::BeginFresh(const CaptureStart& start, SnapshotHow how) {
   const std::set<std::string> known = std::move(position_.tables);
   position_ = CdcPosition{.at = start.from, .shown = source_->Format(start.from), .identity = start.identity};
   for (const CapturedTable& table : start.tables) {
-    position_.tables.insert(NameOf(table));
+    position_.Take(NameOf(table));
     position_.TakesPlace(NameOf(table), table);
-    if (policy.reads_rows && IsSnapshotted(table)) {
+    if (job_->properties.ReadsRowsOf(NameOf(table))) {
       const SnapshotHow table_how = known.contains(NameOf(table)) ? how : SnapshotHow::kInitial;
       position_.pending.push_back(PendingTable{.schema = table.schema, .table = table.name, .how = table_how});
     } else if (policy.makes_tables) {
@@ -132,7 +127,7 @@ Status Capture::BeginFresh(const CaptureStart& start, SnapshotHow how) {
   return Commit();
 }
 
-void Capture::BeginAgain(const CaptureStart& start) {
+Status Capture::BeginAgain(const CaptureStart& start) {
   const SnapshotPolicy& policy = job_->properties.snapshot;
   position_.identity = start.identity;
   // One that is captured no more is forgotten: should it come back, changes are missing, and it is read as a new one.
@@ -157,19 +152,24 @@ void Capture::BeginAgain(const CaptureStart& start) {
     BeginTableAgain(table, policy.at_every_start && is_start_);
     if (start.gaps.contains(NameOf(table)))
       ReadAgain(table, "the publication has not sent all of its changes, and some are missing");
+    // Of a table without changes nothing else would tell.
+    if (!is_start_ || !position_.HasRows(NameOf(table))) continue;
+    NILUS_ASSIGN(const bool is_there, targets_->IsThere(table));
+    if (!is_there) MeetDropped(table);
   }
   DropVanished();
+  return {};
 }
 
 void Capture::BeginTableAgain(const CapturedTable& table, bool reads_all) {
-  const bool is_new = position_.tables.insert(NameOf(table)).second;
+  const bool is_new = position_.Take(NameOf(table));
   const bool is_other = position_.TakesPlace(NameOf(table), table);
   if (is_new) return MeetNewTable(table);
   if (is_other) {
     ReadAgain(table, "it is another table than before under the same name");
     return;
   }
-  if (!reads_all || !job_->properties.snapshot.reads_rows || !IsSnapshotted(table)) return;
+  if (!reads_all || !job_->properties.ReadsRowsOf(NameOf(table))) return;
   if (position_.FindPending(table.schema, table.name) != nullptr) return;
   position_.pending.push_back(
       PendingTable{.schema = table.schema, .table = table.name, .how = SnapshotHow::kAnew, .up_to = {}});

@@ -348,6 +348,8 @@ class ChangeSink : public Sink {
   Result<std::vector<std::string>> Explain(const WriteRequest&) override { return std::vector<std::string>(); }
   Result<std::unique_ptr<Writer>> Open(const WriteRequest& request) override {
     NILUS_TRY(world_->faults.Check("sink.open"));
+    if (request.must_exist && !world_->store.tables.contains(request.table.ToString()))
+      return Failure(TableIsGone(request.table));
     staged_.push_back(std::make_unique<Staged>(Staged{.request = request, .schema = *request.schema}));
     return std::unique_ptr<Writer>(std::make_unique<StagingWriter>(world_, staged_.back().get()));
   }
@@ -360,14 +362,19 @@ class ChangeSink : public Sink {
     FakeStore& store = world_->store;
     const int64_t version = store.state ? store.state->version : 0;
     if (version != request.expected_version) return Fail(ErrorKind::kConflict, "somebody else committed");
-    for (auto& staged : staged_) NILUS_TRY(Apply(*staged));
+    CommitResult result{.version = version + 1};
+    for (auto& staged : staged_) {
+      CommitResult counts;
+      NILUS_TRY(Apply(*staged, &counts));
+      result.Add(staged->request.table, counts);
+    }
     staged_.clear();
     store.state = CommittedState{.version = version + 1, .load_id = request.load_id, .position = request.position};
     store.loads.insert(request.load_id);
     if (world_->on_commit) world_->on_commit();
     if (fault == FakeFault::kUnknownApplied || fault == FakeFault::kUnknownThenDead)
       return Fail(ErrorKind::kUnknownOutcome, "no answer");
-    return CommitResult{.version = version + 1};
+    return result;
   }
   Result<std::vector<CheckItem>> Check() override { return std::vector<CheckItem>(); }
 
@@ -381,7 +388,7 @@ class ChangeSink : public Sink {
     return key;
   }
 
-  Status Apply(const Staged& staged) {
+  Status Apply(const Staged& staged, CommitResult* counts) {
     FakeStore::Table& table = world_->store.tables[staged.request.table.ToString()];
     for (const Field& field : staged.schema.fields) {
       if (!table.schema.Find(field.name) && field.name != kRemovedColumn && field.name != kUnchangedColumn &&
@@ -411,7 +418,9 @@ class ChangeSink : public Sink {
         continue;
       }
       if (!unchanged.empty()) {
-        if (!is_moved && !table.rows.contains(key)) return Fail(ErrorKind::kData, "no row has what is not known");
+        const bool is_known = is_moved ? !gone.empty() : table.rows.contains(key);
+        if (!is_known && !staged.request.may_lack_rows) return Fail(ErrorKind::kData, "no row has what is not known");
+        if (!is_known) counts->unknown_columns.insert(unchanged);
         const StoredRow before = is_moved ? gone : table.rows[key];
         for (size_t from = 0; from < unchanged.size();) {
           const size_t end = std::min(unchanged.find('\n', from), unchanged.size());

@@ -23,6 +23,10 @@ class ChangeLoad {
   int64_t bytes() const { return bytes_; }
   bool empty() const { return tables_.empty(); }
   bool Holds(const TableName& table) const { return tables_.contains(table.ToString()); }
+  bool HasRows(const TableName& table) const {
+    const auto found = tables_.find(table.ToString());
+    return found != tables_.end() && found->second.rows > 0;
+  }
   // When its first rows came, by the steady clock.
   std::chrono::steady_clock::time_point started() const { return started_; }
 

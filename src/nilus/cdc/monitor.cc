@@ -130,7 +130,25 @@ void CaptureMonitor::Committed(const ChangeLoad& load, const std::vector<Receipt
                                                      .before = {},
                                                      .after = field.type.ToString()});
     }
+    TellUnknown(target, result);
   });
+}
+
+// Values that the log left out, of rows that are not there by the capture's own properties.
+void CaptureMonitor::TellUnknown(const TableTarget& target, const CommitResult& result) {
+  const auto counted = result.tables.find(target.name().ToString());
+  if (counted == result.tables.end()) return;
+  const std::string table = NameOf(target.table());
+  std::vector<std::string> columns;
+  for (const std::string& column : counted->second.unknown_columns) {
+    if (unknown_.emplace(table, column).second) columns.push_back(column);
+  }
+  if (columns.empty()) return;
+  Warn(
+      fmt::format("table {0}: NULL stands in `{1}` of rows at {2} whose change left it out of the log, as it stays "
+                  "what it was (TOAST): "
+                  "{3}, so that nothing had it. `nilus cdc snapshot FILE --table {0}` brings it",
+                  table, fmt::join(columns, "`, `"), target.name().ToString(), target.lacks_rows_as()));
 }
 
 void CaptureMonitor::Show(const CdcPosition& position, const LogPosition& head, int64_t head_at) {

@@ -7,6 +7,7 @@
 #include <map>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "nilus/cdc/load.h"
@@ -49,6 +50,7 @@ class CaptureMonitor {
   };
   TableState& Of(const TableName& table);
   void WriteStatus(std::string_view state);
+  void TellUnknown(const TableTarget& target, const CommitResult& result);
 
   const std::string name_;
   ServiceFolder folder_;
@@ -56,7 +58,8 @@ class CaptureMonitor {
   Progress* progress_;
   std::string phase_ = "plan";
   std::map<std::string, TableState> tables_;
-  std::map<std::string, std::string> shapes_;  // by table: the last one that stands in the folder
+  std::map<std::string, std::string> shapes_;              // by table: the last one that stands in the folder
+  std::set<std::pair<std::string, std::string>> unknown_;  // table, column: told that values of it are NULL
   bool saw_first_run_ = false;
   CdcPosition position_;
   LogPosition head_;

@@ -91,8 +91,8 @@ Result<CdcPosition> Read(const Json& json) {
     return Damaged("it is one of another type of pipeline");
   if (!json.contains("v") || json["v"] != 1) return Damaged("it is of a newer version");
   for (const auto& [key, value] : json.items()) {
-    static const std::set<std::string> known = {"v",      "kind", "at",       "shown",  "identity",
-                                                "tables", "ids",  "snapshot", "numbers"};
+    static const std::set<std::string> known = {"v",      "kind", "at",       "shown",   "identity",
+                                                "tables", "ids",  "snapshot", "numbers", "unloaded"};
     if (!known.contains(key)) return Damaged("it has keys of a newer version");
   }
   const Json& at = json.contains("at") ? json["at"] : json;
@@ -104,11 +104,12 @@ Result<CdcPosition> Read(const Json& json) {
     if (!json.contains(key) || !json[key].is_string()) return Damaged(fmt::format("`{}` is missing", key));
     *text = json[key].get<std::string>();
   }
-  if (json.contains("tables")) {
-    if (!json["tables"].is_array()) return Damaged("`tables` is no list");
-    for (const Json& table : json["tables"]) {
-      if (!table.is_string()) return Damaged("`tables` is no list of names");
-      position.tables.insert(table.get<std::string>());
+  for (auto [key, names] : {std::pair{"tables", &position.tables}, std::pair{"unloaded", &position.unloaded}}) {
+    if (!json.contains(key)) continue;
+    if (!json[key].is_array()) return Damaged(fmt::format("`{}` is no list", key));
+    for (const Json& table : json[key]) {
+      if (!table.is_string()) return Damaged(fmt::format("`{}` is no list of names", key));
+      names->insert(table.get<std::string>());
     }
   }
   if (json.contains("ids")) {
@@ -187,6 +188,14 @@ std::map<std::string, TableIds> CdcPosition::Loaded() const {
   return loaded;
 }
 
+bool CdcPosition::Take(const std::string& name) {
+  if (!tables.insert(name).second) return false;
+  unloaded.insert(name);
+  return true;
+}
+
+bool CdcPosition::HasRows(const std::string& name) const { return !unloaded.contains(name) && Loaded().contains(name); }
+
 int64_t CdcPosition::NumberBytes() const {
   size_t bytes = 0;
   for (const auto& [table, columns] : numbers) {
@@ -198,6 +207,7 @@ int64_t CdcPosition::NumberBytes() const {
 void CdcPosition::Forget(const std::string& name) {
   tables.erase(name);
   ids.erase(name);
+  unloaded.erase(name);
 }
 
 PendingTable* CdcPosition::FindPending(const std::string& schema, const std::string& table) {
@@ -227,6 +237,7 @@ Position ToPosition(const CdcPosition& position) {
   for (const auto& [table, columns] : position.numbers) {
     for (const auto& [column, text] : columns) json["numbers"][table][column] = text;
   }
+  if (!position.unloaded.empty()) json["unloaded"] = position.unloaded;
   return Position{json.dump(-1, ' ', false, Json::error_handler_t::replace)};
 }
 

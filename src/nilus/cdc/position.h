@@ -5,7 +5,7 @@
 //    "tables":["public.orders","public.items"],"ids":{"public.orders":["16390","16401"]},
 //    "snapshot":[{"table":"public.items","how":"initial","up_to":"[\"4711\"]",
 //                  "key":"[[\"id\",\"bigint\"]]"}],
-//    "numbers":{"public.orders":{"customer":"0f…:…"}}}
+//    "numbers":{"public.orders":{"customer":"0f…:…"}},"unloaded":["public.items"]}
 //
 // at        everything committed at or before it is at the destination, but for tables under `snapshot`. Two numbers
 //           (LogPosition) as decimal texts.
@@ -18,6 +18,7 @@
 //           at the destination (SnapshotChunk::up_to); absent: none. `key`: which columns those are.
 // numbers   by table and the destination's name of the column what the mask `sequential` has given so far
 //           (MaskSequence::ToText); absent: nothing.
+// unloaded  tables of which no row has come to the destination yet, which need not have a table for them; absent: none.
 #pragma once
 
 #include <map>
@@ -63,7 +64,12 @@ struct CdcPosition {
   std::map<std::string, TableIds> ids;
   std::vector<PendingTable> pending;
   MaskNumbers numbers;
+  std::set<std::string> unloaded;
 
+  // The table is captured from now on. False: it was before.
+  bool Take(const std::string& name);
+  // Some of the table's rows are at the destination, and it is gone on from them.
+  bool HasRows(const std::string& name) const;
   // Notes the table's numbers. True: it had another id, and is another table under the same name.
   bool TakesPlace(const std::string& name, const CapturedTable& table);
   // The table's changes come under another name: should it, or another one, come back under this one, TakesPlace says

@@ -51,6 +51,21 @@ TEST(CdcPosition, KeepsTheNumbersOfMasks) {
   EXPECT_EQ(position.NumberBytes(), 7);
 }
 
+TEST(CdcPosition, KnowsWhatHasNoRowsYet) {
+  CdcPosition position = Sample();
+  EXPECT_TRUE(position.HasRows("public.items"));
+  EXPECT_FALSE(position.Take("public.items"));
+  EXPECT_TRUE(position.Take("public.new"));
+  EXPECT_FALSE(position.HasRows("public.new"));
+  const Position written = ToPosition(position);
+  EXPECT_THAT(written.json, HasSubstr(R"("unloaded":["public.new"]})"));
+  EXPECT_EQ(*ParseCdcPosition(written), position);
+  position.unloaded.erase("public.new");
+  EXPECT_TRUE(position.HasRows("public.new"));
+  position.Forget("public.new");
+  EXPECT_FALSE(position.HasRows("public.new"));
+}
+
 TEST(CdcPosition, ATableThatLeftItsNameIsAnotherWhenItIsBack) {
   CdcPosition position = Sample();
   EXPECT_FALSE(position.IsAway("public.orders"));

@@ -50,6 +50,11 @@ struct CdcProperties {
   ValueModes values;         // decimal.handling.mode, binary.handling.mode
   std::string signal_table;  // signal.data.collection, as schema.table; empty: none
   bool drops_slot = false;   // slot.drop.on.stop
+
+  // The rows of the table (schema.table) are read, and not only its changes.
+  bool ReadsRowsOf(std::string_view table) const {
+    return snapshot.reads_rows && (snapshot_tables.empty() || snapshot_tables.Match(table));
+  }
 };
 
 // kInvalidInput names the property; kUnsupported for what Debezium has and Nilus has not. `notices` gets what is taken

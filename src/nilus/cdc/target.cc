@@ -61,6 +61,17 @@ bool IsInternal(std::string_view name) {
   return name.starts_with("_nilus_") && std::find(kLoaded.begin(), kLoaded.end(), name) == kLoaded.end();
 }
 
+// Rows that a change is about may never have been loaded.
+std::string WhyRowsAreLacking(const CdcJob& job, const CapturedTable& table) {
+  const CdcProperties& properties = job.properties;
+  const std::vector<ChangeOp>& skipped = properties.skipped;
+  if (!properties.snapshot.reads_rows) return "snapshot.mode " + properties.snapshot.mode + " reads no rows";
+  if (!properties.ReadsRowsOf(table.schema + "." + table.name))
+    return "snapshot.include.collection.list leaves the table out";
+  const bool skips_new = std::find(skipped.begin(), skipped.end(), ChangeOp::kCreate) != skipped.end();
+  return skips_new ? "skipped.operations leaves new rows out" : "";
+}
+
 Status CheckNames(const CdcJob& job, const CapturedTable& table) {
   for (const Field& field : table.columns.fields) {
     const bool is_key = std::find(table.key.begin(), table.key.end(), field.name) != table.key.end();
@@ -103,7 +114,10 @@ Status TableTarget::Prepare(std::optional<Schema> destination, Numbers numbers) 
                                                         .table = table_.schema + "." + table_.name,
                                                         .sequences = std::move(numbers)}));
   letter_name_ = {.schema = name_.schema, .name = DeadLetterTable(name_.name, job_->identifier_limit)};
-  if (job_->merges) NILUS_TRY(CheckKeyMasks(table_, *masking_));
+  if (job_->merges) {
+    NILUS_TRY(CheckKeyMasks(table_, *masking_));
+    lacks_rows_as_ = WhyRowsAreLacking(*job_, table_);
+  }
   masker_ = std::make_unique<Masker>(masking_);
   NILUS_ASSIGN(Schema masked, masking_->MaskedSchema(WithoutRowIds(table_.columns)));
   if (job_->changelog) {  // of the table's own columns only those of its key
@@ -211,6 +225,8 @@ WriteRequest TableTarget::Request() const {
                        .schema = std::make_shared<Schema>(WithRowIds(std::move(schema))),
                        .strategy = job_->merges ? WriteStrategy::kMerge : WriteStrategy::kAppend,
                        .is_changes = job_->merges,
+                       .may_lack_rows = !lacks_rows_as_.empty(),
+                       .must_exist = is_there_ && !is_replaced_,
                        .full_refresh = is_replaced_,
                        .misfits = MisfitsUnder(job_->contract),
                        .load_time = Now(),

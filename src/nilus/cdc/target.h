@@ -71,6 +71,11 @@ class TableTarget {
   // The next load makes the table anew.
   void ReplaceTable() { is_replaced_ = true; }
   void Committed() { is_replaced_ = false; }
+  // The destination has the table, with what was loaded: a load relies on it.
+  void SetThere(bool is_there) { is_there_ = is_there; }
+  bool is_there() const { return is_there_; }
+  // merge: why the destination need not have every row that changes are about; empty: it has to.
+  const std::string& lacks_rows_as() const { return lacks_rows_as_; }
   // Columns (the source's names) that came up after rows were loaded, which may have values in them at the source and
   // have none at the destination: each is told once.
   std::vector<std::string> TakeUnfilled() { return std::exchange(unfilled_, {}); }
@@ -126,6 +131,8 @@ class TableTarget {
   bool lacks_key_ = false;
   bool is_ours_ = false;  // the destination has no table that was not loaded by Nilus before
   bool is_replaced_ = false;
+  bool is_there_ = false;
+  std::string lacks_rows_as_;
   std::vector<std::string> unfilled_;
 };
 

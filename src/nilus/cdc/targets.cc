@@ -118,6 +118,7 @@ Result<TableTarget*> CaptureTargets::TargetOf(const CapturedTable& table) {
   TableTarget::Numbers& numbers = numbers_[NameOf(table)];
   NILUS_ASSIGN(targets_[key], TableTarget::Create(*job_, table, std::move(name), std::move(there), numbers, database_));
   numbers = targets_[key]->numbers();
+  targets_[key]->SetThere(WasThere(targets_[key]->name()));
   return targets_[key].get();
 }
 
@@ -159,8 +160,18 @@ Result<TableTarget*> CaptureTargets::TargetOf(const ChangeBatch& batch) {
 }
 
 void CaptureTargets::Committed(const ChangeLoad& load) {
-  for (const auto& [name, table] : load.tables()) was_there_[name] = true;
-  for (const auto& [key, target] : targets_) target->Committed();
+  for (const auto& [name, table] : load.tables()) {
+    if (table.rows > 0) was_there_[name] = true;
+  }
+  for (const auto& [key, target] : targets_) {
+    target->Committed();
+    target->SetThere(WasThere(target->name()));
+  }
+}
+
+Result<bool> CaptureTargets::IsThere(const CapturedTable& table) const {
+  NILUS_ASSIGN(const TableName name, RouteTable(*job_, table.schema, table.name));
+  return sink_->Describe(name).map([](const std::optional<Schema>& found) { return found.has_value(); });
 }
 
 bool CaptureTargets::WasThere(const TableName& name) const {
@@ -171,6 +182,16 @@ bool CaptureTargets::WasThere(const TableName& name) const {
 bool CaptureTargets::IsShared(const TableName& name) const {
   auto found = by_destination_.find(name.ToString());
   return found != by_destination_.end() && found->second.size() > 1;
+}
+
+std::vector<CapturedTable> CaptureTargets::LandingWith(const CapturedTable& table) const {
+  std::vector<CapturedTable> tables;
+  const Key key{table.schema, table.name};
+  for (const auto& [name, sources] : by_destination_) {
+    if (std::find(sources.begin(), sources.end(), key) == sources.end()) continue;
+    for (const Key& source : sources) tables.push_back(tables_.at(source));
+  }
+  return tables;
 }
 
 std::vector<CapturedTable> CaptureTargets::tables() const {

@@ -37,12 +37,16 @@ class CaptureTargets {
   Result<TableTarget*> TargetOf(const ChangeBatch& batch);
   // The target of a table whose next load makes it anew.
   Result<TableTarget*> MakeAnew(const CapturedTable& table);
-  // The destination had the table when it was first asked for, or has it by a commit since. After TargetOf.
+  // Asks the sink whether it has the table's table.
+  Result<bool> IsThere(const CapturedTable& table) const;
+  // The destination had the table when it was first asked for, or has it by a commit of rows since. After TargetOf.
   bool WasThere(const TableName& name) const;
-  // What was opened is there now.
+  // What has rows is there now.
   void Committed(const ChangeLoad& load);
   // Rows of several of the source's tables land in it.
   bool IsShared(const TableName& name) const;
+  // All tables that land where this one does, itself too.
+  std::vector<CapturedTable> LandingWith(const CapturedTable& table) const;
   std::vector<CapturedTable> tables() const;
   // Numbers that masks gave in earlier runs. kInvalidInput: they are damaged.
   Status TakeNumbers(const MaskNumbers& numbers);

@@ -1,0 +1,86 @@
+"""Change data capture into a destination that lacks what the position says is there: tables that somebody dropped, rows that were never read."""
+import contextlib
+import sqlite3
+
+import pytest
+
+import duckdb_file
+from cdc_fixtures import no_service_is_left, server, source  # noqa: F401
+from cdc_world import ENDS, DuckdbEnd, PostgresEnd, Service, SqliteEnd, expect_equal, make_items
+
+LARGE = "INSERT INTO docs SELECT i, 'title', repeat('large ' || i, 2000) FROM generate_series(%s, %s) i"
+DROPS = [(PostgresEnd, True), (PostgresEnd, False), (SqliteEnd, True), (SqliteEnd, False), (DuckdbEnd, False)]
+
+
+def drop(end, table):
+    name = f"{end.schema}.shop_public_{table}"
+    if end.kind == "postgres":
+        end.database.execute(f"DROP TABLE {name}")
+    elif end.kind == "duckdb":
+        duckdb_file.change(end.path, f"DROP TABLE {name}")
+    else:
+        with contextlib.closing(sqlite3.connect(end.path, timeout=60)) as db:
+            db.execute(f"DROP TABLE {name}")
+            db.commit()
+
+
+def make_docs(source):
+    source.execute("CREATE TABLE docs (id int PRIMARY KEY, title text, body text); ALTER TABLE docs ALTER body SET STORAGE EXTERNAL")
+    source.execute(LARGE, (1, 3))
+
+
+@pytest.mark.parametrize("kind, runs", DROPS, ids=[f"{kind.kind}-{'running' if runs else 'stopped'}" for kind, runs in DROPS])
+def test_a_dropped_table_is_read_anew(kind, runs, nilus, tmp_path, server, source):
+    make_items(source)
+    make_docs(source)
+    end = kind(tmp_path, server)
+    service = Service(nilus, source, end).start()
+    service.settle()
+    for change in ("UPDATE items SET v = 'second' WHERE id = 2", "UPDATE docs SET title = 'second' WHERE id = 2"):
+        if not runs:
+            service.stop()
+        drop(end, "items" if "items" in change else "docs")
+        source.execute(change)
+        if not runs:
+            service.start()
+        service.settle()
+    report = service.stop()
+    expect_equal(source, end, "items", ["id", "code", "v"])
+    expect_equal(source, end, "docs", ["id", "title", "body"])
+    assert any("table public.docs: its table was dropped at the destination. It is read anew" in w for w in report["warnings"]), report["warnings"]
+
+
+def test_a_start_misses_a_table_without_changes(nilus, tmp_path, server, source):
+    make_items(source)
+    end = PostgresEnd(tmp_path, server)
+    service = Service(nilus, source, end).start()
+    service.settle()
+    service.stop()
+    drop(end, "items")
+    service.start()
+    service.settle()
+    service.stop()
+    expect_equal(source, end, "items", ["id", "code", "v"])
+
+
+@pytest.mark.parametrize("kind", ENDS, ids=lambda kind: kind.kind)
+def test_rows_that_were_never_read_land_with_what_is_known(kind, nilus, tmp_path, server, source):
+    make_docs(source)
+    end = kind(tmp_path, server)
+    service = Service(nilus, source, end, **{"snapshot.mode": "no_data"}).start()
+    service.settle()
+    source.execute("UPDATE docs SET title = 'new' WHERE id = 1")
+    source.execute("UPDATE docs SET id = 9 WHERE id = 2")
+    source.execute(LARGE, (4, 4))
+    source.execute("UPDATE docs SET title = 'known' WHERE id = 4")
+    service.settle()
+    report = service.stop()
+    known = source.execute("SELECT body FROM docs WHERE id = 4")[0][0]
+    assert end.rows("shop_public_docs", ["id", "title", "body"]) == sorted([("1", "new", None), ("9", "title", None), ("4", "known", known)], key=repr)
+    said = [w for w in report["warnings"] if "public.docs" in w]
+    assert len(said) == 1 and "NULL stands in `body`" in said[0] and "snapshot.mode no_data reads no rows" in said[0], report["warnings"]
+    service("snapshot", "--table", "public.docs")
+    service.start()
+    service.wait_for_snapshots()
+    service.stop()
+    expect_equal(source, end, "docs", ["id", "title", "body"])
