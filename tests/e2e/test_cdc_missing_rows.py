@@ -6,7 +6,7 @@ import pytest
 
 import duckdb_file
 from cdc_fixtures import no_service_is_left, server, source  # noqa: F401
-from cdc_world import ENDS, DuckdbEnd, PostgresEnd, Service, SqliteEnd, expect_equal, make_items
+from cdc_world import ENDS, DuckdbEnd, PostgresEnd, Service, SqliteEnd, ended, expect_equal, make_items
 
 LARGE = "INSERT INTO docs SELECT i, 'title', repeat('large ' || i, 2000) FROM generate_series(%s, %s) i"
 DROPS = [(PostgresEnd, True), (PostgresEnd, False), (SqliteEnd, True), (SqliteEnd, False), (DuckdbEnd, False)]
@@ -84,3 +84,28 @@ def test_rows_that_were_never_read_land_with_what_is_known(kind, nilus, tmp_path
     service.wait_for_snapshots()
     service.stop()
     expect_equal(source, end, "docs", ["id", "title", "body"])
+
+
+PRICES = "CREATE TABLE prices (id int, until timestamptz, price numeric, PRIMARY KEY (id, until))"
+ROWS = "INSERT INTO prices VALUES (1, 'infinity', 10), (2, 'infinity', 'NaN'), (2, '2026-01-01Z', 20)"
+
+
+@pytest.mark.parametrize("kind", ENDS, ids=lambda kind: kind.kind)
+def test_a_key_with_values_that_its_type_cannot_hold(kind, nilus, tmp_path, server, source):
+    source.execute(PRICES)
+    end = kind(tmp_path, server)
+    service = Service(nilus, source, end).start()
+    service.settle()
+    source.execute(ROWS)
+    said = ended(service)
+    assert "key column `until`" in said and "no `infinity`" in said and "type_hints: {until: text}" in said, said
+    service = Service(nilus, source, end, options={"type_hints": {"until": "text", "price": "text"}}).start()
+    service.settle()
+    source.execute("UPDATE prices SET until = '2026-02-01Z' WHERE id = 1")  # as a temporal table ends a row
+    source.execute("INSERT INTO prices VALUES (1, 'infinity', 11)")
+    source.execute("DELETE FROM prices WHERE id = 2 AND until = 'infinity'")
+    source.execute("UPDATE prices SET price = 'NaN' WHERE id = 2")
+    service.settle()
+    service.stop()
+    assert end.rows("shop_public_prices", ["id", "until", "price"]) == sorted([
+        ("1", "2026-02-01T00:00:00Z", "10"), ("1", "infinity", "11"), ("2", "2026-01-01T00:00:00.000000Z", "NaN")], key=repr)

@@ -15,6 +15,21 @@ std::vector<T> Pick(const std::vector<T>& from, const std::vector<int32_t>& rows
   return picked;
 }
 
+// Variant columns that only the old rows have: a key with such a value is told by them. Returns the schema with them.
+SchemaPtr TakeOldVariants(const ChangeBatch& batch, const std::vector<RowPick>& picks, std::vector<Column>* columns) {
+  const Schema& old = *batch.old_rows->schema();
+  std::shared_ptr<Schema> extended;
+  for (int i = 0; i < old.size(); ++i) {
+    const Field& field = old.fields[static_cast<size_t>(i)];
+    if (field.variant_of.empty() || batch.rows.schema()->Find(field.name)) continue;
+    if (extended == nullptr) extended = std::make_shared<Schema>(*batch.rows.schema());
+    extended->fields.push_back(field);
+    const Column* from[] = {nullptr, &batch.old_rows->column(i)};
+    columns->push_back(TakeRows(field.type, from, picks));
+  }
+  return extended == nullptr ? batch.rows.schema() : extended;
+}
+
 }  // namespace
 
 int64_t ByteSize(const ChangeBatch& batch) {
@@ -44,7 +59,9 @@ RecordBatch PickRows(const ChangeBatch& batch, const std::vector<RowPick>& picks
     const Column* from[] = {&batch.rows.column(i), old};
     columns.push_back(TakeRows(field.type, from, picks));
   }
-  return RecordBatch(batch.rows.schema(), std::move(columns), static_cast<int64_t>(picks.size()));
+  SchemaPtr all = batch.rows.schema();
+  if (batch.old_rows) all = TakeOldVariants(batch, picks, &columns);
+  return RecordBatch(std::move(all), std::move(columns), static_cast<int64_t>(picks.size()));
 }
 
 std::vector<int32_t> OldRowOf(const ChangeBatch& batch) {

@@ -184,5 +184,56 @@ TEST(Signals, AskForSnapshots) {
   EXPECT_EQ(signals[7].problem, "");
 }
 
+// A key that is one of PostgreSQL's infinities stands in a variant column, which the other half of a batch may lack.
+TEST(Lines, KeysThatTheirTypeCannotHoldAreTold) {
+  auto schema = std::make_shared<Schema>();
+  schema->fields = {Field{"until", MakeType(TypeId::kTimestamp), true, {}}};
+  const auto rows_of = [&](const std::vector<std::string>& texts) {
+    BatchBuilder builder(schema);
+    for (const std::string& text : texts) {
+      text == "0" ? builder.column(0).Append<int64_t>(0) : builder.AppendVariant(0, text);
+      builder.FinishRow();
+    }
+    return builder.Finish();
+  };
+  const auto batch_of = [&](const std::vector<std::string>& now, const std::vector<std::string>& old) {
+    ChangeBatch batch{.schema = "public", .table = "prices", .key = {"until"}, .rows = rows_of(now)};
+    batch.old_rows = rows_of(old);
+    for (size_t i = 0; i < now.size(); ++i) {
+      batch.old_of.push_back(static_cast<int32_t>(i));
+      batch.ops.push_back(ChangeOp::kUpdate);
+    }
+    return batch;
+  };
+  const ChangeBatch same = batch_of({"infinity", "0"}, {"infinity", "0"});
+  EXPECT_FALSE(ChangeLines::Of(same, same.key)->has_moves());
+  const ChangeBatch turned = batch_of({"infinity"}, {"-infinity"});
+  EXPECT_TRUE(ChangeLines::Of(turned, turned.key)->has_moves());
+
+  const ChangeBatch ended = batch_of({"0"}, {"infinity"});
+  const RecordBatch lines = ChangeLines::Of(ended, ended.key)->TakeFrom(ended);
+  ASSERT_EQ(lines.num_rows(), 2);
+  const Column* variant = VariantOf(lines, "until");
+  ASSERT_NE(variant, nullptr);
+  EXPECT_EQ(variant->BytesValue(0), "infinity");
+  EXPECT_TRUE(variant->IsNull(1));
+  EXPECT_FALSE(lines.column(0).IsNull(1));
+}
+
+TEST(Bound, WhatTheKeysTypeCannotHoldLiesBeforeOrBehindIt) {
+  auto schema = std::make_shared<Schema>();
+  schema->fields = {Field{"until", MakeType(TypeId::kTimestamp), true, {}}};
+  const Result<KeyBound> bound = KeyBound::Parse(R"(["1970-01-01T00:00:00.000000Z"])", {"until"}, *schema);
+  ASSERT_TRUE(bound) << bound.error().message;
+  BatchBuilder builder(schema);
+  for (const char* text : {"infinity", "-infinity", "NaN", "4714-11-24 00:00:00 BC"}) {
+    builder.AppendVariant(0, text);
+    builder.FinishRow();
+  }
+  const RecordBatch rows = builder.Finish();
+  const bool lies_before[] = {false, true, false, true};
+  for (int64_t row = 0; row < 4; ++row) EXPECT_EQ(*bound->Holds(rows, row), lies_before[row]) << row;
+}
+
 }  // namespace
 }  // namespace nilus

@@ -3,9 +3,16 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "nilus/cdc/lines.h"
 #include "nilus/data/scalar.h"
 
 namespace nilus {
+namespace {
+
+// Of what a type cannot hold: it sorts before all that it can. What does not (infinity, NaN) sorts behind it.
+bool IsBelowAll(std::string_view text) { return text.starts_with('-') || text.ends_with("BC"); }
+
+}  // namespace
 
 Result<KeyBound> KeyBound::Parse(const std::string& up_to, const std::vector<std::string>& key, const Schema& columns) {
   nlohmann::json texts = nlohmann::json::parse(up_to, nullptr, /*allow_exceptions=*/false);
@@ -36,7 +43,10 @@ Result<bool> KeyBound::Holds(const RecordBatch& rows, int64_t row) const {
       return FailWithFix(ErrorKind::kData, "take a new snapshot: `nilus state reset`",
                          "key column `{}` changed while the table's snapshot was not complete", key_[i]);
     }
-    if (rows.column(*at).IsNull(row)) return false;
+    if (rows.column(*at).IsNull(row)) {
+      const Column* variant = VariantOf(rows, key_[i]);
+      return variant != nullptr && !variant->IsNull(row) && IsBelowAll(variant->BytesValue(row));
+    }
     const std::strong_ordering order = CompareCells(rows.column(*at), row, values_[i], 0);
     if (order != 0) return order < 0;
   }

@@ -14,7 +14,22 @@ bool SameCell(const Column& a, int64_t row_a, const Column& b, int64_t row_b) {
   return CompareCells(a, row_a, b, row_b) == 0;
 }
 
+// A text as NULL where there is no column.
+bool SameText(const Column* a, int64_t row_a, const Column* b, int64_t row_b) {
+  const bool is_null_a = a == nullptr || a->IsNull(row_a);
+  const bool is_null_b = b == nullptr || b->IsNull(row_b);
+  return is_null_a || is_null_b ? is_null_a == is_null_b : SameCell(*a, row_a, *b, row_b);
+}
+
 }  // namespace
+
+const Column* VariantOf(const RecordBatch& rows, std::string_view column) {
+  for (int i = 0; i < rows.schema()->size(); ++i) {
+    const Field& field = rows.schema()->fields[static_cast<size_t>(i)];
+    if (field.variant_of == column && field.type.id == TypeId::kText) return &rows.column(i);
+  }
+  return nullptr;
+}
 
 Result<ChangeLines> ChangeLines::Of(const ChangeBatch& batch, const std::vector<std::string>& key) {
   ChangeLines lines;
@@ -23,6 +38,8 @@ Result<ChangeLines> ChangeLines::Of(const ChangeBatch& batch, const std::vector<
   struct KeyPair {
     const Column* now;
     const Column* old;
+    const Column* now_variant;  // of what the column's type has no values for (infinity); null: none
+    const Column* old_variant;
   };
   std::vector<KeyPair> pairs;
   for (const std::string& column : key) {
@@ -32,14 +49,16 @@ Result<ChangeLines> ChangeLines::Of(const ChangeBatch& batch, const std::vector<
       return Fail(ErrorKind::kData, "key column `{}` of {}.{} is not in the log's old rows as it is in the new ones",
                   column, batch.schema, batch.table);
     }
-    pairs.push_back(KeyPair{&batch.rows.column(*now), &batch.old_rows->column(*old)});
+    pairs.push_back(KeyPair{&batch.rows.column(*now), &batch.old_rows->column(*old), VariantOf(batch.rows, column),
+                            VariantOf(*batch.old_rows, column)});
   }
   std::vector<uint8_t> moves(batch.ops.size(), 0);
   for (size_t i = 0; i < batch.old_of.size(); ++i) {
     const int32_t change = batch.old_of[i];
     if (batch.ops[static_cast<size_t>(change)] != ChangeOp::kUpdate) continue;
     const bool is_same = std::all_of(pairs.begin(), pairs.end(), [&](const KeyPair& pair) {
-      return SameCell(*pair.now, change, *pair.old, static_cast<int64_t>(i));
+      const auto row = static_cast<int64_t>(i);
+      return SameCell(*pair.now, change, *pair.old, row) && SameText(pair.now_variant, change, pair.old_variant, row);
     });
     if (is_same) continue;
     moves[static_cast<size_t>(change)] = 1;

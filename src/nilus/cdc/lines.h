@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "nilus/base/result.h"
@@ -11,6 +12,9 @@
 #include "nilus/rows/table_shape.h"
 
 namespace nilus {
+
+// Texts of the values that the column's own type cannot hold (infinity, NaN); null: there are none.
+const Column* VariantOf(const RecordBatch& rows, std::string_view column);
 
 class ChangeLines {
  public:

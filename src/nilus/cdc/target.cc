@@ -136,7 +136,8 @@ Status TableTarget::Prepare(std::optional<Schema> destination, Numbers numbers) 
                        .table = name_.ToString(),
                        .hints = HintsOf(*job_, table_),
                        .contract = job_->contract,
-                       .must_fit = {}};
+                       .must_fit = {},
+                       .finds_rows = job_->merges};
   for (const std::string& column : table_.key) {
     options.must_fit.push_back(NormalizeName(column, job_->naming, job_->identifier_limit));
   }
@@ -176,11 +177,12 @@ bool TableTarget::HasOtherKeyType() const {
   return masked && std::any_of(table_.key.begin(), table_.key.end(), [&](const std::string& column) {
            const std::optional<int> from = masked->Find(column);
            const std::optional<int> to = destination.Find(shape_->NameOf(column));
-           const bool is_hinted = std::any_of(hints.begin(), hints.end(), [&](const PinnedType& hint) {
-             return hint.column == column || hint.column == shape_->NameOf(column);
+           if (!from || !to) return false;
+           const auto hint = std::find_if(hints.begin(), hints.end(), [&](const PinnedType& pinned) {
+             return pinned.column == column || pinned.column == shape_->NameOf(column);
            });
-           return from && to && !is_hinted && TakesAnyText(masked->fields[static_cast<size_t>(*from)].type) &&
-                  !TakesAnyText(destination.fields[static_cast<size_t>(*to)].type);
+           const Type& wanted = hint != hints.end() ? hint->type : masked->fields[static_cast<size_t>(*from)].type;
+           return TakesAnyText(wanted) && !TakesAnyText(destination.fields[static_cast<size_t>(*to)].type);
          });
 }
 
@@ -355,11 +357,12 @@ Result<RecordBatch> TableTarget::Changelog(const ChangeBatch& batch, const Chang
   }
   std::vector<int> key_columns;
   auto key_schema = std::make_shared<Schema>();
-  for (const std::string& column : table_.key) {
-    std::optional<int> at = masked.schema()->Find(column);
-    if (!at) continue;
-    key_columns.push_back(*at);
-    key_schema->fields.push_back(masked.schema()->fields[static_cast<size_t>(*at)]);
+  for (int i = 0; i < masked.schema()->size(); ++i) {
+    const Field& field = masked.schema()->fields[static_cast<size_t>(i)];
+    const std::string& column = field.variant_of.empty() ? field.name : field.variant_of;
+    if (std::find(table_.key.begin(), table_.key.end(), column) == table_.key.end()) continue;
+    key_columns.push_back(i);
+    key_schema->fields.push_back(field);
   }
   // Keys must fit: none of these rows is dead.
   NILUS_ASSIGN(const NormalizedBatch normalized, normalizer_->Normalize(masked.Select(key_schema, key_columns)));

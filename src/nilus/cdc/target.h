@@ -66,7 +66,8 @@ class TableTarget {
   // merge: the destination's rows lack a column of the key: rows that come by it would not find them.
   bool lacks_key() const { return lacks_key_; }
   // merge: a column of the key has texts, and the destination's type of it is none that takes any: numbers became texts
-  // or uuids. Where some do not fit, the table has to be made anew. False of a table that somebody made for us.
+  // or uuids, or a hint says text now. Where some do not fit, the table has to be made anew. False of a table that
+  // somebody made for us.
   bool HasOtherKeyType() const;
   // The next load makes the table anew.
   void ReplaceTable() { is_replaced_ = true; }

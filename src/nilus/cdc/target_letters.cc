@@ -8,8 +8,8 @@
 namespace nilus {
 namespace {
 
-// `rows`, of which these have no values but those of the key.
-RecordBatch KeysOnly(const RecordBatch& rows, const std::vector<std::string>& key,
+// `rows`, of which these have no values but those of the key (`with_variants`: also of its variant columns).
+RecordBatch KeysOnly(const RecordBatch& rows, const std::vector<std::string>& key, bool with_variants,
                      const std::vector<int32_t>& reduced) {
   std::vector<RowPick> picks;
   for (int32_t row = 0; row < rows.num_rows(); ++row) picks.push_back({.from = 0, .row = row});
@@ -18,7 +18,8 @@ RecordBatch KeysOnly(const RecordBatch& rows, const std::vector<std::string>& ke
   std::vector<Column> columns = rows.columns();
   for (int i = 0; i < schema.size(); ++i) {
     Field& field = schema.fields[static_cast<size_t>(i)];
-    if (std::find(key.begin(), key.end(), field.name) != key.end()) continue;
+    const bool is_variant = with_variants && !field.variant_of.empty();
+    if (std::find(key.begin(), key.end(), is_variant ? field.variant_of : field.name) != key.end()) continue;
     const Column* const from[] = {&rows.column(i)};
     columns[static_cast<size_t>(i)] = TakeRows(field.type, from, picks);
     field.nullable = true;
@@ -71,7 +72,7 @@ Result<RecordBatch> TableTarget::Normalized(const ChangeBatch& batch, const Reco
   }
   AddLetters(batch, rows, letters, load_id);
   lines->KeepOut(dead);
-  NILUS_ASSIGN(NormalizedBatch again, normalizer_->Normalize(KeysOnly(rows, table_.key, dead)));
+  NILUS_ASSIGN(NormalizedBatch again, normalizer_->Normalize(KeysOnly(rows, table_.key, job_->merges, dead)));
   if (!again.dead.empty()) {
     return Fail(ErrorKind::kInternal, "rows of {} do not fit though they have no values but their keys'",
                 name_.ToString());

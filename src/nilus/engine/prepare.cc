@@ -129,9 +129,13 @@ Result<std::vector<std::string>> DestinationKey(const BatchJob& job, const Schem
 }
 
 // Rows are told apart by them: a value that went to a variant column would be no key any more.
+bool FindsRows(const BatchJob& job) {
+  return job.strategy == WriteStrategy::kMerge || job.strategy == WriteStrategy::kScd2;
+}
+
 std::vector<std::string> ColumnsThatMustFit(const BatchJob& job) {
   std::vector<std::string> columns;
-  if (job.strategy == WriteStrategy::kMerge || job.strategy == WriteStrategy::kScd2) columns = job.primary_key;
+  if (FindsRows(job)) columns = job.primary_key;
   if (job.strategy == WriteStrategy::kDeleteInsert) columns = {job.incremental_key};
   for (std::string& column : columns) column = NormalizeName(column, job.naming, job.identifier_limit);
   return columns;
@@ -241,7 +245,8 @@ ShapeOptions ShapeOptionsOf(const BatchJob& job, std::optional<Schema> destinati
                       .table = job.table.ToString(),
                       .hints = job.hints,
                       .contract = job.contract,
-                      .must_fit = ColumnsThatMustFit(job)};
+                      .must_fit = ColumnsThatMustFit(job),
+                      .finds_rows = FindsRows(job)};
 }
 
 ShapeOptions FirstShape(const BatchJob& job, std::optional<Schema> destination) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <set>
 
 #include "nilus/rows/json_kinds.h"
 
@@ -39,14 +40,7 @@ Status Normalizer::Prepare(const SchemaPtr& schema) {
   auto plain = std::make_shared<Schema>();
   for (int i = 0; i < schema->size(); ++i) {
     const Field& field = schema->fields[static_cast<size_t>(i)];
-    const bool is_variant = !field.variant_of.empty();
-    if (is_variant) {
-      if (shape_->IsExcluded(field.variant_of) || shape_->IsExcluded(field.name)) continue;
-      ColumnPlan plan{.field = field};
-      plan.field.name = shape_->NameOf(field.variant_of);
-      lanes_.push_back(Lane{.index = i, .plan = plan, .source_name = field.variant_of, .is_variant = true});
-      continue;
-    }
+    if (!field.variant_of.empty()) continue;
     NILUS_ASSIGN(std::optional<ColumnPlan> plan, shape_->Resolve(field));
     if (!plan) continue;
     plan->field.nullable = plan->field.nullable || field.nullable || !(plan->field.type == field.type);
@@ -54,9 +48,29 @@ Status Normalizer::Prepare(const SchemaPtr& schema) {
     lanes_.push_back(Lane{.index = i, .plan = *std::move(plan), .source_name = field.name});
   }
   plain_ = std::move(plain);
+  for (int i = 0; i < schema->size(); ++i) {
+    if (!schema->fields[static_cast<size_t>(i)].variant_of.empty()) PrepareVariant(*schema, i);
+  }
   extended_ = nullptr;
   prepared_for_ = schema;
   return {};
+}
+
+void Normalizer::PrepareVariant(const Schema& schema, int index) {
+  const Field& field = schema.fields[static_cast<size_t>(index)];
+  if (shape_->IsExcluded(field.variant_of) || shape_->IsExcluded(field.name)) return;
+  Lane lane{.index = index, .plan = {.field = field}, .source_name = field.variant_of, .is_variant = true};
+  lane.plan.field.name = shape_->NameOf(field.variant_of);
+  const auto own = std::find_if(lanes_.begin(), lanes_.end(), [&](const Lane& other) {
+    return !other.is_variant && other.source_name == field.variant_of;
+  });
+  if (own != lanes_.end() && !own->plan.is_refused) {
+    lane.plan.must_fit = own->plan.must_fit && shape_->finds_rows();
+    const Type& from = schema.fields[static_cast<size_t>(own->index)].type;
+    const bool becomes_text = own->plan.field.type.id == TypeId::kText && from.id != TypeId::kText;
+    if (becomes_text && field.type.id == TypeId::kText) lane.base = *plain_->Find(own->plan.field.name);
+  }
+  lanes_.push_back(std::move(lane));
 }
 
 Result<NormalizedBatch> Normalizer::Normalize(const RecordBatch& batch) {
@@ -71,7 +85,12 @@ Result<NormalizedBatch> Normalizer::Normalize(const RecordBatch& batch) {
   for (const Lane& lane : lanes_) {
     const Column& column = batch.column(lane.index);
     if (!lane.is_variant || column.null_count == column.length) continue;
-    NILUS_TRY(Misfit(lane, column, WhyNot(column.type, TypeOf(lane)), &work));
+    if (lane.base < 0) {
+      NILUS_TRY(MisfitOfSource(lane, column, &work));
+      continue;
+    }
+    Column& own = work.columns[static_cast<size_t>(lane.base)];
+    own = Overlay(own, column);
   }
   NILUS_TRY(MergeVariants(&work));
   std::move(work.variant_columns.begin(), work.variant_columns.end(), std::back_inserter(work.columns));
@@ -147,6 +166,27 @@ Status Normalizer::TakeAsJson(const Lane& lane, const Column& column, Work* work
   if (read.misfit_count == 0) return {};
   return Misfit(lane, KeepRows(texts, read.misfits, /*keep_flagged=*/true), "a text is no JSON, which a hint wants",
                 work);
+}
+
+// What the source itself could not give its column's type.
+Status Normalizer::MisfitOfSource(const Lane& lane, const Column& values, Work* work) {
+  if (!lane.plan.must_fit) return Misfit(lane, values, WhyNot(values.type, TypeOf(lane)), work);
+  std::set<std::string> words;  // what says nothing of a row
+  for (int64_t row = 0; row < values.length && values.type.id == TypeId::kText; ++row) {
+    if (values.IsNull(row)) continue;
+    const std::string_view text = values.BytesValue(row);
+    const bool is_word = text == "infinity" || text == "-infinity" || text == "NaN";
+    words.insert(is_word ? fmt::format("`{}`", text) : std::string("values beyond its range or digits"));
+  }
+  const std::string& name = lane.plan.field.name;
+  const int64_t count = values.length - values.null_count;
+  return FailWithFix(
+      ErrorKind::kData,
+      fmt::format("pin the column to text, type_hints: {{{}: text}}, and read a table that is there "
+                  "anew; or leave such rows out at the source",
+                  lane.source_name),
+      "{} value{} of key column `{}` of {}: its type here has no {}, so that no row could be found by it", count,
+      count == 1 ? "" : "s", name, shape_->table(), fmt::join(words, ", no "));
 }
 
 // `values`: those that have no place in the column, NULL elsewhere.

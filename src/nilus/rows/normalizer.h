@@ -11,7 +11,8 @@
 //     discard_value  → NULL, counted
 //
 // The same goes for what the source itself could not give its column's type (its variant columns), and discard_row for
-// what the destination's column refuses beyond its type (data/refused.h).
+// what the destination's column refuses beyond its type (data/refused.h). But where the column is a text here, and was
+// none there, the texts of its variant are its own.
 #pragma once
 
 #include <map>
@@ -55,13 +56,16 @@ class Normalizer {
     ColumnPlan plan;  // of a variant column of the source: of the column that it belongs to
     std::string source_name;
     bool is_variant = false;
+    int base = -1;  // of a variant: which of the plain columns takes its texts
   };
   struct Work;  // on one batch
   Status Prepare(const SchemaPtr& schema);
   Type TypeOf(const Lane& variant) const;
   Status SetRefusedAside(const Lane& lane, Work* work);
+  void PrepareVariant(const Schema& schema, int index);
   Status Take(const Lane& lane, const Column& column, Work* work);
   Status TakeAsJson(const Lane& lane, const Column& column, Work* work);
+  Status MisfitOfSource(const Lane& lane, const Column& values, Work* work);
   Status Misfit(const Lane& lane, const Column& values, std::string reason, Work* work);
   Status KeepInVariant(const std::string& column, const Column& values, Work* work);
   Status AddVariant(const Field& field, Column values, Work* work);

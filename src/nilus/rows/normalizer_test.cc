@@ -167,6 +167,63 @@ TEST(Normalizer, VariantColumnsOfTheSourceFollowTheirColumn) {
   EXPECT_EQ((normalizer.variant_values().at({"ends_at", "ends_at__v_text"})), 1);
 }
 
+TEST(Normalizer, TextsOfTheSourceAreThoseOfATextColumn) {
+  const std::vector<Field> fields = {{.name = "ends_at", .type = MakeType(TypeId::kTimestamp)},
+                                     {.name = "n", .type = kBigint}};
+  auto schema = std::make_shared<Schema>(Schema{fields});
+  auto shape = Shape(*schema, {.destination = Table({{.name = "n", .type = kText}}),
+                               .hints = {{.column = "ends_at", .type = kText}},
+                               .contract = Contract::kEvolve,
+                               .must_fit = {"ends_at"},
+                               .finds_rows = true});
+  Normalizer normalizer(*shape);
+  BatchBuilder builder(schema);
+  builder.AppendVariant(0, "infinity");
+  builder.column(1).Append<int64_t>(7);
+  builder.FinishRow();
+  builder.column(0).Append<int64_t>(0);
+  builder.AppendVariant(1, "NaN");
+  builder.FinishRow();
+  RecordBatch rows = Normalized(&normalizer, builder.Finish()).rows;
+  EXPECT_EQ(rows.schema()->size(), 2);
+  EXPECT_THAT(CellsOf(rows, "ends_at"), ElementsAre("infinity", "1970-01-01T00:00:00Z"));
+  EXPECT_THAT(CellsOf(rows, "n"), ElementsAre("7", "NaN"));
+  EXPECT_THAT(normalizer.variant_values(), IsEmpty());
+}
+
+// Texts that are none as their column has them (bytes in hex) stay beside it.
+TEST(Normalizer, WhatIsNoTextIsNotMadeOne) {
+  RecordBatch batch = BatchOf({{Field{.name = "s", .type = kText}, {"x", std::nullopt}},
+                               {Field{.name = "s__v_text", .type = kText, .variant_of = "s"}, {std::nullopt, "ff00"}}});
+  auto shape = Shape(Table({{.name = "s", .type = kText}}));
+  Normalizer normalizer(*shape);
+  RecordBatch rows = Normalized(&normalizer, batch).rows;
+  EXPECT_THAT(CellsOf(rows, "s"), ElementsAre("x", std::nullopt));
+  EXPECT_THAT(CellsOf(rows, "s__v_text"), ElementsAre(std::nullopt, "ff00"));
+}
+
+TEST(Normalizer, KeysThatRowsAreFoundByHaveNoVariants) {
+  auto schema = std::make_shared<Schema>(Schema{{Field{.name = "EndsAt", .type = MakeType(TypeId::kTimestamp)}}});
+  BatchBuilder builder(schema);
+  for (const char* text : {"infinity", "-infinity", "294277-01-01 secret"}) {
+    builder.AppendVariant(0, text);
+    builder.FinishRow();
+  }
+  const RecordBatch batch = builder.Finish();
+  for (const bool finds_rows : {true, false}) {
+    auto shape = Shape(*schema, {.must_fit = {"ends_at"}, .finds_rows = finds_rows});
+    Normalizer normalizer(*shape);
+    const Result<NormalizedBatch> result = normalizer.Normalize(batch);
+    ASSERT_EQ(result.has_value(), !finds_rows);
+    if (!finds_rows) continue;
+    EXPECT_THAT(result.error().message,
+                HasSubstr("3 values of key column `ends_at` of raw.t: its type here has no `-infinity`, no `infinity`, "
+                          "no values beyond its range or digits"));
+    EXPECT_THAT(result.error().message, testing::Not(HasSubstr("secret")));
+    EXPECT_THAT(result.error().fix, HasSubstr("type_hints: {EndsAt: text}"));
+  }
+}
+
 TEST(Normalizer, WhatTheSourceAndTheTableCannotHoldShareTheTextColumn) {
   RecordBatch batch = BatchOf(
       {{Field{.name = "n", .type = kText}, {"x", std::nullopt, "7"}},

@@ -44,6 +44,7 @@ struct ShapeOptions {
   std::vector<PinnedType> hints;
   Contract contract = Contract::kEvolve;
   std::vector<std::string> must_fit;  // destination's names of columns that rows are told apart by
+  bool finds_rows = false;            // by these: what the source could not give such a column's type is an error, too
   // Under evolve: the destination's column `there`, whose type is narrower than the source's or the hint's
   // (IsWidening), becomes as wide. Asked while the shape is created; empty: no.
   std::function<Result<bool>(const Field& there, const Type& to)> widens;
@@ -85,6 +86,7 @@ class TableShape {
 
   Contract contract() const { return options_.contract; }
   const FindRefused& refused() const { return options_.refused; }
+  bool finds_rows() const { return options_.finds_rows; }
   const std::string& table() const { return options_.table; }
 
  private:
