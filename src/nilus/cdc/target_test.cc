@@ -167,8 +167,10 @@ TEST(TableTarget, TheChangelogTellsBothSides) {
   EXPECT_EQ(Cell(*rows, "operation"), "u");
   EXPECT_EQ(Cell(*rows, "before"), R"({"Id":1,"eMail":"b","price":1.00,"data":null})");
   EXPECT_EQ(Cell(*rows, "after"), R"({"Id":1,"eMail":"say \"hi\"\n","price":2.50})");
-  EXPECT_THAT(Cell(*rows, "source"),
-              HasSubstr(R"("db":"","schema":"public","table":"items","lsn":20,"seq":3,"ts_ms":1000,"snapshot":false,"txId":5)"));
+  EXPECT_THAT(
+      Cell(*rows, "source"),
+      HasSubstr(
+          R"("db":"","schema":"public","table":"items","lsn":20,"seq":3,"ts_ms":1000,"snapshot":false,"txId":5)"));
   EXPECT_EQ(Cell(*rows, "id"), "1");
   EXPECT_EQ(Cell(*rows, "e_mail"), "no column");
 }

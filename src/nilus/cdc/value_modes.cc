@@ -1,9 +1,7 @@
 #include "nilus/cdc/value_modes.h"
 
 #include <algorithm>
-#include <array>
 #include <charconv>
-#include <cmath>
 #include <limits>
 #include <optional>
 

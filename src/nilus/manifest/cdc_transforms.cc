@@ -1,6 +1,8 @@
 #include "nilus/manifest/cdc_transforms.h"
 
 #include <algorithm>
+#include <span>
+#include <vector>
 
 #include "nilus/base/option_spec.h"
 #include "nilus/manifest/cdc_property_list.h"
@@ -9,6 +11,7 @@ namespace nilus {
 namespace {
 
 constexpr std::string_view kFamily = "transforms.";
+constexpr size_t kMostUnlisted = 50;  // reported one by one; the rest are counted
 
 constexpr OptionType kText = OptionType::kText;
 constexpr OptionType kBoolean = OptionType::kBoolean;
@@ -136,17 +139,19 @@ void CheckTransforms(const std::map<std::string, std::string>& values, MapReader
     }
     by_name.emplace(name, transform);
   }
-  std::vector<std::string_view> known(names.begin(), names.end());
+  const std::vector<std::string_view> known(names.begin(), names.end());
+  size_t unlisted = 0;
   for (auto it = values.lower_bound(std::string(kFamily)); it != values.end() && it->first.starts_with(kFamily); ++it) {
     const std::string& key = it->first;
     const std::string_view rest = std::string_view(key).substr(kFamily.size());
-    // Names may hold dots: the longest one that fits.
+    // Names may hold dots: the longest one that is listed.
     std::string_view name;
-    for (const std::string& candidate : names) {
-      const bool fits = rest.starts_with(candidate) && rest.size() > candidate.size() && rest[candidate.size()] == '.';
-      if (fits && candidate.size() > name.size()) name = candidate;
+    for (size_t dot = rest.rfind('.'); dot != std::string_view::npos && name.empty() && dot > 0;
+         dot = rest.rfind('.', dot - 1)) {
+      if (by_name.contains(rest.substr(0, dot))) name = rest.substr(0, dot);
     }
     if (name.empty()) {
+      if (++unlisted > kMostUnlisted) continue;
       const std::string_view written = rest.substr(0, rest.find('.'));
       const std::string_view nearest = NearestName(written, known);
       properties.findings().Add(properties.KeyPlaceOf(key), properties.PathOf(key).substr(0, 300),
@@ -158,6 +163,10 @@ void CheckTransforms(const std::map<std::string, std::string>& values, MapReader
     }
     const auto found = by_name.find(name);
     if (found->second != nullptr) CheckKey(*found->second, key, rest.substr(name.size() + 1), it->second, properties);
+  }
+  if (unlisted > kMostUnlisted) {
+    properties.Add("transforms",
+                   std::to_string(unlisted - kMostUnlisted) + " more keys are of transforms that are not listed");
   }
 }
 

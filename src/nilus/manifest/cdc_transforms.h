@@ -4,7 +4,7 @@
 
 #include <map>
 #include <string>
-#include <vector>
+#include <string_view>
 
 #include "nilus/manifest/map_reader.h"
 
@@ -13,7 +13,7 @@ namespace nilus {
 // `values`: every property as text. Findings name the key.
 void CheckTransforms(const std::map<std::string, std::string>& values, MapReader& properties);
 
-// As one value of a property is checked: its type, its choices.
+// Checks one value of a property by its type and choices, and notes it where it has no effect (cdc_properties.cc).
 struct CdcProperty;
 void CheckCdcValue(MapReader& properties, std::string_view key, const CdcProperty& property, const std::string& text);
 

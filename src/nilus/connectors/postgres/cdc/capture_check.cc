@@ -1,6 +1,7 @@
 #include "nilus/connectors/postgres/cdc/capture_check.h"
 
 #include "nilus/connectors/postgres/cdc/capture_tables.h"
+#include "nilus/connectors/postgres/cdc/list_check.h"
 #include "nilus/connectors/postgres/cdc/publication.h"
 #include "nilus/connectors/postgres/cdc/slot.h"
 
@@ -11,7 +12,9 @@ CheckItem Item(std::string what, const Status& status, std::string detail) {
   return {std::move(what), status.has_value(), status ? std::move(detail) : status.error().ToString()};
 }
 
-CheckItem CheckTables(const CaptureSettings& settings, const std::vector<FoundTable>& tables, const std::string& role) {
+Result<CheckItem> CheckTables(Connection& connection, const CaptureSettings& settings,
+                              const std::vector<FoundTable>& tables, const std::stop_token& stop) {
+  const std::string role = PQuser(connection.raw());
   std::string troubles;
   int64_t count = 0;
   for (const FoundTable& table : tables) {
@@ -20,8 +23,11 @@ CheckItem CheckTables(const CaptureSettings& settings, const std::vector<FoundTa
     if (status) status = CheckIdentity(settings, table);
     if (!status) troubles += (troubles.empty() ? "" : "; ") + status.error().ToString();
   }
-  if (count == 0) return {"tables", false, "no table matches schema.include.list, table.include.list and their like"};
-  return {"tables", troubles.empty(), troubles.empty() ? fmt::format("{} captured", count) : troubles};
+  if (count == 0) return CheckItem{"tables", false, NothingIsCaptured(connection, settings, stop).value().ToString()};
+  if (!troubles.empty()) return CheckItem{"tables", false, troubles};
+  NILUS_ASSIGN(const std::vector<std::string> unmatched, TellUnmatched(connection, settings, stop));
+  return CheckItem{"tables", true,
+                   fmt::format("{} captured{}{}", count, unmatched.empty() ? "" : "; ", fmt::join(unmatched, "; "))};
 }
 
 Result<CheckItem> CheckPublication(Connection& connection, const CaptureSettings& settings,
@@ -113,6 +119,9 @@ Result<std::vector<CheckItem>> CheckCapture(const Address& address, Connection& 
   if (Status encoding = CheckEncoding(connection, settings); !encoding) {
     items.push_back(Item("encoding", encoding, ""));
   }
+  if (Status database = CheckDatabase(connection, settings); !database) {
+    items.push_back(Item("database", database, ""));
+  }
   auto replication = OpenForReplication(address, connection, stop);
   items.push_back(
       {"replication right", replication.has_value(), replication ? "granted" : replication.error().ToString()});
@@ -125,7 +134,8 @@ Result<std::vector<CheckItem>> CheckCapture(const Address& address, Connection& 
       has_publication && (publication.exists ? publication.via_partition_root : connection.server_version() >= 130000);
   NILUS_ASSIGN(std::vector<FoundTable> tables, FindCapturedTables(connection, settings, via_root, stop));
   std::erase_if(tables, [](const FoundTable& table) { return !table.is_logged; });
-  items.push_back(CheckTables(settings, tables, PQuser(connection.raw())));
+  NILUS_ASSIGN(CheckItem captured, CheckTables(connection, settings, tables, stop));
+  items.push_back(std::move(captured));
   if (has_publication) {
     NILUS_ASSIGN(CheckItem item, CheckPublication(connection, settings, publication, tables, stop));
     items.push_back(std::move(item));

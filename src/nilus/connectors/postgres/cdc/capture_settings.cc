@@ -74,7 +74,17 @@ Result<CaptureSettings> CaptureSettings::Read(const CaptureRequest& request) {
     const char* property;
     NamePatterns* patterns;
   };
-  for (const List& list : {List{"schema.include.list", &settings.include_schemas},
+  for (const char* property : {"collection.include.list", "collection.exclude.list", "field.exclude.list"}) {
+    if (!request.properties.contains(property)) continue;
+    const bool is_field = std::string_view(property).starts_with("field");
+    return FailWithFix(ErrorKind::kInvalidInput,
+                       is_field ? "write column.exclude.list: expressions over schema.table.column"
+                                : "write table.include.list or table.exclude.list: expressions over schema.table",
+                       "{} has no meaning for PostgreSQL, which has tables and columns", property);
+  }
+  for (const List& list : {List{"database.include.list", &settings.include_databases},
+                           {"database.exclude.list", &settings.exclude_databases},
+                           {"schema.include.list", &settings.include_schemas},
                            {"schema.exclude.list", &settings.exclude_schemas},
                            {"table.include.list", &settings.include_tables},
                            {"table.exclude.list", &settings.exclude_tables},
@@ -125,14 +135,12 @@ bool CaptureSettings::Captures(std::string_view schema, std::string_view table) 
   const std::string name = std::string(schema) + "." + std::string(table);
   if (!include_schemas.empty() && !include_schemas.Match(schema)) return false;
   if (exclude_schemas.Match(schema)) return false;
-  if (!include_tables.empty()) return include_tables.Match(name);
-  return !exclude_tables.Match(name);
+  return (include_tables.empty() || include_tables.Match(name)) && !exclude_tables.Match(name);
 }
 
 bool CaptureSettings::CapturesColumn(std::string_view schema, std::string_view table, std::string_view column) const {
   const std::string name = std::string(schema) + "." + std::string(table) + "." + std::string(column);
-  if (!include_columns.empty()) return include_columns.Match(name);
-  return !exclude_columns.Match(name);
+  return (include_columns.empty() || include_columns.Match(name)) && !exclude_columns.Match(name);
 }
 
 }  // namespace nilus::postgres

@@ -23,6 +23,7 @@ struct CaptureSettings {
   bool CapturesColumn(std::string_view schema, std::string_view table, std::string_view column) const;
   bool IsSignalTable(std::string_view schema, std::string_view table) const;
 
+  NamePatterns include_databases, exclude_databases;
   NamePatterns include_schemas, exclude_schemas, include_tables, exclude_tables, include_columns, exclude_columns;
   std::string signal_table;  // schema.table; empty: none
   const OutputPlugin* plugin = DefaultPlugin();

@@ -4,6 +4,7 @@
 #include <array>
 #include <atomic>
 #include <chrono>
+#include <iterator>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -14,6 +15,7 @@
 #include "nilus/connectors/postgres/cdc/capture_settings.h"
 #include "nilus/connectors/postgres/cdc/capture_status.h"
 #include "nilus/connectors/postgres/cdc/capture_tables.h"
+#include "nilus/connectors/postgres/cdc/list_check.h"
 #include "nilus/connectors/postgres/cdc/log_messages.h"
 #include "nilus/connectors/postgres/cdc/log_reader.h"
 #include "nilus/connectors/postgres/cdc/pending_view.h"
@@ -108,15 +110,16 @@ Result<CaptureStart> PostgresChangeSource::Start(const CaptureRequest& request,
   NILUS_TRY(Connect());
   NILUS_TRY(CheckWalLevel(*connection_, context_.stop));
   NILUS_TRY(CheckEncoding(*connection_, *settings_));
+  NILUS_TRY(CheckDatabase(*connection_, *settings_));
   NILUS_ASSIGN(std::unique_ptr<Connection> replication, OpenForReplication(address_, *connection_, context_.stop));
   uint64_t head = 0;
   NILUS_ASSIGN(LogIdentity identity, IdentifyLog(*replication, settings_->slot, &head, context_.stop));
   CaptureStart start;
   start.identity = identity.ToString();
+  start.database = PQdb(connection_->raw());
   NILUS_TRY(Prepare(committed, &start));
   if (committed) FindVanished(*committed, &start);
   NILUS_TRY(TakeSlot(std::move(replication), identity, head, committed, &start));
-  start.database = PQdb(connection_->raw());
   NILUS_TRY(CheckNumbers());
   return start;
 }
@@ -177,11 +180,9 @@ Result<std::vector<FoundTable>> PostgresChangeSource::FindTables(bool via_partit
     NILUS_TRY(CheckIdentity(*settings_, table));
     captured.push_back(std::move(table));
   }
-  if (captured.empty()) {
-    return FailWithFix(ErrorKind::kNotFound,
-                       "write table.include.list as regular expressions over schema.table, as the database spells them",
-                       "no table of database {} is captured by these properties", PQdb(connection_->raw()));
-  }
+  if (captured.empty()) return NothingIsCaptured(*connection_, *settings_, context_.stop);
+  NILUS_ASSIGN(std::vector<std::string> unmatched, TellUnmatched(*connection_, *settings_, context_.stop));
+  std::move(unmatched.begin(), unmatched.end(), std::back_inserter(*notices));
   return captured;
 }
 
