@@ -197,9 +197,9 @@ TEST_P(ConformanceTest, UnknownValuesOfRowsThatAreNotThereMayBeNull) {
 
 // A table that somebody dropped does not come back with the rows of one load alone.
 TEST_P(ConformanceTest, ATableThatMustExistIsNotMadeAgain) {
+  if (!Supports(WriteStrategy::kMerge) || !quirks().merges_changes) GTEST_SKIP() << "the sink takes no changes";
   for (const WriteStrategy strategy : {WriteStrategy::kMerge, WriteStrategy::kAppend}) {
     const bool is_changes = strategy == WriteStrategy::kMerge;
-    if (!Supports(strategy) || !quirks().merges_changes) continue;
     SCOPED_TRACE(WriteStrategyName(strategy));
     const std::unique_ptr<Sink> sink = OpenSink();
     ASSERT_NE(sink, nullptr);
