@@ -1,6 +1,7 @@
 // Masks that keep the shape of a text: stars in place of characters, or a constant in place of everything.
 #include <algorithm>
 #include <cstring>
+#include <optional>
 
 #include "nilus/rows/mask_characters.h"
 #include "nilus/rows/mask_families.h"
@@ -135,25 +136,40 @@ class ShapeMask final : public Mask {
 
   Result<Column> Apply(const Column& column) override {
     ColumnBuilder out(result_type());
-    const bool is_json = column.type.id == TypeId::kJson;
-    const bool is_number = IsNumber(column.type.id);
-    auto put = [&](std::string_view text, char* to) {
-      // What the algorithm would keep of an object is anything but the last digits of a number.
-      if (is_json && (text.starts_with('{') || text.starts_with('['))) return PutStars(text, to);
-      return is_number ? PutNumber(text, to, shape_) : shape_(text, to);
-    };
-    MaskProblem problem =
-        MaskTexts(column, &out, &scratch_, [&](std::string_view text, ColumnBuilder* to) -> MaskProblem {
-          if (to->WouldOverflow(text.size())) return kTooManyBytes;
-          char* begin = to->StartBytes(text.size());
-          to->FinishBytes(static_cast<size_t>(put(text, begin) - begin));
-          return nullptr;
-        });
+    const MaskProblem problem = column.type.id == TypeId::kJson ? ApplyToJson(column, &out) : ApplyTo(column, &out);
     if (problem != nullptr) return Refuse(problem);
     return out.Finish();
   }
 
  private:
+  MaskProblem ApplyTo(const Column& column, ColumnBuilder* out) {
+    const bool is_number = IsNumber(column.type.id);
+    return MaskTexts(column, out, &scratch_, [&](std::string_view text, ColumnBuilder* to) {
+      return Append(text, to, [&](char* at) { return is_number ? PutNumber(text, at, shape_) : shape_(text, at); });
+    });
+  }
+  // Each value as what it is. What the algorithm would keep of an object, or of a string of JSON, is anything but the
+  // last digits of a number.
+  MaskProblem ApplyToJson(const Column& column, ColumnBuilder* out) {
+    const Column texts = JsonAsPlainText(column);
+    return MaskValues(texts, out, [&](int64_t row, ColumnBuilder* to) {
+      const std::string_view text = texts.BytesValue(row);
+      const std::optional<json::Value> scalar = JsonScalar(column.BytesValue(row));
+      const bool is_nested = !scalar || text.starts_with('{') || text.starts_with('[');
+      return Append(text, to, [&](char* at) {
+        if (is_nested) return PutStars(text, at);
+        return scalar->kind == json::Kind::kNumber ? PutNumber(text, at, shape_) : shape_(text, at);
+      });
+    });
+  }
+  template <typename Put>
+  static MaskProblem Append(std::string_view text, ColumnBuilder* to, Put put) {
+    if (to->WouldOverflow(text.size())) return kTooManyBytes;
+    char* begin = to->StartBytes(text.size());
+    to->FinishBytes(static_cast<size_t>(put(begin) - begin));
+    return nullptr;
+  }
+
   const Shape shape_;
   std::string scratch_;
 };
