@@ -107,5 +107,6 @@ def test_a_key_with_values_that_its_type_cannot_hold(kind, nilus, tmp_path, serv
     source.execute("UPDATE prices SET price = 'NaN' WHERE id = 2")
     service.settle()
     service.stop()
-    assert end.rows("shop_public_prices", ["id", "until", "price"]) == sorted([
-        ("1", "2026-02-01T00:00:00Z", "10"), ("1", "infinity", "11"), ("2", "2026-01-01T00:00:00.000000Z", "NaN")], key=repr)
+    rows = end.rows("shop_public_prices", ["id", "until", "price"])
+    assert sorted((key, until, price if price == "NaN" else float(price)) for key, until, price in rows) == [
+        ("1", "2026-02-01T00:00:00Z", 10), ("1", "infinity", 11), ("2", "2026-01-01T00:00:00Z", "NaN")]
