@@ -68,7 +68,7 @@ def test_what_would_hide_or_typo_is_refused(nilus, tmp_path, server, source):
                              ({"database.include.list": "other"}, "source.address")):
         service = Service(nilus, source, end, **properties)
         done = nilus("run", service.manifest, "--json", env=service.env)
-        assert done.code != 0 and told in done.err, done
+        assert done.code != 0 and told in done.all_output, done
     assert not source.execute("SELECT 1 FROM pg_replication_slots WHERE slot_name = %s", (service.slot,))
     plan = nilus("plan", service.manifest, "--json", env=service.env)
     assert not json.loads(plan.out)["is_usable"], plan

@@ -26,7 +26,6 @@ Status Capture::ReadPending() {
   monitor_->SetPhase("extract");
   NILUS_ASSIGN(const std::unique_ptr<SnapshotView> view, NextView());
   if (view == nullptr) return {};
-  NILUS_FAULT_POINT("cdc.after_view");
   NILUS_TRY(StreamUntil(view->at()));
   if (IsStopped() || complete_ < view->at()) return {};
   DropVanished();
@@ -52,13 +51,14 @@ Result<std::unique_ptr<SnapshotView>> Capture::NextView() {
   if (HasStaged() && !awaits_view_) NILUS_TRY(Commit());
   NILUS_ASSIGN(std::unique_ptr<SnapshotView> view, source_->View());
   awaits_view_ = view == nullptr;
-  if (view != nullptr && view->at() < complete_) {
+  if (view != nullptr) {
+    NILUS_FAULT_POINT("cdc.after_view");
+    if (view->at() >= complete_) return view;
     LogInfo("the view of the tables that was made is of {}, and the stream has come to {}: another one is asked for",
             source_->Format(view->at()), source_->Format(complete_));
     view.reset();
     return view;
   }
-  if (view != nullptr) return view;
   // What comes from the stream is held until the source has been asked once more: then no view lies before it.
   if (leftover_) {
     NILUS_ASSIGN(std::optional<ChangeChunk> held, NextChunk(Clock::now()));
