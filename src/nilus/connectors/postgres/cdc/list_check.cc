@@ -52,7 +52,7 @@ Result<std::vector<std::string>> ReadColumnNames(Connection& connection, const C
     const std::string schema(FieldText(result, row, 0));
     const std::string table(FieldText(result, row, 1));
     if (settings.Captures(schema, table))
-      names.push_back(schema + "." + table + "." + std::string(FieldText(result, row, 2)));
+      names.push_back(fmt::format("{}.{}.{}", schema, table, FieldText(result, row, 2)));
   }
   return names;
 }
