@@ -31,8 +31,8 @@ int LetGo(dl_phdr_info* object, size_t /*size*/, void* /*unused*/) {
     if (segment.p_type != PT_LOAD || (segment.p_flags & PF_W) != 0) continue;
     const uintptr_t begin = (object->dlpi_addr + segment.p_vaddr) & ~(page - 1);
     const uintptr_t end = object->dlpi_addr + segment.p_vaddr + segment.p_filesz;
+    // Where that fails the segment stays as it is.
     // NOLINTNEXTLINE(performance-no-int-to-ptr): the loader tells addresses as numbers
-    // Not done: it stays as it is.
     madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);
   }
   return 0;

@@ -70,8 +70,7 @@ Error TableIsGone(const BatchJob& job) {
 std::string WeakSecret(const BatchJob& job) {
   return fmt::format(
       "incremental_key `{}` is masked, and its highest value stands in the destination's state, sealed with a key made "
-      "of "
-      "the source's address, in which there is no secret: who knows that address could read it. Set source.options "
+      "of the source's address, in which there is no secret: who knows that address could read it. Set source.options "
       "cursor_secret: \"{{SOME_VARIABLE}}\"",
       job.incremental_key);
 }
@@ -329,10 +328,9 @@ Result<Preparation> Prepare(const BatchJob& job, const std::vector<std::string>&
     if (!job.full_refresh) {
       NILUS_ASSIGN(prepared.committed, ParseCheckpoint(prepared.state->position));
       // Ranges of a key that is not masked any more are still sealed.
-      if (prepared.seal || !prepared.committed.sealed.empty()) {
-        if (!prepared.seal) prepared.seal.emplace(job.cursor_secret, job.pipeline.value);
-        NILUS_TRY(OpenCursor(*prepared.seal, &prepared.committed));
-      }
+      if (!prepared.seal && !prepared.committed.sealed.empty())
+        prepared.seal.emplace(job.cursor_secret, job.pipeline.value);
+      if (prepared.seal) NILUS_TRY(OpenCursor(*prepared.seal, &prepared.committed));
       NILUS_TRY(CheckTable(job, prepared.committed));
       prepared.repeated_interval = RepeatedInterval(job, prepared.committed);
       if (KeepsTable(job) && !prepared.committed.IsReset())

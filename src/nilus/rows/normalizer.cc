@@ -64,6 +64,7 @@ void Normalizer::PrepareVariant(const Schema& schema, int index) {
   const auto own = std::find_if(lanes_.begin(), lanes_.end(), [&](const Lane& other) {
     return !other.is_variant && other.source_name == field.variant_of;
   });
+  if (own != lanes_.end()) lane.plan.field.type = own->plan.field.type;
   if (own != lanes_.end() && !own->plan.is_refused) {
     lane.plan.must_fit = own->plan.must_fit && shape_->finds_rows();
     const Type& from = schema.fields[static_cast<size_t>(own->index)].type;
@@ -101,14 +102,6 @@ Result<NormalizedBatch> Normalizer::Normalize(const RecordBatch& batch) {
   result.rows = result.rows.Filter(work.is_dead);
   std::sort(result.dead.begin(), result.dead.end(), [](const DeadRow& a, const DeadRow& b) { return a.row < b.row; });
   return result;
-}
-
-// Of the column that a variant column of the source belongs to.
-Type Normalizer::TypeOf(const Lane& variant) const {
-  for (const Lane& lane : lanes_) {
-    if (!lane.is_variant && lane.source_name == variant.source_name) return lane.plan.field.type;
-  }
-  return variant.plan.field.type;
 }
 
 // Of the column that was taken last.
@@ -170,7 +163,7 @@ Status Normalizer::TakeAsJson(const Lane& lane, const Column& column, Work* work
 
 // What the source itself could not give its column's type.
 Status Normalizer::MisfitOfSource(const Lane& lane, const Column& values, Work* work) {
-  if (!lane.plan.must_fit) return Misfit(lane, values, WhyNot(values.type, TypeOf(lane)), work);
+  if (!lane.plan.must_fit) return Misfit(lane, values, WhyNot(values.type, lane.plan.field.type), work);
   std::set<std::string> words;  // what says nothing of a row
   for (int64_t row = 0; row < values.length && values.type.id == TypeId::kText; ++row) {
     if (values.IsNull(row)) continue;

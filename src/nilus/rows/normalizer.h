@@ -60,7 +60,6 @@ class Normalizer {
   };
   struct Work;  // on one batch
   Status Prepare(const SchemaPtr& schema);
-  Type TypeOf(const Lane& variant) const;
   Status SetRefusedAside(const Lane& lane, Work* work);
   void PrepareVariant(const Schema& schema, int index);
   Status Take(const Lane& lane, const Column& column, Work* work);

@@ -47,6 +47,11 @@ class ChangeSourceTest : public testing::TestWithParam<std::string> {
     return seen ? *std::move(seen) : SeenLog{};
   }
   void Run(const std::string& sql) { MustExecute(address_, sql); }
+  static void ExpectNoViewYet(Capture& capture) {
+    auto view = capture.source->View();
+    ASSERT_TRUE(view) << view.error().ToString();
+    ASSERT_EQ(*view, nullptr);
+  }
   uint64_t Confirmed() {
     uint64_t lsn = 0;
     static_cast<void>(ParseLsn(MustSelect(address_,
@@ -166,17 +171,13 @@ TEST_P(ChangeSourceTest, AViewThatAnotherTransactionHoldsUpIsNotThereYet) {
   auto writer = Connection::Open(address_, {});
   ASSERT_TRUE(writer) << writer.error().ToString();
   ASSERT_TRUE((*writer)->Execute("BEGIN; INSERT INTO other VALUES (1)"));
-  auto view = capture.source->View();
-  ASSERT_TRUE(view) << view.error().ToString();
-  ASSERT_EQ(*view, nullptr);
+  ExpectNoViewYet(capture);
   Run("INSERT INTO t VALUES (1)");
   const SeenLog seen = Read(capture);
   EXPECT_THAT(seen.Texts(), ElementsAre("c public.t id=1"));
-  view = capture.source->View();
-  ASSERT_TRUE(view) << view.error().ToString();
-  ASSERT_EQ(*view, nullptr);
+  ExpectNoViewYet(capture);
   ASSERT_TRUE((*writer)->Execute("COMMIT"));
-  view = WaitForView(*capture.source);
+  auto view = WaitForView(*capture.source);
   ASSERT_TRUE(view) << view.error().ToString();
   EXPECT_GE((*view)->at(), seen.complete);
   auto rows = ReadView(**view, capture.start.tables[0], 1000, nullptr);
@@ -191,9 +192,7 @@ TEST_P(ChangeSourceTest, AViewThatNobodyWaitsForAnyMoreIsCancelled) {
   auto writer = Connection::Open(address_, {});
   ASSERT_TRUE(writer) << writer.error().ToString();
   ASSERT_TRUE((*writer)->Execute("BEGIN; INSERT INTO other VALUES (1)"));
-  auto view = capture.source->View();
-  ASSERT_TRUE(view) << view.error().ToString();
-  ASSERT_EQ(*view, nullptr);
+  ExpectNoViewYet(capture);
   capture.reader.reset();
   capture.source.reset();
   while (MustSelect(address_, "SELECT count(*) FROM pg_replication_slots WHERE temporary") != "0") {
